@@ -1,0 +1,85 @@
+package bgp
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+)
+
+// Route is a prefix and where its packets go, in a RIB (what BGP knows) or in a FIB (what the kernel does).
+type Route struct {
+	Prefix netip.Prefix `json:"prefix"`
+	// NextHops are those in use: in a RIB those of the best path and of its multipath equals. None means
+	// that no path can be used, or, in a FIB, that packets are dropped.
+	NextHops []NextHop `json:"nextHops,omitempty"`
+	Protocol string    `json:"protocol"` // bgp, kernel, static …, as iproute2 names them
+	// Paths is everything that was learned, used or not; a FIB has none.
+	Paths []Path `json:"paths,omitempty"`
+}
+
+// NextHop is a neighbour that packets are handed to.
+type NextHop struct {
+	Address   netip.Addr `json:"address,omitzero"`    // invalid where the prefix is on the link itself
+	Interface string     `json:"interface,omitempty"` // a RIB may not know it
+}
+
+// Path is one way to a prefix that a BGP peer told of.
+type Path struct {
+	Peer      netip.Addr   `json:"peer,omitzero"` // invalid where the route is the speaker's own
+	NextHops  []netip.Addr `json:"nextHops,omitempty"`
+	ASPath    string       `json:"asPath,omitempty"` // ASNs from the nearest to the origin, space-separated
+	Internal  bool         `json:"internal,omitempty"`
+	Valid     bool         `json:"valid"` // its next hop can be reached
+	Best      bool         `json:"best,omitempty"`
+	Multipath bool         `json:"multipath,omitempty"` // used beside the best
+}
+
+// Via reports whether the route uses exactly the next hops given, in any order: its ECMP set.
+func (r Route) Via(addresses ...netip.Addr) bool {
+	have := make(map[netip.Addr]bool, len(r.NextHops))
+	for _, h := range r.NextHops {
+		have[h.Address] = true
+	}
+	want := make(map[netip.Addr]bool, len(addresses))
+	for _, a := range addresses {
+		if !have[a] {
+			return false
+		}
+		want[a] = true
+	}
+	return len(have) == len(want)
+}
+
+// Lookup returns the route that a packet to the address takes: the longest prefix that has it.
+func Lookup(routes []Route, to netip.Addr) (Route, bool) {
+	best, found := Route{}, false
+	for _, r := range routes {
+		if r.Prefix.Contains(to) && (!found || r.Prefix.Bits() > best.Prefix.Bits()) {
+			best, found = r, true
+		}
+	}
+	return best, found
+}
+
+// Find returns the route for exactly that prefix.
+func Find(routes []Route, prefix netip.Prefix) (Route, bool) {
+	for _, r := range routes {
+		if r.Prefix == prefix {
+			return r, true
+		}
+	}
+	return Route{}, false
+}
+
+// SortRoutes orders by prefix, and each route's next hops by address, so that two reads compare.
+func SortRoutes(routes []Route) {
+	for _, r := range routes {
+		slices.SortFunc(r.NextHops, func(a, b NextHop) int {
+			return cmp.Or(a.Address.Compare(b.Address), cmp.Compare(a.Interface, b.Interface))
+		})
+		slices.SortFunc(r.Paths, func(a, b Path) int { return a.Peer.Compare(b.Peer) })
+	}
+	slices.SortStableFunc(routes, func(a, b Route) int {
+		return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()))
+	})
+}

@@ -1,0 +1,34 @@
+package timeline
+
+import (
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Now is the host's CLOCK_MONOTONIC in nanoseconds (clock_gettime(2)): the same in every container.
+func Now() int64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		panic(fmt.Sprintf("lab bug: CLOCK_MONOTONIC, which every Linux has, cannot be read: %v", err))
+	}
+	return ts.Nano()
+}
+
+// Stamp is this moment by both clocks.
+func Stamp() (at int64, wall time.Time) { return Now(), time.Now() }
+
+// AtWall is the moment of a wall-clock time, taken from somebody else's stamp. It is right if the wall clock was not
+// set since, to what the two clocks' reading one after the other takes (microseconds).
+func AtWall(wall time.Time) int64 {
+	at, now := Stamp()
+	// Round strips Go's monotonic reading: only then are both wall clock.
+	return at - int64(now.Round(0).Sub(wall.Round(0)))
+}
+
+// WallAt is the inverse of AtWall.
+func WallAt(at int64) time.Time {
+	now, wall := Stamp()
+	return wall.Round(0).Add(time.Duration(at - now))
+}
