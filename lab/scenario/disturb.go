@@ -1,0 +1,174 @@
+package scenario
+
+import (
+	"fmt"
+	"time"
+)
+
+// What a disturbing check means where it says nothing.
+const (
+	DefaultEvery = Duration(time.Millisecond)
+	DefaultProto = "udp"
+)
+
+// AllNodes names every node of the cluster in a fault that can meet several nodes at once.
+const AllNodes = "nodes"
+
+// Probe is the flow that a check measures with: attempts at a fixed pace from a node to a workload.
+type Probe struct {
+	// From is a client, a router or a cluster node.
+	From     string `json:"from"`
+	To       Target `json:"to"`
+	Workload string `json:"workload,omitempty"` // default: the first workload
+	// Proto is udp, tcp (connects) or http (a connection for each request); default udp.
+	Proto string `json:"proto,omitempty" jsonschema:"enum=udp,enum=tcp,enum=http"`
+	// Every is the pause between two attempts of a flow, from 1 ms to 1 s; default 1 ms.
+	Every Duration `json:"every,omitempty"`
+	// Flows is how many flows run side by side, each from a port of its own so that they spread over equal
+	// paths and over backends; default 1. The worst of them counts.
+	Flows int `json:"flows,omitempty" jsonschema:"minimum=1,maximum=32"`
+}
+
+// Fault is a disturbance: exactly one verb, and what that verb needs besides.
+type Fault struct {
+	// Kill ends a router, client, cluster node or a gateway's guard (r1-gw) at once, as a power cut does.
+	Kill string `json:"kill,omitempty"`
+	// Stop ends it as an operator does: its processes are asked to end first.
+	Stop    string `json:"stop,omitempty"`
+	Pause   string `json:"pause,omitempty"`
+	Restart string `json:"restart,omitempty"`
+	// LinkDown takes the link to Network down on that node.
+	LinkDown string `json:"linkDown,omitempty"`
+	// KillProcess kills Process on that node, or, with `nodes`, on every node of the cluster at once.
+	KillProcess string `json:"killProcess,omitempty"`
+	// Partition drops what this node and Peer send to each other.
+	Partition string `json:"partition,omitempty"`
+	// Drain cordons a cluster node and evicts its pods.
+	Drain string `json:"drain,omitempty"`
+
+	Network string `json:"network,omitempty"` // of linkDown
+	Process string `json:"process,omitempty"` // of killProcess: bgpd, keepalived, cilium-agent …
+	Peer    string `json:"peer,omitempty"`    // of partition
+}
+
+// Verb returns which verb is set and the node that it names; empty where none is.
+func (f Fault) Verb() (verb, node string) {
+	for _, v := range f.verbs() {
+		if v.node != "" {
+			return v.name, v.node
+		}
+	}
+	return "", ""
+}
+
+type faultVerb struct{ name, node string }
+
+func (f Fault) verbs() []faultVerb {
+	return []faultVerb{
+		{"kill", f.Kill},
+		{"stop", f.Stop},
+		{"pause", f.Pause},
+		{"restart", f.Restart},
+		{"linkDown", f.LinkDown},
+		{"killProcess", f.KillProcess},
+		{"partition", f.Partition},
+		{"drain", f.Drain},
+	}
+}
+
+// String says the fault in a few words: kill r1; link fabric of r1 down.
+func (f Fault) String() string {
+	verb, node := f.Verb()
+	switch verb {
+	case "linkDown":
+		return fmt.Sprintf("link %s of %s down", f.Network, node)
+	case "killProcess":
+		if node == AllNodes {
+			node = "all nodes"
+		}
+		return fmt.Sprintf("kill %s on %s", f.Process, node)
+	case "partition":
+		return fmt.Sprintf("partition %s from %s", node, f.Peer)
+	}
+	return verb + " " + node
+}
+
+// The moments that a failover check can measure.
+const (
+	MeasureInject = "inject"
+	MeasureClear  = "clear"
+)
+
+// Failover promises that a flow is answered again soon after a fault: within MaxOutage, or within the bound
+// that the configured timers give plus Tolerance. Exactly one of the two is named.
+type Failover struct {
+	// Name is what the result is called; default: the fault in words.
+	Name  string `json:"name,omitempty"`
+	Fault Fault  `json:"fault"`
+	// Measure says what is measured: the fault (inject, the default), or its end (clear): the return of what
+	// had failed.
+	Measure string `json:"measure,omitempty" jsonschema:"enum=inject,enum=clear"`
+	Probe   Probe  `json:"probe"`
+	// GracefulRestart sets BGP graceful restart (RFC 4724) on routers and nodes for this check only, and puts back
+	// what the scenario says; unset, nothing is changed.
+	GracefulRestart *bool    `json:"gracefulRestart,omitempty"`
+	MaxOutage       Duration `json:"maxOutage,omitempty"`
+	Tolerance       Duration `json:"tolerance,omitempty"`
+}
+
+// Withdrawal promises that the routers lose their routes by way of a node soon after its endpoints went. The probe's
+// flows must be answered again by then, too.
+type Withdrawal struct {
+	Name  string `json:"name,omitempty"`
+	Fault Fault  `json:"fault"` // drain: it names the node
+	Probe Probe  `json:"probe"` // to an address that only nodes with an endpoint announce
+	// Exactly one of MaxOutage and Tolerance is named, as in Failover.
+	MaxOutage Duration `json:"maxOutage,omitempty"`
+	Tolerance Duration `json:"tolerance,omitempty"`
+}
+
+// Lease promises that another node takes over an address that is announced by ARP, when the node that holds its
+// lease is killed.
+type Lease struct {
+	Name      string   `json:"name,omitempty"`
+	Probe     Probe    `json:"probe"`
+	MaxOutage Duration `json:"maxOutage,omitempty"`
+	Tolerance Duration `json:"tolerance,omitempty"`
+}
+
+// Held promises that an undisturbed flow loses at most MaxLost attempts while For lasts.
+type Held struct {
+	Probe Probe    `json:"probe"`
+	For   Duration `json:"for"`
+	// MaxLost has no default: 0 is to be said.
+	MaxLost int `json:"maxLost" jsonschema:"minimum=0,maximum=1000000"`
+}
+
+// Disturbs reports whether a check breaks something in the lab to see what follows. The lab is brought back to
+// its base state after it.
+func (c Check) Disturbs() bool { return c.Failover != nil || c.Withdrawal != nil || c.Lease != nil }
+
+// Quick reports whether a check only looks: it ends as soon as what it promises holds, and disturbs nothing.
+func (c Check) Quick() bool { return !c.Disturbs() && c.Held == nil }
+
+// probe returns the check's flows, or nil where it has none.
+func (c *Check) probe() *Probe {
+	switch {
+	case c.Failover != nil:
+		return &c.Failover.Probe
+	case c.Withdrawal != nil:
+		return &c.Withdrawal.Probe
+	case c.Lease != nil:
+		return &c.Lease.Probe
+	case c.Held != nil:
+		return &c.Held.Probe
+	}
+	return nil
+}
+
+func (p *Probe) setDefaults(firstWorkload string) {
+	or(&p.Workload, firstWorkload)
+	or(&p.Proto, DefaultProto)
+	or(&p.Every, DefaultEvery)
+	or(&p.Flows, 1)
+}

@@ -1,0 +1,72 @@
+package scenario
+
+import (
+	"fmt"
+	"slices"
+)
+
+// router returns the router of that name, or nil.
+func (s *Spec) router(name string) *Router {
+	for i := range s.Routers {
+		if s.Routers[i].Name == name {
+			return &s.Routers[i]
+		}
+	}
+	return nil
+}
+
+// gateway returns the gateway of that name, or nil.
+func (s *Spec) gateway(name string) *Gateway {
+	for i := range s.Gateways {
+		if s.Gateways[i].Name == name {
+			return &s.Gateways[i]
+		}
+	}
+	return nil
+}
+
+// cilium returns the Cilium addon and its path, or nil.
+func (s *Spec) cilium() (*Cilium, string) {
+	for i := range s.Addons {
+		if c := s.Addons[i].Cilium; c != nil {
+			return c, fmt.Sprintf("spec.addons[%d].cilium", i)
+		}
+	}
+	return nil, ""
+}
+
+// echo returns the echo workload of that name, or nil.
+func (s *Spec) echo(name string) *Echo {
+	for _, w := range s.Workloads {
+		if w.Echo != nil && w.Echo.Name == name {
+			return w.Echo
+		}
+	}
+	return nil
+}
+
+// hasNetwork reports whether the scenario has a network of that name.
+func (s *Spec) hasNetwork(name string) bool {
+	return slices.ContainsFunc(s.Networks, func(n Network) bool { return n.Name == name })
+}
+
+// NodeNames are the names that a scenario calls its cluster's nodes by, in the provider's order:
+// control-plane, control-plane2 …, worker, worker2 …. It is empty without a cluster.
+func (s *Spec) NodeNames() []string {
+	if s.Cluster == nil || s.Cluster.Workers == nil {
+		return nil
+	}
+	var all []string
+	add := func(role string, count int) {
+		for i := 1; i <= count; i++ {
+			if i == 1 {
+				all = append(all, role)
+			} else {
+				all = append(all, fmt.Sprintf("%s%d", role, i))
+			}
+		}
+	}
+	add("control-plane", s.Cluster.ControlPlanes)
+	add("worker", *s.Cluster.Workers)
+	return all
+}

@@ -1,0 +1,157 @@
+package scenario
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func glob(t *testing.T, pattern string, least int) []string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < least {
+		t.Fatalf("%s: seen %d files, want at least %d", pattern, len(files), least)
+	}
+	return files
+}
+
+func TestValidFiles(t *testing.T) {
+	for _, file := range glob(t, "testdata/valid-*.yaml", 3) {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			if _, err := Load(file); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestShippedScenarios(t *testing.T) {
+	for _, file := range glob(t, "../../scenarios/*/scenario.yaml", 1) {
+		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
+			s, err := Load(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if folder := filepath.Base(filepath.Dir(file)); s.Metadata.Name != folder {
+				t.Errorf("metadata.name: seen %q, want the folder's name %q", s.Metadata.Name, folder)
+			}
+		})
+	}
+}
+
+// TestVariants holds for the other files in a scenario's folder, which `skidpad test FILE` runs.
+func TestVariants(t *testing.T) {
+	for _, file := range glob(t, "../../scenarios/*/*.yaml", 1) {
+		if filepath.Base(file) == "scenario.yaml" {
+			continue
+		}
+		s, err := Load(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := filepath.Base(filepath.Dir(file)) + "-" + strings.TrimSuffix(filepath.Base(file), ".yaml"); s.Metadata.Name != want {
+			t.Errorf("%s: metadata.name: seen %q, want %q, the folder's name and the file's", file, s.Metadata.Name, want)
+		}
+	}
+}
+
+func TestDocumentedExamples(t *testing.T) {
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```")
+	for _, file := range append(glob(t, "../../*.md", 0), glob(t, "../../scenarios/*/README.md", 0)...) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range block.FindAllSubmatch(text, -1) {
+			if !strings.Contains(string(m[1]), "kind: Scenario") {
+				continue
+			}
+			if _, err := Parse(file, m[1]); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// TestInvalidFiles compares each file's error with the .err file beside it.
+func TestInvalidFiles(t *testing.T) {
+	for _, file := range glob(t, "testdata/invalid-*.yaml", 30) {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			_, err := Load(file)
+			if err == nil {
+				t.Fatal("seen no error, want one")
+			}
+			var invalid *Invalid
+			if !errors.As(err, &invalid) {
+				t.Fatalf("seen a %T, want an *Invalid: %v", err, err)
+			}
+			got := err.Error() + "\n"
+			golden := strings.TrimSuffix(file, ".yaml") + ".err"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("seen:\n%swant:\n%s", got, want)
+			}
+		})
+	}
+}
+
+func TestUnreadableFiles(t *testing.T) {
+	dir := t.TempDir()
+	huge := filepath.Join(dir, "huge.yaml")
+	if err := os.WriteFile(huge, []byte(strings.Repeat("# far too much\n", 100_000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ file, want string }{
+		"missing":   {filepath.Join(dir, "none.yaml"), "seen no such file"},
+		"directory": {dir, "seen a directory"},
+		"huge":      {huge, "seen more than 1 MiB"},
+		"endless":   {"/dev/zero", "seen more than 1 MiB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Load(c.file)
+			if err == nil || !strings.HasPrefix(err.Error(), c.file+": "+c.want) {
+				t.Errorf("seen %v, want %s: %s…", err, c.file, c.want)
+			}
+		})
+	}
+}
+
+// FuzzParse holds that no input brings the parser down, and that what it takes can be taken again.
+func FuzzParse(f *testing.F) {
+	for _, pattern := range []string{"testdata/*.yaml", "../../scenarios/*/scenario.yaml"} {
+		files, _ := filepath.Glob(pattern)
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := Parse("fuzz.yaml", data)
+		if (s == nil) == (err == nil) {
+			t.Errorf("seen %v and %v, want one of them", s, err)
+		}
+		if err != nil && err.Error() == "" {
+			t.Error("seen an error without a word")
+		}
+	})
+}

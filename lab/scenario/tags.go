@@ -1,0 +1,79 @@
+package scenario
+
+import (
+	"cmp"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// field is what a struct tag says of a scenario field. The jsonschema tag is the one source of bounds
+// and enumerations: the schema is generated from it, and the decoder enforces it.
+type field struct {
+	index    int
+	name     string
+	required bool
+	rule     rule
+}
+
+// rule bounds a scalar. The zero rule allows everything.
+type rule struct {
+	enum     []string
+	example  string
+	min, max int64
+	bounded  bool
+}
+
+// fieldsOf returns the fields of a struct type, in order of declaration.
+func fieldsOf(t reflect.Type) []field {
+	fields := make([]field, 0, t.NumField())
+	for i := range t.NumField() {
+		name, options, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		fields = append(fields, field{
+			index:    i,
+			name:     name,
+			required: !strings.Contains(options, "omitempty"),
+			rule:     parseRule(t.Field(i).Tag.Get("jsonschema")),
+		})
+	}
+	return fields
+}
+
+func parseRule(tag string) rule {
+	var r rule
+	for part := range strings.SplitSeq(tag, ",") {
+		key, value, _ := strings.Cut(part, "=")
+		switch key {
+		case "enum":
+			r.enum = append(r.enum, value)
+		case "example":
+			r.example = cmp.Or(r.example, value)
+		case "minimum":
+			r.min, _ = strconv.ParseInt(value, 10, 64)
+			r.bounded = true
+		case "maximum":
+			r.max, _ = strconv.ParseInt(value, 10, 64)
+			r.bounded = true
+		}
+	}
+	return r
+}
+
+// enumOf returns the values that a named string type may have, or nil.
+func enumOf(t reflect.Type) []string {
+	switch t {
+	case reflect.TypeFor[Provider]():
+		return []string{string(ProviderKind), string(ProviderK3s)}
+	case reflect.TypeFor[KubeProxy]():
+		return []string{string(KubeProxyNone), string(KubeProxyIPTables), string(KubeProxyIPVS), string(KubeProxyNFTables)}
+	case reflect.TypeFor[IPFamily]():
+		return []string{string(IPv4Family), string(IPv6Family), string(DualFamily)}
+	case reflect.TypeFor[Software]():
+		return []string{string(FRR), string(BIRD), string(GoBGP)}
+	case reflect.TypeFor[Advertisement]():
+		return []string{string(AdvertisePodCIDR), string(AdvertiseClusterIP), string(AdvertiseExternalIP), string(AdvertiseLoadBalancer)}
+	case reflect.TypeFor[Target]():
+		return []string{string(TargetPod), string(TargetClusterIP), string(TargetExternalIP), string(TargetLoadBalancer), string(TargetNodePort)}
+	}
+	return nil
+}

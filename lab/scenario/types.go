@@ -1,0 +1,261 @@
+// Package scenario holds what is asked for: the types of a scenario file, their defaults, and the
+// validation that reports every mistake of a file at once, with path and line.
+package scenario
+
+import "net/netip"
+
+// APIVersion and Kind are what a scenario file must name.
+const (
+	APIVersion = "skidpad.dev/v1alpha1"
+	Kind       = "Scenario"
+)
+
+// Scenario is a scenario file, decoded, with defaults filled in.
+type Scenario struct {
+	APIVersion string   `json:"apiVersion" jsonschema:"enum=skidpad.dev/v1alpha1"`
+	Kind       string   `json:"kind" jsonschema:"enum=Scenario"`
+	Metadata   Metadata `json:"metadata"`
+	Spec       Spec     `json:"spec"`
+}
+
+// Metadata names a scenario. Labels are free; `origin` and `cni` are shown by listings.
+type Metadata struct {
+	Name        string            `json:"name"`
+	Description string            `json:"description,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"`
+}
+
+// Spec is what the scenario asks for.
+type Spec struct {
+	Networks  []Network  `json:"networks"`
+	Cluster   *Cluster   `json:"cluster,omitempty"`
+	Routers   []Router   `json:"routers,omitempty"`
+	Gateways  []Gateway  `json:"gateways,omitempty"`
+	Clients   []Client   `json:"clients,omitempty"`
+	Addons    []Addon    `json:"addons,omitempty"`
+	Workloads []Workload `json:"workloads,omitempty"`
+	Checks    []Check    `json:"checks,omitempty"`
+}
+
+// Network is one L2 segment: a Linux bridge of its own.
+type Network struct {
+	Name string `json:"name"`
+	// IPv4 is the segment's prefix (/16 to /24). Unset, a free /24 is found in the pool.
+	IPv4 *netip.Prefix `json:"ipv4,omitempty"`
+}
+
+// Provider makes clusters.
+type Provider string
+
+// The cluster providers.
+const (
+	ProviderKind Provider = "kind"
+	ProviderK3s  Provider = "k3s"
+)
+
+// KubeProxy says which kube-proxy a cluster runs.
+type KubeProxy string
+
+// The kube-proxy modes; `none` leaves services to the CNI.
+const (
+	KubeProxyNone     KubeProxy = "none"
+	KubeProxyIPTables KubeProxy = "iptables"
+	KubeProxyIPVS     KubeProxy = "ipvs"
+	KubeProxyNFTables KubeProxy = "nftables"
+)
+
+// IPFamily says which addresses a cluster gives to pods and services.
+type IPFamily string
+
+// The IP families.
+const (
+	IPv4Family IPFamily = "ipv4"
+	IPv6Family IPFamily = "ipv6"
+	DualFamily IPFamily = "dual"
+)
+
+// Cluster is the Kubernetes cluster.
+type Cluster struct {
+	Provider      Provider     `json:"provider,omitempty"`                                              // default kind
+	Kubernetes    string       `json:"kubernetes,omitempty" jsonschema:"example=v1.36,example=v1.36.3"` // v1.36 or v1.36.3; default v1.36
+	ControlPlanes int          `json:"controlPlanes,omitempty" jsonschema:"minimum=1,maximum=9"`        // default 1
+	Workers       *int         `json:"workers,omitempty" jsonschema:"minimum=0,maximum=32"`             // default 2
+	KubeProxy     KubeProxy    `json:"kubeProxy,omitempty"`                                             // default none
+	IPFamily      IPFamily     `json:"ipFamily,omitempty"`                                              // default ipv4
+	PodCIDR       netip.Prefix `json:"podCIDR,omitempty"`                                               // default 10.244.0.0/16
+	ServiceCIDR   netip.Prefix `json:"serviceCIDR,omitempty"`                                           // default 10.96.0.0/16
+	Network       string       `json:"network,omitempty"`                                               // default: the first network
+}
+
+// Software is what a router runs.
+type Software string
+
+// The router kinds.
+const (
+	FRR   Software = "frr"
+	BIRD  Software = "bird"
+	GoBGP Software = "gobgp"
+)
+
+// Router is a router in a container of its own, on one or more networks.
+type Router struct {
+	Name     string   `json:"name"`
+	Software Software `json:"software,omitempty"` // default frr
+	Networks []string `json:"networks"`
+	BGP      *BGP     `json:"bgp,omitempty"`
+}
+
+// BGP is a speaker's configuration.
+type BGP struct {
+	ASN   uint32 `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
+	Peers []Peer `json:"peers,omitempty"`
+	// HoldTime is at least 3 s (RFC 4271, 4.2) and a whole number of seconds; default 9 s.
+	// Keepalives go out at a third of it.
+	HoldTime Duration `json:"holdTime,omitempty"`
+	// GracefulRestart keeps a restarting peer's routes (RFC 4724); default false.
+	GracefulRestart bool `json:"gracefulRestart,omitempty"`
+	// MaximumPaths bounds the ECMP set; default 16.
+	MaximumPaths int `json:"maximumPaths,omitempty" jsonschema:"minimum=1,maximum=256"`
+}
+
+// Peer is either every node of the cluster or another router; exactly one of Nodes and Router is set.
+type Peer struct {
+	Nodes  string `json:"nodes,omitempty" jsonschema:"enum=all"` // "all"
+	Router string `json:"router,omitempty"`                      // a router's name
+	// ASN is the peer's. For a router it defaults to that router's own, for nodes to Cilium's.
+	ASN uint32 `json:"asn,omitempty" jsonschema:"minimum=1,maximum=4294967295"`
+}
+
+// Gateway is an address on each of its networks that several routers guard.
+type Gateway struct {
+	Name     string   `json:"name"`
+	Protocol string   `json:"protocol,omitempty" jsonschema:"enum=vrrp"` // vrrp (keepalived, VRRPv3); default vrrp
+	Members  []string `json:"members"`                                   // the first is the preferred master
+	Networks []string `json:"networks"`
+	// AdvertInterval is a multiple of 10 ms from 10 ms to 40.95 s (RFC 9568, 5.2.7); default 100 ms.
+	AdvertInterval Duration `json:"advertInterval,omitempty"`
+}
+
+// Client is a host on a network that is not part of the cluster.
+type Client struct {
+	Name    string `json:"name"`
+	Network string `json:"network"`
+	// Gateway or Router names its default route's next hop; unset, it reaches its own segment only.
+	Gateway string `json:"gateway,omitempty"`
+	Router  string `json:"router,omitempty"`
+}
+
+// Addon is what is installed into the cluster. Exactly one field is set.
+type Addon struct {
+	Cilium *Cilium `json:"cilium,omitempty"`
+}
+
+// Advertisement is a kind of address that a node's BGP speaker announces.
+type Advertisement string
+
+// The kinds of advertisement.
+const (
+	AdvertisePodCIDR      Advertisement = "podCIDR"
+	AdvertiseClusterIP    Advertisement = "clusterIP"
+	AdvertiseExternalIP   Advertisement = "externalIP"
+	AdvertiseLoadBalancer Advertisement = "loadBalancerIP"
+)
+
+// Cilium is Cilium, installed by its Helm chart.
+type Cilium struct {
+	Version string         `json:"version,omitempty" jsonschema:"example=1.19.5"` // default 1.19.5
+	Chart   string         `json:"chart,omitempty"`                               // a folder or archive; default: the module cache's, else the Helm repository's
+	Values  map[string]any `json:"values,omitempty"`                              // over the values that the plan computes
+	BGP     *CiliumBGP     `json:"bgp,omitempty"`
+	L2      *CiliumL2      `json:"l2,omitempty"`
+	// LoadBalancerPools is where LoadBalancer addresses come from; default 198.51.100.0/24.
+	LoadBalancerPools []netip.Prefix `json:"loadBalancerPools,omitempty"`
+}
+
+// CiliumBGP configures Cilium's BGP control plane on every node.
+type CiliumBGP struct {
+	ASN             uint32          `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
+	Peers           []string        `json:"peers"` // router names
+	Advertise       []Advertisement `json:"advertise,omitempty"`
+	HoldTime        Duration        `json:"holdTime,omitempty"`        // default 9 s
+	GracefulRestart bool            `json:"gracefulRestart,omitempty"` // default false
+}
+
+// CiliumL2 configures Cilium's L2 announcements.
+type CiliumL2 struct {
+	LeaseDuration      Duration `json:"leaseDuration,omitempty"`      // default 15 s
+	LeaseRenewDeadline Duration `json:"leaseRenewDeadline,omitempty"` // default 5 s
+	LeaseRetryPeriod   Duration `json:"leaseRetryPeriod,omitempty"`   // default 2 s
+}
+
+// Workload is what is deployed for probes to reach. Exactly one field is set.
+type Workload struct {
+	Echo *Echo `json:"echo,omitempty"`
+}
+
+// Echo is the echo workload: it answers UDP, TCP and HTTP with who answered and whom it saw.
+type Echo struct {
+	Name     string  `json:"name,omitempty"`                                        // default echo
+	Replicas int     `json:"replicas,omitempty" jsonschema:"minimum=1,maximum=100"` // default 2
+	Service  Service `json:"service,omitempty"`
+}
+
+// Service is the Kubernetes Service in front of a workload.
+type Service struct {
+	Type                  string       `json:"type,omitempty" jsonschema:"enum=ClusterIP,enum=NodePort,enum=LoadBalancer"` // ClusterIP, NodePort or LoadBalancer; default LoadBalancer
+	ExternalIPs           []netip.Addr `json:"externalIPs,omitempty"`
+	ExternalTrafficPolicy string       `json:"externalTrafficPolicy,omitempty" jsonschema:"enum=Cluster,enum=Local"` // Cluster or Local; default Cluster
+	InternalTrafficPolicy string       `json:"internalTrafficPolicy,omitempty" jsonschema:"enum=Cluster,enum=Local"` // Cluster or Local; default Cluster
+}
+
+// Check is what the scenario promises. Exactly one field is set.
+type Check struct {
+	Reach    *Reach    `json:"reach,omitempty"`
+	Sessions *Sessions `json:"sessions,omitempty"`
+	Routes   *Routes   `json:"routes,omitempty"`
+	// The checks below measure with flows of packets; all but held break something first.
+	Failover   *Failover   `json:"failover,omitempty"`
+	Withdrawal *Withdrawal `json:"withdrawal,omitempty"`
+	Lease      *Lease      `json:"lease,omitempty"`
+	Held       *Held       `json:"held,omitempty"`
+}
+
+// Target is a kind of address at which a workload answers.
+type Target string
+
+// The kinds of target.
+const (
+	TargetPod          Target = "pod"
+	TargetClusterIP    Target = "clusterIP"
+	TargetExternalIP   Target = "externalIP"
+	TargetLoadBalancer Target = "loadBalancer"
+	TargetNodePort     Target = "nodePort"
+)
+
+// Reach promises that From gets an answer at every address of each kind in To.
+type Reach struct {
+	// From is a client, a router or a cluster node (control-plane, worker, worker2 …).
+	From     string   `json:"from"`
+	To       []Target `json:"to"`                 // every pod; the service's addresses; every node's NodePort
+	Workload string   `json:"workload,omitempty"` // default: the first workload
+	// Source is the address that the pod must see: "client" (its own; what DSR and eTP=Local give)
+	// or "any". Default client.
+	Source string   `json:"source,omitempty" jsonschema:"enum=client,enum=any"`
+	Within Duration `json:"within,omitempty"` // default 30 s
+}
+
+// Sessions promises BGP sessions.
+type Sessions struct {
+	Established string   `json:"established" jsonschema:"enum=all"` // "all": every session that the routers' configuration calls for
+	Within      Duration `json:"within,omitempty"`                  // default 30 s
+}
+
+// Routes promises that routers have, in RIB and FIB, a route for each address that is advertised.
+type Routes struct {
+	Routers  []string `json:"routers,omitempty"` // default: every router
+	To       []Target `json:"to"`                // pod (each node's pod CIDR), clusterIP, externalIP, loadBalancer
+	Workload string   `json:"workload,omitempty"`
+	// NextHops is the least number of next hops for a service address; default 1.
+	NextHops int      `json:"nextHops,omitempty" jsonschema:"minimum=1,maximum=256"`
+	Within   Duration `json:"within,omitempty"` // default 30 s
+}

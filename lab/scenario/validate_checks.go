@@ -1,0 +1,125 @@
+package scenario
+
+import (
+	"fmt"
+	"slices"
+)
+
+func (v *validator) workloads() {
+	for i, w := range v.spec.Workloads {
+		path := fmt.Sprintf("spec.workloads[%d]", i)
+		if !v.exactlyOne(path, "echo", w.Echo != nil) {
+			continue
+		}
+		if v.spec.Cluster == nil {
+			v.add(path, "seen a workload, want a spec.cluster to run it in")
+		}
+	}
+}
+
+func (v *validator) checks() {
+	for i, c := range v.spec.Checks {
+		path := fmt.Sprintf("spec.checks[%d]", i)
+		if !v.exactlyOne(path, "reach, sessions, routes, failover, withdrawal, lease, held", c.Reach != nil, c.Sessions != nil, c.Routes != nil,
+			c.Failover != nil, c.Withdrawal != nil, c.Lease != nil, c.Held != nil) {
+			continue
+		}
+		switch {
+		case c.Reach != nil:
+			v.reach(path+".reach", c.Reach)
+		case c.Sessions != nil:
+			v.sessions(path + ".sessions")
+		case c.Failover != nil:
+			v.failover(path+".failover", c.Failover)
+		case c.Withdrawal != nil:
+			v.withdrawal(path+".withdrawal", c.Withdrawal)
+		case c.Lease != nil:
+			v.lease(path+".lease", c.Lease)
+		case c.Held != nil:
+			v.held(path+".held", c.Held)
+		default:
+			v.routes(path+".routes", c.Routes)
+		}
+	}
+}
+
+func (v *validator) reach(path string, r *Reach) {
+	known := v.senders()
+	if r.From != "" && !slices.Contains(known, r.From) {
+		v.unknown(path+".from", r.From, "client, router or node", known)
+	}
+	v.targets(path, r.To, r.Workload)
+}
+
+func (v *validator) sessions(path string) {
+	if !slices.ContainsFunc(v.spec.Routers, func(r Router) bool { return r.BGP != nil && len(r.BGP.Peers) > 0 }) {
+		v.add(path, "seen a check of BGP sessions, want a router with bgp.peers")
+	}
+}
+
+func (v *validator) routes(path string, r *Routes) {
+	v.repeated(path+".routers", r.Routers)
+	v.notEmpty(path+".routers", len(r.Routers))
+	for j, name := range r.Routers {
+		at := fmt.Sprintf("%s.routers[%d]", path, j)
+		router := v.spec.router(name)
+		switch {
+		case name == "":
+		case router == nil:
+			v.unknown(at, name, "router", v.routerNames())
+		case router.BGP == nil:
+			v.add(at, "seen %q, which has no bgp, want a router that speaks it", name)
+		}
+	}
+	v.targets(path, r.To, r.Workload)
+	if j := slices.Index(r.To, TargetNodePort); j >= 0 {
+		v.add(fmt.Sprintf("%s.to[%d]", path, j), "seen nodePort, want what is announced: pod, clusterIP, externalIP or loadBalancer")
+	}
+	if most := len(v.spec.NodeNames()); r.NextHops > most {
+		v.add(path+".nextHops", "seen %d, want at most %d, the number of nodes", r.NextHops, most)
+	}
+}
+
+// targets checks that the workload exists and has the addresses that are asked for.
+func (v *validator) targets(path string, to []Target, workload string) {
+	v.notEmpty(path+".to", len(to))
+	kinds := make([]string, 0, len(to))
+	for _, t := range to {
+		kinds = append(kinds, string(t))
+	}
+	v.repeated(path+".to", kinds)
+	e := v.workload(path+".workload", workload)
+	if e == nil {
+		return
+	}
+	for j, t := range to {
+		v.hasAddress(fmt.Sprintf("%s.to[%d]", path, j), t, e)
+	}
+}
+
+// workload finds a workload, or says which there are.
+func (v *validator) workload(path, name string) *Echo {
+	if e := v.spec.echo(name); e != nil {
+		return e
+	}
+	var known []string
+	for _, w := range v.spec.Workloads {
+		if w.Echo != nil {
+			known = append(known, w.Echo.Name)
+		}
+	}
+	v.unknown(path, name, "workload", known)
+	return nil
+}
+
+// hasAddress checks that a workload has an address of that kind.
+func (v *validator) hasAddress(at string, t Target, e *Echo) {
+	switch {
+	case t == TargetExternalIP && len(e.Service.ExternalIPs) == 0:
+		v.add(at, "seen externalIP, want workload %s to have service.externalIPs", e.Name)
+	case t == TargetLoadBalancer && e.Service.Type != "LoadBalancer":
+		v.add(at, "seen loadBalancer, want workload %s to have service.type LoadBalancer, not %s", e.Name, e.Service.Type)
+	case t == TargetNodePort && e.Service.Type == "ClusterIP":
+		v.add(at, "seen nodePort, want workload %s to have service.type NodePort or LoadBalancer", e.Name)
+	}
+}

@@ -1,0 +1,84 @@
+package scenario
+
+import (
+	"regexp"
+	"strings"
+)
+
+var (
+	kubernetesForm = regexp.MustCompile(`^v1\.[0-9]+(\.[0-9]+)?$`)
+	ciliumForm     = regexp.MustCompile(`^1\.[0-9]+\.[0-9]+$`)
+)
+
+func (v *validator) cluster() {
+	c := v.spec.Cluster
+	if c == nil {
+		return
+	}
+	const path = "spec.cluster"
+	switch {
+	case !kubernetesForm.MatchString(c.Kubernetes):
+		v.add(path+".kubernetes", "seen %q, want a version such as v1.36 or v1.36.3", c.Kubernetes)
+	case c.Kubernetes != "v1.36" && !strings.HasPrefix(c.Kubernetes, "v1.36."):
+		v.notYet(path+".kubernetes", c.Kubernetes, "v1.36 or a release of it such as v1.36.3")
+	}
+	if c.Provider != ProviderKind {
+		v.notYet(path+".provider", c.Provider, ProviderKind)
+	}
+	if c.KubeProxy != KubeProxyNone {
+		v.notYet(path+".kubeProxy", c.KubeProxy, KubeProxyNone)
+	}
+	if c.IPFamily != IPv4Family {
+		v.notYet(path+".ipFamily", c.IPFamily, IPv4Family)
+	}
+	if c.ControlPlanes > 1 {
+		v.notYet(path+".controlPlanes", c.ControlPlanes, 1)
+	}
+	if c.Network != "" {
+		v.network(path+".network", c.Network)
+	}
+	v.clusterPrefixes(c)
+}
+
+// clusterPrefixes checks that there is a /24 of the pod prefix for each node, which is what the
+// controller manager's node IPAM hands out, and that the API server takes the service prefix (at most
+// 20 bits of addresses; the cluster's DNS wants the tenth).
+func (v *validator) clusterPrefixes(c *Cluster) {
+	nodes := len(v.spec.NodeNames())
+	if bits := c.PodCIDR.Bits(); bits < 8 || bits > 24 || nodes > 1<<(24-bits) {
+		v.add("spec.cluster.podCIDR", "seen %s, want /8 to /24 with a /24 for each of %d nodes", c.PodCIDR, nodes)
+	}
+	if bits := c.ServiceCIDR.Bits(); bits < 12 || bits > 28 {
+		v.add("spec.cluster.serviceCIDR", "seen %s, want a prefix from /12 to /28", c.ServiceCIDR)
+	}
+}
+
+// cannotBeHad reports whether a release of Cilium can be neither pulled nor built. Releases that can only
+// be pulled are not among them: whether that works is the machine's affair.
+func cannotBeHad(cilium string) bool {
+	return cilium == "1.19.2" || cilium == "1.17.4"
+}
+
+func (v *validator) ciliumVersion(path string, c *Cilium) {
+	switch {
+	case !ciliumForm.MatchString(c.Version):
+		v.add(path, "seen %q, want a version such as %s", c.Version, DefaultCilium)
+	case cannotBeHad(c.Version):
+		v.add(path, "seen %s, a version of Cilium that cannot be had, want another release such as %s", c.Version, DefaultCilium)
+	case minorOf(c.Version) < 16 && c.BGP != nil:
+		v.notYet(path, c.Version+" with bgp", "1.16.0 or newer: older releases have another BGP API")
+	}
+}
+
+// minorOf returns the 19 of 1.19.5.
+func minorOf(version string) int {
+	_, rest, _ := strings.Cut(version, ".")
+	n := 0
+	for _, digit := range rest {
+		if digit < '0' || digit > '9' {
+			break
+		}
+		n = n*10 + int(digit-'0')
+	}
+	return n
+}

@@ -1,0 +1,174 @@
+package scenario
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// mostAttempts bounds what the flows of one check send together, a second: the prober shares its processors with
+// the lab.
+const mostAttempts = 8000
+
+// senders are the nodes that a flow can come from.
+func (v *validator) senders() []string {
+	var known []string
+	for _, c := range v.spec.Clients {
+		known = append(known, c.Name)
+	}
+	return append(append(known, v.routerNames()...), v.spec.NodeNames()...)
+}
+
+func (v *validator) probe(path string, p *Probe) {
+	if known := v.senders(); p.From != "" && !slices.Contains(known, p.From) {
+		v.unknown(path+".from", p.From, "client, router or node", known)
+	}
+	if e := v.workload(path+".workload", p.Workload); e != nil && p.To != "" {
+		v.hasAddress(path+".to", p.To, e)
+	}
+	switch every := p.Every.Std(); {
+	case every < time.Millisecond || every > time.Second:
+		v.add(path+".every", "seen %s, want 1ms to 1s", p.Every)
+	case time.Duration(p.Flows)*time.Second/every > mostAttempts:
+		v.add(path+".flows", "seen %d flows with an attempt every %s each, want at most %d attempts a second in all", p.Flows, p.Every, mostAttempts)
+	}
+}
+
+// tolerance checks that the check says how long an outage it accepts, and whether from the bound or on its own.
+func (v *validator) tolerance(path string, maxOutage, tolerance Duration) {
+	switch {
+	case v.form.has(path+".maxOutage") || v.form.has(path+".tolerance"):
+	case maxOutage == 0 && tolerance == 0:
+		v.add(path, "seen neither maxOutage nor tolerance, want one of them: how long an outage is accepted, or how much more than the computed bound")
+	case maxOutage != 0 && tolerance != 0:
+		v.add(path, "seen both maxOutage and tolerance, want one of them")
+	}
+}
+
+func (v *validator) failover(path string, f *Failover) {
+	v.fault(path+".fault", f.Fault)
+	v.probe(path+".probe", &f.Probe)
+	v.tolerance(path, f.MaxOutage, f.Tolerance)
+	if f.GracefulRestart != nil {
+		v.sessions(path + ".gracefulRestart")
+	}
+	verb, _ := f.Fault.Verb()
+	if f.Measure == MeasureClear && verb == "restart" {
+		v.add(path+".measure", "seen clear, want inject: a restart has no end that could be chosen")
+	}
+	if f.Measure == MeasureClear && verb == "killProcess" {
+		v.add(path+".measure", "seen clear, want inject: a killed process is started again by what watches it")
+	}
+}
+
+func (v *validator) withdrawal(path string, w *Withdrawal) {
+	v.fault(path+".fault", w.Fault)
+	if verb, _ := w.Fault.Verb(); verb != "" && verb != "drain" {
+		v.add(path+".fault", "seen %s, want drain: it says which node loses its endpoints", verb)
+	}
+	v.probe(path+".probe", &w.Probe)
+	v.tolerance(path, w.MaxOutage, w.Tolerance)
+	v.sessions(path)
+	if e := v.spec.echo(w.Probe.Workload); e != nil && e.Service.ExternalTrafficPolicy != "Local" {
+		v.add(path+".probe.workload", "seen %s with externalTrafficPolicy %s, want Local: else nodes without endpoints announce it, too", e.Name, e.Service.ExternalTrafficPolicy)
+	}
+	if t := w.Probe.To; t != "" && t != TargetLoadBalancer && t != TargetExternalIP {
+		v.add(path+".probe.to", "seen %s, want loadBalancer or externalIP", t)
+	}
+}
+
+func (v *validator) lease(path string, l *Lease) {
+	v.probe(path+".probe", &l.Probe)
+	v.tolerance(path, l.MaxOutage, l.Tolerance)
+	if c, _ := v.spec.cilium(); c == nil || c.L2 == nil {
+		v.add(path, "seen a check of leases, want cilium with l2 among the addons")
+	}
+	if t := l.Probe.To; t != "" && t != TargetLoadBalancer && t != TargetExternalIP {
+		v.add(path+".probe.to", "seen %s, want loadBalancer or externalIP: those are announced by ARP", t)
+	}
+	if v.spec.Cluster != nil && v.spec.Cluster.Workers != nil && *v.spec.Cluster.Workers < 1 {
+		v.add(path, "seen a check of leases without workers, want one or more: killing the control plane's node kills the leases' own server")
+	}
+}
+
+func (v *validator) held(path string, h *Held) {
+	v.probe(path+".probe", &h.Probe)
+}
+
+// fault checks that one verb is set, that what it names exists, and that it has what it needs and nothing else.
+func (v *validator) fault(path string, f Fault) {
+	var names []string
+	var set []bool
+	for _, verb := range f.verbs() {
+		names, set = append(names, verb.name), append(set, verb.node != "")
+	}
+	if !v.exactlyOne(path, strings.Join(names, ", "), set...) {
+		return
+	}
+	verb, node := f.Verb()
+	at := path + "." + verb
+	known := append(v.senders(), v.guards()...)
+	switch {
+	case verb == "drain":
+		known = slices.DeleteFunc(v.spec.NodeNames(), func(n string) bool { return strings.HasPrefix(n, "control-plane") })
+		if !slices.Contains(known, node) {
+			v.unknown(at, node, "worker", known)
+		}
+	case verb == "killProcess" && node == AllNodes && v.spec.Cluster != nil:
+	case !slices.Contains(known, node):
+		v.unknown(at, node, "client, router, node or gateway's guard", known)
+	}
+	v.needs(path, verb, "network", f.Network, "linkDown")
+	v.needs(path, verb, "process", f.Process, "killProcess")
+	v.needs(path, verb, "peer", f.Peer, "partition")
+	if f.Network != "" && verb == "linkDown" {
+		v.linkOf(path+".network", node, f.Network)
+	}
+	if f.Peer != "" && verb == "partition" && (!slices.Contains(known, f.Peer) || f.Peer == node) {
+		v.add(path+".peer", "seen %q, want another node of the scenario: %s", f.Peer, list(known))
+	}
+}
+
+// needs checks a field that one verb wants and no other knows.
+func (v *validator) needs(path, verb, field, value, of string) {
+	switch {
+	case verb == of && value == "":
+		v.add(path+"."+field, "seen nothing, want the %s of %s", field, of)
+	case verb != of && value != "":
+		v.add(path+"."+field, "seen %q with %s, want it with %s only", value, verb, of)
+	}
+}
+
+// linkOf checks that a node has an interface on a network.
+func (v *validator) linkOf(path, node, network string) {
+	if !v.network(path, network) {
+		return
+	}
+	var on []string
+	if r := v.spec.router(node); r != nil {
+		on = r.Networks
+	}
+	for _, c := range v.spec.Clients {
+		if c.Name == node {
+			on = []string{c.Network}
+		}
+	}
+	if v.spec.Cluster != nil && slices.Contains(v.spec.NodeNames(), node) {
+		on = []string{v.spec.Cluster.Network}
+	}
+	if on != nil && !slices.Contains(on, network) {
+		v.add(path, "seen %q, on which %s has no link, want one of: %s", network, node, list(on))
+	}
+}
+
+// guards are the containers that guard gateways: r1-gw.
+func (v *validator) guards() []string {
+	var all []string
+	for _, g := range v.spec.Gateways {
+		for _, m := range g.Members {
+			all = append(all, fmt.Sprintf("%s-%s", m, g.Name))
+		}
+	}
+	return all
+}

@@ -1,0 +1,107 @@
+package scenario
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// maxName bounds a name, so that host names made of a lab's, a router's and a gateway's stay under 63
+// characters (RFC 1035, 2.3.4).
+const maxName = 30
+
+// Limits of a scenario: how many addresses the plan's scheme has for each of them on a network.
+const (
+	maxRouters  = 50
+	maxClients  = 40
+	maxGateways = 14
+)
+
+var dnsLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+
+// clusterNode matches every name that a provider may give to a cluster's node.
+var clusterNode = regexp.MustCompile(`^(control-plane|worker)[0-9]*$`)
+
+// label checks that a name is a DNS label (RFC 1123, 2.1) of at most 30 characters.
+func (v *validator) label(path, name string) {
+	if name != "" && (len(name) > maxName || !dnsLabel.MatchString(name)) {
+		v.add(path, "seen %q, want lower-case letters, digits and inner hyphens, at most %d of them", shorten(name), maxName)
+	}
+}
+
+// names checks every name, and that none is used twice among what runs side by side: routers, clients,
+// gateways' containers and cluster nodes share one space, since commands name them alike.
+func (v *validator) names() {
+	s := v.spec
+	v.notEmpty("spec.networks", len(s.Networks))
+	v.atMost("spec.routers", len(s.Routers), maxRouters)
+	v.atMost("spec.clients", len(s.Clients), maxClients)
+	v.atMost("spec.gateways", len(s.Gateways), maxGateways)
+	networks, nodes, gateways, workloads := unique{v: v}, unique{v: v}, unique{v: v}, unique{v: v}
+	for i, n := range s.Networks {
+		networks.add(fmt.Sprintf("spec.networks[%d].name", i), n.Name)
+		// A network's name is the name of an interface inside the containers (IFNAMSIZ).
+		if len(n.Name) > 15 {
+			v.add(fmt.Sprintf("spec.networks[%d].name", i), "seen %q, want at most 15 characters: interfaces are named for networks", shorten(n.Name))
+		}
+	}
+	for i, r := range s.Routers {
+		nodes.addNode(fmt.Sprintf("spec.routers[%d].name", i), r.Name)
+	}
+	for i, c := range s.Clients {
+		nodes.addNode(fmt.Sprintf("spec.clients[%d].name", i), c.Name)
+	}
+	for i, g := range s.Gateways {
+		path := fmt.Sprintf("spec.gateways[%d].name", i)
+		gateways.add(path, g.Name)
+		for _, member := range g.Members {
+			guard := member + "-" + g.Name
+			if at, ok := nodes.first[guard]; ok {
+				v.add(at, "seen %q, the name of gateway %s's guard on router %s, want another name", guard, g.Name, member)
+			}
+		}
+	}
+	for i, w := range s.Workloads {
+		if w.Echo != nil {
+			workloads.add(fmt.Sprintf("spec.workloads[%d].echo.name", i), w.Echo.Name)
+		}
+	}
+}
+
+func (v *validator) atMost(path string, seen, most int) {
+	if seen > most {
+		v.add(path, "seen %d entries, want at most %d", seen, most)
+	}
+}
+
+// unique checks names that share one space.
+type unique struct {
+	v     *validator
+	first map[string]string // name to the path that had it first
+}
+
+func (u *unique) add(path, name string) {
+	if name == "" {
+		return
+	}
+	u.v.label(path, name)
+	if at, ok := u.first[name]; ok {
+		u.v.add(path, "seen %q, which %s has already, want another name", name, strings.TrimSuffix(at, ".name"))
+		return
+	}
+	if u.first == nil {
+		u.first = map[string]string{}
+	}
+	u.first[name] = path
+}
+
+func (u *unique) addNode(path, name string) {
+	if clusterNode.MatchString(name) {
+		u.v.add(path, "seen %q, a name that cluster nodes have, want another name", name)
+		return
+	}
+	u.add(path, name)
+}
+
+// list joins names for an error.
+func list(all []string) string { return strings.Join(all, ", ") }

@@ -1,0 +1,104 @@
+package scenario
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// span is a prefix of the scenario, with where it stands and what it is.
+type span struct {
+	path   string
+	what   string
+	prefix netip.Prefix
+}
+
+// prefixes checks the prefixes one by one, and that none overlaps another. A VIP inside a network would
+// be taken for a host of that segment and never reach a router; inside the pod or service prefix it
+// would collide with the cluster's own addresses.
+func (v *validator) prefixes() {
+	spans := v.spans()
+	for _, s := range spans {
+		if why := unusable(s.prefix); why != "" {
+			v.add(s.path, "seen %s, %s, want unicast addresses such as 192.0.2.0/24", s.prefix, why)
+		}
+	}
+	for i, s := range spans {
+		for _, earlier := range spans[:i] {
+			if s.prefix.Overlaps(earlier.prefix) {
+				v.add(s.path, "seen %s, which overlaps %s %s (%s), want %s outside it", written(s.prefix), earlier.what, written(earlier.prefix), earlier.path, noun(s.prefix))
+			}
+		}
+	}
+}
+
+// spans returns every prefix that the scenario knows: networks first, then the cluster's, then VIPs.
+func (v *validator) spans() []span {
+	var spans []span
+	add := func(path, what string, p netip.Prefix) {
+		if p.IsValid() && !v.form.has(path) {
+			spans = append(spans, span{path, what, p})
+		}
+	}
+	for i, n := range v.spec.Networks {
+		path := fmt.Sprintf("spec.networks[%d].ipv4", i)
+		if n.IPv4 == nil || v.form.has(path) {
+			continue
+		}
+		if bits := n.IPv4.Bits(); bits < 16 || bits > 24 {
+			v.add(path, "seen %s, want a prefix from /16 to /24", n.IPv4)
+			continue
+		}
+		add(path, "network "+n.Name, *n.IPv4)
+	}
+	if c := v.spec.Cluster; c != nil {
+		add("spec.cluster.podCIDR", "podCIDR", c.PodCIDR)
+		add("spec.cluster.serviceCIDR", "serviceCIDR", c.ServiceCIDR)
+	}
+	if c, path := v.spec.cilium(); c != nil {
+		for i, p := range c.LoadBalancerPools {
+			add(fmt.Sprintf("%s.loadBalancerPools[%d]", path, i), "LoadBalancer pool", p)
+		}
+	}
+	for i, w := range v.spec.Workloads {
+		if w.Echo == nil {
+			continue
+		}
+		for j, a := range w.Echo.Service.ExternalIPs {
+			if a.IsValid() {
+				add(fmt.Sprintf("spec.workloads[%d].echo.service.externalIPs[%d]", i, j), "external IP", netip.PrefixFrom(a, a.BitLen()))
+			}
+		}
+	}
+	return spans
+}
+
+// unusable says why hosts cannot have addresses of a prefix; "" if they can.
+func unusable(p netip.Prefix) string {
+	for _, reserved := range []struct{ prefix, why string }{
+		{"0.0.0.0/8", "which means this host (RFC 1122)"},
+		{"127.0.0.0/8", "which is loopback"},
+		{"169.254.0.0/16", "which is link-local"},
+		{"224.0.0.0/4", "which is multicast"},
+		{"240.0.0.0/4", "which is reserved"},
+	} {
+		if p.Overlaps(netip.MustParsePrefix(reserved.prefix)) {
+			return reserved.why
+		}
+	}
+	return ""
+}
+
+func noun(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return "an address"
+	}
+	return "a prefix"
+}
+
+// written spells a single address without its length.
+func written(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}

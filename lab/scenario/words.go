@@ -1,0 +1,87 @@
+package scenario
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxSeen bounds how much of a value an error quotes, in characters.
+const maxSeen = 60
+
+// seen says what a node is, for an error.
+func seen(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.AliasNode:
+		return "the alias *" + n.Value
+	}
+	switch n.ShortTag() {
+	case "!!null":
+		return "nothing"
+	case "!!str":
+		return fmt.Sprintf("%q", shorten(n.Value))
+	}
+	return shorten(n.Value)
+}
+
+func shorten(s string) string {
+	if r := []rune(s); len(r) > maxSeen {
+		return string(r[:maxSeen]) + "…"
+	}
+	return s
+}
+
+// wanted says what a field of a type and rule may hold, for an error.
+func wanted(t reflect.Type, r rule) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	enum := r.enum
+	if known := enumOf(t); known != nil {
+		enum = known
+	}
+	switch {
+	case t == reflect.TypeFor[netip.Prefix]():
+		return "an IPv4 prefix such as 192.0.2.0/24"
+	case t == reflect.TypeFor[Duration]():
+		return "a duration such as 100ms, 9s or 1m30s"
+	case t.Kind() == reflect.Slice:
+		return "a list"
+	case t.Kind() == reflect.Struct || t.Kind() == reflect.Map:
+		return "a mapping"
+	case len(enum) == 1:
+		return enum[0]
+	case enum != nil:
+		return "one of: " + strings.Join(enum, ", ")
+	case r.bounded:
+		return fmt.Sprintf("a whole number from %d to %d", r.min, r.max)
+	case r.example != "":
+		return "a string such as " + r.example
+	case t.Kind() == reflect.String:
+		return "a string"
+	}
+	return "a whole number"
+}
+
+// join puts a field's name behind a path.
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func names(fields []field) []string {
+	all := make([]string, 0, len(fields))
+	for _, f := range fields {
+		all = append(all, f.name)
+	}
+	return all
+}
