@@ -1,0 +1,97 @@
+package plan
+
+import (
+	"maps"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+func (b *builder) cilium() {
+	c := ciliumOf(b.spec)
+	if c == nil {
+		return
+	}
+	b.Cilium = &Cilium{
+		Version:   c.Version,
+		Chart:     c.Chart,
+		Values:    merge(b.ciliumValues(c), c.Values),
+		Manifests: b.ciliumManifests(c),
+		Images: []Image{
+			{Name: "cilium", Version: c.Version},
+			{Name: "cilium-operator", Version: c.Version},
+		},
+	}
+}
+
+// ciliumValues are the chart's values that make packets of a client beyond the routers arrive, and
+// answers go back from the node that the pod is on.
+func (b *builder) ciliumValues(c *scenario.Cilium) map[string]any {
+	values := map[string]any{
+		"kubeProxyReplacement":  true,
+		"k8sServiceHost":        "skidpad-" + b.Lab + "-control-plane",
+		"k8sServicePort":        6443,
+		"routingMode":           "native",
+		"autoDirectNodeRoutes":  true,
+		"ipv4NativeRoutingCIDR": b.spec.Cluster.PodCIDR.String(),
+		"ipam":                  map[string]any{"mode": "kubernetes"},
+		"loadBalancer":          map[string]any{"mode": "dsr", "dsrDispatch": "opt"},
+		// Without lbExternalClusterIP a ClusterIP is announced, and what comes for it is dropped.
+		"bpf":             map[string]any{"masquerade": true, "lbExternalClusterIP": true},
+		"bgpControlPlane": map[string]any{"enabled": c.BGP != nil},
+		"l2announcements": map[string]any{"enabled": c.L2 != nil},
+		"envoy":           map[string]any{"enabled": false},
+		"hubble":          map[string]any{"enabled": false},
+		"operator":        map[string]any{"replicas": 1},
+		// Without Envoy there is nothing behind the layer 7 proxy.
+		"l7Proxy": false,
+		// The rest is for a quick start: one init container fewer on each node (with it, overrides by
+		// CiliumNodeConfig), and a look each second, not every other, at whether the agent is up.
+		"daemon":       map[string]any{"configSources": "config-map:cilium-config"},
+		"startupProbe": map[string]any{"periodSeconds": 1},
+	}
+	if l := c.L2; l != nil {
+		values["l2announcements"] = map[string]any{
+			"enabled":            true,
+			"leaseDuration":      l.LeaseDuration.String(),
+			"leaseRenewDeadline": l.LeaseRenewDeadline.String(),
+			"leaseRetryPeriod":   l.LeaseRetryPeriod.String(),
+		}
+	}
+	if b.host.NoSysResource {
+		// The chart's list of capabilities asks for SYS_RESOURCE, which this host cannot grant.
+		values["securityContext"] = map[string]any{"privileged": true}
+	}
+	return values
+}
+
+// merge lays over on top of base, map by map, and shares nothing with over.
+func merge(base, over map[string]any) map[string]any {
+	out := maps.Clone(base)
+	if out == nil {
+		out = map[string]any{}
+	}
+	for k, v := range over {
+		upper, ok := v.(map[string]any)
+		if !ok {
+			out[k] = copied(v)
+			continue
+		}
+		lower, _ := out[k].(map[string]any)
+		out[k] = merge(lower, upper)
+	}
+	return out
+}
+
+func copied(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		return merge(nil, v)
+	case []any:
+		out := make([]any, len(v))
+		for i, x := range v {
+			out[i] = copied(x)
+		}
+		return out
+	}
+	return v
+}

@@ -1,0 +1,147 @@
+package plan
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// resourceName is what every resource of ours is called in a cluster.
+const resourceName = "skidpad"
+
+// advertiseLabel ties advertisements to the peers' address family; on a Service, the value `no` keeps
+// it from being announced.
+const advertiseLabel = "skidpad.dev/advertise"
+
+// connectRetry is how long a node waits before it tries a router again, in seconds. It is the least
+// that the resource allows: a lab waits for sessions that fail while routers start.
+const connectRetry = 1
+
+// ciliumManifests writes Cilium's own resources: where LoadBalancer addresses come from, whom the nodes
+// peer with and what they announce, and what is announced by ARP.
+func (b *builder) ciliumManifests(c *scenario.Cilium) []string {
+	api := "cilium.io/" + ciliumAPI(c.Version)
+	docs := []string{toYAML(pool(api, c))}
+	if c.BGP != nil {
+		docs = append(docs,
+			toYAML(advertisement(api, c.BGP)),
+			toYAML(peerConfig(api, c.BGP)),
+			toYAML(b.bgpCluster(api, c.BGP)))
+	}
+	if c.L2 != nil {
+		docs = append(docs, toYAML(b.l2Policy()))
+	}
+	return docs
+}
+
+// ciliumAPI is the version of the BGP and pool resources: Cilium 1.18 made v2alpha1 into v2.
+func ciliumAPI(version string) string {
+	parts := strings.Split(version, ".")
+	if minor, err := strconv.Atoi(parts[min(1, len(parts)-1)]); err == nil && minor < 18 {
+		return "v2alpha1"
+	}
+	return "v2"
+}
+
+func object(api, kind string, spec map[string]any) map[string]any {
+	return map[string]any{
+		"apiVersion": api,
+		"kind":       kind,
+		"metadata":   map[string]any{"name": resourceName},
+		"spec":       spec,
+	}
+}
+
+func pool(api string, c *scenario.Cilium) map[string]any {
+	var blocks []any
+	for _, p := range c.LoadBalancerPools {
+		blocks = append(blocks, map[string]any{"cidr": p.String()})
+	}
+	return object(api, "CiliumLoadBalancerIPPool", map[string]any{"allowFirstLastIPs": "No", "blocks": blocks})
+}
+
+// advertisement announces pod prefixes, and each asked-for address of every Service that does not opt
+// out. A selector that is left out would select none.
+func advertisement(api string, bgp *scenario.CiliumBGP) map[string]any {
+	spelling := map[scenario.Advertisement]string{
+		scenario.AdvertiseClusterIP:    "ClusterIP",
+		scenario.AdvertiseExternalIP:   "ExternalIP",
+		scenario.AdvertiseLoadBalancer: "LoadBalancerIP",
+	}
+	var all, addresses []any
+	for _, a := range bgp.Advertise {
+		if a == scenario.AdvertisePodCIDR {
+			all = append(all, map[string]any{"advertisementType": "PodCIDR"})
+			continue
+		}
+		addresses = append(addresses, spelling[a])
+	}
+	if addresses != nil {
+		all = append(all, map[string]any{
+			"advertisementType": "Service",
+			"service":           map[string]any{"addresses": addresses},
+			"selector": map[string]any{"matchExpressions": []any{
+				map[string]any{"key": advertiseLabel, "operator": "NotIn", "values": []any{"no"}},
+			}},
+		})
+	}
+	doc := object(api, "CiliumBGPAdvertisement", map[string]any{"advertisements": all})
+	doc["metadata"] = map[string]any{"name": resourceName, "labels": map[string]any{advertiseLabel: "bgp"}}
+	return doc
+}
+
+func peerConfig(api string, bgp *scenario.CiliumBGP) map[string]any {
+	hold := int64(bgp.HoldTime.Std() / time.Second)
+	spec := map[string]any{
+		"timers": map[string]any{
+			"connectRetryTimeSeconds": connectRetry,
+			"holdTimeSeconds":         hold,
+			"keepAliveTimeSeconds":    hold / 3,
+		},
+		"families": []any{map[string]any{
+			"afi":            "ipv4",
+			"safi":           "unicast",
+			"advertisements": map[string]any{"matchLabels": map[string]any{advertiseLabel: "bgp"}},
+		}},
+	}
+	if bgp.GracefulRestart {
+		spec["gracefulRestart"] = map[string]any{"enabled": true}
+	}
+	return object(api, "CiliumBGPPeerConfig", spec)
+}
+
+// bgpCluster makes every node a speaker with a session to each router on the cluster's network.
+func (b *builder) bgpCluster(api string, bgp *scenario.CiliumBGP) map[string]any {
+	var peers []any
+	for _, name := range bgp.Peers {
+		i := b.routerIndex(name)
+		peers = append(peers, map[string]any{
+			"name":          name,
+			"peerAddress":   at(b.network(b.clusterNetwork()).Subnet, routersAt+i).String(),
+			"peerASN":       int64(b.spec.Routers[i].BGP.ASN),
+			"peerConfigRef": map[string]any{"name": resourceName},
+		})
+	}
+	return object(api, "CiliumBGPClusterConfig", map[string]any{
+		"bgpInstances": []any{map[string]any{"name": resourceName, "localASN": int64(bgp.ASN), "peers": peers}},
+	})
+}
+
+// l2Policy lets every worker announce external and LoadBalancer addresses of all Services on its own network by ARP,
+// or every node where there are no workers: the control plane's node has no pods to answer with, and the leases end with
+// it. The resource is still v2alpha1 in Cilium 1.19.
+func (b *builder) l2Policy() map[string]any {
+	spec := map[string]any{
+		"externalIPs":     true,
+		"loadBalancerIPs": true,
+		"interfaces":      []any{"^eth[0-9]+$"},
+	}
+	if w := b.spec.Cluster.Workers; w != nil && *w > 0 {
+		spec["nodeSelector"] = map[string]any{"matchExpressions": []any{
+			map[string]any{"key": "node-role.kubernetes.io/control-plane", "operator": "DoesNotExist"},
+		}}
+	}
+	return object("cilium.io/v2alpha1", "CiliumL2AnnouncementPolicy", spec)
+}

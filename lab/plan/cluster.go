@@ -1,0 +1,93 @@
+package plan
+
+import (
+	"strings"
+
+	"sigs.k8s.io/yaml"
+)
+
+func (b *builder) cluster() {
+	c := b.spec.Cluster
+	if c == nil {
+		return
+	}
+	name := "skidpad-" + b.Lab
+	image := Image{Name: "node", Version: c.Kubernetes}
+	if b.Cilium != nil {
+		image.Preload = append(image.Preload, b.Cilium.Images...)
+	}
+	for _, w := range b.spec.Workloads {
+		if w.Echo != nil {
+			image.Preload = append(image.Preload, Image{Name: "echo"})
+			break
+		}
+	}
+	out := &Cluster{
+		Name:        name,
+		Provider:    c.Provider,
+		Network:     c.Network,
+		Image:       image,
+		PodCIDR:     c.PodCIDR,
+		ServiceCIDR: c.ServiceCIDR,
+		Routes:      b.nodeRoutes(),
+	}
+	for _, short := range b.spec.NodeNames() {
+		out.Nodes = append(out.Nodes, Node{
+			Name:         name + "-" + short,
+			Short:        short,
+			ControlPlane: strings.HasPrefix(short, "control-plane"),
+		})
+	}
+	b.Cluster = out
+	out.KindConfig = b.kindConfig()
+}
+
+// kindConfig writes kind's v1alpha4 configuration. kind itself skips kubeadm's kube-proxy phase for
+// kubeProxyMode none. What depends on the node image is added where that is known.
+func (b *builder) kindConfig() string {
+	c := b.spec.Cluster
+	nodes := make([]map[string]any, 0, len(b.Cluster.Nodes))
+	for _, n := range b.Cluster.Nodes {
+		role := "worker"
+		if n.ControlPlane {
+			role = "control-plane"
+		}
+		nodes = append(nodes, map[string]any{"role": role})
+	}
+	config := map[string]any{
+		"kind":       "Cluster",
+		"apiVersion": "kind.x-k8s.io/v1alpha4",
+		"name":       b.Cluster.Name,
+		"networking": map[string]any{
+			"apiServerAddress":  "127.0.0.1",
+			"disableDefaultCNI": true,
+			"ipFamily":          string(c.IPFamily),
+			"kubeProxyMode":     string(c.KubeProxy),
+			"podSubnet":         c.PodCIDR.String(),
+			"serviceSubnet":     c.ServiceCIDR.String(),
+		},
+		"nodes": nodes,
+	}
+	if b.host.CgroupV1 {
+		// Kubernetes 1.35 and later refuse cgroup v1 unless told otherwise (KEP-5573).
+		config["kubeadmConfigPatches"] = []string{"kind: KubeletConfiguration\nfailCgroupV1: false\n"}
+	}
+	if b.host.NoSysResource {
+		// Lowering a process' oom_score_adj needs CAP_SYS_RESOURCE; restricted, containerd does not
+		// try. kind applies the patch whose version is that of the node image's own configuration.
+		config["containerdConfigPatches"] = []string{
+			"version = 2\n[plugins.\"io.containerd.grpc.v1.cri\"]\n  restrict_oom_score_adj = true\n",
+			"version = 3\n[plugins.\"io.containerd.cri.v1.runtime\"]\n  restrict_oom_score_adj = true\n",
+		}
+	}
+	return toYAML(config)
+}
+
+// toYAML writes a value of maps, lists and scalars, with sorted keys. Such values always can be.
+func toYAML(v any) string {
+	data, err := yaml.Marshal(v)
+	if err != nil {
+		panic("lab bug: " + err.Error())
+	}
+	return string(data)
+}

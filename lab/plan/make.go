@@ -1,0 +1,137 @@
+package plan
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"regexp"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// maxLab bounds a lab's name, so that cluster nodes' host names stay under 63 characters (RFC 1035, 2.3.4).
+const maxLab = 20
+
+var labForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+
+// LabNameError is a lab's name that cannot be part of the names of its parts.
+type LabNameError struct{ Name string }
+
+// Error says what a name may be.
+func (e *LabNameError) Error() string {
+	return fmt.Sprintf("lab name: seen %q, want lower-case letters, digits and inner hyphens, at most %d of them; give one with --name", e.Name, maxLab)
+}
+
+// Make computes everything that a lab of that name will be made of. It is pure: equal arguments give
+// equal plans. The scenario must come from scenario.Load or Parse. Errors are *LabNameError and
+// *SubnetError.
+func Make(s *scenario.Scenario, lab string, h Host) (*Plan, error) {
+	if len(lab) > maxLab || !labForm.MatchString(lab) {
+		return nil, &LabNameError{Name: lab}
+	}
+	p := &Plan{Lab: lab, Scenario: s}
+	b := &builder{Plan: p, spec: &s.Spec, host: h}
+	if err := b.networks(); err != nil {
+		return nil, err
+	}
+	b.cilium()
+	b.cluster()
+	b.gateways()
+	b.routers()
+	b.clients()
+	b.workloads()
+	b.images()
+	b.steps()
+	hash, err := hashOf(p)
+	if err != nil {
+		return nil, fmt.Errorf("lab bug: plan cannot be written as JSON: %w", err)
+	}
+	p.Hash = hash
+	return p, nil
+}
+
+// builder fills in a plan, part by part. Later parts read what earlier ones wrote.
+type builder struct {
+	*Plan
+	spec *scenario.Spec
+	host Host
+}
+
+// name returns the name that the engine knows a part of the lab by.
+func (b *builder) name(part string) string { return "skidpad-" + b.Lab + "-" + part }
+
+// network returns the planned network of that name. Validation has seen to it that there is one.
+func (b *builder) network(name string) Network {
+	for _, n := range b.Networks {
+		if n.Name == name {
+			return n
+		}
+	}
+	return Network{}
+}
+
+// clusterNetwork is the name of the network that the nodes are on; empty without a cluster.
+func (b *builder) clusterNetwork() string {
+	if b.spec.Cluster == nil {
+		return ""
+	}
+	return b.spec.Cluster.Network
+}
+
+// hashOf returns the first 16 hexadecimal digits of the SHA-256 of the plan without its hash.
+func hashOf(p *Plan) (string, error) {
+	rest := *p
+	rest.Hash = ""
+	data, err := json.Marshal(&rest)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:8]), nil
+}
+
+func (b *builder) workloads() {
+	for _, w := range b.spec.Workloads {
+		if w.Echo == nil {
+			continue
+		}
+		b.Workloads = append(b.Workloads, Workload{
+			Name:      w.Echo.Name,
+			Namespace: "default",
+			Replicas:  w.Echo.Replicas,
+			Image:     Image{Name: "echo"},
+			Ports:     Ports{HTTP: 8080, UDP: 8080},
+			Service:   Service{Name: w.Echo.Name, Service: w.Echo.Service},
+		})
+	}
+}
+
+// images lists what the engine must have; what runs inside the cluster is in the node image already.
+func (b *builder) images() {
+	have := map[string]bool{}
+	add := func(i Image) {
+		if !have[i.Key()] {
+			have[i.Key()] = true
+			b.Images = append(b.Images, i)
+		}
+	}
+	if b.Cluster != nil {
+		add(b.Cluster.Image)
+	}
+	for _, r := range b.Routers {
+		add(r.Image)
+	}
+	for _, g := range b.Gateways {
+		add(g.Image)
+	}
+	for _, c := range b.Clients {
+		add(c.Image)
+	}
+}
+
+// routerImage is the catalogue's name of the image that runs a router's software.
+func routerImage(s scenario.Software) Image {
+	return Image{Name: string(cmp.Or(s, scenario.FRR))}
+}

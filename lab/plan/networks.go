@@ -1,0 +1,156 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Every address of a network is the network's own plus a small number, so that a packet capture reads
+// itself. All of them lie in a network's first /24:
+//
+//	.1         the bridge        .64 - .127   cluster nodes (the engine hands these out)
+//	.11 - .60  routers           .201 - .240  clients
+//	                             .254 - .241  gateways, downwards
+const (
+	hostAt      = 1
+	routersAt   = 11
+	nodesAt     = 64
+	nodesBits   = 26
+	clientsAt   = 201
+	gatewaysAt  = 254
+	bridgeBytes = 5
+)
+
+// pools are where networks without a prefix of their own get a /24 from, in this order.
+func pools() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("172.30.0.0/16"), netip.MustParsePrefix("172.29.0.0/16")}
+}
+
+// SubnetError is a network that can have no subnet on this host.
+type SubnetError struct {
+	Network string
+	// Wanted is the prefix that the scenario gives and Overlaps the one in its way. Both are invalid
+	// when the scenario gives none and every one of the pools is taken.
+	Wanted, Overlaps netip.Prefix
+}
+
+// Error says what is in the way and what to do.
+func (e *SubnetError) Error() string {
+	if e.Wanted.IsValid() {
+		return fmt.Sprintf("network %s: seen %s, which overlaps %s, in use on this host, want a free prefix: "+
+			"leave ipv4 out to have one found, or take down what uses it (`skidpad ls`, `ip route`)", e.Network, e.Wanted, e.Overlaps)
+	}
+	return fmt.Sprintf("network %s: seen no free /24 in %s or %s, want one: take labs down (`skidpad ls`, `skidpad down --name L`) "+
+		"or give the network an ipv4 of its own", e.Network, pools()[0], pools()[1])
+}
+
+func (b *builder) networks() error {
+	taken := b.reserved()
+	for _, n := range b.spec.Networks {
+		var subnet netip.Prefix
+		if n.IPv4 != nil {
+			subnet = *n.IPv4
+			if in, ok := overlapping(subnet, b.host.Taken); ok {
+				return &SubnetError{Network: n.Name, Wanted: subnet, Overlaps: in}
+			}
+		} else {
+			var ok bool
+			if subnet, ok = firstFree(taken); !ok {
+				return &SubnetError{Network: n.Name}
+			}
+		}
+		taken = append(taken, subnet)
+		b.Networks = append(b.Networks, Network{
+			Name:   n.Name,
+			Docker: b.name(n.Name),
+			Bridge: bridgeName(b.Lab, n.Name),
+			Subnet: subnet,
+			Host:   at(subnet, hostAt),
+			Nodes:  netip.PrefixFrom(at(subnet, nodesAt), nodesBits),
+		})
+	}
+	return nil
+}
+
+// reserved is what no network may be given: the host's own and everything that the scenario names.
+func (b *builder) reserved() []netip.Prefix {
+	var all []netip.Prefix
+	all = append(all, b.host.Taken...)
+	for _, n := range b.spec.Networks {
+		if n.IPv4 != nil {
+			all = append(all, *n.IPv4)
+		}
+	}
+	if c := b.spec.Cluster; c != nil {
+		all = append(all, c.PodCIDR, c.ServiceCIDR)
+	}
+	if c := ciliumOf(b.spec); c != nil {
+		all = append(all, c.LoadBalancerPools...)
+	}
+	for _, w := range b.spec.Workloads {
+		if w.Echo != nil {
+			for _, a := range w.Echo.Service.ExternalIPs {
+				all = append(all, netip.PrefixFrom(a, a.BitLen()))
+			}
+		}
+	}
+	return all
+}
+
+// firstFree returns the first /24 of the pools that overlaps nothing of taken.
+func firstFree(taken []netip.Prefix) (netip.Prefix, bool) {
+	for _, pool := range pools() {
+		base := pool.Addr().As4()
+		for third := range 256 {
+			base[2] = byte(third)
+			candidate := netip.PrefixFrom(netip.AddrFrom4(base), 24)
+			if _, ok := overlapping(candidate, taken); !ok {
+				return candidate, true
+			}
+		}
+	}
+	return netip.Prefix{}, false
+}
+
+// overlapping returns the first prefix of all that overlaps p. A default route is in nobody's way.
+func overlapping(p netip.Prefix, all []netip.Prefix) (netip.Prefix, bool) {
+	for _, other := range all {
+		if other.IsValid() && other.Bits() > 0 && p.Overlaps(other) {
+			return other, true
+		}
+	}
+	return netip.Prefix{}, false
+}
+
+// at returns the address that lies offset (0 to 255) above a prefix's first.
+func at(p netip.Prefix, offset int) netip.Addr {
+	a := p.Addr().As4()
+	a[3] += byte(offset)
+	return netip.AddrFrom4(a)
+}
+
+// attach returns a place on a network.
+func attach(n Network, offset int) Attachment {
+	return Attachment{Network: n.Name, Address: at(n.Subnet, offset), Bits: n.Subnet.Bits()}
+}
+
+// bridgeName returns an interface name of 13 characters (IFNAMSIZ allows 15) that no other lab's
+// network has.
+func bridgeName(lab, network string) string {
+	sum := sha256.Sum256([]byte(lab + "/" + network))
+	return "sp-" + hex.EncodeToString(sum[:bridgeBytes])
+}
+
+// ciliumOf returns the Cilium addon, or nil.
+func ciliumOf(s *scenario.Spec) *scenario.Cilium {
+	for _, a := range s.Addons {
+		if a.Cilium != nil {
+			return a.Cilium
+		}
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package plan
+
+import (
+	"net/netip"
+	"slices"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// VRRP priorities (RFC 9568, 5.2.4): the first member's, and what each further one has less.
+const (
+	firstPriority = 200
+	priorityStep  = 10
+)
+
+func (b *builder) routers() {
+	for i, r := range b.spec.Routers {
+		out := Router{Name: r.Name, Container: b.name(r.Name), Software: r.Software, Image: routerImage(r.Software)}
+		for _, n := range r.Networks {
+			out.Networks = append(out.Networks, attach(b.network(n), routersAt+i))
+		}
+		if r.BGP != nil {
+			out.BGP = b.speaker(i, r)
+		}
+		b.Routers = append(b.Routers, out)
+	}
+}
+
+func (b *builder) speaker(i int, r scenario.Router) *Speaker {
+	s := &Speaker{
+		ASN:             r.BGP.ASN,
+		RouterID:        at(b.network(r.Networks[0]).Subnet, routersAt+i),
+		HoldTime:        r.BGP.HoldTime.Std(),
+		Keepalive:       r.BGP.HoldTime.Std() / 3,
+		GracefulRestart: r.BGP.GracefulRestart,
+		MaximumPaths:    r.BGP.MaximumPaths,
+	}
+	for _, p := range r.BGP.Peers {
+		if p.Router != "" {
+			s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Router, Address: b.peerAddress(r, p.Router), ASN: p.ASN})
+			continue
+		}
+		s.Ranges = append(s.Ranges, Range{
+			Name:     "nodes",
+			Prefix:   b.network(b.clusterNetwork()).Nodes,
+			ASN:      p.ASN,
+			Sessions: len(b.Cluster.Nodes),
+		})
+	}
+	return s
+}
+
+// peerAddress returns the address at which one router reaches another: on the cluster's network if both
+// are there, else on the first network that they share.
+func (b *builder) peerAddress(from scenario.Router, to string) netip.Addr {
+	i := b.routerIndex(to)
+	if i < 0 {
+		return netip.Addr{}
+	}
+	shared := b.clusterNetwork()
+	if !slices.Contains(from.Networks, shared) || !slices.Contains(b.spec.Routers[i].Networks, shared) {
+		j := slices.IndexFunc(from.Networks, func(n string) bool { return slices.Contains(b.spec.Routers[i].Networks, n) })
+		if j < 0 {
+			return netip.Addr{}
+		}
+		shared = from.Networks[j]
+	}
+	return at(b.network(shared).Subnet, routersAt+i)
+}
+
+func (b *builder) routerIndex(name string) int {
+	return slices.IndexFunc(b.spec.Routers, func(r scenario.Router) bool { return r.Name == name })
+}
+
+func (b *builder) gateways() {
+	for i, g := range b.spec.Gateways {
+		out := Gateway{Name: g.Name, Image: Image{Name: "keepalived"}, AdvertInterval: g.AdvertInterval.Std(), VRID: i + 1}
+		for _, n := range g.Networks {
+			out.Addresses = append(out.Addresses, attach(b.network(n), gatewaysAt-i))
+		}
+		for j, m := range g.Members {
+			out.Members = append(out.Members, GatewayGuard{
+				Router:    m,
+				Container: b.name(m + "-" + g.Name),
+				Priority:  firstPriority - priorityStep*j,
+				TrackBGP:  b.learnsFromNodes(m),
+			})
+		}
+		b.Gateways = append(b.Gateways, out)
+	}
+}
+
+// learnsFromNodes reports whether a router has its routes to the cluster from the nodes by BGP: without
+// them it is no way into the cluster and must not hold a gateway's address.
+func (b *builder) learnsFromNodes(router string) bool {
+	bgp := b.spec.Routers[b.routerIndex(router)].BGP
+	return bgp != nil && slices.ContainsFunc(bgp.Peers, func(p scenario.Peer) bool { return p.Nodes != "" })
+}
+
+func (b *builder) clients() {
+	for i, c := range b.spec.Clients {
+		out := Client{Name: c.Name, Container: b.name(c.Name), Image: Image{Name: "client"}, Network: attach(b.network(c.Network), clientsAt+i)}
+		switch {
+		case c.Gateway != "":
+			out.Via = b.gatewayAddress(c.Gateway, c.Network)
+		case c.Router != "":
+			out.Via = at(b.network(c.Network).Subnet, routersAt+b.routerIndex(c.Router))
+		default:
+			out.OnLink = b.onLink(c.Network)
+		}
+		b.Clients = append(b.Clients, out)
+	}
+}
+
+// onLink are the addresses that nodes announce by ARP on a network: a client there that has no router sends to
+// them as to its neighbours.
+func (b *builder) onLink(network string) []netip.Prefix {
+	cilium := ciliumOf(b.spec)
+	if cilium == nil || cilium.L2 == nil || network != b.clusterNetwork() {
+		return nil
+	}
+	all := slices.Clone(cilium.LoadBalancerPools)
+	for _, w := range b.spec.Workloads {
+		if w.Echo == nil {
+			continue
+		}
+		for _, a := range w.Echo.Service.ExternalIPs {
+			all = append(all, netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
+	return all
+}
+
+// gatewayAddress returns a gateway's address on a network; invalid if it has none there.
+func (b *builder) gatewayAddress(gateway, network string) netip.Addr {
+	for i, g := range b.spec.Gateways {
+		if g.Name == gateway && slices.Contains(g.Networks, network) {
+			return at(b.network(network).Subnet, gatewaysAt-i)
+		}
+	}
+	return netip.Addr{}
+}
+
+// nodeRoutes are the nodes' ways back to the networks beyond the routers. BGP does not give them: a
+// node's speaker only announces. A network that no gateway leads to is reached by way of the router
+// that a client there uses.
+func (b *builder) nodeRoutes() []Route {
+	cluster := b.clusterNetwork()
+	var routes []Route
+	for _, n := range b.Networks {
+		if n.Name == cluster {
+			continue
+		}
+		if via := b.wayTo(n.Name, cluster); via.IsValid() {
+			routes = append(routes, Route{To: n.Subnet, Via: via})
+		}
+	}
+	return routes
+}
+
+func (b *builder) wayTo(network, cluster string) netip.Addr {
+	for _, g := range b.spec.Gateways {
+		if slices.Contains(g.Networks, network) && slices.Contains(g.Networks, cluster) {
+			return b.gatewayAddress(g.Name, cluster)
+		}
+	}
+	for _, c := range b.spec.Clients {
+		i := b.routerIndex(c.Router)
+		if c.Network == network && i >= 0 && slices.Contains(b.spec.Routers[i].Networks, cluster) {
+			return at(b.network(cluster).Subnet, routersAt+i)
+		}
+	}
+	return netip.Addr{}
+}

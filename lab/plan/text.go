@@ -1,0 +1,189 @@
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Text writes the plan for people: a table for each kind of thing, then kind's configuration and
+// Cilium's resources as they will be given.
+func (p *Plan) Text() string {
+	var t text
+	t.line("lab %s: scenario %s, plan %s", p.Lab, p.Scenario.Metadata.Name, p.Hash)
+	p.networksText(&t)
+	p.clusterText(&t)
+	p.routersText(&t)
+	p.endsText(&t)
+	t.table("IMAGE\tHOLDS")
+	for _, i := range p.Images {
+		t.row(i.Key(), keys(i.Preload))
+	}
+	t.table("STEP\tAFTER\tWHAT")
+	for _, s := range p.Steps {
+		t.row(s.Name, strings.Join(s.After, " "), s.What)
+	}
+	p.documents(&t)
+	return t.done()
+}
+
+func (p *Plan) networksText(t *text) {
+	t.table("NETWORK\tSUBNET\tNODES\tHOST\tBRIDGE\tENGINE'S NAME")
+	for _, n := range p.Networks {
+		t.row(n.Name, n.Subnet, n.Nodes, n.Host, n.Bridge, n.Docker)
+	}
+}
+
+func (p *Plan) clusterText(t *text) {
+	c := p.Cluster
+	if c == nil {
+		return
+	}
+	t.table("NODE\tCONTAINER\tNETWORK\tROUTES")
+	for _, n := range c.Nodes {
+		var routes []string
+		for _, r := range c.Routes {
+			routes = append(routes, fmt.Sprintf("%s via %s", r.To, r.Via))
+		}
+		t.row(n.Short, n.Name, c.Network, strings.Join(routes, ", "))
+	}
+	t.table("CLUSTER\tPROVIDER\tKUBERNETES\tPODS\tSERVICES")
+	t.row(c.Name, c.Provider, c.Image.Version, c.PodCIDR, c.ServiceCIDR)
+}
+
+func (p *Plan) routersText(t *text) {
+	if len(p.Routers) > 0 {
+		t.table("ROUTER\tCONTAINER\tSOFTWARE\tADDRESSES\tASN\tHOLD\tPEERS")
+	}
+	for _, r := range p.Routers {
+		asn, hold := "", ""
+		var peers []string
+		if b := r.BGP; b != nil {
+			asn, hold = fmt.Sprint(b.ASN), b.HoldTime.String()
+			for _, n := range b.Neighbors {
+				peers = append(peers, fmt.Sprintf("%s %s AS%d", n.Name, n.Address, n.ASN))
+			}
+			for _, g := range b.Ranges {
+				peers = append(peers, fmt.Sprintf("%d×%s %s AS%d", g.Sessions, g.Name, g.Prefix, g.ASN))
+			}
+		}
+		t.row(r.Name, r.Container, r.Software, addresses(r.Networks), asn, hold, strings.Join(peers, ", "))
+	}
+	if len(p.Gateways) > 0 {
+		t.table("GATEWAY\tADDRESSES\tVRID\tADVERTS\tMEMBERS (PRIORITY)")
+	}
+	for _, g := range p.Gateways {
+		var members []string
+		for _, m := range g.Members {
+			members = append(members, fmt.Sprintf("%s (%d)", m.Router, m.Priority))
+		}
+		t.row(g.Name, addresses(g.Addresses), g.VRID, every(g.AdvertInterval), strings.Join(members, ", "))
+	}
+}
+
+func (p *Plan) endsText(t *text) {
+	if len(p.Clients) > 0 {
+		t.table("CLIENT\tCONTAINER\tADDRESS\tDEFAULT ROUTE")
+	}
+	for _, c := range p.Clients {
+		via := ""
+		if c.Via.IsValid() {
+			via = "via " + c.Via.String()
+		}
+		if len(c.OnLink) > 0 {
+			via = fmt.Sprintf("none; on link: %v", c.OnLink)
+		}
+		t.row(c.Name, c.Container, addresses([]Attachment{c.Network}), via)
+	}
+	if len(p.Workloads) > 0 {
+		t.table("WORKLOAD\tREPLICAS\tSERVICE\tEXTERNAL IPS")
+	}
+	for _, w := range p.Workloads {
+		t.row(w.Namespace+"/"+w.Name, w.Replicas, w.Service.Type, joined(w.Service.ExternalIPs))
+	}
+}
+
+func (p *Plan) documents(t *text) {
+	if p.Cluster != nil {
+		t.document("kind configuration", p.Cluster.KindConfig)
+	}
+	if c := p.Cilium; c != nil {
+		t.document("values of Cilium "+c.Version, toYAML(c.Values))
+		t.document("Cilium's resources", strings.Join(c.Manifests, "---\n"))
+	}
+}
+
+// text collects aligned tables and documents, with an empty line between them.
+type text struct {
+	out  strings.Builder
+	rows *tabwriter.Writer
+}
+
+func (t *text) line(format string, args ...any) { fmt.Fprintf(&t.out, format+"\n", args...) }
+
+func (t *text) table(header string) {
+	t.flush()
+	t.out.WriteByte('\n')
+	t.rows = tabwriter.NewWriter(&t.out, 0, 0, 2, ' ', tabwriter.StripEscape)
+	_, _ = fmt.Fprintln(t.rows, header)
+}
+
+func (t *text) row(cells ...any) {
+	for i, c := range cells {
+		if i > 0 {
+			_, _ = fmt.Fprint(t.rows, "\t")
+		}
+		_, _ = fmt.Fprint(t.rows, c)
+	}
+	_, _ = fmt.Fprintln(t.rows)
+}
+
+func (t *text) document(title, body string) {
+	t.flush()
+	fmt.Fprintf(&t.out, "\n# %s\n%s", title, body)
+}
+
+func (t *text) flush() {
+	if t.rows != nil {
+		_ = t.rows.Flush()
+		t.rows = nil
+	}
+}
+
+// done returns the text without the blanks that empty last cells leave.
+func (t *text) done() string {
+	t.flush()
+	lines := strings.Split(t.out.String(), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+func addresses(all []Attachment) string {
+	out := make([]string, 0, len(all))
+	for _, a := range all {
+		out = append(out, fmt.Sprintf("%s %s/%d", a.Network, a.Address, a.Bits))
+	}
+	return strings.Join(out, ", ")
+}
+
+func joined(all []netip.Addr) string {
+	out := make([]string, 0, len(all))
+	for _, a := range all {
+		out = append(out, a.String())
+	}
+	return strings.Join(out, ", ")
+}
+
+func keys(images []Image) string {
+	out := make([]string, 0, len(images))
+	for _, i := range images {
+		out = append(out, i.Key())
+	}
+	return strings.Join(out, ", ")
+}
+
+func every(d time.Duration) string { return "every " + d.String() }

@@ -1,0 +1,206 @@
+// Package plan turns a scenario into what will be made: every name, address, image, configuration
+// value and step, as pure data that prints, diffs and stands in golden files.
+package plan
+
+import (
+	"net/netip"
+	"time"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Host is what the plan must know of the machine. It is read before, so that Make stays pure.
+type Host struct {
+	// Taken are the prefixes in use: host routes and the engine's other networks.
+	Taken []netip.Prefix `json:"taken,omitempty"`
+	// CgroupV1 reports whether the host runs cgroup v1 (or hybrid), which kubelet 1.35+ must be told.
+	CgroupV1 bool `json:"cgroupV1,omitempty"`
+	// NoSysResource reports whether CAP_SYS_RESOURCE cannot be granted to containers.
+	NoSysResource bool `json:"noSysResource,omitempty"`
+}
+
+// Plan is what will be made.
+type Plan struct {
+	Lab      string             `json:"lab"`
+	Scenario *scenario.Scenario `json:"scenario"` // with defaults filled in
+	// Hash is of everything else in the plan: two plans with one hash make the same lab.
+	Hash      string     `json:"hash"`
+	Networks  []Network  `json:"networks"`
+	Cluster   *Cluster   `json:"cluster,omitempty"`
+	Routers   []Router   `json:"routers,omitempty"`
+	Gateways  []Gateway  `json:"gateways,omitempty"`
+	Clients   []Client   `json:"clients,omitempty"`
+	Cilium    *Cilium    `json:"cilium,omitempty"`
+	Workloads []Workload `json:"workloads,omitempty"`
+	Images    []Image    `json:"images"` // what the engine must have before anything starts
+	Steps     []Step     `json:"steps"`
+}
+
+// Network is one bridge.
+type Network struct {
+	Name   string       `json:"name"`   // as in the scenario: fabric
+	Docker string       `json:"docker"` // the engine's name: skidpad-<lab>-fabric
+	Bridge string       `json:"bridge"` // the host's interface name, at most 15 characters
+	Subnet netip.Prefix `json:"subnet"`
+	Host   netip.Addr   `json:"host"`  // the bridge's own address
+	Nodes  netip.Prefix `json:"nodes"` // what the engine hands out: cluster nodes get theirs from here
+}
+
+// Attachment is a container's place on a network. The interface inside is named for the network.
+type Attachment struct {
+	Network string     `json:"network"` // the scenario's name
+	Address netip.Addr `json:"address"`
+	Bits    int        `json:"bits"`
+}
+
+// Cluster is the Kubernetes cluster.
+type Cluster struct {
+	Name        string            `json:"name"` // kind's name: skidpad-<lab>
+	Provider    scenario.Provider `json:"provider"`
+	Network     string            `json:"network"` // the scenario's name
+	Image       Image             `json:"image"`
+	KindConfig  string            `json:"kindConfig"` // v1alpha4 YAML
+	Nodes       []Node            `json:"nodes"`
+	PodCIDR     netip.Prefix      `json:"podCIDR"`
+	ServiceCIDR netip.Prefix      `json:"serviceCIDR"`
+	// Routes are what every node has besides its own: to the networks beyond the routers.
+	Routes []Route `json:"routes,omitempty"`
+}
+
+// Node is a cluster node.
+type Node struct {
+	Name         string `json:"name"`  // the provider's and Kubernetes' name: skidpad-<lab>-worker2
+	Short        string `json:"short"` // as in the scenario: worker2
+	ControlPlane bool   `json:"controlPlane,omitempty"`
+}
+
+// Route is a static route.
+type Route struct {
+	To  netip.Prefix `json:"to"`
+	Via netip.Addr   `json:"via"`
+}
+
+// Router is a router in a container.
+type Router struct {
+	Name      string            `json:"name"`      // as in the scenario: r1
+	Container string            `json:"container"` // skidpad-<lab>-r1
+	Software  scenario.Software `json:"software"`
+	Image     Image             `json:"image"`
+	Networks  []Attachment      `json:"networks"`
+	BGP       *Speaker          `json:"bgp,omitempty"`
+}
+
+// Speaker is a router's BGP configuration, with every address known.
+type Speaker struct {
+	ASN             uint32        `json:"asn"`
+	RouterID        netip.Addr    `json:"routerID"`
+	HoldTime        time.Duration `json:"holdTime"`
+	Keepalive       time.Duration `json:"keepalive"`
+	GracefulRestart bool          `json:"gracefulRestart,omitempty"`
+	MaximumPaths    int           `json:"maximumPaths"`
+	Neighbors       []Neighbor    `json:"neighbors,omitempty"`
+	// Ranges accept sessions that nodes open (FRR: bgp listen range).
+	Ranges []Range `json:"ranges,omitempty"`
+}
+
+// Neighbor is a peer with a known address.
+type Neighbor struct {
+	Name    string     `json:"name"`
+	Address netip.Addr `json:"address"`
+	ASN     uint32     `json:"asn"`
+}
+
+// Range is a prefix from which peers of one ASN may open sessions.
+type Range struct {
+	Name   string       `json:"name"` // peer group: nodes
+	Prefix netip.Prefix `json:"prefix"`
+	ASN    uint32       `json:"asn"`
+	// Sessions is how many peers are to be there.
+	Sessions int `json:"sessions"`
+}
+
+// Gateway is a guarded address on each of its networks: one VRRP router per member and network.
+type Gateway struct {
+	Name           string         `json:"name"`
+	Image          Image          `json:"image"`
+	AdvertInterval time.Duration  `json:"advertInterval"`
+	VRID           int            `json:"vrid"` // 1 to 255; one per gateway, the same on each network
+	Addresses      []Attachment   `json:"addresses"`
+	Members        []GatewayGuard `json:"members"`
+}
+
+// GatewayGuard is one member of a gateway: keepalived in the network namespace of its router.
+type GatewayGuard struct {
+	Router    string `json:"router"`
+	Container string `json:"container"` // skidpad-<lab>-r1-gw
+	Priority  int    `json:"priority"`  // 1 to 254, the highest is master
+	// TrackBGP gives the address up when the router's FIB holds no route learned by BGP.
+	TrackBGP bool `json:"trackBGP,omitempty"`
+}
+
+// Client is a host beyond the routers.
+type Client struct {
+	Name      string     `json:"name"`
+	Container string     `json:"container"`
+	Image     Image      `json:"image"`
+	Network   Attachment `json:"network"`
+	// Via is the next hop of its default route, if it has one.
+	Via netip.Addr `json:"via,omitzero"`
+	// OnLink are prefixes beyond its own that it finds on its segment, by ARP: what nodes announce there.
+	OnLink []netip.Prefix `json:"onLink,omitempty"`
+}
+
+// Cilium is what the chart and Cilium's own resources are made of.
+type Cilium struct {
+	Version string         `json:"version"`
+	Chart   string         `json:"chart,omitempty"`
+	Values  map[string]any `json:"values"` // images are added when they are known
+	// Manifests are Cilium's resources (pools, BGP, L2 policies) as YAML documents, applied in order.
+	Manifests []string `json:"manifests,omitempty"`
+	Images    []Image  `json:"images"`
+}
+
+// Workload is a deployment with its service.
+type Workload struct {
+	Name      string  `json:"name"`
+	Namespace string  `json:"namespace"`
+	Replicas  int     `json:"replicas"`
+	Image     Image   `json:"image"`
+	Ports     Ports   `json:"ports"`
+	Service   Service `json:"service"`
+}
+
+// Ports are where an echo answers.
+type Ports struct {
+	HTTP int `json:"http"` // also plain TCP connects
+	UDP  int `json:"udp"`
+}
+
+// Service is a workload's Service object.
+type Service struct {
+	Name string `json:"name"`
+	scenario.Service
+}
+
+// Image names an image of the catalogue.
+type Image struct {
+	Name    string `json:"name"`              // node, cilium, cilium-operator, echo, frr, keepalived, client
+	Version string `json:"version,omitempty"` // of its main part; "" is the catalogue's own
+	// Preload are the images that a node image holds, unpacked, before the cluster starts.
+	Preload []Image `json:"preload,omitempty"`
+}
+
+// Key identifies an image within a plan: name, or name@version.
+func (i Image) Key() string {
+	if i.Version == "" {
+		return i.Name
+	}
+	return i.Name + "@" + i.Version
+}
+
+// Step is one step of the bring-up, in the order in which it may start.
+type Step struct {
+	Name  string   `json:"name"`
+	After []string `json:"after,omitempty"` // steps that must have ended
+	What  string   `json:"what"`            // one line for people
+}

@@ -1,0 +1,27 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// With is the plan of the same lab, on the same subnets, with something in its scenario changed. It is for what can be
+// changed while the lab runs: routers' configurations and Cilium's resources; values that depend on the host
+// are left out of it.
+func (p *Plan) With(change func(*scenario.Spec)) (*Plan, error) {
+	data, err := json.Marshal(p.Scenario)
+	if err != nil {
+		return nil, fmt.Errorf("lab bug: scenario of lab %s cannot be written: %w", p.Lab, err)
+	}
+	var s scenario.Scenario
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, fmt.Errorf("lab bug: scenario of lab %s cannot be read again: %w", p.Lab, err)
+	}
+	for i, n := range p.Networks {
+		s.Spec.Networks[i].IPv4 = &n.Subnet
+	}
+	change(&s.Spec)
+	return Make(&s, p.Lab, Host{})
+}

@@ -1,0 +1,33 @@
+package plan
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+func TestWithChangesOnlyWhatItSays(t *testing.T) {
+	p, err := Make(load(t, defaultFile), "lab", Host{Taken: prefixes("172.30.0.0/23")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, err := p.With(func(*scenario.Spec) {})
+	if err != nil || !reflect.DeepEqual(same.Routers, p.Routers) || !reflect.DeepEqual(same.Cilium.Manifests, p.Cilium.Manifests) {
+		t.Errorf("an unchanged variant differs: %v", err)
+	}
+	on, err := p.With(func(s *scenario.Spec) {
+		s.Routers[0].BGP.GracefulRestart = true
+		s.Addons[0].Cilium.BGP.GracefulRestart = true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !on.Routers[0].BGP.GracefulRestart || on.Routers[1].BGP.GracefulRestart || p.Routers[0].BGP.GracefulRestart {
+		t.Error("want graceful restart on r1 of the variant, and nowhere else")
+	}
+	if !strings.Contains(strings.Join(on.Cilium.Manifests, ""), "gracefulRestart") || on.Networks[1].Subnet != p.Networks[1].Subnet {
+		t.Errorf("want the manifests changed and the subnets kept, seen %v", on.Networks)
+	}
+}
