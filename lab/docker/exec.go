@@ -1,0 +1,215 @@
+package docker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/client"
+
+	"skidpad.dev/skidpad/lab/node"
+)
+
+// killDeadline bounds how long a command whose context ended may take to be gone.
+const killDeadline = 5 * time.Second
+
+// Container is a handle on a container that commands can be executed in: a node.Node.
+type Container struct {
+	engine *Engine
+	name   string
+	kind   node.Kind
+	ref    string
+}
+
+var _ node.Node = (*Container)(nil)
+
+// Node returns a handle on a container, by the engine's name or ID of it. It asks nothing of the engine.
+func (e *Engine) Node(name string, kind node.Kind, container string) *Container {
+	return &Container{engine: e, name: name, kind: kind, ref: container}
+}
+
+// Name returns the scenario's name: r1.
+func (c *Container) Name() string { return c.name }
+
+// Kind returns what the node is for.
+func (c *Container) Kind() node.Kind { return c.kind }
+
+// Ref returns the engine's name of the container: skidpad-<lab>-r1.
+func (c *Container) Ref() string { return c.ref }
+
+// Exec runs a command in the container, as its user and without a terminal, and returns its standard
+// output, also when it fails. A command that ran and returned another code than 0 is a *node.ExitError;
+// one that was not found or not executable has code 127 or 126. When ctx ends, the command is killed
+// with its process group, and the error wraps the cause that ctx gives.
+func (c *Container) Exec(ctx context.Context, cmd ...string) ([]byte, error) {
+	return c.exec(ctx, nil, cmd)
+}
+
+// ExecInput is Exec with standard input, which is closed after stdin was written.
+func (c *Container) ExecInput(ctx context.Context, stdin []byte, cmd ...string) ([]byte, error) {
+	if stdin == nil {
+		stdin = []byte{}
+	}
+	return c.exec(ctx, stdin, cmd)
+}
+
+// output is what a command wrote, and how reading it ended.
+type output struct {
+	stdout, stderr bytes.Buffer
+	err            error
+}
+
+func (c *Container) exec(ctx context.Context, stdin []byte, cmd []string) ([]byte, error) {
+	began := time.Now()
+	created, err := c.engine.Client.ExecCreate(ctx, c.ref, client.ExecCreateOptions{
+		Cmd: cmd, AttachStdin: stdin != nil, AttachStdout: true, AttachStderr: true,
+	})
+	if err != nil {
+		return nil, c.execError(ctx, cmd, err)
+	}
+	ended := make(chan *output, 1)
+	giveUp := make(chan struct{})
+	defer close(giveUp)
+	// Starting the command is in there too: the engine's answer to that cannot be interrupted.
+	go func() { ended <- c.run(ctx, created.ID, stdin, giveUp) }()
+
+	var out *output
+	select {
+	case out = <-ended:
+	case <-ctx.Done():
+		return c.cutOff(ctx, created.ID, cmd, time.Since(began), ended)
+	}
+	if out.err != nil {
+		return out.stdout.Bytes(), c.execError(ctx, cmd, out.err)
+	}
+	code, err := c.exitCode(ctx, created.ID)
+	if err != nil {
+		return out.stdout.Bytes(), c.execError(ctx, cmd, err)
+	}
+	return out.result(c.name, cmd, code)
+}
+
+// run starts a command and reads its output to the end, or until giveUp is closed.
+func (c *Container) run(ctx context.Context, id string, stdin []byte, giveUp <-chan struct{}) *output {
+	out := &output{}
+	stream, err := c.engine.Client.ExecAttach(ctx, id, client.ExecAttachOptions{})
+	if err != nil {
+		out.err = err
+		return out
+	}
+	defer stream.Close()
+	read := make(chan struct{})
+	defer close(read)
+	go func() {
+		select {
+		case <-giveUp:
+			stream.Close()
+		case <-read:
+		}
+	}()
+	if stdin != nil {
+		go func() {
+			// A command may end without reading all of it; its exit code tells whether that was an error.
+			_, _ = stream.Conn.Write(stdin)
+			_ = stream.CloseWrite()
+		}()
+	}
+	_, out.err = stdcopy.StdCopy(&out.stdout, &out.stderr, stream.Reader)
+	return out
+}
+
+// exitCode waits for the engine to know how a command ended whose output has ended: that can be a
+// moment later.
+func (c *Container) exitCode(ctx context.Context, id string) (int, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, killDeadline, errors.New("its output ended, but the engine still says that it runs"))
+	defer cancel()
+	for {
+		state, err := c.engine.Client.ExecInspect(ctx, id, client.ExecInspectOptions{})
+		if err != nil {
+			return 0, fmt.Errorf("its exit code: %w", err)
+		}
+		if !state.Running {
+			return state.ExitCode, nil
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// result turns an exit code into an error. The engine writes why a command could not be started to
+// the command's standard output.
+func (o *output) result(name string, cmd []string, code int) ([]byte, error) {
+	stdout, stderr := o.stdout.Bytes(), o.stderr.String()
+	if code == 0 {
+		return stdout, nil
+	}
+	if stderr == "" && (code == 126 || code == 127) && bytes.HasPrefix(stdout, []byte("OCI runtime exec failed")) {
+		stdout, stderr = nil, string(stdout)
+	}
+	return stdout, &node.ExitError{Node: name, Cmd: cmd, Code: code, Stderr: stderr}
+}
+
+// cutOff kills a command whose context ended, and says how far it had come.
+func (c *Container) cutOff(ctx context.Context, id string, cmd []string, after time.Duration, ended <-chan *output) ([]byte, error) {
+	err := fmt.Errorf("%s: %s: cut off after %s: %w", c.name, strings.Join(cmd, " "), after.Round(time.Millisecond), context.Cause(ctx))
+	killing, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), killDeadline, fmt.Errorf("it still ran %s after that", killDeadline))
+	defer cancel()
+	out, killErr := c.engine.killExec(killing, id, ended)
+	if killErr != nil {
+		return nil, fmt.Errorf("%w; and it could not be ended: %w", err, killErr)
+	}
+	if msg := strings.TrimSpace(out.stderr.String()); msg != "" {
+		err = fmt.Errorf("%w; it had written: %s", err, msg)
+	}
+	return out.stdout.Bytes(), err
+}
+
+// execError names the command, and the container's state where that is the reason.
+func (c *Container) execError(ctx context.Context, cmd []string, err error) error {
+	err = fmt.Errorf("%s: %s: %w", c.name, strings.Join(cmd, " "), err)
+	if ctx.Err() == nil && (conflict(err) || notFound(err)) {
+		err = fmt.Errorf("%w; container %s %s", err, c.ref, c.engine.describe(ctx, c.ref))
+	}
+	return err
+}
+
+// describe says in a few words what state a container is in and, if it ended, what it said last.
+func (e *Engine) describe(ctx context.Context, container string) string {
+	got, err := e.Client.ContainerInspect(ctx, container, client.ContainerInspectOptions{})
+	if notFound(err) {
+		return "is not there"
+	}
+	if err != nil || got.Container.State == nil {
+		return fmt.Sprintf("cannot be inspected: %v", err)
+	}
+	state := got.Container.State
+	said := "is " + string(state.Status)
+	if state.Running {
+		return said
+	}
+	said += fmt.Sprintf(" with exit code %d", state.ExitCode)
+	if state.Error != "" {
+		said += ": " + state.Error
+	}
+	if logs, err := e.Logs(ctx, container, 5); err == nil && strings.TrimSpace(logs) != "" {
+		said += "; its last lines: " + strings.TrimSpace(logs)
+	}
+	return said
+}
+
+// pause lets time pass between two looks. It returns the cause when ctx ends first.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,161 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+	"github.com/vishvananda/netlink"
+
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// optionMasquerade switches source NAT. It is off for labs: with br_netfilter, the rule rewrites what
+// merely crosses a bridge, and connections that DSR answers are lost.
+const optionMasquerade = "com.docker.network.bridge.enable_ip_masquerade"
+
+// OverlapError is a network that cannot be made since its subnet is in use. A plan made anew, with
+// Taken read again, avoids what By names, unless the scenario fixes the subnet.
+type OverlapError struct {
+	Network string       // the engine's name
+	Subnet  netip.Prefix // what was wanted
+	By      []string     // what has it: networks and routes
+}
+
+// Error says which network and what it overlaps with.
+func (o *OverlapError) Error() string {
+	return fmt.Sprintf("network %s: subnet %s overlaps with %s; give the network another `ipv4` in the scenario, or none to have a free one found",
+		o.Network, o.Subnet, strings.Join(o.By, " and "))
+}
+
+// CreateNetwork makes a bridge network without masquerading, with the lab's labels and further ones.
+// A network of that lab that is there already and the same is left as it is. A subnet in use is an
+// *OverlapError, which says by what.
+func (e *Engine) CreateNetwork(ctx context.Context, lab string, n plan.Network, extra map[string]string) error {
+	done, err := e.networkExists(ctx, lab, n)
+	if done || err != nil {
+		return err
+	}
+	if err := e.overlap(ctx, n); err != nil {
+		return err
+	}
+	if _, err := netlink.LinkByName(n.Bridge); err == nil {
+		return fmt.Errorf("network %s: its bridge %s exists already and no network of the engine owns it; if nothing uses it, run `ip link delete %s`", n.Docker, n.Bridge, n.Bridge)
+	}
+	_, err = e.Client.NetworkCreate(ctx, n.Docker, client.NetworkCreateOptions{
+		Driver: "bridge",
+		IPAM: &network.IPAM{Config: []network.IPAMConfig{{
+			Subnet: n.Subnet.Masked(), IPRange: n.Nodes.Masked(), Gateway: n.Host,
+		}}},
+		Options: map[string]string{optionBridge: n.Bridge, optionMasquerade: "false"},
+		Labels:  labels(lab, RoleNetwork, n.Name, extra),
+	})
+	if err == nil {
+		return nil
+	}
+	// Another process may have taken the subnet between the look and the making.
+	var clash *OverlapError
+	if errors.As(e.overlap(ctx, n), &clash) {
+		return clash
+	}
+	return fmt.Errorf("network %s (%s, bridge %s): the engine does not make it: %w", n.Docker, n.Subnet, n.Bridge, err)
+}
+
+// overlap returns an *OverlapError where the network's subnet is in use.
+func (e *Engine) overlap(ctx context.Context, n plan.Network) error {
+	uses, err := e.uses(ctx)
+	if err != nil {
+		return err
+	}
+	if by := overlapping(n.Subnet, uses); len(by) > 0 {
+		return &OverlapError{Network: n.Docker, Subnet: n.Subnet, By: by}
+	}
+	return nil
+}
+
+// overlapping lists what uses a part of the subnet, at the most three of them.
+func overlapping(subnet netip.Prefix, uses []use) []string {
+	var by []string
+	seen := map[netip.Prefix]bool{}
+	for _, u := range uses {
+		if !u.prefix.Overlaps(subnet) || within(u.prefix, seen) {
+			continue
+		}
+		seen[u.prefix] = true
+		what := u.by
+		if !strings.Contains(what, u.prefix.String()) {
+			what += " (" + u.prefix.String() + ")"
+		}
+		if by = append(by, what); len(by) == 3 {
+			break
+		}
+	}
+	return by
+}
+
+// within reports whether a prefix lies in one that was named before, as a network's own routes do.
+func within(p netip.Prefix, seen map[netip.Prefix]bool) bool {
+	for s := range seen {
+		if s.Bits() <= p.Bits() && s.Overlaps(p) {
+			return true
+		}
+	}
+	return false
+}
+
+// networkExists reports whether the engine has this very network of this lab. One of the same name
+// that is another's, or different, is an error.
+func (e *Engine) networkExists(ctx context.Context, lab string, n plan.Network) (bool, error) {
+	list, err := e.Client.NetworkList(ctx, client.NetworkListOptions{Filters: make(client.Filters).Add("name", n.Docker)})
+	if err != nil {
+		return false, fmt.Errorf("network %s: looking whether it exists: %w", n.Docker, err)
+	}
+	for _, have := range list.Items {
+		if have.Name == n.Docker { // the filter matches parts of names too
+			return true, sameNetwork(lab, n, netInfoOf(have))
+		}
+	}
+	return false, nil
+}
+
+// sameNetwork says how a network that exists differs from the one that is wanted.
+func sameNetwork(lab string, want plan.Network, have NetInfo) error {
+	if have.Lab != lab {
+		return fmt.Errorf("network %s exists already and is not of lab %s; choose another name with --name, or remove it with `docker network rm %s`", want.Docker, lab, want.Docker)
+	}
+	if have.Subnet != want.Subnet.Masked() || have.Bridge != want.Bridge || have.Nodes != want.Nodes.Masked() || have.Host != want.Host {
+		return fmt.Errorf("network %s exists with subnet %s, range %s, host address %s, bridge %s; wanted are %s, %s, %s, %s; run `skidpad down --name %s` first",
+			want.Docker, have.Subnet, have.Nodes, have.Host, have.Bridge, want.Subnet, want.Nodes, want.Host, want.Bridge, lab)
+	}
+	return nil
+}
+
+// addressHolder names the containers that have an address on a network or asked for it, other than one.
+func (e *Engine) addressHolder(ctx context.Context, a Attach, except string) string {
+	list, err := e.Client.ContainerList(ctx, client.ContainerListOptions{All: true})
+	if err != nil {
+		return ""
+	}
+	for _, c := range list.Items {
+		if c.NetworkSettings == nil || nameOf(c) == except {
+			continue
+		}
+		if endpointAddress(c.NetworkSettings.Networks[a.Network]) == a.Address {
+			return "container " + nameOf(c)
+		}
+	}
+	n, err := e.Client.NetworkInspect(ctx, a.Network, client.NetworkInspectOptions{})
+	if err != nil {
+		return ""
+	}
+	for _, c := range n.Network.IPAM.Config {
+		if c.Gateway == a.Address {
+			return "the network's own bridge"
+		}
+	}
+	return ""
+}

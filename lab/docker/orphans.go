@@ -1,0 +1,162 @@
+package docker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// EnvLab is the environment variable that `up` gives to the programs it starts on the host, such as
+// kind's calls of the engine's command line, so that they can be found after `up` was killed.
+const EnvLab = "SKIDPAD_LAB"
+
+// makingGrace is how long a process may go on that makes a container; orphanDeadline bounds the wait
+// until all are gone.
+const (
+	makingGrace    = 10 * time.Second
+	orphanDeadline = makingGrace + 5*time.Second
+)
+
+// endOrphans kills this user's processes whose environment holds SKIDPAD_LAB=<lab>, and waits until
+// they are gone. One that makes a container is let end by itself: killed, it would leave the engine at
+// work on a container that is listed only when it is made. Never killed are this process and those it descends from: somebody may have set the
+// variable in a shell. It returns what it killed.
+func endOrphans(ctx context.Context, proc, lab string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, orphanDeadline)
+	defer cancel()
+	spared := ancestors(proc, os.Getpid())
+	began := time.Now()
+	var killed []string
+	for {
+		left := orphans(proc, lab, spared)
+		if len(left) == 0 {
+			return killed, nil
+		}
+		var errs []error
+		for _, pid := range left {
+			if makes(proc, pid) && time.Since(began) < makingGrace {
+				continue
+			}
+			said := fmt.Sprintf("process %d (%s)", pid, commandOf(proc, pid))
+			ended, err := endOrphan(proc, lab, pid)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", said, err))
+			}
+			if ended && !slices.Contains(killed, said) {
+				killed = append(killed, said)
+			}
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return killed, fmt.Errorf("lab %s: processes that `up` started still run: %w", lab, errors.Join(append(errs, err, fmt.Errorf("left: %v", left))...))
+		}
+	}
+}
+
+// endOrphan kills a process after looking again that it is the one that was meant. The handle keeps
+// its ID from being another's by then.
+func endOrphan(proc, lab string, pid int) (bool, error) {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return false, fmt.Errorf("finding it: %w", err)
+	}
+	defer func() { _ = p.Release() }()
+	if !holdsLab(proc, lab, pid) {
+		return false, nil
+	}
+	if err := p.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return false, fmt.Errorf("killing it: %w", err)
+	}
+	return true, nil
+}
+
+// orphans lists the processes of this user that hold the variable, but for those spared.
+func orphans(proc, lab string, spared map[int]bool) []int {
+	entries, err := os.ReadDir(proc)
+	if err != nil {
+		return nil
+	}
+	var found []int
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil || spared[pid] {
+			continue
+		}
+		info, err := entry.Info()
+		if err != nil {
+			continue
+		}
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) == os.Getuid() && holdsLab(proc, lab, pid) {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
+// holdsLab reports whether a process was started with SKIDPAD_LAB=<lab>. A process that is gone, a
+// zombie too, has no environment.
+func holdsLab(proc, lab string, pid int) bool {
+	environ, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "environ"))
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(bytes.Split(environ, []byte{0}), func(v []byte) bool { return string(v) == EnvLab+"="+lab })
+}
+
+// ancestors returns a process and all those it descends from.
+func ancestors(proc string, pid int) map[int]bool {
+	line := map[int]bool{}
+	for pid > 0 && !line[pid] {
+		line[pid] = true
+		stat, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "stat"))
+		if err != nil {
+			break
+		}
+		pid = parentIn(string(stat))
+	}
+	return line
+}
+
+// parentIn reads the parent's ID from a /proc/PID/stat: the second field after the command, which is
+// in parentheses and may hold spaces and parentheses itself (proc(5)).
+func parentIn(stat string) int {
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 2 {
+		return 0
+	}
+	parent, err := strconv.Atoi(fields[1])
+	if err != nil {
+		return 0
+	}
+	return parent
+}
+
+// makes reports whether a process is the engine's command line, making a container.
+func makes(proc string, pid int) bool {
+	line, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "cmdline"))
+	if err != nil {
+		return false
+	}
+	words := strings.Split(string(line), "\x00")
+	return len(words) > 1 && filepath.Base(words[0]) == "docker" && (words[1] == "run" || words[1] == "create")
+}
+
+// commandOf is the start of a process's command line, for people.
+func commandOf(proc string, pid int) string {
+	line, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "cmdline"))
+	if err != nil || len(line) == 0 {
+		return "ending"
+	}
+	words := strings.TrimSpace(strings.ReplaceAll(string(line), "\x00", " "))
+	if len(words) > 60 {
+		words = words[:60] + "…"
+	}
+	return words
+}

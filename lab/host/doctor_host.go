@@ -1,0 +1,219 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+const (
+	gib = 1 << 30
+	// labMemory is what the default lab may use (4 GiB) with a reserve.
+	labMemory = 5 * gib
+	// buildDisk is what building every image takes at its height, caches included; labDisk what a lab with
+	// images that are there does.
+	buildDisk = 20 * gib
+	labDisk   = 5 * gib
+	// doctorNodes is the size of the default lab's cluster.
+	doctorNodes = 3
+)
+
+// subnetFinding plans a lab of two networks, as the default one has, to see which subnets they would get.
+func subnetFinding(ctx context.Context) Finding {
+	f := Finding{Name: "free subnets", Status: OK, Wanted: "2 of /24 for the default lab"}
+	e, err := docker.Connect(ctx)
+	if err != nil {
+		return failed(f.Name, err, f.Wanted)
+	}
+	defer func() { _ = e.Close() }()
+	taken, err := e.Taken(ctx)
+	if err != nil {
+		return failed(f.Name, err, f.Wanted)
+	}
+	subnets, err := nextSubnets(taken)
+	if err != nil {
+		f = failed(f.Name, err, f.Wanted)
+		f.Do = "take labs or networks down (skidpad ls, docker network ls), or give the scenario's networks an ipv4 of their own"
+		return f
+	}
+	f.Seen = fmt.Sprintf("the next lab gets %s; %d prefixes are in use", strings.Join(subnets, ", "), len(taken))
+	return f
+}
+
+func nextSubnets(taken []netip.Prefix) ([]string, error) {
+	s := &scenario.Scenario{APIVersion: scenario.APIVersion, Kind: scenario.Kind, Metadata: scenario.Metadata{Name: "doctor"},
+		Spec: scenario.Spec{Networks: []scenario.Network{{Name: "fabric"}, {Name: "edge"}}}}
+	p, err := plan.Make(s, "doctor", plan.Host{Taken: taken})
+	if err != nil {
+		return nil, err
+	}
+	var subnets []string
+	for _, n := range p.Networks {
+		subnets = append(subnets, n.Subnet.String())
+	}
+	return subnets, nil
+}
+
+// inotifyFinding compares the limits with what the default lab's cluster needs. What is too little is not
+// a failure where Raise can put it right.
+func inotifyFinding() Finding {
+	s := settings{root: "/proc/sys"}
+	used := inotifyUsed("/proc")
+	f := Finding{Name: "inotify", Status: OK}
+	var seen, wanted, do []string
+	for _, n := range needs(doctorNodes, used) {
+		value, err := s.number(n.name)
+		if err != nil {
+			return failed("inotify", err, "limits that can be read")
+		}
+		short := strings.TrimPrefix(n.name, "fs.inotify.")
+		seen = append(seen, fmt.Sprintf("%s %d", short, value))
+		wanted = append(wanted, fmt.Sprintf("%s %d", short, n.least))
+		if value < n.least {
+			do = append(do, fmt.Sprintf("%s=%d", n.name, n.least))
+		}
+	}
+	f.Seen = strings.Join(seen, ", ") + fmt.Sprintf("; %d instances in use", used)
+	f.Wanted = strings.Join(wanted, ", ") + fmt.Sprintf(" for %d more nodes", doctorNodes)
+	if len(do) > 0 {
+		f.Status = Warn
+		f.Do = "as root, run: sysctl -w " + strings.Join(do, " ") + " (`up` does it as root, and `down` puts it back)"
+	}
+	return f
+}
+
+// diskFinding looks at the file system that the engine keeps images and containers on.
+func diskFinding(root string) Finding {
+	wanted := fmt.Sprintf("%d GiB free to build every image, %d to run labs", buildDisk/gib, labDisk/gib)
+	if root == "" {
+		root = "/var/lib"
+	}
+	// Only root may look into the engine's folder, but the folder above it is on the same file system mostly.
+	var st unix.Statfs_t
+	path := root
+	for err := unix.Statfs(path, &st); err != nil; err = unix.Statfs(path, &st) {
+		i := strings.LastIndexByte(path, '/')
+		if i <= 0 {
+			return failed("disk", err, wanted)
+		}
+		path = path[:i]
+	}
+	free := int64(st.Bavail) * st.Bsize
+	f := Finding{Name: "disk", Status: OK, Wanted: wanted, Seen: fmt.Sprintf("%.1f GiB free at %s", float64(free)/gib, root)}
+	switch {
+	case free < labDisk:
+		f.Status, f.Do = Fail, "make room: docker system df shows what the engine keeps"
+	case free < buildDisk:
+		f.Status, f.Do = Warn, "make room before images are built: docker system df; go clean -cache"
+	}
+	return f
+}
+
+// memoryFinding looks at what can be had without swapping (MemAvailable, proc_meminfo(5)).
+func memoryFinding() Finding {
+	f := Finding{Name: "memory", Status: OK, Wanted: fmt.Sprintf("%d GiB available a lab", labMemory/gib)}
+	data, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return failed("memory", err, f.Wanted)
+	}
+	available, err := meminfo(string(data), "MemAvailable")
+	if err != nil {
+		return failed("memory", err, f.Wanted)
+	}
+	f.Seen = fmt.Sprintf("%.1f GiB available", float64(available)/gib)
+	if available < labMemory {
+		f.Status, f.Do = Warn, "end what uses memory (ps aux --sort -rss | head), or take labs down: skidpad ls"
+	}
+	return f
+}
+
+// meminfo returns a line of /proc/meminfo in bytes.
+func meminfo(text, name string) (int64, error) {
+	for line := range strings.Lines(text) {
+		value, found := strings.CutPrefix(line, name+":")
+		if !found {
+			continue
+		}
+		kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+		return kib << 10, err
+	}
+	return 0, fmt.Errorf("/proc/meminfo: no line %s", name)
+}
+
+// forwardFinding: the engine switches forwarding on when it starts; something may have switched it off.
+func forwardFinding(s settings) Finding {
+	const name = "net.ipv4.ip_forward"
+	f := Finding{Name: "ip_forward", Status: OK, Wanted: "1"}
+	seen, err := s.get(name)
+	if err != nil {
+		return failed(f.Name, err, f.Wanted)
+	}
+	f.Seen = seen
+	if seen != "1" {
+		f.Status, f.Do = Warn, "nothing before the engine has started, which sets it; else, as root: sysctl -w "+name+"=1"
+	}
+	return f
+}
+
+// bridgeFinding only tells: lab networks are kept out of the engine's address translation, so that both
+// values will do.
+func bridgeFinding(s settings) Finding {
+	f := Finding{Name: "bridge-nf-call-iptables", Status: OK, Wanted: "any: lab networks are not masqueraded"}
+	seen, err := s.get("net.bridge.bridge-nf-call-iptables")
+	if err != nil {
+		seen = "not there (br_netfilter is not loaded)"
+	}
+	f.Seen = seen
+	return f
+}
+
+// changedFinding lists the settings that labs have changed.
+func changedFinding() Finding {
+	f := Finding{Name: "changed settings", Status: OK, Seen: "none", Wanted: "put back when the last lab goes"}
+	changed, err := Changed()
+	if err != nil {
+		return failed(f.Name, err, f.Wanted)
+	}
+	var seen []string
+	for _, c := range changed {
+		seen = append(seen, fmt.Sprintf("%s %s -> %s", c.Name, c.Was, c.Now))
+	}
+	if len(seen) > 0 {
+		f.Seen = strings.Join(seen, ", ")
+	}
+	return f
+}
+
+func goFinding(ctx context.Context) Finding {
+	f := Finding{Name: "go", Status: OK, Wanted: "to build images that cannot be pulled"}
+	out, err := exec.CommandContext(ctx, "go", "env", "GOVERSION").Output()
+	if err != nil {
+		f.Status, f.Seen, f.Do = Warn, "not found", "install Go 1.26 or newer, or bring images with: skidpad images load"
+		return f
+	}
+	f.Seen = strings.TrimSpace(string(out))
+	return f
+}
+
+// aptFinding: images get their Debian packages by mmdebstrap, which needs root or user namespaces.
+func aptFinding() Finding {
+	f := Finding{Name: "mmdebstrap", Status: OK, Seen: "there", Wanted: "to build images that cannot be pulled"}
+	if _, err := exec.LookPath("mmdebstrap"); err == nil {
+		return f
+	}
+	f.Status, f.Seen, f.Do = Warn, "not found", "as root, run: apt-get install -y mmdebstrap; or bring images with: skidpad images load"
+	if !isDebian() {
+		f.Do = "install mmdebstrap, or bring images with: skidpad images load"
+	}
+	return f
+}

@@ -1,0 +1,174 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/moby/moby/client"
+)
+
+// EnsureEngine makes sure that there is an engine that can start privileged containers. It uses the one
+// that runs; as root it starts one that is installed, installs one on Debian and Ubuntu, and fits one
+// that asks for capabilities which this host cannot grant. What it changes it says through log, a line
+// at a time. Source is the module's folder, from which the OCI runtime is built where one is needed; where
+// it is empty, the folder is looked for. An error that a user can do something about
+// is an *EngineError.
+//
+// A user who is not root but may use the engine's socket is asked for nothing.
+func EnsureEngine(ctx context.Context, source string, log func(string)) error {
+	cli, err := dial(ctx)
+	if err != nil {
+		if err := bringUp(ctx, err, log); err != nil {
+			return err
+		}
+		if cli, err = dial(ctx); err != nil {
+			return err
+		}
+	}
+	defer func() { _ = cli.Close() }()
+	if _, err := ability(ctx, cli); err != nil {
+		if err := fit(ctx, cli, source, err, log); err != nil {
+			return err
+		}
+		if _, err := ability(ctx, cli); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answerWithin is how long an engine that accepts connections may take to answer: one that comes up
+// again with many containers holds its callers until it has looked at each.
+const answerWithin = 60 * time.Second
+
+// dial connects to the engine that DOCKER_HOST or the default socket names and waits for its answer.
+func dial(ctx context.Context) (*client.Client, error) {
+	cli, err := client.New(client.FromEnv)
+	if err != nil {
+		return nil, &EngineError{Subject: "the engine", Seen: "its address cannot be used", Err: err,
+			Do: "correct or unset DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH"}
+	}
+	if err := await(ctx, cli); err != nil {
+		_ = cli.Close()
+		return nil, err
+	}
+	return cli, nil
+}
+
+// await waits for the engine's answer as long as somebody listens on its socket. An engine that dies takes
+// connections for a moment more, so a connection that breaks is tried again.
+func await(ctx context.Context, cli *client.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if err := knock(ctx, cli.DaemonHost()); err != nil {
+			return err
+		}
+		_, err := cli.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
+		if err == nil {
+			return nil
+		}
+		failed := &EngineError{Subject: "the engine at " + cli.DaemonHost(), Seen: "it does not answer", Err: err,
+			Do: "look at its log: journalctl -u docker, or " + logFile}
+		if !strings.HasPrefix(cli.DaemonHost(), "unix://") {
+			failed.Do = "correct or unset DOCKER_HOST"
+			return failed
+		}
+		select {
+		case <-ctx.Done():
+			return failed
+		case <-tick.C:
+		}
+	}
+}
+
+// knock connects to the engine's socket and says in an *EngineError why that cannot be done. Addresses
+// that are no Unix socket are left to the client.
+func knock(ctx context.Context, address string) error {
+	path, isUnix := strings.CutPrefix(address, "unix://")
+	if !isUnix {
+		return nil
+	}
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unix", path)
+	if err == nil {
+		return conn.Close()
+	}
+	e := &EngineError{Subject: "the engine at " + address, Err: err}
+	switch {
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		e.Seen, e.Do = "you may not use its socket", allowDo(path)
+	case errors.Is(err, syscall.ENOENT):
+		e.Seen, e.Do = "there is none", startDo()
+	default:
+		e.Seen, e.Do = "its socket is there and nobody listens", startDo()
+	}
+	return e
+}
+
+// allowDo says how the user gets into the group that the socket belongs to.
+func allowDo(path string) string {
+	group, name := "docker", "$USER"
+	if info, err := os.Stat(path); err == nil {
+		if g, err := user.LookupGroupId(strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Gid))); err == nil && g.Name != "root" {
+			group = g.Name
+		}
+	}
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return fmt.Sprintf("as root, run: usermod -aG %s %s; then log in again, or run: newgrp %s", group, name, group)
+}
+
+// startDo says how root gets an engine to run here.
+func startDo() string {
+	switch {
+	case os.Getenv(client.EnvOverrideHost) != "":
+		return "correct or unset DOCKER_HOST, or start the engine that it names"
+	case daemonPath() == "" && isDebian():
+		return "as root, run: apt-get install -y docker.io (skidpad does it itself as root)"
+	case daemonPath() == "":
+		return "install Docker 20.10 or newer with your distribution's packages and start it"
+	case isSystemd():
+		return "as root, run: systemctl start docker (skidpad does it itself as root)"
+	default:
+		return "as root, run: dockerd (skidpad does it itself as root)"
+	}
+}
+
+// isAbsent reports whether err says that no engine runs, as opposed to one that cannot be used.
+func isAbsent(err error) bool {
+	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+// bringUp gets an engine to run where dial found none, or returns why it cannot: cause with what to do.
+func bringUp(ctx context.Context, cause error, log func(string)) error {
+	if os.Geteuid() != 0 || !isAbsent(cause) || os.Getenv(client.EnvOverrideHost) != "" {
+		return cause
+	}
+	unlock, err := lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if daemonPath() == "" {
+		if err := install(ctx, log); err != nil {
+			return err
+		}
+	}
+	// Another process, or the package's own scripts, may have started it meanwhile.
+	if cli, err := dial(ctx); err == nil {
+		return cli.Close()
+	}
+	return start(ctx, log)
+}

@@ -1,0 +1,32 @@
+package host
+
+import (
+	"context"
+
+	"github.com/moby/moby/client"
+
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// Facts returns what the plan must know of the machine that the engine runs on, as the engine tells it,
+// which need not be this one. The prefixes taken are this machine's routes and the engine's networks.
+func Facts(ctx context.Context, e *docker.Engine) (plan.Host, error) {
+	info, err := e.Client.Info(ctx, client.InfoOptions{})
+	if err != nil {
+		return plan.Host{}, &EngineError{Subject: "the engine", Seen: "it does not tell about itself", Err: err, Do: "look at its log: journalctl -u docker, or " + logFile}
+	}
+	can, err := ability(ctx, e.Client)
+	if err != nil {
+		return plan.Host{}, err
+	}
+	taken, err := e.Taken(ctx)
+	if err != nil {
+		return plan.Host{}, err
+	}
+	return plan.Host{Taken: taken, CgroupV1: info.Info.CgroupVersion != "2", NoSysResource: !can.SysResource}, nil
+}
+
+// Sweep removes containers that an engine's check left behind because it was killed. It is of use after a
+// bring-up was killed; there is hardly ever one.
+func Sweep(ctx context.Context, e *docker.Engine) error { return sweep(ctx, e.Client) }

@@ -1,0 +1,232 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/moby/moby/client"
+	"skidpad.dev/skidpad/lab/host/caps"
+)
+
+const (
+	runtimeName   = "ocifit"
+	runtimePath   = "/usr/local/lib/skidpad/ocifit"
+	defaultConfig = "/etc/docker/daemon.json"
+	modulePath    = "skidpad.dev/skidpad"
+)
+
+// fit puts our OCI runtime in front of runc for an engine on this machine that failed to start a
+// privileged container, if what failed is that the host cannot grant every capability. Else, and
+// without root, it returns cause with what is known.
+func fit(ctx context.Context, cli *client.Client, source string, cause error, log func(string)) error {
+	pid, running := daemonProcess()
+	if !running {
+		return cause // not on this machine, or not to be seen from here
+	}
+	missing, err := missingCaps(pid)
+	if err != nil || missing == 0 || !mayFit(cause) {
+		return cause
+	}
+	if os.Geteuid() != 0 {
+		return &EngineError{Subject: "the engine", Err: cause,
+			Seen: "this host cannot grant " + missing.String() + ", and the engine asks for it",
+			Do:   "run skidpad up once as root, which fits the engine; or use Docker 28 or newer"}
+	}
+	unlock, err := lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	log("this host cannot grant " + missing.String() + ": installing the OCI runtime " + runtimePath)
+	if err := buildRuntime(ctx, source); err != nil {
+		return err
+	}
+	if err := configure(configOf(pid), log); err != nil {
+		return err
+	}
+	return reload(ctx, cli, pid)
+}
+
+// mayFit reports whether our runtime may be of help: capabilities were refused, or the runtime has been
+// configured and is gone.
+func mayFit(cause error) bool {
+	return strings.Contains(cause.Error(), "operation not permitted") || strings.Contains(cause.Error(), runtimePath)
+}
+
+// missingCaps returns what the kernel knows and the engine's process cannot grant.
+func missingCaps(pid int) (caps.Set, error) {
+	all, err := caps.Kernel()
+	if err != nil {
+		return 0, err
+	}
+	granted, err := caps.OfProcess(fmt.Sprint(pid))
+	return all.Without(granted), err
+}
+
+// buildRuntime compiles tools/ocifit from the source and installs it.
+func buildRuntime(ctx context.Context, source string) error {
+	if source == "" {
+		var err error
+		if source, err = sourceRoot(); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(runtimePath), 0o755); err != nil {
+		return err
+	}
+	// Renamed into place: the engine may be executing the one that is there.
+	fresh := runtimePath + ".new"
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", fresh, "./tools/ocifit")
+	cmd.Dir = source
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return &EngineError{Subject: "go build ./tools/ocifit in " + source, Seen: tail(string(out), 5), Err: err, Do: "install Go, or Docker 28 or newer, which needs no help here"}
+	}
+	return os.Rename(fresh, runtimePath)
+}
+
+// sourceRoot finds the module's folder: above the working directory, or above the running program.
+func sourceRoot() (string, error) {
+	var starts []string
+	if dir, err := os.Getwd(); err == nil {
+		starts = append(starts, dir)
+	}
+	if program, err := os.Executable(); err == nil {
+		starts = append(starts, filepath.Dir(program))
+	}
+	for _, dir := range starts {
+		for {
+			data, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+			if err == nil && strings.HasPrefix(string(data), "module "+modulePath+"\n") {
+				return dir, nil
+			}
+			parent := filepath.Dir(dir)
+			if parent == dir {
+				break
+			}
+			dir = parent
+		}
+	}
+	return "", &EngineError{Subject: "the OCI runtime ocifit", Seen: "its source is not here", Do: "run skidpad from its source tree, or use Docker 28 or newer"}
+}
+
+// configOf returns the configuration file of a running dockerd: what --config-file says, or the default.
+func configOf(pid int) string {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return defaultConfig
+	}
+	return configIn(strings.Split(string(data), "\x00"))
+}
+
+func configIn(args []string) string {
+	for i, arg := range args {
+		name, value, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		if name != "config-file" || !strings.HasPrefix(arg, "-") {
+			continue
+		}
+		if joined {
+			return value
+		}
+		if i+1 < len(args) {
+			return args[i+1]
+		}
+	}
+	return defaultConfig
+}
+
+// configure adds our runtime to the engine's configuration file, keeping what stands there, and says so.
+func configure(path string, log func(string)) error {
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	merged, changed, err := withRuntime(old)
+	if err != nil {
+		return &EngineError{Subject: path, Seen: "our OCI runtime cannot be added", Err: err, Do: "correct the file"}
+	}
+	if !changed {
+		return nil
+	}
+	if old != nil {
+		backup := path + ".before-skidpad"
+		if err := os.WriteFile(backup, old, 0o644); err != nil {
+			return err
+		}
+		log("added the runtime " + runtimeName + " to " + path + "; the file as it was: " + backup)
+	} else {
+		log("wrote " + path + ": runtime " + runtimeName)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	fresh := path + ".new"
+	if err := os.WriteFile(fresh, merged, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(fresh, path)
+}
+
+// withRuntime returns a daemon.json with our runtime as the default. Everything else in it stays. A default
+// runtime of the user's own is an error: ocifit stands in front of runc and of nothing else.
+func withRuntime(old []byte) (merged []byte, changed bool, err error) {
+	config := map[string]any{}
+	if len(strings.TrimSpace(string(old))) > 0 {
+		if err := json.Unmarshal(old, &config); err != nil {
+			return nil, false, err
+		}
+	}
+	switch def := config["default-runtime"]; def {
+	case nil, "runc", runtimeName:
+	default:
+		return nil, false, fmt.Errorf("it names another default-runtime, %v", def)
+	}
+	runtimes, ok := config["runtimes"].(map[string]any)
+	if !ok {
+		if config["runtimes"] != nil {
+			return nil, false, errors.New(`"runtimes" is not an object`)
+		}
+		runtimes = map[string]any{}
+	}
+	if ours, ok := runtimes[runtimeName].(map[string]any); ok && ours["path"] == runtimePath && config["default-runtime"] == runtimeName {
+		return old, false, nil
+	}
+	runtimes[runtimeName] = map[string]any{"path": runtimePath}
+	config["runtimes"], config["default-runtime"] = runtimes, runtimeName
+	merged, err = json.MarshalIndent(config, "", "  ")
+	return append(merged, '\n'), true, err
+}
+
+// reload has the engine read its configuration (SIGHUP, which leaves containers alone) and waits until
+// it names our runtime as its default.
+func reload(ctx context.Context, cli *client.Client, pid int) error {
+	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		info, err := cli.Info(ctx, client.InfoOptions{})
+		if err == nil && info.Info.DefaultRuntime == runtimeName {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return &EngineError{Subject: "the engine's default runtime", Err: err,
+				Seen: fmt.Sprintf("%q 15 s after it was told to read its configuration, %q wanted", info.Info.DefaultRuntime, runtimeName),
+				Do:   "dockerd may have --default-runtime on its command line; see its log: journalctl -u docker, or " + logFile}
+		case <-tick.C:
+		}
+	}
+}

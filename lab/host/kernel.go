@@ -1,0 +1,185 @@
+package host
+
+import (
+	"bufio"
+	"compress/gzip"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// option is a kernel option that labs have a use for.
+type option struct {
+	name     string // without CONFIG_
+	module   string // its module's name, "" for what is never a module
+	required bool   // every lab needs it
+	use      string // which scenarios and faults need it
+}
+
+// options are what scenarios and faults need of the kernel, the required ones first.
+func options() []option {
+	return []option{
+		{"VETH", "veth", true, "every container's interfaces"},
+		{"BRIDGE", "bridge", true, "every network"},
+		{"OVERLAY_FS", "overlay", true, "the engine and cluster nodes"},
+		{"NF_CONNTRACK", "nf_conntrack", true, "the engine"},
+		{"NF_NAT", "nf_nat", true, "the engine"},
+		{"NF_TABLES", "nf_tables", true, "iptables-nft, kubeProxy: nftables, faults: drop, partition"},
+		{"IP_MULTIPLE_TABLES", "", true, "policy routing, Cilium"},
+		{"IP_ROUTE_MULTIPATH", "", true, "ECMP in routers"},
+		{"BPF_SYSCALL", "", true, "Cilium"},
+		{"BPF_JIT", "", true, "Cilium"},
+		{"CGROUP_BPF", "", true, "Cilium's socket load balancing"},
+		{"NET_CLS_ACT", "", true, "Cilium"},
+		{"NET_CLS_BPF", "cls_bpf", true, "Cilium"},
+		{"NET_SCH_INGRESS", "sch_ingress", true, "Cilium"},
+		{"BRIDGE_NETFILTER", "br_netfilter", false, "kube-proxy of any mode, kube-router"},
+		{"MACVLAN", "macvlan", false, "VRRP with virtual MAC addresses, FRR's vrrpd"},
+		{"VXLAN", "vxlan", false, "Cilium in tunnel mode, flannel, EVPN"},
+		{"GENEVE", "geneve", false, "Cilium in tunnel mode with Geneve, DSR with Geneve"},
+		{"NET_IPIP", "ipip", false, "Calico and kube-router overlays, Cilium's IPIP termination"},
+		{"DUMMY", "dummy", false, "kube-router's service proxy, kubeProxy: ipvs, node-local DNS"},
+		{"IP_VS", "ip_vs", false, "kubeProxy: ipvs, kube-router's service proxy"},
+		{"IP_SET", "ip_set", false, "kubeProxy: ipvs, kube-router's policies"},
+		{"VLAN_8021Q", "8021q", false, "networks with VLAN tags"},
+		{"NET_VRF", "vrf", false, "routers with VRFs"},
+		{"WIREGUARD", "wireguard", false, "Cilium and Calico with WireGuard"},
+		{"NETKIT", "", false, "Cilium with bpf.datapathMode=netkit"},
+		{"NET_SCH_NETEM", "sch_netem", false, "faults: delay, jitter, loss, corrupt, reorder"},
+		{"NET_SCH_TBF", "sch_tbf", false, "faults: rate"},
+		{"NET_SCH_HTB", "sch_htb", false, "faults: rate for one class of packets"},
+		{"NET_SCH_FQ", "sch_fq", false, "Cilium's bandwidth manager"},
+	}
+}
+
+// presence says whether the kernel has an option.
+type presence int
+
+const (
+	unknown presence = iota
+	absent
+	present
+)
+
+// kernel is what is known of the running kernel without changing it.
+type kernel struct {
+	release string
+	config  map[string]string // option without CONFIG_ to y, m or n; nil where no configuration is to be read
+	modules map[string]bool   // what is built in, can be loaded or is loaded, with _ for -; nil where that cannot be told
+	source  string            // where that was read
+}
+
+// readKernel reads the running kernel's configuration from the places where kernels and distributions
+// keep it, and the lists of its modules. The places are below root, which is / but in tests.
+func readKernel(root string) kernel {
+	k := kernel{release: release()}
+	for _, path := range []string{"proc/config.gz", "boot/config-" + k.release, "lib/modules/" + k.release + "/config"} {
+		if config, err := readConfig(filepath.Join(root, path)); err == nil {
+			k.config, k.source = config, "/"+path
+			break
+		}
+	}
+	dir := filepath.Join(root, "lib/modules", k.release)
+	for _, list := range []string{"modules.builtin", "modules.dep"} {
+		f, err := os.Open(filepath.Join(dir, list))
+		if err != nil {
+			continue
+		}
+		if k.modules == nil {
+			k.modules = map[string]bool{}
+		}
+		addModules(k.modules, f)
+		_ = f.Close()
+		if k.source == "" {
+			k.source = "/lib/modules/" + k.release
+		}
+	}
+	loaded, err := os.ReadDir(filepath.Join(root, "sys/module"))
+	if err == nil && k.modules != nil {
+		for _, m := range loaded {
+			k.modules[m.Name()] = true
+		}
+	}
+	return k
+}
+
+func release() string {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+func readConfig(path string) (map[string]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	if !strings.HasSuffix(path, ".gz") {
+		return parseConfig(f)
+	}
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, err
+	}
+	return parseConfig(z)
+}
+
+// parseConfig reads a kernel's .config: `CONFIG_A=y`, `CONFIG_B=m`, `# CONFIG_C is not set`.
+func parseConfig(r io.Reader) (map[string]string, error) {
+	config := map[string]string{}
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		line := lines.Text()
+		if name, found := strings.CutSuffix(line, " is not set"); found {
+			config[strings.TrimPrefix(name, "# CONFIG_")] = "n"
+			continue
+		}
+		if name, value, found := strings.Cut(strings.TrimPrefix(line, "CONFIG_"), "="); found && strings.HasPrefix(line, "CONFIG_") {
+			config[name] = value
+		}
+	}
+	return config, lines.Err()
+}
+
+// addModules reads modules.builtin or modules.dep: a path that ends in NAME.ko, perhaps compressed, first
+// in each line.
+func addModules(modules map[string]bool, r io.Reader) {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		path, _, _ := strings.Cut(lines.Text(), ":")
+		name, _, found := strings.Cut(filepath.Base(path), ".ko")
+		if found {
+			modules[strings.ReplaceAll(name, "-", "_")] = true
+		}
+	}
+}
+
+// has says whether the kernel has an option: built in, loaded or ready to be loaded. An option that is
+// built as a module is absent where the distribution left the module out of what is installed.
+func (k kernel) has(o option) presence {
+	if k.config == nil {
+		switch {
+		case k.modules == nil || o.module == "":
+			return unknown
+		case k.modules[o.module]:
+			return present
+		}
+		return absent
+	}
+	switch k.config[o.name] {
+	case "y":
+		return present
+	case "m":
+		if k.modules == nil || k.modules[o.module] {
+			return present
+		}
+	}
+	return absent
+}

@@ -1,0 +1,230 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	logFile    = "/var/log/skidpad/dockerd.log"
+	daemonPID  = "/var/run/docker.pid"
+	daemonSock = "/var/run/docker.sock"
+)
+
+// daemonPath returns where dockerd is, "" when it is not installed. The sbin folders need not be in PATH.
+func daemonPath() string {
+	if path, err := exec.LookPath("dockerd"); err == nil {
+		return path
+	}
+	for _, path := range []string{"/usr/sbin/dockerd", "/usr/bin/dockerd", "/usr/local/bin/dockerd"} {
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// isSystemd reports whether systemd is PID 1, as sd_booted(3) does.
+func isSystemd() bool {
+	info, err := os.Stat("/run/systemd/system")
+	return err == nil && info.IsDir()
+}
+
+// start starts the installed engine and waits until it answers.
+func start(ctx context.Context, log func(string)) error {
+	if isSystemd() {
+		log("the Docker engine does not run: systemctl start docker")
+		if out, err := exec.CommandContext(ctx, "systemctl", "start", "docker").CombinedOutput(); err != nil {
+			return &EngineError{Subject: "systemctl start docker", Seen: tail(string(out), 5), Err: err, Do: "journalctl -u docker -n 50"}
+		}
+		return nil
+	}
+	if pid, running := daemonProcess(); running {
+		err := awaitAnswer(ctx, fmt.Sprintf("dockerd (process %d), already running", pid), nil)
+		if _, running := daemonProcess(); running || err == nil {
+			return err
+		}
+	}
+	if removed := clearStale(ctx); len(removed) > 0 {
+		log("removed what an engine that was killed has left: " + strings.Join(removed, ", "))
+	}
+	log("the Docker engine does not run: starting " + daemonPath() + ", log in " + logFile)
+	return startDetached(ctx)
+}
+
+// startDetached starts dockerd in a session of its own, so that it outlives this process and its terminal.
+func startDetached(ctx context.Context) error {
+	if err := os.MkdirAll(filepath.Dir(logFile), 0o755); err != nil {
+		return err
+	}
+	out, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = out.Close() }()
+	from, err := out.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	// The engine is to live on when the caller's context ends.
+	keepToOurselves()
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), daemonPath())
+	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.Env = daemonEnv(os.Getenv)
+	if err := cmd.Start(); err != nil {
+		return &EngineError{Subject: daemonPath(), Seen: "it cannot be started", Err: err, Do: "run it by hand and read what it says"}
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	err = awaitAnswer(ctx, "dockerd", ended)
+	var failed *EngineError
+	if errors.As(err, &failed) {
+		failed.Seen += "; the end of its log:\n    " + logSince(from)
+	}
+	return err
+}
+
+// daemonEnv is the environment of what is started to stay: of ours only what a daemon has a use for. In
+// particular not what marks the programs that one lab's bring-up started, since those end with the lab.
+func daemonEnv(get func(string) string) []string {
+	// Under sudo and cron, PATH lacks the folders of the programs that dockerd runs.
+	env := []string{"PATH=" + get("PATH") + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	for _, name := range []string{"HOME", "TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"} {
+		if value := get(name); value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// awaitAnswer waits until the engine answers, or its process ends, or the time is up. Without a channel
+// that tells of the end, the pid file does.
+func awaitAnswer(ctx context.Context, subject string, ended <-chan error) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		cli, err := dial(ctx)
+		if err == nil {
+			return cli.Close()
+		}
+		gone := &EngineError{Subject: subject, Seen: "it ended before it answered", Do: "run dockerd by hand and read what it says"}
+		if _, running := daemonProcess(); ended == nil && !running {
+			return gone
+		}
+		select {
+		case exit := <-ended:
+			gone.Err = exit
+			return gone
+		case <-ctx.Done():
+			return &EngineError{Subject: subject, Seen: fmt.Sprintf("no answer within %s", answerWithin), Err: err, Do: "less " + logFile}
+		case <-tick.C:
+		}
+	}
+}
+
+// logSince returns the last lines of the engine's log that were written after an offset.
+func logSince(offset int64) string {
+	f, err := os.Open(logFile)
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		return err.Error()
+	}
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return err.Error()
+	}
+	return tail(string(data), 8)
+}
+
+// daemonProcess returns the process of the running dockerd, by its pid file.
+func daemonProcess() (pid int, running bool) {
+	return processOf(daemonPID, "dockerd")
+}
+
+// processOf returns the process that a pid file names if it lives and is the program meant: numbers are
+// used again, and a killed process may stay as a zombie under a PID 1 that is slow to reap.
+func processOf(pidFile, program string) (pid int, running bool) {
+	data, err := os.ReadFile(pidFile)
+	if err != nil {
+		return 0, false
+	}
+	pid, err = strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		return 0, false
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return pid, err == nil && lives(string(stat), program)
+}
+
+// lives reports whether a line of /proc/PID/stat (proc_pid_stat(5)) is of the program and neither zombie
+// nor dead.
+func lives(stat, program string) bool {
+	open, end := strings.IndexByte(stat, '('), strings.LastIndexByte(stat, ')')
+	if open < 0 || end < open || stat[open+1:end] != program {
+		return false
+	}
+	state := strings.TrimSpace(stat[end+1:])
+	return state != "" && !strings.ContainsRune("ZXx", rune(state[0]))
+}
+
+// clearStale removes the pid files and sockets of daemons that do not run any more, and returns their
+// paths. dockerd refuses to start when its pid file names any process, zombies too; and it takes the mere
+// presence of containerd's system socket for a containerd that runs.
+func clearStale(ctx context.Context) []string {
+	var dialer net.Dialer
+	var removed []string
+	drop := func(path string) {
+		if os.Remove(path) == nil {
+			removed = append(removed, path)
+		}
+	}
+	for pidFile, program := range map[string]string{
+		daemonPID: "dockerd",
+		"/var/run/docker/containerd/containerd.pid": "containerd",
+	} {
+		if _, running := processOf(pidFile, program); !running {
+			drop(pidFile)
+		}
+	}
+	for _, socket := range []string{daemonSock, "/run/containerd/containerd.sock", "/var/run/docker/containerd/containerd.sock"} {
+		conn, err := dialer.DialContext(ctx, "unix", socket)
+		if err == nil {
+			_ = conn.Close()
+			continue
+		}
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			drop(socket)
+		}
+	}
+	return removed
+}
+
+// keepToOurselves marks all files but the standard three to be closed in programs that are started from here. What this
+// process inherited, such as a lock that a script holds, would otherwise stay open for as long as the daemon runs.
+func keepToOurselves() {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return
+	}
+	for _, f := range open {
+		if fd, err := strconv.Atoi(f.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// StateDir is where what must be known until the next boot is kept: /run/skidpad for root, else a folder
+// of the user's own. It makes the folder.
+func StateDir() (string, error) {
+	dir := "/run/skidpad"
+	if os.Geteuid() != 0 {
+		dir = os.Getenv("XDG_RUNTIME_DIR")
+		if dir == "" {
+			dir = os.TempDir()
+		}
+		dir = filepath.Join(dir, fmt.Sprintf("skidpad-%d", os.Geteuid()))
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("state folder: %w", err)
+	}
+	// In a shared temporary folder somebody else may have made it first.
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return "", fmt.Errorf("state folder: %w", err)
+	}
+	if owner := info.Sys().(*syscall.Stat_t).Uid; !info.IsDir() || int(owner) != os.Geteuid() {
+		return "", fmt.Errorf("state folder %s: it belongs to user %d, not to you; remove it or set XDG_RUNTIME_DIR", dir, owner)
+	}
+	return dir, nil
+}
+
+// lock keeps two processes of one user from bringing an engine up at the same time. It waits until the
+// context ends.
+func lock(ctx context.Context) (unlock func(), err error) {
+	dir, err := StateDir()
+	if err != nil {
+		return nil, err
+	}
+	return lockFile(ctx, filepath.Join(dir, "engine.lock"))
+}
+
+// lockFile takes an flock(2) on a file. The kernel lets go of it when the process ends, however it ends.
+func lockFile(ctx context.Context, path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		select {
+		case <-ctx.Done():
+			_ = f.Close()
+			return nil, fmt.Errorf("%s is held by another run (%w): %w", path, err, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
