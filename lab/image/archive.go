@@ -1,0 +1,99 @@
+package image
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"skidpad.dev/skidpad/lab/image/build"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// List returns every image of the catalogue that the engine has, whatever its version, sorted by
+// name and reference.
+func (s *Store) List(ctx context.Context) ([]Resolved, error) {
+	found, err := s.engine.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []Resolved
+	for _, f := range found {
+		for _, tag := range f.Tags {
+			if i, ok := identify(tag, f.Labels); ok {
+				all = append(all, resolved(i, tag, f))
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b Resolved) int {
+		return cmp.Or(cmp.Compare(a.Image.Name, b.Image.Name), cmp.Compare(a.Ref, b.Ref))
+	})
+	return all, nil
+}
+
+// identify says which image of the catalogue a reference is, if any.
+func identify(tag string, labels map[string]string) (plan.Image, bool) {
+	if name := labels[build.LabelName]; name != "" && strings.HasPrefix(tag, build.Domain+"/"+name+":") {
+		_, version, _ := strings.Cut(tag, ":")
+		if at := strings.LastIndexByte(version, '-'); at > 0 {
+			version = version[:at]
+		}
+		return plan.Image{Name: name, Version: version}, true
+	}
+	repository, version, _ := strings.Cut(tag, ":")
+	for _, e := range catalogue() {
+		if e.upstream == nil {
+			continue
+		}
+		if published, _, _ := strings.Cut(e.upstream("0"), ":"); published == repository {
+			return plan.Image{Name: e.name, Version: strings.TrimPrefix(version, "v")}, true
+		}
+	}
+	return plan.Image{}, false
+}
+
+// Save writes images, which Ensure gave, as one archive for Load on another machine.
+func (s *Store) Save(ctx context.Context, w io.Writer, images []Resolved) error {
+	refs := map[string]bool{}
+	var list []string
+	for _, i := range images {
+		if !refs[i.Ref] {
+			refs[i.Ref] = true
+			list = append(list, i.Ref)
+		}
+	}
+	if len(list) == 0 {
+		return errors.New("no images to save: the engine has none of the catalogue; run `skidpad images build` first")
+	}
+	slices.Sort(list)
+	r, err := s.engine.Save(ctx, list)
+	if err != nil {
+		return fmt.Errorf("save images: %w", err)
+	}
+	defer func() { _ = r.Close() }()
+	if _, err := io.Copy(w, r); err != nil {
+		return fmt.Errorf("save images: %w", err)
+	}
+	return nil
+}
+
+// Load reads an archive that Save wrote into the engine.
+func (s *Store) Load(ctx context.Context, r io.Reader) error {
+	if err := s.engine.Load(ctx, r); err != nil {
+		return fmt.Errorf("load images: %w; is it an archive of `skidpad images save`, and is there room on the disk?", err)
+	}
+	return nil
+}
+
+// Sweep removes what a killed build left behind in the engine and on the disk; a build that goes on
+// is left alone.
+func (s *Store) Sweep(ctx context.Context) error {
+	b, err := build.New(s.engine, s.source, s.cache, nil)
+	if err != nil {
+		return err
+	}
+	return b.Sweep(ctx)
+}

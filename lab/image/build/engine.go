@@ -1,0 +1,165 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/jsonstream"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/client"
+)
+
+// Found is an image that the engine has.
+type Found struct {
+	ID     string
+	Tags   []string
+	Size   int64 // bytes, shared layers included
+	Labels map[string]string
+}
+
+// Engine is what resolving and building need of a container engine.
+type Engine interface {
+	// Find reports an image by name; ok is false, without an error, where the engine does not have it.
+	Find(ctx context.Context, ref string) (f Found, ok bool, err error)
+	// List returns every tagged image.
+	List(ctx context.Context) ([]Found, error)
+	Pull(ctx context.Context, ref string) error
+	Load(ctx context.Context, archive io.Reader) error
+	Save(ctx context.Context, refs []string) (io.ReadCloser, error)
+	// Workshop starts a container of an image in which commands can be run before it is made an
+	// image. owner is what Workshops tells of it.
+	Workshop(ctx context.Context, ref, owner string) (Workshop, error)
+	// Workshops returns every workshop that there is, by its owner.
+	Workshops(ctx context.Context) (map[string]Workshop, error)
+}
+
+// Workshop is a container in which an image is being made. It sleeps; /work in it is a volume that
+// does not become part of the image.
+type Workshop interface {
+	// Exec runs a shell script to its end, with standard input and output where they are not nil.
+	Exec(ctx context.Context, stdin io.Reader, stdout io.Writer, script string) error
+	// Commit makes the container's file system an image with the configuration of the one that it
+	// was started from, and further labels.
+	Commit(ctx context.Context, ref string, labels map[string]string) error
+	// Close removes the container and its volume.
+	Close() error
+}
+
+// Docker returns the engine behind a client.
+func Docker(c *client.Client) Engine { return docker{c} }
+
+type docker struct{ c *client.Client }
+
+func (d docker) Find(ctx context.Context, ref string) (Found, bool, error) {
+	r, err := d.c.ImageInspect(ctx, ref)
+	if errdefs.IsNotFound(err) {
+		return Found{}, false, nil
+	}
+	if err != nil {
+		return Found{}, false, fmt.Errorf("look for image %s in the engine: %w", ref, err)
+	}
+	f := Found{ID: r.ID, Tags: r.RepoTags, Size: r.Size}
+	if r.Config != nil {
+		f.Labels = r.Config.Labels
+	}
+	return f, true, nil
+}
+
+func (d docker) List(ctx context.Context) ([]Found, error) {
+	r, err := d.c.ImageList(ctx, client.ImageListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list the engine's images: %w", err)
+	}
+	var all []Found
+	for _, i := range r.Items {
+		tags := slices.DeleteFunc(slices.Clone(i.RepoTags), func(t string) bool { return strings.HasPrefix(t, "<none>") })
+		if len(tags) > 0 {
+			all = append(all, Found{ID: i.ID, Tags: tags, Size: i.Size, Labels: i.Labels})
+		}
+	}
+	return all, nil
+}
+
+func (d docker) Pull(ctx context.Context, ref string) error {
+	r, err := d.c.ImagePull(ctx, ref, client.ImagePullOptions{})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	return r.Wait(ctx)
+}
+
+func (d docker) Load(ctx context.Context, archive io.Reader) error {
+	r, err := d.c.ImageLoad(ctx, archive, client.ImageLoadWithQuiet(true))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	return streamError(r)
+}
+
+// streamError reads an engine's stream of messages to its end and returns the failure that it tells.
+func streamError(r io.Reader) error {
+	for messages := json.NewDecoder(r); ; {
+		var m jsonstream.Message
+		switch err := messages.Decode(&m); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case m.Error != nil:
+			return m.Error
+		}
+	}
+}
+
+func (d docker) Save(ctx context.Context, refs []string) (io.ReadCloser, error) {
+	return d.c.ImageSave(ctx, refs)
+}
+
+func (d docker) Workshop(ctx context.Context, ref, owner string) (Workshop, error) {
+	made, err := d.c.ContainerCreate(ctx, client.ContainerCreateOptions{
+		Config: &container.Config{
+			Image: ref, Entrypoint: []string{"sleep"}, Cmd: []string{"infinity"},
+			Labels: map[string]string{LabelWorkshop: owner},
+		},
+		HostConfig: &container.HostConfig{
+			// Unpacking an image mounts; the default profiles forbid that.
+			CapAdd:      []string{"SYS_ADMIN"},
+			SecurityOpt: []string{"seccomp=unconfined", "apparmor=unconfined"},
+			NetworkMode: "none",
+			Mounts:      []mount.Mount{{Type: mount.TypeVolume, Target: "/work"}},
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("container to build in, of %s: %w", ref, err)
+	}
+	w := &workshop{c: d.c, id: made.ID, from: ref}
+	if _, err := d.c.ContainerStart(ctx, made.ID, client.ContainerStartOptions{}); err != nil {
+		_ = w.Close()
+		return nil, fmt.Errorf("start the container to build in, of %s: %w", ref, err)
+	}
+	return w, nil
+}
+
+func (d docker) Workshops(ctx context.Context) (map[string]Workshop, error) {
+	list, err := d.c.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: client.Filters{}.Add("label", LabelWorkshop)})
+	if err != nil {
+		return nil, fmt.Errorf("list build containers: %w", err)
+	}
+	all := map[string]Workshop{}
+	for _, c := range list.Items {
+		if owner := c.Labels[LabelWorkshop]; filepath.IsAbs(owner) {
+			all[owner] = &workshop{c: d.c, id: c.ID, from: c.Image}
+		}
+	}
+	return all, nil
+}

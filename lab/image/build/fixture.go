@@ -1,0 +1,131 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// ownModule is the project's module path.
+const ownModule = "skidpad.dev/skidpad"
+
+// Echo is the image of the program that answers probes in a cluster: one static program.
+func (b *Builder) Echo() (Recipe, error) {
+	key, err := b.fixtureKey("echo")
+	if err != nil {
+		return Recipe{}, err
+	}
+	return Recipe{
+		Name: "echo", Version: "1", Key: Hash("echo image 1", key),
+		Make: func(ctx context.Context, b *Builder, r Recipe) error {
+			dir, err := b.fixture(ctx, "echo")
+			if err != nil {
+				return err
+			}
+			tmp, err := os.MkdirTemp("", "skidpad-echo-")
+			if err != nil {
+				return fmt.Errorf("image echo: %w", err)
+			}
+			defer func() { _ = os.RemoveAll(tmp) }()
+			layer := filepath.Join(tmp, "echo.tar")
+			if err := WriteLayer(layer, []Entry{{Path: "/echo", Mode: 0o755, From: filepath.Join(dir, "echo")}}); err != nil {
+				return err
+			}
+			img, err := Assemble(v1.Config{Entrypoint: []string{"/echo"}, Labels: r.Labels()}, layer)
+			if err != nil {
+				return err
+			}
+			return b.Load(ctx, r.Ref(), img)
+		},
+	}, nil
+}
+
+// fixture returns a folder with one of the project's own programs of fixtures/, built if need be.
+func (b *Builder) fixture(ctx context.Context, name string) (string, error) {
+	key, err := b.fixtureKey(name)
+	if err != nil {
+		return "", err
+	}
+	p := Programs{Module: ".", Packages: map[string]string{name: "./fixtures/" + name}}
+	return b.HeavyArtefact(ctx, name+"-program", key, func(ctx context.Context, dir string) error {
+		if err := b.need(ctx, toolGo()); err != nil {
+			return err
+		}
+		return b.goBuild(ctx, p, dir)
+	})
+}
+
+// fixtureKey is the hash of the sources of a program of fixtures/ and of the project's packages that
+// it imports; where these import other modules, of go.mod and go.sum, too.
+func (b *Builder) fixtureKey(name string) (string, error) {
+	var files []string
+	seen := map[string]bool{}
+	others := false
+	for todo := []string{"fixtures/" + name}; len(todo) > 0; todo = todo[1:] {
+		if seen[todo[0]] {
+			continue
+		}
+		seen[todo[0]] = true
+		sources, imports, err := b.packageSources(todo[0])
+		if err != nil {
+			return "", err
+		}
+		files = append(files, sources...)
+		for _, i := range imports {
+			if own, ok := strings.CutPrefix(i, ownModule+"/"); ok {
+				todo = append(todo, own)
+			} else if first, _, _ := strings.Cut(i, "/"); strings.Contains(first, ".") {
+				others = true
+			}
+		}
+	}
+	if others {
+		files = append(files, "go.mod", "go.sum")
+	}
+	slices.Sort(files)
+	key, err := b.HashFiles(files...)
+	if err != nil {
+		return "", err
+	}
+	return Hash("fixture 1", name, goVersion(), runtime.GOARCH, key), nil
+}
+
+// packageSources lists a package's files, and what it imports.
+func (b *Builder) packageSources(dir string) (files, imports []string, err error) {
+	full, err := b.Source(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := os.ReadDir(full)
+	if err != nil {
+		return nil, nil, fmt.Errorf("recipe input %s: %w", dir, err)
+	}
+	for _, f := range list {
+		if f.IsDir() || !strings.HasSuffix(f.Name(), ".go") || strings.HasSuffix(f.Name(), "_test.go") {
+			continue
+		}
+		files = append(files, filepath.Join(dir, f.Name()))
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(full, f.Name()), nil, parser.ImportsOnly)
+		if err != nil {
+			return nil, nil, fmt.Errorf("recipe input: %w", err)
+		}
+		for _, i := range parsed.Imports {
+			if p, err := strconv.Unquote(i.Path.Value); err == nil {
+				imports = append(imports, p)
+			}
+		}
+	}
+	if len(files) == 0 {
+		return nil, nil, fmt.Errorf("recipe input %s: no Go files in it", dir)
+	}
+	return files, imports, nil
+}

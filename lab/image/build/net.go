@@ -1,0 +1,150 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+)
+
+// netRootFS is one root file system for routers, gateways and clients: one layer, stored once, and
+// the tools for looking at packets are in each of them.
+func netRootFS() RootFS {
+	return RootFS{
+		Name: "net-rootfs",
+		Packages: strings.Fields(`bash tini iproute2 procps iputils-ping arping tcpdump curl ca-certificates nftables
+			frr frr-pythontools keepalived netbase`),
+		Hooks: []string{
+			`rm -f "$1"/etc/frr/frr.conf "$1"/etc/keepalived/keepalived.conf`,
+			`sed -i -e 's/^bgpd=no/bgpd=yes/' -e 's/^bfdd=no/bfdd=yes/'` +
+				` -e 's/^bgpd_options=.*/bgpd_options="   -A 127.0.0.1 -M bmp"/' "$1"/etc/frr/daemons`,
+			`grep -q '^bgpd=yes' "$1"/etc/frr/daemons && grep -q -- '-M bmp' "$1"/etc/frr/daemons`,
+		},
+	}
+}
+
+// frrStart starts the daemons that /etc/frr/daemons names and stays: watchfrr is the container's.
+const frrStart = `#!/bin/bash
+set -e
+. /usr/lib/frr/frrcommon.sh
+install -d -o frr -g frr /run/frr /var/log/frr /etc/frr
+chown -R frr:frr /etc/frr
+exec /usr/lib/frr/watchfrr $(daemon_list)
+`
+
+// netImage is one of the images that share the net root file system.
+type netImage struct {
+	name    string
+	main    string // the Debian package whose version is the image's
+	version string
+	files   []Entry
+	config  v1.Config
+	probe   bool // has our probe program
+}
+
+const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+func netImages() []netImage {
+	return []netImage{
+		{
+			name: "frr", main: "frr", version: "8.4.4",
+			files: []Entry{
+				{Path: "/usr/lib/frr/docker-start", Mode: 0o755, Data: []byte(frrStart)},
+				{Path: "/etc/frr/vtysh.conf", Mode: 0o644, Data: []byte("service integrated-vtysh-config\n")},
+			},
+			config: v1.Config{Env: []string{searchPath}, Entrypoint: []string{"tini", "--"}, Cmd: []string{"/usr/lib/frr/docker-start"}},
+		},
+		{
+			name: "keepalived", main: "keepalived", version: "2.2.7",
+			config: v1.Config{Env: []string{searchPath}, Entrypoint: []string{"tini", "--"},
+				Cmd: []string{"keepalived", "--dont-fork", "--log-console", "--log-detail", "--vrrp"}},
+		},
+		{
+			name: "client", main: "iproute2", version: "1", probe: true,
+			config: v1.Config{Env: []string{searchPath}, Entrypoint: []string{"tini", "--"}, Cmd: []string{"sleep", "infinity"}},
+		},
+	}
+}
+
+// Net is the image of a router (frr), of a gateway's guard (keepalived) or of a client.
+func (b *Builder) Net(name string) (Recipe, error) {
+	for _, n := range netImages() {
+		if n.name != name {
+			continue
+		}
+		inputs := []string{"net 1", netRootFS().Key(), n.name, n.version, fmt.Sprintf("%+v", n.config)}
+		for _, f := range n.files {
+			inputs = append(inputs, f.Path, string(f.Data))
+		}
+		if n.probe {
+			key, err := b.fixtureKey("probe")
+			if err != nil {
+				return Recipe{}, err
+			}
+			inputs = append(inputs, key)
+		}
+		return Recipe{
+			Name: n.name, Version: n.version, Key: Hash(inputs...), Parts: map[string]string{"debian": Suite},
+			Make: func(ctx context.Context, b *Builder, r Recipe) error { return b.makeNet(ctx, n, r) },
+		}, nil
+	}
+	return Recipe{}, fmt.Errorf("lab bug: no recipe for image %s", name)
+}
+
+func (b *Builder) makeNet(ctx context.Context, n netImage, r Recipe) error {
+	if err := b.need(ctx, toolDebootstrap()); err != nil {
+		return err
+	}
+	var rootfs, probe string
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		rootfs, err = b.RootFS(gctx, netRootFS())
+		return err
+	})
+	if n.probe {
+		group.Go(func() (err error) {
+			probe, err = b.fixture(gctx, "probe")
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	files := n.files
+	if n.probe {
+		files = append(files, Entry{Path: "/usr/local/bin/skidpad-probe", Mode: 0o755, From: filepath.Join(probe, "probe")})
+	}
+	layers := []string{filepath.Join(rootfs, "rootfs.tar")}
+	if len(files) > 0 {
+		tmp, err := os.MkdirTemp("", "skidpad-net-")
+		if err != nil {
+			return fmt.Errorf("image %s: %w", n.name, err)
+		}
+		defer func() { _ = os.RemoveAll(tmp) }()
+		layer := filepath.Join(tmp, "files.tar")
+		if err := WriteLayer(layer, files); err != nil {
+			return err
+		}
+		layers = append(layers, layer)
+	}
+	config := n.config
+	config.Labels = r.Labels()
+	versions, err := PackageVersions(rootfs, "frr", "keepalived", "iproute2", "tcpdump")
+	if err != nil {
+		return err
+	}
+	for p, v := range versions {
+		if p == n.main || n.main == "iproute2" && p == "tcpdump" {
+			config.Labels[LabelPart+p] = v
+		}
+	}
+	img, err := Assemble(config, layers...)
+	if err != nil {
+		return err
+	}
+	return b.Load(ctx, r.Ref(), img)
+}

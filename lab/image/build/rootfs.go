@@ -1,0 +1,110 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Suite is the Debian release that root file systems are made of.
+const Suite = "bookworm"
+
+// RootFS is a root file system of Debian packages.
+type RootFS struct {
+	Name     string // of the artefact: node-rootfs
+	Packages []string
+	// Hooks are shell commands that run when all packages are in, with the root at "$1".
+	Hooks []string
+	// Extra are further inputs, hashed: whatever else the hooks read.
+	Extra []string
+}
+
+// slim removes what only people at a keyboard need. Licences stay.
+func slim() []string {
+	return []string{
+		"path-exclude=/usr/share/man/*", "path-exclude=/usr/share/info/*", "path-exclude=/usr/share/locale/*",
+		"path-exclude=/usr/share/lintian/*", "path-exclude=/usr/share/bash-completion/*",
+		"path-exclude=/usr/share/doc/*", "path-include=/usr/share/doc/*/copyright",
+	}
+}
+
+// mergedUsr is mmdebstrap's own hook that makes /bin, /lib and /sbin links into /usr.
+const mergedUsr = "/usr/share/mmdebstrap/hooks/merged-usr"
+
+// clean empties what package installation leaves behind.
+const clean = `rm -rf "$1"/var/cache/* "$1"/var/lib/apt "$1"/var/log/* "$1"/etc/machine-id "$1"/etc/hostname "$1"/etc/resolv.conf "$1"/usr/share/python3/debpython/__pycache__`
+
+// Key is the hash of the root file system's inputs. The packages' versions are not among them: they
+// are those of the day of building, and the artefact's packages.txt tells them.
+func (r RootFS) Key() string {
+	packages := slices.Sorted(slices.Values(r.Packages))
+	inputs := []string{"rootfs 2", Suite, runtime.GOARCH, strings.Join(packages, " "), strings.Join(slim(), " "), clean}
+	inputs = append(inputs, r.Hooks...)
+	return Hash(append(inputs, r.Extra...)...)
+}
+
+// RootFS returns a folder with rootfs.tar and packages.txt ("name version" a line), built if need be.
+func (b *Builder) RootFS(ctx context.Context, r RootFS) (string, error) {
+	return b.HeavyArtefact(ctx, r.Name, r.Key(), func(ctx context.Context, dir string) error {
+		return debootstrap(ctx, r, dir)
+	})
+}
+
+func debootstrap(ctx context.Context, r RootFS, dir string) error {
+	// Beside the artefact, so that what a killed build leaves goes when the next one begins.
+	tmp := filepath.Join(dir, "tmp")
+	if err := os.Mkdir(tmp, 0o755); err != nil {
+		return fmt.Errorf("root file system %s: %w", r.Name, err)
+	}
+	defer func() { _ = os.RemoveAll(tmp) }()
+	args := []string{
+		"mmdebstrap", "--variant=essential", "--format=tar", "--skip=output/mknod",
+		// Merging /usr by links before the first package spares usrmerge and the whole of perl after it.
+		"--hook-dir=" + mergedUsr, "--include=" + strings.Join(append([]string{"usr-is-merged"}, r.Packages...), ","),
+		`--aptopt=APT::Install-Recommends "false"`, `--aptopt=Acquire::Retries "3"`,
+	}
+	for _, opt := range slim() {
+		args = append(args, "--dpkgopt="+opt)
+	}
+	for _, hook := range r.Hooks {
+		args = append(args, "--customize-hook="+hook)
+	}
+	list := `dpkg-query --admindir="$1"/var/lib/dpkg -W -f='${Package} ${Version}\n' > ` + shellQuote(filepath.Join(dir, "packages.txt"))
+	args = append(args, "--customize-hook="+list, "--customize-hook="+clean, Suite, filepath.Join(dir, "rootfs.tar"))
+
+	if os.Geteuid() == 0 {
+		// mmdebstrap does not heed signals while it works. In namespaces of its own, all of it and all
+		// of its mounts go with their first process.
+		args = append([]string{"unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"}, args...)
+	}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	// A fixed date makes the same packages give the same bytes.
+	cmd.Env = append(os.Environ(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", epoch), "TMPDIR="+tmp, "DEBIAN_FRONTEND=noninteractive")
+	if err := run(cmd); err != nil {
+		return fmt.Errorf("root file system %s of Debian packages: %w", r.Name, err)
+	}
+	return nil
+}
+
+// PackageVersions reads the versions of some packages from a root file system's folder.
+func PackageVersions(rootfs string, packages ...string) (map[string]string, error) {
+	data, err := os.ReadFile(filepath.Join(rootfs, "packages.txt"))
+	if err != nil {
+		return nil, fmt.Errorf("packages of a root file system: %w", err)
+	}
+	versions := map[string]string{}
+	for line := range strings.Lines(string(data)) {
+		name, version, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if slices.Contains(packages, name) {
+			versions[name] = version
+		}
+	}
+	return versions, nil
+}
+
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -1,0 +1,320 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/image/build"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// Policy says where images may come from.
+type Policy string
+
+// The policies.
+const (
+	// Auto uses what the engine has, else pulls, else builds here.
+	Auto Policy = "auto"
+	// Pull uses the published image, pulled where the engine does not have it. Images that nobody
+	// publishes are built all the same.
+	Pull Policy = "pull"
+	// Build uses images built here only.
+	Build Policy = "build"
+	// Local uses what the engine has, and nothing else.
+	Local Policy = "local"
+)
+
+// ParsePolicy reads a policy; "" is Auto.
+func ParsePolicy(s string) (Policy, error) {
+	switch p := Policy(s); p {
+	case "":
+		return Auto, nil
+	case Auto, Pull, Build, Local:
+		return p, nil
+	}
+	return "", fmt.Errorf("image policy %q is none of auto, pull, build, local", s)
+}
+
+// Resolved is an image that the engine has.
+type Resolved struct {
+	Image  plan.Image        `json:"image"`
+	Ref    string            `json:"ref"`    // its name in the engine
+	ID     string            `json:"id"`     // the engine's
+	Source string            `json:"source"` // pulled or built
+	Size   int64             `json:"size"`   // bytes
+	Parts  map[string]string `json:"parts,omitempty"`
+	Labels map[string]string `json:"labels,omitempty"`
+}
+
+// Event reports the progress of one image or artefact; see build.Event.
+type Event = build.Event
+
+// UnavailableError says that an image cannot be had under a policy, and why.
+type UnavailableError struct {
+	Image  plan.Image
+	Policy Policy
+	Pull   error // why it was not pulled
+	Build  error // why it was not built
+}
+
+// Error is one sentence.
+func (u *UnavailableError) Error() string {
+	switch u.Policy {
+	case Local:
+		return fmt.Sprintf("image %s is not in the local engine, and policy local forbids to pull or build it; "+
+			"use --images auto, or bring it with `skidpad images load`", u.Image.Key())
+	case Pull:
+		return fmt.Sprintf("image %s cannot be pulled (%v); use --images auto to have it built here", u.Image.Key(), u.Pull)
+	case Build:
+		return fmt.Sprintf("image %s cannot be built here (%v)", u.Image.Key(), u.Build)
+	}
+	return fmt.Sprintf("image %s can be neither pulled (%v) nor built here (%v)", u.Image.Key(), u.Pull, u.Build)
+}
+
+// Unwrap gives the reasons, so that errors.Is finds build.ErrDiskFull and the like.
+func (u *UnavailableError) Unwrap() []error {
+	var all []error
+	for _, err := range []error{u.Pull, u.Build} {
+		if err != nil {
+			all = append(all, err)
+		}
+	}
+	return all
+}
+
+// Store finds, pulls, builds, lists, saves and loads images.
+type Store struct {
+	engine build.Engine
+	source string // the project's source tree
+	cache  string // "" is the user's cache folder
+	find   func(plan.Image) (entry, string, error)
+}
+
+// New returns a store over an engine. source is the root of the project's source tree, which
+// building needs; it may be empty.
+func New(e *docker.Engine, source string) *Store {
+	return &Store{engine: build.Docker(e.Client), source: source, find: find}
+}
+
+// Ensure makes sure that the engine has all images, several at a time, and returns them by their
+// Key, those that a node image holds among them. progress may be nil and is called from one goroutine at a time.
+func (s *Store) Ensure(ctx context.Context, images []plan.Image, p Policy, progress func(Event)) (map[string]Resolved, error) {
+	run, err := s.newRun(p, progress)
+	if err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	all := map[string]Resolved{}
+	group, gctx := errgroup.WithContext(ctx)
+	wanted := slices.Clone(images)
+	for _, i := range images {
+		wanted = append(wanted, i.Preload...)
+	}
+	for _, i := range wanted {
+		group.Go(func() error {
+			r, err := run.ensure(gctx, i)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all[i.Key()] = r
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// run is one Ensure.
+type run struct {
+	policy  Policy
+	builder *build.Builder
+	report  func(Event)
+	find    func(plan.Image) (entry, string, error)
+
+	mu   sync.Mutex
+	once map[string]func() (Resolved, error) // by image and preload: each is ensured once
+}
+
+func (s *Store) newRun(p Policy, progress func(Event)) (*run, error) {
+	var mu sync.Mutex
+	report := func(e Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if progress != nil {
+			progress(e)
+		}
+	}
+	b, err := build.New(s.engine, s.source, s.cache, report)
+	if err != nil {
+		return nil, err
+	}
+	return &run{policy: p, builder: b, report: report, find: s.find, once: map[string]func() (Resolved, error){}}, nil
+}
+
+// ensure makes sure of one image; a second caller for the same image waits for the first.
+func (r *run) ensure(ctx context.Context, i plan.Image) (Resolved, error) {
+	key := fmt.Sprintf("%+v", i)
+	r.mu.Lock()
+	f, ok := r.once[key]
+	if !ok {
+		f = sync.OnceValues(func() (Resolved, error) {
+			if len(i.Preload) > 0 {
+				return r.preloaded(ctx, i)
+			}
+			return r.plain(ctx, i)
+		})
+		r.once[key] = f
+	}
+	r.mu.Unlock()
+	return f()
+}
+
+// plain makes sure of an image of the catalogue.
+func (r *run) plain(ctx context.Context, i plan.Image) (Resolved, error) {
+	e, version, err := r.find(i)
+	if err != nil {
+		return Resolved{}, err
+	}
+	start := time.Now()
+	published := ""
+	if e.upstream != nil && r.policy != Build {
+		published = e.upstream(version)
+	}
+	recipe, buildErr := e.recipe(r.builder, version)
+	mine := ""
+	if buildErr == nil && (r.policy != Pull || published == "") {
+		mine = recipe.Ref()
+	}
+	for _, ref := range []string{published, mine} {
+		if got, ok, err := r.has(ctx, i, ref); err != nil || ok {
+			if ok {
+				r.report(Event{What: i.Key(), Status: build.Present, Detail: ref, Elapsed: time.Since(start)})
+			}
+			return got, err
+		}
+	}
+	return r.fetch(ctx, i, published, mine, recipe, buildErr)
+}
+
+// fetch gets an image that the engine does not have.
+func (r *run) fetch(ctx context.Context, i plan.Image, published, mine string, recipe build.Recipe, buildErr error) (Resolved, error) {
+	gone := &UnavailableError{Image: i, Policy: r.policy, Build: buildErr, Pull: errors.New("nobody publishes it")}
+	if r.policy == Local {
+		return Resolved{}, gone
+	}
+	start := time.Now()
+	r.report(Event{What: i.Key(), Status: build.Started})
+	if published != "" {
+		gone.Pull = r.builder.Engine.Pull(ctx, published)
+		if gone.Pull == nil {
+			r.report(Event{What: i.Key(), Status: build.Pulled, Detail: published, Elapsed: time.Since(start)})
+			return r.must(ctx, i, published)
+		}
+	}
+	if mine != "" {
+		gone.Build = r.make(ctx, i, recipe)
+		if gone.Build == nil {
+			r.report(Event{What: i.Key(), Status: build.Built, Detail: mine, Elapsed: time.Since(start)})
+			return r.must(ctx, i, mine)
+		}
+	}
+	if ctx.Err() != nil {
+		return Resolved{}, fmt.Errorf("image %s: interrupted: %w", i.Key(), ctx.Err())
+	}
+	r.report(Event{What: i.Key(), Status: build.Failed, Detail: gone.Error(), Elapsed: time.Since(start)})
+	return Resolved{}, gone
+}
+
+// preloaded makes sure of a node image with other images unpacked in it.
+func (r *run) preloaded(ctx context.Context, i plan.Image) (Resolved, error) {
+	start := time.Now()
+	parts := make([]build.Part, len(i.Preload)+1)
+	group, gctx := errgroup.WithContext(ctx)
+	for n, dep := range append([]plan.Image{{Name: i.Name, Version: i.Version}}, i.Preload...) {
+		group.Go(func() error {
+			got, err := r.ensure(gctx, dep)
+			parts[n] = build.Part{Ref: got.Ref, Found: build.Found{ID: got.ID, Labels: got.Labels}}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return Resolved{}, err
+	}
+	_, version, err := r.find(i)
+	if err != nil {
+		return Resolved{}, err
+	}
+	what := i.Key() + " with images"
+	recipe := r.builder.Preloaded(parts[0], version, parts[1:])
+	got, ok, err := r.has(ctx, i, recipe.Ref())
+	if err != nil || ok {
+		r.report(Event{What: what, Status: build.Present, Detail: recipe.Ref(), Elapsed: time.Since(start)})
+		return got, err
+	}
+	if r.policy == Local {
+		return Resolved{}, &UnavailableError{Image: i, Policy: r.policy}
+	}
+	start = time.Now()
+	r.report(Event{What: what, Status: build.Started})
+	if err := r.make(ctx, i, recipe); err != nil {
+		err = &UnavailableError{Image: i, Policy: Build, Build: err}
+		r.report(Event{What: what, Status: build.Failed, Detail: err.Error(), Elapsed: time.Since(start)})
+		return Resolved{}, err
+	}
+	r.report(Event{What: what, Status: build.Built, Detail: recipe.Ref(), Elapsed: time.Since(start)})
+	return r.must(ctx, i, recipe.Ref())
+}
+
+// make runs a recipe, unless another process did so meanwhile.
+func (r *run) make(ctx context.Context, i plan.Image, recipe build.Recipe) error {
+	return recipe.Run(ctx, r.builder, func() bool {
+		_, ok, err := r.has(ctx, i, recipe.Ref())
+		return err == nil && ok
+	})
+}
+
+// has reports an image that the engine has under a name.
+func (r *run) has(ctx context.Context, i plan.Image, ref string) (Resolved, bool, error) {
+	if ref == "" {
+		return Resolved{}, false, nil
+	}
+	f, ok, err := r.builder.Engine.Find(ctx, ref)
+	if err != nil || !ok {
+		return Resolved{}, false, err
+	}
+	return resolved(i, ref, f), true, nil
+}
+
+// must is has for an image that was just made.
+func (r *run) must(ctx context.Context, i plan.Image, ref string) (Resolved, error) {
+	got, ok, err := r.has(ctx, i, ref)
+	if err == nil && !ok {
+		err = fmt.Errorf("image %s: the engine took %s and does not have it; is another process removing images?", i.Key(), ref)
+	}
+	return got, err
+}
+
+func resolved(i plan.Image, ref string, f build.Found) Resolved {
+	got := Resolved{Image: i, Ref: ref, ID: f.ID, Source: "pulled", Size: f.Size, Labels: f.Labels, Parts: map[string]string{}}
+	if strings.HasPrefix(ref, build.Domain+"/") {
+		got.Source = "built"
+	}
+	for label, value := range f.Labels {
+		if part, ok := strings.CutPrefix(label, build.LabelPart); ok {
+			got.Parts[part] = value
+		}
+	}
+	return got
+}
