@@ -1,0 +1,113 @@
+package addon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/storage/driver"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"skidpad.dev/skidpad/lab/cluster"
+)
+
+// installRelease installs or upgrades Cilium's release and does not wait for its pods. A release that is as wanted is left
+// alone; one that an interrupted installation left behind is taken over.
+func installRelease(ctx context.Context, k *cluster.Kube, ch *chart.Chart, values map[string]any, log func(string)) error {
+	cfg := &action.Configuration{}
+	if err := cfg.Init(&getter{config: k.Config}, ciliumNamespace, "secrets", func(string, ...any) {}); err != nil {
+		return fmt.Errorf("helm: %w", err)
+	}
+	last, err := cfg.Releases.Last(ciliumRelease)
+	if err != nil && !errors.Is(err, driver.ErrReleaseNotFound) {
+		return fmt.Errorf("helm: release %s: %w", ciliumRelease, err)
+	}
+	start := time.Now()
+	switch {
+	case last == nil:
+		err = install(ctx, cfg, ch, values)
+	case asWanted(last, ch, values):
+		log("release is installed already")
+		return nil
+	case last.Info != nil && last.Info.Status.IsPending():
+		// Helm refuses any work on a release whose last operation never ended.
+		if _, err = cfg.Releases.Delete(ciliumRelease, last.Version); err == nil {
+			err = install(ctx, cfg, ch, values)
+		}
+	default:
+		up := action.NewUpgrade(cfg)
+		up.Namespace, up.DisableOpenAPIValidation, up.MaxHistory = ciliumNamespace, true, 3
+		_, err = up.RunWithContext(ctx, ciliumRelease, ch, values)
+	}
+	if err != nil {
+		return fmt.Errorf("helm: release %s of chart %s: %w", ciliumRelease, ch.Metadata.Version, err)
+	}
+	log(fmt.Sprintf("release installed: %s", time.Since(start).Round(10*time.Millisecond)))
+	return nil
+}
+
+func install(ctx context.Context, cfg *action.Configuration, ch *chart.Chart, values map[string]any) error {
+	in := action.NewInstall(cfg)
+	in.ReleaseName, in.Namespace = ciliumRelease, ciliumNamespace
+	// The API server validates what it is given; its OpenAPI document is large and slow to make just after a start.
+	in.DisableOpenAPIValidation = true
+	in.TakeOwnership = true
+	_, err := in.RunWithContext(ctx, ch, values)
+	return err
+}
+
+// asWanted reports whether a release was deployed from this chart version with these values.
+func asWanted(r *release.Release, ch *chart.Chart, values map[string]any) bool {
+	if r.Info == nil || r.Info.Status != release.StatusDeployed || r.Chart == nil || r.Chart.Metadata.Version != ch.Metadata.Version {
+		return false
+	}
+	// Values have passed through JSON in the release's record; compare them as JSON, whose maps are sorted.
+	was, err1 := json.Marshal(r.Config)
+	want, err2 := json.Marshal(values)
+	return err1 == nil && err2 == nil && string(was) == string(want)
+}
+
+// getter gives Helm our clients' configuration.
+type getter struct {
+	config *rest.Config
+	cached discovery.CachedDiscoveryInterface
+}
+
+func (g *getter) ToRESTConfig() (*rest.Config, error) { return rest.CopyConfig(g.config), nil }
+
+func (g *getter) ToDiscoveryClient() (discovery.CachedDiscoveryInterface, error) {
+	if g.cached != nil {
+		return g.cached, nil
+	}
+	client, err := discovery.NewDiscoveryClientForConfig(g.config)
+	if err != nil {
+		return nil, err
+	}
+	g.cached = memory.NewMemCacheClient(client)
+	return g.cached, nil
+}
+
+func (g *getter) ToRESTMapper() (meta.RESTMapper, error) {
+	client, err := g.ToDiscoveryClient()
+	if err != nil {
+		return nil, err
+	}
+	return restmapper.NewDeferredDiscoveryRESTMapper(client), nil
+}
+
+func (g *getter) ToRawKubeConfigLoader() clientcmd.ClientConfig {
+	return clientcmd.NewDefaultClientConfig(clientcmdapi.Config{}, &clientcmd.ConfigOverrides{
+		Context: clientcmdapi.Context{Namespace: ciliumNamespace},
+	})
+}

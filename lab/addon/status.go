@@ -1,0 +1,127 @@
+package addon
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sort"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// Status is where a workload answers, as Kubernetes has it now.
+type Status struct {
+	Name            string       `json:"name"`
+	Pods            []Pod        `json:"pods"`
+	ClusterIPs      []netip.Addr `json:"clusterIPs"`
+	ExternalIPs     []netip.Addr `json:"externalIPs,omitempty"`
+	LoadBalancerIPs []netip.Addr `json:"loadBalancerIPs,omitempty"`
+	Ports           []Port       `json:"ports"`
+	Nodes           []NodeStatus `json:"nodes"`
+}
+
+// Pod is one replica. Its address is the zero Addr while it has none.
+type Pod struct {
+	Name    string     `json:"name"`
+	Node    string     `json:"node"`
+	Address netip.Addr `json:"address,omitzero"`
+	Ready   bool       `json:"ready"`
+}
+
+// Port is a port of the Service. NodePort is 0 where it has none; Pod is where its pods answer.
+type Port struct {
+	Name     string `json:"name"`     // http or udp
+	Protocol string `json:"protocol"` // TCP or UDP
+	Port     int    `json:"port"`
+	NodePort int    `json:"nodePort,omitempty"`
+	Pod      int    `json:"pod"`
+}
+
+// NodeStatus is a cluster node as Kubernetes knows it.
+type NodeStatus struct {
+	Name      string       `json:"name"`
+	Addresses []netip.Addr `json:"addresses"` // internal ones
+	Ready     bool         `json:"ready"`
+	Reason    string       `json:"reason,omitempty"` // why it is not
+}
+
+// ReadStatus reads a workload's pods and Service and the cluster's nodes, all sorted by name.
+func ReadStatus(ctx context.Context, k *cluster.Kube, w plan.Workload) (*Status, error) {
+	fail := func(err error) (*Status, error) { return nil, fmt.Errorf("workload %s: %w", w.Name, err) }
+	pods, err := k.Client.CoreV1().Pods(w.Namespace).List(ctx, metav1.ListOptions{LabelSelector: workloadLabel + "=" + w.Name})
+	if err != nil {
+		return fail(err)
+	}
+	service, err := k.Client.CoreV1().Services(w.Namespace).Get(ctx, w.Service.Name, metav1.GetOptions{})
+	if err != nil {
+		return fail(err)
+	}
+	nodes, err := ReadNodes(ctx, k)
+	if err != nil {
+		return fail(err)
+	}
+	s := &Status{Name: w.Name, Nodes: nodes, ClusterIPs: addresses(service.Spec.ClusterIPs...), ExternalIPs: addresses(service.Spec.ExternalIPs...)}
+	for i := range pods.Items {
+		p := &pods.Items[i]
+		if p.DeletionTimestamp != nil {
+			continue
+		}
+		address, _ := netip.ParseAddr(p.Status.PodIP)
+		s.Pods = append(s.Pods, Pod{Name: p.Name, Node: p.Spec.NodeName, Address: address, Ready: cluster.PodReady(p)})
+	}
+	sort.Slice(s.Pods, func(i, j int) bool { return s.Pods[i].Name < s.Pods[j].Name })
+	for _, in := range service.Status.LoadBalancer.Ingress {
+		s.LoadBalancerIPs = append(s.LoadBalancerIPs, addresses(in.IP)...)
+	}
+	for _, p := range service.Spec.Ports {
+		pod := w.Ports.HTTP
+		if p.Protocol == corev1.ProtocolUDP {
+			pod = w.Ports.UDP
+		}
+		s.Ports = append(s.Ports, Port{Name: p.Name, Protocol: string(p.Protocol), Port: int(p.Port), NodePort: int(p.NodePort), Pod: pod})
+	}
+	return s, nil
+}
+
+// ReadNodes reads the cluster's nodes, sorted by name.
+func ReadNodes(ctx context.Context, k *cluster.Kube) ([]NodeStatus, error) {
+	list, err := k.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("cluster nodes: %w", err)
+	}
+	var nodes []NodeStatus
+	for i := range list.Items {
+		n := NodeStatus{Name: list.Items[i].Name, Reason: "its kubelet has not reported yet"}
+		for _, a := range list.Items[i].Status.Addresses {
+			if a.Type == corev1.NodeInternalIP {
+				n.Addresses = append(n.Addresses, addresses(a.Address)...)
+			}
+		}
+		for _, c := range list.Items[i].Status.Conditions {
+			if c.Type == corev1.NodeReady {
+				n.Ready, n.Reason = c.Status == corev1.ConditionTrue, c.Message
+			}
+		}
+		if n.Ready {
+			n.Reason = ""
+		}
+		nodes = append(nodes, n)
+	}
+	sort.Slice(nodes, func(i, j int) bool { return nodes[i].Name < nodes[j].Name })
+	return nodes, nil
+}
+
+// addresses parses what are addresses; a headless service's "None" is not.
+func addresses(texts ...string) []netip.Addr {
+	var list []netip.Addr
+	for _, t := range texts {
+		if a, err := netip.ParseAddr(t); err == nil {
+			list = append(list, a)
+		}
+	}
+	return list
+}

@@ -1,0 +1,144 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/dynamic"
+)
+
+// kindWithin bounds the wait for a kind that the API server does not serve yet.
+const kindWithin = 60 * time.Second
+
+// Apply applies YAML manifests, each of one or more documents, in order, by server-side apply.
+// A document whose kind is not served yet waits for it, since custom resources follow their definitions
+// (https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/).
+// Any other refusal is returned at once, naming the object.
+func (k *Kube) Apply(ctx context.Context, manifests ...string) error {
+	var objects []runtime.Object
+	for _, m := range manifests {
+		docs, err := decode(m)
+		if err != nil {
+			return err
+		}
+		for _, d := range docs {
+			objects = append(objects, d)
+		}
+	}
+	return k.ApplyObjects(ctx, objects...)
+}
+
+// ApplyObjects is Apply for objects, typed (with their TypeMeta filled in) or unstructured.
+func (k *Kube) ApplyObjects(ctx context.Context, objects ...runtime.Object) error {
+	served := map[schema.GroupVersionKind]metav1.APIResource{}
+	for _, o := range objects {
+		raw, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+		if err != nil {
+			return fmt.Errorf("lab bug: %T cannot be applied: %w", o, err)
+		}
+		u := &unstructured.Unstructured{Object: raw}
+		// The server owns it, and refuses an apply of the null that typed objects carry.
+		unstructured.RemoveNestedField(u.Object, "metadata", "creationTimestamp")
+		unstructured.RemoveNestedField(u.Object, "status")
+		gvk := u.GroupVersionKind()
+		if _, ok := served[gvk]; !ok {
+			if served[gvk], err = k.resource(ctx, gvk); err != nil {
+				return err
+			}
+		}
+		if err := k.apply(ctx, u, served[gvk]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *Kube) apply(ctx context.Context, u *unstructured.Unstructured, r metav1.APIResource) error {
+	gv := u.GroupVersionKind().GroupVersion()
+	var client dynamic.ResourceInterface = k.Dynamic.Resource(gv.WithResource(r.Name))
+	if r.Namespaced {
+		if u.GetNamespace() == "" {
+			u.SetNamespace(metav1.NamespaceDefault)
+		}
+		client = k.Dynamic.Resource(gv.WithResource(r.Name)).Namespace(u.GetNamespace())
+	}
+	data, err := json.Marshal(u)
+	if err != nil {
+		return fmt.Errorf("lab bug: %s: %w", name(u), err)
+	}
+	force := true
+	_, err = client.Patch(ctx, u.GetName(), "application/apply-patch+yaml", data, metav1.PatchOptions{FieldManager: FieldManager, Force: &force})
+	if err != nil {
+		return fmt.Errorf("%s: not applied: %w", name(u), err)
+	}
+	return nil
+}
+
+// resource finds how the API server calls a kind, and waits while it does not serve it.
+func (k *Kube) resource(ctx context.Context, gvk schema.GroupVersionKind) (metav1.APIResource, error) {
+	ctx, cancel := context.WithTimeout(ctx, kindWithin)
+	defer cancel()
+	var found metav1.APIResource
+	var refused error
+	err := Retry(ctx, fmt.Sprintf("%s: to be served by the API server", gvk), func(ctx context.Context) error {
+		list, err := k.Client.Discovery().ServerResourcesForGroupVersion(gvk.GroupVersion().String())
+		if err != nil && !apierrors.IsNotFound(err) && ctx.Err() == nil {
+			refused = fmt.Errorf("%s: discovery: %w", gvk, err)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, r := range list.APIResources {
+			if r.Kind == gvk.Kind && !bytes.ContainsRune([]byte(r.Name), '/') {
+				found = r
+				return nil
+			}
+		}
+		return errors.New("its group is served, the kind is not; is its CustomResourceDefinition installed?")
+	})
+	return found, errors.Join(err, refused)
+}
+
+// decode splits a manifest into objects. Empty documents are left out.
+func decode(manifest string) ([]*unstructured.Unstructured, error) {
+	reader := yaml.NewYAMLOrJSONDecoder(bytes.NewReader([]byte(manifest)), 4096)
+	var list []*unstructured.Unstructured
+	for {
+		u := &unstructured.Unstructured{}
+		err := reader.Decode(&u.Object)
+		if errors.Is(err, io.EOF) {
+			return list, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("manifest: document %d: %w", len(list)+1, err)
+		}
+		if len(u.Object) == 0 {
+			continue
+		}
+		if u.GetKind() == "" || u.GetAPIVersion() == "" || u.GetName() == "" {
+			return nil, fmt.Errorf("manifest: document %d: apiVersion, kind and metadata.name are needed, seen %q, %q and %q",
+				len(list)+1, u.GetAPIVersion(), u.GetKind(), u.GetName())
+		}
+		list = append(list, u)
+	}
+}
+
+// name is how messages call an object: Deployment default/echo.
+func name(u *unstructured.Unstructured) string {
+	if u.GetNamespace() == "" {
+		return u.GetKind() + " " + u.GetName()
+	}
+	return u.GetKind() + " " + u.GetNamespace() + "/" + u.GetName()
+}

@@ -1,0 +1,238 @@
+// Package kind makes clusters of containers with kind's library. kind makes the nodes and writes their kubeadm
+// configuration; kubeadm is run from here, since that lets workers join and addons start while the control plane
+// still finishes, and lets a bring-up be cancelled.
+package kind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	kindcluster "sigs.k8s.io/kind/pkg/cluster"
+
+	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+const (
+	// networkEnv is the only way to tell kind which network its nodes go to.
+	networkEnv = "KIND_EXPERIMENTAL_DOCKER_NETWORK"
+	// apiWithin bounds the wait for a control plane that starts; slow machines take a minute.
+	apiWithin = 4 * time.Minute
+	// resumeWithin bounds the wait for a control plane that ran before.
+	resumeWithin = time.Minute
+	// provisionGrace is how long a cancelled Create waits for kind to end, so that what it makes can be removed.
+	provisionGrace = 10 * time.Second
+)
+
+// environment guards networkEnv: it is the process's, and two labs brought up by one process would race on it.
+var environment sync.Mutex
+
+// Cluster is one kind cluster, planned or running.
+type Cluster struct {
+	plan       *plan.Plan
+	engine     *docker.Engine
+	kubeconfig string
+	log        func(string)
+
+	// provisioned is closed when kind has made the nodes of a Create in this process. No command may be run in a
+	// node before: on cgroup v2 it would keep the node's systemd from delegating controllers.
+	provisioned chan struct{}
+	provide     sync.Once
+
+	// turn is held by the one caller that looks whether the API answers; kube is what it found.
+	turn chan struct{}
+	kube *cluster.Kube
+}
+
+var _ cluster.Provider = (*Cluster)(nil)
+
+// New describes the cluster of a plan, without any I/O. The kubeconfig file is written to the path given;
+// log gets a line per phase.
+func New(e *docker.Engine, p *plan.Plan, kubeconfig string, log func(string)) *Cluster {
+	if log == nil {
+		log = func(string) {}
+	}
+	return &Cluster{plan: p, engine: e, kubeconfig: kubeconfig, log: log, provisioned: make(chan struct{}), turn: make(chan struct{}, 1)}
+}
+
+// Create makes the cluster: nodes, control plane, workers joined, routes. A cluster that is whole is left alone, nodes
+// that are stopped are started, and what is left of a bring-up that was broken off is replaced. Nodes of a failed
+// Create stay, to be looked at. When ctx ends, it returns as soon as kind has: kind cannot be cancelled, and
+// a node that it starts after the lab was removed would stay behind.
+func (c *Cluster) Create(ctx context.Context, img image.Resolved) error {
+	if n := c.controlPlanes(); n != 1 {
+		return fmt.Errorf("cluster %s: %d control planes: one is supported", c.plan.Cluster.Name, n)
+	}
+	whole, err := c.resume(ctx)
+	if err != nil || whole {
+		return err
+	}
+	if err := c.timed(ctx, "nodes", func(ctx context.Context) error { return c.provision(ctx, img) }); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return c.timed(ctx, "routes", c.InstallRoutes)
+	})
+	group.Go(func() error { return c.timed(ctx, "kubeadm init", c.initialise) })
+	group.Go(func() error { return c.joinWorkers(ctx) })
+	return group.Wait()
+}
+
+// Nodes are handles on the planned nodes, control plane first.
+func (c *Cluster) Nodes() []node.Node {
+	var first, rest []node.Node
+	for _, n := range c.plan.Cluster.Nodes {
+		h := c.engine.Node(n.Name, node.KindCluster, n.Name)
+		if n.ControlPlane {
+			first = append(first, h)
+		} else {
+			rest = append(rest, h)
+		}
+	}
+	return append(first, rest...)
+}
+
+// provision has kind make the nodes' containers, up to their kubeadm configuration.
+func (c *Cluster) provision(ctx context.Context, img image.Resolved) error {
+	config, err := Config(c.plan, img.Labels)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.callKind(config, img.Ref) }()
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		select {
+		case <-ended: //nolint:errcheck // the context's error is what is told
+		case <-time.After(provisionGrace):
+		}
+		err = ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("cluster %s: nodes: %w", c.plan.Cluster.Name, err)
+	}
+	c.provide.Do(func() { close(c.provisioned) })
+	return nil
+}
+
+// callKind runs kind's Create in the network of the plan.
+func (c *Cluster) callKind(config []byte, ref string) error {
+	network, err := c.network()
+	if err != nil {
+		return err
+	}
+	environment.Lock()
+	defer environment.Unlock()
+	before, was := os.LookupEnv(networkEnv)
+	if err := os.Setenv(networkEnv, network); err != nil {
+		return err
+	}
+	defer func() {
+		if was {
+			_ = os.Setenv(networkEnv, before)
+		} else {
+			_ = os.Unsetenv(networkEnv)
+		}
+	}()
+	log := &logger{}
+	err = c.provider(log).Create(c.plan.Cluster.Name,
+		kindcluster.CreateWithRawConfig(config),
+		kindcluster.CreateWithNodeImage(ref),
+		kindcluster.CreateWithRetain(true),
+		kindcluster.CreateWithKubeconfigPath(c.kubeconfig),
+		kindcluster.CreateWithStopBeforeSettingUpKubernetes(true),
+	)
+	if err != nil {
+		return fmt.Errorf("kind: %w%s", err, log.tail())
+	}
+	return nil
+}
+
+func (c *Cluster) provider(log *logger) *kindcluster.Provider {
+	return kindcluster.NewProvider(kindcluster.ProviderWithDocker(), kindcluster.ProviderWithLogger(log))
+}
+
+// network is the engine's name of the network that the nodes are on.
+func (c *Cluster) network() (string, error) {
+	for _, n := range c.plan.Networks {
+		if n.Name == c.plan.Cluster.Network {
+			return n.Docker, nil
+		}
+	}
+	return "", fmt.Errorf("lab bug: the plan has no network %q for its cluster", c.plan.Cluster.Network)
+}
+
+func (c *Cluster) controlPlanes() int {
+	n := 0
+	for _, p := range c.plan.Cluster.Nodes {
+		if p.ControlPlane {
+			n++
+		}
+	}
+	return n
+}
+
+// resume finds out what is there. It reports whether the cluster is whole; remains of one that is not are removed.
+func (c *Cluster) resume(ctx context.Context) (whole bool, err error) {
+	there, err := c.provider(&logger{}).ListNodes(c.plan.Cluster.Name)
+	if err != nil {
+		return false, fmt.Errorf("cluster %s: %w", c.plan.Cluster.Name, err)
+	}
+	if len(there) == 0 {
+		return false, nil
+	}
+	if len(there) == len(c.plan.Cluster.Nodes) {
+		if err = c.rejoin(ctx); err == nil {
+			c.provide.Do(func() { close(c.provisioned) })
+			return true, nil
+		}
+		if ctx.Err() != nil {
+			return false, err
+		}
+	}
+	c.log(fmt.Sprintf("%d of %d nodes are there and are no whole cluster; they are replaced", len(there), len(c.plan.Cluster.Nodes)))
+	if err := c.provider(&logger{}).Delete(c.plan.Cluster.Name, c.kubeconfig); err != nil {
+		return false, fmt.Errorf("cluster %s: remains of an earlier bring-up: %w", c.plan.Cluster.Name, err)
+	}
+	return false, nil
+}
+
+// timed runs a phase and logs what it took.
+func (c *Cluster) timed(ctx context.Context, phase string, do func(context.Context) error) error {
+	start := time.Now()
+	err := do(ctx)
+	if err == nil {
+		c.log(fmt.Sprintf("%s: %s", phase, time.Since(start).Round(10*time.Millisecond)))
+	}
+	return err
+}
+
+// lastLines cuts a program's output to what fits an error.
+func lastLines(out string, n int) string {
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// failure makes an error of a command that ran in a node: the command that matters, not the script around it, and
+// the end of all it wrote.
+func failure(cmd string, stdout []byte, err error) error {
+	var exit *node.ExitError
+	if !errors.As(err, &exit) {
+		return fmt.Errorf("%s: %w", cmd, err)
+	}
+	short := *exit
+	short.Cmd = []string{cmd}
+	short.Stderr = lastLines(strings.TrimSpace(string(stdout))+"\n"+exit.Stderr, 16)
+	return &short
+}

@@ -1,0 +1,150 @@
+package kind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/node"
+)
+
+// awaitRuntime is a shell's wait for the container runtime, and so for systemd, by which kubeadm starts the kubelet: on
+// cgroup v1, kind does not wait for either.
+const awaitRuntime = `i=0; until systemctl -q is-active containerd; do i=$((i+1)); ` +
+	`[ $i -lt 600 ] || { echo "containerd is not active after 60 s: $(systemctl status containerd 2>&1)" >&2; exit 1; }; sleep 0.1; done; `
+
+// joinableWithin bounds the wait from an API server that answers to one that workers may join.
+const joinableWithin = 2 * time.Minute
+
+var (
+	configMaps = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+)
+
+// initialise runs kubeadm on the control plane.
+func (c *Cluster) initialise(ctx context.Context) error {
+	first := c.Nodes()[0]
+	out, err := first.Exec(ctx, "sh", "-c", awaitRuntime+"exec kubeadm init --config /kind/kubeadm.conf --skip-token-print")
+	if err != nil {
+		return failure("kubeadm init", out, err)
+	}
+	if len(c.plan.Cluster.Nodes) > 1 {
+		return nil
+	}
+	// kubeadm marks control planes as no place for LoadBalancer traffic; the only node has to take it.
+	out, err = first.Exec(ctx, "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "label", "nodes", "--all", "node.kubernetes.io/exclude-from-external-load-balancers-")
+	if err != nil {
+		return failure("kubectl label", out, err)
+	}
+	return nil
+}
+
+// joinWorkers has the workers join, side by side, as soon as kubeadm init has made what a join reads. The last
+// of that is the ConfigMap kube-public/cluster-info (kubeadm's phase bootstrap-token); addons come after it.
+func (c *Cluster) joinWorkers(ctx context.Context) error {
+	workers := c.Nodes()[1:]
+	if len(workers) == 0 {
+		return nil
+	}
+	kube, err := c.APIReady(ctx)
+	if err != nil {
+		return err
+	}
+	err = kube.WaitFor(ctx, cluster.Wait{
+		What:     "cluster " + c.plan.Cluster.Name + ": kubeadm's cluster-info, which lets workers join",
+		Resource: configMaps, Namespace: metav1.NamespacePublic, Fields: "metadata.name=cluster-info", Within: joinableWithin,
+		Done: func(objects []*unstructured.Unstructured) (bool, string) {
+			return len(objects) > 0, "it is not there yet"
+		},
+	})
+	if err != nil {
+		return err
+	}
+	discovery, err := c.discovery(ctx, kube)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, w := range workers {
+		group.Go(func() error {
+			return c.timed(ctx, "kubeadm join "+w.Name(), func(ctx context.Context) error { return join(ctx, w, discovery) })
+		})
+	}
+	return group.Wait()
+}
+
+func join(ctx context.Context, n node.Node, discovery []byte) error {
+	out, err := n.ExecInput(ctx, discovery, "sh", "-c", "cat > "+discoveryFile+" && "+awaitRuntime+"exec kubeadm join --config /kind/kubeadm.conf")
+	if err != nil {
+		return failure("kubeadm join", out, err)
+	}
+	return nil
+}
+
+// discovery is a kubeconfig file without credentials: where the API server is, and by which authority it is known.
+func (c *Cluster) discovery(ctx context.Context, kube *cluster.Kube) ([]byte, error) {
+	info, err := kube.Client.CoreV1().ConfigMaps(metav1.NamespacePublic).Get(ctx, "cluster-info", metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("cluster %s: cluster-info: %w", c.plan.Cluster.Name, err)
+	}
+	config, err := clientcmd.Load([]byte(info.Data["kubeconfig"]))
+	if err != nil {
+		return nil, fmt.Errorf("cluster %s: cluster-info: %w", c.plan.Cluster.Name, err)
+	}
+	return anonymous(config)
+}
+
+// anonymous completes the configuration of cluster-info, which has a cluster without a name and no user.
+func anonymous(info *clientcmdapi.Config) ([]byte, error) {
+	for _, server := range info.Clusters {
+		const key = "discovery"
+		config := clientcmdapi.NewConfig()
+		config.Clusters[key] = server
+		config.AuthInfos[key] = clientcmdapi.NewAuthInfo()
+		config.Contexts[key] = &clientcmdapi.Context{Cluster: key, AuthInfo: key}
+		config.CurrentContext = key
+		return clientcmd.Write(*config)
+	}
+	return nil, errors.New("cluster-info names no cluster")
+}
+
+// rejoin takes a cluster that kind has made before: it starts nodes that are stopped, and returns nil when the
+// API answers and knows every planned node.
+func (c *Cluster) rejoin(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, resumeWithin)
+	defer cancel()
+	for _, n := range c.plan.Cluster.Nodes {
+		if err := c.start(ctx, n.Name); err != nil {
+			return err
+		}
+	}
+	if _, err := c.Nodes()[0].Exec(ctx, "test", "-s", adminConf); err != nil {
+		return err
+	}
+	kube, err := c.access(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := kube.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	there := map[string]bool{}
+	for i := range list.Items {
+		there[list.Items[i].Name] = true
+	}
+	for _, n := range c.plan.Cluster.Nodes {
+		if !there[n.Name] {
+			return fmt.Errorf("node %s has not joined", n.Name)
+		}
+	}
+	return c.InstallRoutes(ctx)
+}

@@ -1,0 +1,74 @@
+// Package client runs hosts beyond the routers: containers on one network, with a default route by way of
+// a gateway or a router.
+package client
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router/internal/box"
+	"skidpad.dev/skidpad/lab/router/netns"
+)
+
+const stayPath = "/usr/local/lib/skidpad/stay.sh"
+
+//go:embed stay.sh
+var stayScript []byte
+
+// Start makes a client run, where it does not yet, and waits until its route stands. files are put into
+// it beside its own; image is what the engine calls the client's image.
+func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, c plan.Client, image string, files ...docker.File) error {
+	at := []plan.Attachment{c.Network}
+	err := box.Ensure(ctx, e, docker.Spec{
+		Lab: p.Lab, Role: string(node.KindClient), Node: c.Name, Name: c.Container, Image: image,
+		Entrypoint: netns.Entrypoint(at, c.Via, append([]string{"/bin/sh", stayPath, c.Network.Network}, prefixes(c.OnLink)...)...),
+		Networks:   netns.Attach(p.Networks, at),
+		// SYS_NICE lets the prober be punctual on a busy machine.
+		CapAdd: []string{"NET_ADMIN", "NET_RAW", "SYS_NICE"},
+		Files:  append([]docker.File{netns.Init(), {Path: stayPath, Mode: 0o755, Data: stayScript}}, files...),
+	})
+	if err != nil {
+		return err
+	}
+	n := e.Node(c.Name, node.KindClient, c.Container)
+	return box.Await(ctx, e, c.Container, "its routes stand", 30*time.Second, func(ctx context.Context) error {
+		routes, err := netns.FIB(ctx, n)
+		if err != nil {
+			return err
+		}
+		return standing(routes, c)
+	})
+}
+
+func prefixes(all []netip.Prefix) []string {
+	var texts []string
+	for _, p := range all {
+		texts = append(texts, p.String())
+	}
+	return texts
+}
+
+// standing returns an error that says which route of the client's is missing.
+func standing(routes []bgp.Route, c plan.Client) error {
+	link := netip.PrefixFrom(c.Network.Address, c.Network.Bits).Masked()
+	if r, ok := bgp.Find(routes, link); !ok || len(r.NextHops) != 1 || r.NextHops[0].Interface != c.Network.Network {
+		return fmt.Errorf("no route to %v by interface %s; there are %v", link, c.Network.Network, routes)
+	}
+	for _, p := range c.OnLink {
+		if r, ok := bgp.Find(routes, p); !ok || len(r.NextHops) != 1 || r.NextHops[0].Interface != c.Network.Network {
+			return fmt.Errorf("no route to %v by interface %s; there are %v", p, c.Network.Network, routes)
+		}
+	}
+	def, ok := bgp.Find(routes, netip.PrefixFrom(netip.IPv4Unspecified(), 0))
+	if ok != c.Via.IsValid() || ok && !def.Via(c.Via) {
+		return fmt.Errorf("default route %v; wanted is next hop %v", def.NextHops, c.Via)
+	}
+	return nil
+}

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Stays until it is told to end. As process 1 a shell, since it also collects orphans of what is executed here.
+#
+#   stay.sh [NETWORK PREFIX...]
+#
+# The prefixes are found by ARP on the network's own segment.
+trap 'exit 0' TERM INT
+network=$1
+[ $# -eq 0 ] || shift
+for prefix in "$@"; do
+	ip -4 route replace "$prefix" dev "$network" || exit 1
+done
+while :; do
+	sleep 3600 &
+	wait $!
+done

@@ -1,0 +1,155 @@
+package frr
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"skidpad.dev/skidpad/lab/bgp"
+)
+
+// neighbor is a peer in `show bgp neighbors json`.
+type neighbor struct {
+	RemoteAS    uint32 `json:"remoteAs"`
+	LocalAS     uint32 `json:"localAs"`
+	Description string `json:"nbrDesc"`
+	Hostname    string `json:"hostname"` // draft-walton-bgp-hostname-capability
+	State       string `json:"bgpState"`
+	UpMsec      int64  `json:"bgpTimerUpMsec"`
+	HoldMsec    int64  `json:"bgpTimerHoldTimeMsecs"`
+	KeepMsec    int64  `json:"bgpTimerKeepAliveIntervalMsecs"`
+	Reset       string `json:"lastResetDueTo"`
+	Notified    string `json:"lastNotificationReason"`
+	Families    map[string]struct {
+		Accepted int `json:"acceptedPrefixCounter"`
+		Sent     int `json:"sentPrefixCounter"`
+	} `json:"addressFamilyInfo"`
+}
+
+// parseNeighbors reads `show bgp neighbors json`: an object with a member for each peer. A peer that dialled in
+// (listen range) is there only while its session lives.
+func parseNeighbors(router string, data []byte) ([]bgp.Session, error) {
+	var in map[string]json.RawMessage
+	if err := json.Unmarshal(data, &in); err != nil {
+		return nil, unreadable("show bgp neighbors json", data, err)
+	}
+	var out []bgp.Session
+	for key, raw := range in {
+		peer, err := netip.ParseAddr(key)
+		if err != nil {
+			continue // newer versions add members that are not peers
+		}
+		var n neighbor
+		if err := json.Unmarshal(raw, &n); err != nil {
+			return nil, unreadable("show bgp neighbors json, peer "+key, raw, err)
+		}
+		out = append(out, n.session(router, peer))
+	}
+	bgp.SortSessions(out)
+	return out, nil
+}
+
+func (n neighbor) session(router string, peer netip.Addr) bgp.Session {
+	s := bgp.Session{
+		Router: router, Peer: peer, PeerName: n.Description, PeerASN: n.RemoteAS, LocalASN: n.LocalAS,
+		HoldTime:  time.Duration(n.HoldMsec) * time.Millisecond,
+		Keepalive: time.Duration(n.KeepMsec) * time.Millisecond,
+	}
+	if s.PeerName == "" {
+		s.PeerName = n.Hostname
+	}
+	// FRR's own states between a session's end and its next start (Clearing, Deleted) are none of the RFC's.
+	s.State, _ = bgp.ParseState(n.State)
+	if s.State != bgp.Established {
+		s.Reason = n.Reset
+		if n.Notified != "" {
+			s.Reason += ": " + n.Notified
+		}
+		return s
+	}
+	s.Uptime = time.Duration(n.UpMsec) * time.Millisecond
+	for _, f := range n.Families {
+		s.PrefixesReceived += f.Accepted
+		s.PrefixesSent += f.Sent
+	}
+	return s
+}
+
+// ribPath is a path in `show bgp ipv4 unicast json`.
+type ribPath struct {
+	Valid     bool   `json:"valid"`
+	Best      bool   `json:"bestpath"`
+	Multipath bool   `json:"multipath"`
+	From      string `json:"pathFrom"`
+	PeerID    string `json:"peerId"` // "(unspec)" for a route of its own
+	ASPath    string `json:"path"`
+	NextHops  []struct {
+		IP   netip.Addr `json:"ip"`
+		Used bool       `json:"used"` // an IPv6 peer tells two; one is used
+	} `json:"nexthops"`
+}
+
+// parseRIB reads `show bgp ipv4 unicast json`.
+func parseRIB(data []byte) ([]bgp.Route, error) {
+	var in struct {
+		Routes map[string][]ribPath `json:"routes"`
+	}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return nil, unreadable("show bgp ipv4 unicast json", data, err)
+	}
+	out := make([]bgp.Route, 0, len(in.Routes))
+	for key, paths := range in.Routes {
+		prefix, err := netip.ParsePrefix(key)
+		if err != nil {
+			return nil, unreadable("show bgp ipv4 unicast json", []byte(key), err)
+		}
+		r := bgp.Route{Prefix: prefix, Protocol: "bgp"}
+		for _, p := range paths {
+			path := p.path()
+			r.Paths = append(r.Paths, path)
+			if !path.Best && !path.Multipath {
+				continue
+			}
+			for _, h := range path.NextHops {
+				r.NextHops = append(r.NextHops, bgp.NextHop{Address: h})
+			}
+		}
+		out = append(out, r)
+	}
+	bgp.SortRoutes(out)
+	return out, nil
+}
+
+func (p ribPath) path() bgp.Path {
+	out := bgp.Path{ASPath: p.ASPath, Internal: p.From == "internal", Valid: p.Valid, Best: p.Best, Multipath: p.Multipath && !p.Best}
+	if peer, err := netip.ParseAddr(p.PeerID); err == nil {
+		out.Peer = peer
+	}
+	for _, h := range p.NextHops {
+		if h.Used {
+			out.NextHops = append(out.NextHops, h.IP)
+		}
+	}
+	return out
+}
+
+// parseInstance reads `show bgp vrfs json`: the router ID that the default instance has by now, invalid where
+// there is no instance yet, and how many peers are configured.
+func parseInstance(data []byte) (netip.Addr, int, error) {
+	var in struct {
+		VRFs map[string]struct {
+			RouterID netip.Addr `json:"routerId"`
+			Peers    int        `json:"numConfiguredPeers"`
+		} `json:"vrfs"`
+	}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return netip.Addr{}, 0, unreadable("show bgp vrfs json", data, err)
+	}
+	d := in.VRFs["default"]
+	return d.RouterID, d.Peers, nil
+}
+
+func unreadable(command string, data []byte, err error) error {
+	return fmt.Errorf("vtysh %q: its output cannot be read: %w; it begins %.120q", command, err, data)
+}

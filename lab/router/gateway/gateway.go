@@ -1,0 +1,183 @@
+// Package gateway guards an address on each of several networks by VRRP: keepalived in a container of its
+// own beside each member, in the router's namespaces, so that a router may run any image.
+package gateway
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router/internal/box"
+)
+
+const (
+	directory = "/etc/skidpad/gateway"
+	// readyWithin is many times what a start takes (under a second), for machines that are busy.
+	readyWithin = 60 * time.Second
+)
+
+//go:embed start.sh
+var startScript []byte
+
+//go:embed notify.sh
+var notifyScript []byte
+
+//go:embed track.sh
+var trackScript []byte
+
+// Gateway is a guarded address, one on each of its networks.
+type Gateway struct {
+	engine  *docker.Engine
+	lab     string
+	image   string
+	plan    plan.Gateway
+	routers map[string]string // member to its router's container
+}
+
+// New returns a gateway of a plan, running or not; it does no I/O. image is what the engine calls keepalived's
+// image; only Start needs it.
+func New(e *docker.Engine, p *plan.Plan, g plan.Gateway, image string) *Gateway {
+	containers := make(map[string]string, len(p.Routers))
+	for _, r := range p.Routers {
+		containers[r.Name] = r.Container
+	}
+	return &Gateway{engine: e, lab: p.Lab, image: image, plan: g, routers: containers}
+}
+
+// Name returns the scenario's name of the gateway: gw.
+func (g *Gateway) Name() string { return g.plan.Name }
+
+// Start makes every member run, where it does not yet, side by side, and waits until one holds the addresses.
+// The routers' containers must run; their daemons need not be ready.
+func (g *Gateway) Start(ctx context.Context) error {
+	group, starting := errgroup.WithContext(ctx)
+	for _, m := range g.plan.Members {
+		group.Go(func() error {
+			spec, err := g.spec(m)
+			if err != nil {
+				return err
+			}
+			if err := box.Ensure(starting, g.engine, spec); err != nil {
+				return err
+			}
+			return box.Await(starting, g.engine, m.Container, "keepalived reports its state", readyWithin, func(ctx context.Context) error {
+				if s := g.member(ctx, m); s.State == Unknown {
+					return errors.New(s.Seen)
+				}
+				return nil
+			})
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return box.Await(ctx, g.engine, g.plan.Members[0].Container, "one member of gateway "+g.Name()+" holds its addresses", readyWithin, func(ctx context.Context) error {
+		_, err := g.Holder(ctx)
+		return err
+	})
+}
+
+func (g *Gateway) spec(m plan.GatewayGuard) (docker.Spec, error) {
+	config, err := Render(g.plan, m)
+	if err != nil {
+		return docker.Spec{}, err
+	}
+	cmd := []string{"/bin/sh", directory + "/start.sh", directory}
+	for _, a := range g.plan.Addresses {
+		cmd = append(cmd, a.Network)
+	}
+	router := g.routers[m.Router]
+	return docker.Spec{
+		Lab: g.lab, Role: string(node.KindGateway), Node: m.Router + "-" + g.plan.Name, Name: m.Container, Image: g.image,
+		Entrypoint: cmd,
+		NetworkOf:  router,
+		// Sharing the router's PID namespace, it ends when the router's container does, however that ends. Else it
+		// would keep the network namespace alive, with its interfaces, and go on holding the address for a dead router.
+		PIDOf:  router,
+		CapAdd: []string{"NET_ADMIN", "NET_RAW"},
+		Files: []docker.File{
+			{Path: directory + "/keepalived.conf", Data: []byte(config)},
+			{Path: directory + "/start.sh", Mode: 0o755, Data: startScript},
+			{Path: directory + "/notify.sh", Mode: 0o755, Data: notifyScript},
+			{Path: directory + "/track.sh", Mode: 0o755, Data: trackScript},
+		},
+	}, nil
+}
+
+// Members returns what each member says of itself, in the order of the plan. One that cannot be asked is Unknown.
+func (g *Gateway) Members(ctx context.Context) []Member {
+	list := make([]Member, len(g.plan.Members))
+	var group errgroup.Group
+	for i, m := range g.plan.Members {
+		group.Go(func() error {
+			list[i] = g.member(ctx, m)
+			return nil
+		})
+	}
+	_ = group.Wait() // no function of it returns an error
+	return list
+}
+
+func (g *Gateway) member(ctx context.Context, m plan.GatewayGuard) Member {
+	n := g.engine.Node(m.Router+"-"+g.plan.Name, node.KindGateway, m.Container)
+	out, err := n.Exec(ctx, "sh", "-c", "cat "+directory+"/state && ip -j -4 addr show")
+	if err != nil {
+		return Member{Router: m.Router, Seen: err.Error()}
+	}
+	member, err := parseMember(out, g.addresses())
+	if err != nil {
+		return Member{Router: m.Router, Seen: err.Error()}
+	}
+	member.Router = m.Router
+	return member
+}
+
+func (g *Gateway) addresses() []netip.Addr {
+	list := make([]netip.Addr, len(g.plan.Addresses))
+	for i, a := range g.plan.Addresses {
+		list[i] = a.Address
+	}
+	return list
+}
+
+// Holder returns the router that has the gateway's addresses, all of them and alone, in its kernel. In any
+// other case, also while they move, it is an error that says who has what.
+func (g *Gateway) Holder(ctx context.Context) (string, error) {
+	members := g.Members(ctx)
+	return holder(g.Name(), members, g.addresses())
+}
+
+func holder(gateway string, members []Member, addresses []netip.Addr) (string, error) {
+	var having []string
+	all := false
+	var seen []string
+	for _, m := range members {
+		seen = append(seen, m.String())
+		if len(m.Addresses) > 0 {
+			having = append(having, m.Router)
+			all = len(m.Addresses) == len(addresses)
+		}
+	}
+	if len(having) == 1 && all {
+		return having[0], nil
+	}
+	slices.Sort(having)
+	who := "nobody has"
+	switch {
+	case len(having) == 1:
+		who = having[0] + " has only some of"
+	case len(having) > 1:
+		who = strings.Join(having, " and ") + " have"
+	}
+	return "", fmt.Errorf("gateway %s: %s its addresses %v; wanted is one router that has all of them: %s", gateway, who, addresses, strings.Join(seen, "; "))
+}

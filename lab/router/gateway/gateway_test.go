@@ -1,0 +1,142 @@
+package gateway
+
+import (
+	"flag"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func guarded() plan.Gateway {
+	return plan.Gateway{
+		Name: "gw", AdvertInterval: 100 * time.Millisecond, VRID: 1,
+		Addresses: []plan.Attachment{{Network: "fabric", Address: addr("10.89.0.250"), Bits: 24}, {Network: "edge", Address: addr("192.0.2.250"), Bits: 24}},
+		Members:   []plan.GatewayGuard{{Router: "r1", Priority: 200, TrackBGP: true}, {Router: "r2", Priority: 190}},
+	}
+}
+
+func TestRender(t *testing.T) {
+	alone := guarded()
+	alone.Addresses = alone.Addresses[:1]
+	tests := []struct {
+		name    string
+		gateway plan.Gateway
+		member  int
+	}{{"tracks-bgp", guarded(), 0}, {"tracks-nothing", guarded(), 1}, {"one-network", alone, 0}}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := Render(tt.gateway, tt.gateway.Members[tt.member])
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join("testdata", tt.name+".conf")
+			if *update {
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("keepalived.conf differs from %s (-update writes it anew); got:\n%s", path, got)
+			}
+		})
+	}
+}
+
+// Whoever has lost its routes must stand below all who have theirs, and the order among equals must stay.
+func TestWeight(t *testing.T) {
+	for _, priorities := range [][]int{{200, 190}, {200, 100}, {254, 1}, {200, 190, 180}, {100}} {
+		var members []plan.GatewayGuard
+		lowest, highest := 255, 0
+		for _, p := range priorities {
+			members = append(members, plan.GatewayGuard{Priority: p})
+			lowest, highest = min(lowest, p), max(highest, p)
+		}
+		if w := weight(members); highest-w >= lowest {
+			t.Errorf("priorities %v, weight %d: the first without routes has %d", priorities, w, highest-w)
+		}
+	}
+}
+
+func TestMasterDown(t *testing.T) {
+	tests := []struct {
+		priority int
+		advert   time.Duration
+		want     time.Duration
+	}{
+		{190, 100 * time.Millisecond, 325781250 * time.Nanosecond},
+		{254, time.Second, 3007812500 * time.Nanosecond},
+		{1, time.Second, 3996093750 * time.Nanosecond},
+	}
+	for _, tt := range tests {
+		if got := MasterDown(tt.priority, tt.advert); got != tt.want {
+			t.Errorf("priority %d, adverts every %v: %v; want %v", tt.priority, tt.advert, got, tt.want)
+		}
+	}
+}
+
+func TestSeconds(t *testing.T) {
+	for in, want := range map[time.Duration]string{100 * time.Millisecond: "0.1", 10 * time.Millisecond: "0.01", time.Second: "1", 40950 * time.Millisecond: "40.95"} {
+		if got := seconds(in); got != want {
+			t.Errorf("%v is %s; want %s", in, got, want)
+		}
+	}
+}
+
+func TestParseMember(t *testing.T) {
+	addresses := []netip.Addr{addr("10.89.0.250"), addr("192.0.2.250")}
+	links := `[{"ifname":"lo","addr_info":[{"local":"127.0.0.1"}]},{"ifname":"fabric","addr_info":[{"local":"10.89.0.2"},{"local":"10.89.0.250"}]}]`
+	m, err := parseMember([]byte("MASTER 1795171414.022250285\n"+links+"\n"), addresses)
+	if err != nil || m.State != Master || !m.Since.Equal(time.Unix(1795171414, 22250285)) || len(m.Addresses) != 1 || m.Addresses[0] != addresses[0] {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	m, err = parseMember([]byte("BACKUP 1795171414.%N\n[]"), addresses)
+	if err != nil || m.State != Backup || !m.Since.Equal(time.Unix(1795171414, 0)) || len(m.Addresses) != 0 {
+		t.Errorf("with a date(1) that has no fractions: %+v, %v", m, err)
+	}
+	for _, bad := range []string{"", "MASTER\n[]", "MASTER soon\n[]", "MASTER 1\nError"} {
+		if m, err := parseMember([]byte(bad), addresses); err == nil {
+			t.Errorf("%q was read as %+v", bad, m)
+		}
+	}
+}
+
+func TestHolder(t *testing.T) {
+	addresses := []netip.Addr{addr("10.89.0.250"), addr("192.0.2.250")}
+	has := func(router string, n int) Member {
+		return Member{Router: router, State: Master, Addresses: addresses[:n]}
+	}
+	tests := []struct {
+		name    string
+		members []Member
+		want    string
+		wantErr string
+	}{
+		{"one has all", []Member{has("r1", 2), has("r2", 0)}, "r1", ""},
+		{"the other is dead", []Member{{Router: "r1", Seen: "not running"}, has("r2", 2)}, "r2", ""},
+		{"nobody", []Member{has("r1", 0), has("r2", 0)}, "", "nobody has"},
+		{"half moved", []Member{has("r1", 1), has("r2", 0)}, "", "r1 has only some of"},
+		{"torn apart", []Member{has("r1", 1), has("r2", 1)}, "", "r1 and r2 have"},
+		{"two masters", []Member{has("r1", 2), has("r2", 2)}, "", "r1 and r2 have"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := holder("gw", tt.members, addresses)
+			if got != tt.want || (err == nil) != (tt.wantErr == "") || err != nil && !strings.Contains(err.Error(), tt.wantErr) {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,55 @@
+package gateway
+
+import (
+	_ "embed"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/template"
+	"time"
+
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+//go:embed keepalived.conf.tmpl
+var configTemplate string
+
+// Render makes keepalived's configuration for one member. Two runs on the same plan give the same bytes.
+func Render(g plan.Gateway, m plan.GatewayGuard) (string, error) {
+	t, err := template.New("keepalived.conf").Funcs(template.FuncMap{"seconds": seconds}).Parse(configTemplate)
+	if err != nil {
+		return "", fmt.Errorf("lab bug: template of keepalived.conf: %w", err)
+	}
+	var b strings.Builder
+	err = t.Execute(&b, struct {
+		Gateway plan.Gateway
+		Guard   plan.GatewayGuard
+		Dir     string
+		Weight  int
+	}{g, m, directory, weight(g.Members)})
+	if err != nil {
+		return "", fmt.Errorf("keepalived.conf of gateway %s, member %s: %w", g.Name, m.Router, err)
+	}
+	return b.String(), nil
+}
+
+// weight is the priority that a member without routes loses: enough for the highest to fall below the lowest.
+func weight(members []plan.GatewayGuard) int {
+	lowest, highest := 255, 0
+	for _, m := range members {
+		lowest, highest = min(lowest, m.Priority), max(highest, m.Priority)
+	}
+	return highest - lowest + 1
+}
+
+// seconds writes an interval as keepalived takes it; VRRPv3 counts hundredths of a second.
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Round(10*time.Millisecond).Seconds(), 'f', -1, 64)
+}
+
+// MasterDown is how long a member of this priority hears nothing from the master before it takes over: RFC 9568,
+// 6.1, Active_Down_Interval (RFC 5798 called it Master_Down_Interval). The new master's gratuitous ARP follows at once.
+func MasterDown(priority int, advert time.Duration) time.Duration {
+	skew := time.Duration(256-priority) * advert / 256
+	return 3*advert + skew
+}

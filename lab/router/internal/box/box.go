@@ -1,0 +1,129 @@
+// Package box is what routers, gateways and clients do alike with their containers: start them or find
+// them started, restart them with those that live in their namespaces, and wait on a condition.
+package box
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+	"golang.org/x/sync/errgroup"
+
+	"skidpad.dev/skidpad/lab/docker"
+)
+
+// Ensure makes the container run. One that runs is left alone; one that was stopped is started with the
+// files that the spec says; one that never started may lack its files, and one whose host in network namespaces
+// was made anew can never start again, so those are made anew.
+func Ensure(ctx context.Context, e *docker.Engine, s docker.Spec) error {
+	have, err := e.Client.ContainerInspect(ctx, s.Name, client.ContainerInspectOptions{})
+	switch {
+	case errdefs.IsNotFound(err):
+		_, err = e.Start(ctx, s)
+		return err
+	case err != nil:
+		return fmt.Errorf("container %s: looking whether it runs: %w", s.Name, err)
+	}
+	lost, err := lostHost(ctx, e, s, have.Container.HostConfig)
+	if err != nil {
+		return err
+	}
+	state := have.Container.State.Status
+	switch {
+	case lost || state == container.StateCreated:
+		if _, err := e.Client.ContainerRemove(ctx, s.Name, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true}); err != nil && !errdefs.IsNotFound(err) {
+			return fmt.Errorf("container %s: removing it half made: %w", s.Name, err)
+		}
+		_, err = e.Start(ctx, s)
+		return err
+	case state == container.StateRunning:
+		return nil
+	default:
+		if err := e.CopyTo(ctx, s.Name, s.Files); err != nil {
+			return err
+		}
+		return restart(ctx, e, s.Name)
+	}
+}
+
+// lostHost reports whether a container is to share the network namespace of one that is another by now.
+func lostHost(ctx context.Context, e *docker.Engine, s docker.Spec, have *container.HostConfig) (bool, error) {
+	if s.NetworkOf == "" || have == nil {
+		return false, nil
+	}
+	host, err := e.Client.ContainerInspect(ctx, s.NetworkOf, client.ContainerInspectOptions{})
+	if err != nil {
+		return false, fmt.Errorf("container %s: looking for %s, whose network it shares: %w", s.Name, s.NetworkOf, err)
+	}
+	return string(have.NetworkMode) != "container:"+host.Container.ID, nil
+}
+
+// Restart restarts a container, running or not, and then the riders: containers in its namespaces,
+// which ended with it. A rider that was never made is passed over.
+func Restart(ctx context.Context, e *docker.Engine, name string, riders []string) error {
+	if err := restart(ctx, e, name); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, r := range riders {
+		group.Go(func() error {
+			if err := restart(ctx, e, r); !errdefs.IsNotFound(err) {
+				return err
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func restart(ctx context.Context, e *docker.Engine, name string) error {
+	second := 1 // nothing in a lab's containers takes longer to end, or has more to save
+	if _, err := e.Client.ContainerRestart(ctx, name, client.ContainerRestartOptions{Timeout: &second}); err != nil {
+		return fmt.Errorf("container %s: restarting it: %w", name, err)
+	}
+	return nil
+}
+
+// Stop stops a container; one that does not run stays so.
+func Stop(ctx context.Context, e *docker.Engine, name string) error {
+	second := 1
+	if _, err := e.Client.ContainerStop(ctx, name, client.ContainerStopOptions{Timeout: &second}); err != nil {
+		return fmt.Errorf("container %s: stopping it: %w", name, err)
+	}
+	return nil
+}
+
+// Await tries every 100 ms until it succeeds. The error after within, or when ctx ends, says what was waited
+// for, what the last try saw, and what the container last wrote. A container that ended is not waited for.
+func Await(ctx context.Context, e *docker.Engine, name, what string, within time.Duration, try func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	start := time.Now()
+	for {
+		seen := try(limited)
+		if seen == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("container %s: %s: %w; last seen: %w", name, what, ctx.Err(), seen)
+		}
+		ended := limited.Err() != nil
+		if have, err := e.Client.ContainerInspect(ctx, name, client.ContainerInspectOptions{}); err == nil && !have.Container.State.Running {
+			seen = fmt.Errorf("it is %s with exit code %d", have.Container.State.Status, have.Container.State.ExitCode)
+			ended = true
+		}
+		if ended {
+			logs, _ := e.Logs(ctx, name, 15)
+			return fmt.Errorf("container %s: %s: not so after %v; last seen: %w; it wrote:\n%s", name, what, time.Since(start).Round(time.Millisecond), seen, logs)
+		}
+		select {
+		case <-tick.C:
+		case <-limited.Done():
+		}
+	}
+}

@@ -1,0 +1,333 @@
+package router_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/client"
+	"golang.org/x/sync/errgroup"
+
+	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router"
+	hosts "skidpad.dev/skidpad/lab/router/client"
+	"skidpad.dev/skidpad/lab/router/gateway"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// imageVariable names an image with frr, frr-pythontools, keepalived, iproute2 and ping; without it the tests
+// that need an engine are skipped.
+const imageVariable = "SKIDPAD_TEST_ROUTER_IMAGE"
+
+const vip = "203.0.113.50/32"
+
+// world is two routers with a gateway, two FRRs that stand for cluster nodes, and a client.
+type world struct {
+	t       *testing.T
+	engine  *docker.Engine
+	plan    *plan.Plan
+	image   string
+	gateway *gateway.Gateway
+	routers map[string]router.Router
+}
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func worldPlan(lab string) *plan.Plan {
+	at := func(network, address string) plan.Attachment {
+		return plan.Attachment{Network: network, Address: addr(address), Bits: 24}
+	}
+	fabric, edge := netip.MustParsePrefix("172.31.201.0/24"), netip.MustParsePrefix("172.31.202.0/24")
+	p := &plan.Plan{
+		Lab: lab,
+		Networks: []plan.Network{
+			{Name: "fabric", Docker: lab + "-fabric", Bridge: "sk-rt-fabric", Subnet: fabric, Host: addr("172.31.201.1"), Nodes: netip.MustParsePrefix("172.31.201.128/26")},
+			{Name: "edge", Docker: lab + "-edge", Bridge: "sk-rt-edge", Subnet: edge, Host: addr("172.31.202.1"), Nodes: netip.MustParsePrefix("172.31.202.128/26")},
+		},
+		Gateways: []plan.Gateway{{
+			Name: "gw", AdvertInterval: 100 * time.Millisecond, VRID: 1,
+			Addresses: []plan.Attachment{at("fabric", "172.31.201.250"), at("edge", "172.31.202.250")},
+			Members: []plan.GatewayGuard{
+				{Router: "r1", Container: lab + "-r1-gw", Priority: 200, TrackBGP: true},
+				{Router: "r2", Container: lab + "-r2-gw", Priority: 190, TrackBGP: true},
+			},
+		}},
+		Clients: []plan.Client{{Name: "client", Container: lab + "-client", Network: at("edge", "172.31.202.10"), Via: addr("172.31.202.250")}},
+	}
+	for i, name := range []string{"r1", "r2"} {
+		other := plan.Neighbor{Name: []string{"r2", "r1"}[i], Address: addr([]string{"172.31.201.3", "172.31.201.2"}[i]), ASN: 64513}
+		self := fmt.Sprint(i + 2)
+		p.Routers = append(p.Routers, plan.Router{
+			Name: name, Container: lab + "-" + name, Software: scenario.FRR,
+			Networks: []plan.Attachment{at("fabric", "172.31.201."+self), at("edge", "172.31.202."+self)},
+			BGP: &plan.Speaker{
+				ASN: 64513, RouterID: addr("172.31.201." + self), HoldTime: 9 * time.Second, Keepalive: 3 * time.Second, MaximumPaths: 16,
+				Neighbors: []plan.Neighbor{other},
+				Ranges:    []plan.Range{{Name: "nodes", Prefix: fabric, ASN: 64512, Sessions: 2}},
+			},
+		})
+	}
+	for _, self := range []string{"11", "12"} {
+		p.Routers = append(p.Routers, plan.Router{
+			Name: "n" + self, Container: lab + "-n" + self, Software: scenario.FRR,
+			Networks: []plan.Attachment{at("fabric", "172.31.201."+self)},
+			BGP: &plan.Speaker{
+				ASN: 64512, RouterID: addr("172.31.201." + self), HoldTime: 9 * time.Second, Keepalive: 3 * time.Second, MaximumPaths: 16,
+				Neighbors: []plan.Neighbor{{Name: "r1", Address: addr("172.31.201.2"), ASN: 64513}, {Name: "r2", Address: addr("172.31.201.3"), ASN: 64513}},
+			},
+		})
+	}
+	return p
+}
+
+func newWorld(ctx context.Context, t *testing.T) *world {
+	t.Helper()
+	image := os.Getenv(imageVariable)
+	if image == "" {
+		t.Skip(imageVariable + " names no image: routers are not run")
+	}
+	engine, err := docker.Connect(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, engine: engine, plan: worldPlan("skidpad-router-test"), image: image, routers: map[string]router.Router{}}
+	remove := func() {
+		if _, err := engine.Remove(context.WithoutCancel(ctx), w.plan.Lab); err != nil {
+			t.Error(err)
+		}
+	}
+	remove()
+	t.Cleanup(remove)
+	for _, r := range w.plan.Routers {
+		w.routers[r.Name], err = router.New(engine, w.plan, r, image)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.gateway = gateway.New(engine, w.plan, w.plan.Gateways[0], image)
+	for _, n := range w.plan.Networks {
+		if err := engine.CreateNetwork(ctx, w.plan.Lab, n, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+// start runs the routers side by side and returns how long the slowest took.
+func (w *world) start(ctx context.Context, names ...string) time.Duration {
+	w.t.Helper()
+	began := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, name := range names {
+		group.Go(func() error { return w.routers[name].Start(ctx) })
+	}
+	if err := group.Wait(); err != nil {
+		w.t.Fatal(err)
+	}
+	return time.Since(began)
+}
+
+func (w *world) exec(ctx context.Context, name string, cmd ...string) {
+	w.t.Helper()
+	_, err := w.engine.Node(name, node.KindRouter, w.plan.Lab+"-"+name).Exec(ctx, cmd...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// until waits for a condition and logs how long that took.
+func (w *world) until(ctx context.Context, what string, within time.Duration, try func() error) {
+	w.t.Helper()
+	began := time.Now()
+	for {
+		err := try()
+		took := time.Since(began)
+		if err == nil {
+			w.t.Logf("%6d ms  %s", took.Milliseconds(), what)
+			return
+		}
+		if took > within || ctx.Err() != nil {
+			w.t.Fatalf("%s: not within %v; last seen: %v", what, within, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (w *world) heldBy(ctx context.Context, name string) func() error {
+	return func() error {
+		got, err := w.gateway.Holder(ctx)
+		if err == nil && got != name {
+			err = fmt.Errorf("held by %s", got)
+		}
+		return err
+	}
+}
+
+func (w *world) established(ctx context.Context, name string, sessions int) func() error {
+	return func() error {
+		list, err := w.routers[name].Sessions(ctx)
+		n := 0
+		for _, s := range list {
+			if s.State == bgp.Established {
+				n++
+			}
+		}
+		if err == nil && n != sessions {
+			err = fmt.Errorf("%d sessions are established: %+v", n, list)
+		}
+		return err
+	}
+}
+
+// routed wants the VIP in RIB and FIB by way of exactly these next hops.
+func (w *world) routed(ctx context.Context, name string, via ...netip.Addr) func() error {
+	return func() error {
+		rib, err := w.routers[name].Routes(ctx)
+		if err != nil {
+			return err
+		}
+		fib, err := w.routers[name].FIB(ctx)
+		if err != nil {
+			return err
+		}
+		for _, table := range [][]bgp.Route{rib, fib} {
+			r, ok := bgp.Find(table, netip.MustParsePrefix(vip))
+			if ok != (len(via) > 0) || !r.Via(via...) {
+				return fmt.Errorf("%s is via %+v; wanted %v", vip, r, via)
+			}
+		}
+		return nil
+	}
+}
+
+func (w *world) pings(ctx context.Context) func() error {
+	return func() error {
+		_, err := w.engine.Node("client", node.KindClient, w.plan.Lab+"-client").Exec(ctx, "ping", "-c1", "-W1", "-n", "203.0.113.50")
+		return err
+	}
+}
+
+func TestRoutersGatewayAndClientForReal(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	w := newWorld(ctx, t)
+
+	t.Logf("%6d ms  routers started", w.start(ctx, "r1", "r2").Milliseconds())
+	began := time.Now()
+	if err := w.gateway.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%6d ms  gateway started", time.Since(began).Milliseconds())
+	began = time.Now()
+	if err := hosts.Start(ctx, w.engine, w.plan, w.plan.Clients[0], w.image); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%6d ms  client started", time.Since(began).Milliseconds())
+	w.until(ctx, "a holder before any route is there: r1", 5*time.Second, w.heldBy(ctx, "r1"))
+	w.until(ctx, "iBGP established", 10*time.Second, w.established(ctx, "r1", 1))
+
+	t.Logf("%6d ms  nodes started", w.start(ctx, "n11", "n12").Milliseconds())
+	for _, n := range []string{"n11", "n12"} {
+		w.exec(ctx, n, "ip", "addr", "add", vip, "dev", "lo")
+		w.exec(ctx, n, "ip", "route", "add", "172.31.202.0/24", "via", "172.31.201.250")
+		w.exec(ctx, n, "vtysh", "-c", "configure", "-c", "router bgp 64512", "-c", "address-family ipv4 unicast", "-c", "network "+vip)
+	}
+	n11, n12 := addr("172.31.201.11"), addr("172.31.201.12")
+	for _, r := range []string{"r1", "r2"} {
+		w.until(ctx, r+" has all sessions", 20*time.Second, w.established(ctx, r, 3))
+		w.until(ctx, r+" has two next hops in RIB and FIB", 10*time.Second, w.routed(ctx, r, n11, n12))
+	}
+	w.until(ctx, "the client pings the VIP", 5*time.Second, w.pings(ctx))
+
+	w.killRouter(ctx)
+	w.loseRoutes(ctx)
+	w.apply(ctx)
+
+	// Walking over what runs again changes nothing.
+	t.Logf("%6d ms  started again", w.start(ctx, "r1", "r2").Milliseconds())
+	if err := w.gateway.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	w.until(ctx, "r1 still has its sessions", 0, w.established(ctx, "r1", 3))
+}
+
+func (w *world) killRouter(ctx context.Context) {
+	w.until(ctx, "held by r1", 10*time.Second, w.heldBy(ctx, "r1"))
+	bound := gateway.MasterDown(190, 100*time.Millisecond)
+	if _, err := w.engine.Client.ContainerKill(ctx, w.plan.Lab+"-r1", client.ContainerKillOptions{Signal: "KILL"}); err != nil {
+		w.t.Fatal(err)
+	}
+	killed := time.Now()
+	w.until(ctx, fmt.Sprintf("r1 killed: held by r2 (timers: %v)", bound), 2*time.Second, w.heldBy(ctx, "r2"))
+	w.t.Logf("  r2 became master %v after the kill had returned", w.gateway.Members(ctx)[1].Since.Sub(killed).Round(time.Millisecond))
+	w.until(ctx, "the client pings the VIP by way of r2", 2*time.Second, w.pings(ctx))
+
+	began := time.Now()
+	if err := w.routers["r1"].Restart(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Logf("%6d ms  r1 restarted", time.Since(began).Milliseconds())
+	w.until(ctx, "r1 takes the address back once it has routes", 30*time.Second, w.heldBy(ctx, "r1"))
+	w.until(ctx, "r1 has all sessions again", 20*time.Second, w.established(ctx, "r1", 3))
+}
+
+// loseRoutes shuts the sessions of r1, then of r2: r1 gives the address up, and takes it again when r2 is no better.
+func (w *world) loseRoutes(ctx context.Context) {
+	shut := func(r, no string) {
+		peer := map[string]string{"r1": "172.31.201.3", "r2": "172.31.201.2"}[r]
+		w.exec(ctx, r, "vtysh", "-c", "configure", "-c", "router bgp 64513", "-c", no+"neighbor nodes shutdown", "-c", no+"neighbor "+peer+" shutdown")
+	}
+	shut("r1", "")
+	w.until(ctx, "r1 has lost its routes: held by r2", 4*time.Second, w.heldBy(ctx, "r2"))
+	shut("r2", "")
+	w.until(ctx, "so has r2: held by r1", 4*time.Second, w.heldBy(ctx, "r1"))
+	shut("r1", "no ")
+	shut("r2", "no ")
+	w.until(ctx, "sessions are back", 20*time.Second, w.established(ctx, "r1", 3))
+	w.until(ctx, "sessions are back at r2", 20*time.Second, w.established(ctx, "r2", 3))
+	w.until(ctx, "held by r1", 10*time.Second, w.heldBy(ctx, "r1"))
+}
+
+// apply changes what can be changed while it runs, then what cannot, then what is wrong.
+func (w *world) apply(ctx context.Context) {
+	changed := w.plan.Routers[0]
+	speaker := *changed.BGP
+	changed.BGP = &speaker
+	change := func() error {
+		r, err := router.New(w.engine, w.plan, changed, w.image)
+		if err != nil {
+			return err
+		}
+		return r.Apply(ctx)
+	}
+	speaker.MaximumPaths = 1
+	if err := change(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.until(ctx, "maximum-paths 1 leaves one next hop", 5*time.Second, func() error {
+		fib, err := w.routers["r1"].FIB(ctx)
+		if r, _ := bgp.Find(fib, netip.MustParsePrefix(vip)); err == nil && len(r.NextHops) != 1 {
+			err = fmt.Errorf("%+v", r)
+		}
+		return err
+	})
+	w.until(ctx, "no session was lost for it", 0, w.established(ctx, "r1", 3))
+	speaker.MaximumPaths, speaker.GracefulRestart = 16, true
+	if err := change(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.until(ctx, "sessions after graceful restart was switched on", 20*time.Second, w.established(ctx, "r1", 3))
+	speaker.Neighbors = []plan.Neighbor{{Name: "nobody", ASN: 64513}}
+	if err := change(); err == nil {
+		w.t.Error("a neighbor without an address was applied")
+	} else {
+		w.t.Logf("refused: %v", err)
+	}
+	w.until(ctx, "the refused configuration changed nothing", 0, w.established(ctx, "r1", 3))
+}

@@ -1,0 +1,63 @@
+// Package netns is what every container with interfaces of its own shares, routers and clients: the
+// program that names the interfaces for the lab's networks before anything else runs, and the reader
+// of the kernel's routes.
+package netns
+
+import (
+	_ "embed"
+	"net/netip"
+
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+const initPath = "/usr/local/lib/skidpad/init.sh"
+
+//go:embed init.sh
+var initScript []byte
+
+// Init is the file that Entrypoint runs.
+func Init() docker.File { return docker.File{Path: initPath, Mode: 0o755, Data: initScript} }
+
+// Entrypoint is a container's: the program that renames each interface to its network's name, found by
+// its address, takes the engine's default route away, sets one by way of gateway where that is valid, and
+// becomes the command. It needs sh, ip(8) and NET_ADMIN, and works again when the container is restarted.
+func Entrypoint(networks []plan.Attachment, gateway netip.Addr, command ...string) []string {
+	cmd := []string{"/bin/sh", initPath}
+	if gateway.IsValid() {
+		cmd = append(cmd, "-g", gateway.String())
+	}
+	for _, n := range networks {
+		cmd = append(cmd, n.Network+"="+n.Address.String())
+	}
+	return append(append(cmd, "--"), command...)
+}
+
+// Attach is where the engine connects the container: each of its networks by the engine's name for it.
+func Attach(all []plan.Network, to []plan.Attachment) []docker.Attach {
+	names := make(map[string]string, len(all))
+	for _, n := range all {
+		names[n.Name] = n.Docker
+	}
+	list := make([]docker.Attach, len(to))
+	for i, a := range to {
+		list[i] = docker.Attach{Network: names[a.Network], Address: a.Address}
+	}
+	return list
+}
+
+// RouterSysctls are the kernel settings of a router's network namespace.
+func RouterSysctls() map[string]string {
+	return map[string]string{
+		"net.ipv4.ip_forward": "1",
+		// Answers may come back on another interface than questions leave by: ECMP, DSR.
+		"net.ipv4.conf.all.rp_filter":     "0",
+		"net.ipv4.conf.default.rp_filter": "0",
+		// ECMP by addresses and ports, so that flows of one client spread (ip-sysctl).
+		"net.ipv4.fib_multipath_hash_policy": "1",
+		// ARP is answered on the interface that has the address only, and asked with an address of the interface
+		// that asks: else a gateway's address on one network would answer on the other, too.
+		"net.ipv4.conf.all.arp_ignore":   "1",
+		"net.ipv4.conf.all.arp_announce": "2",
+	}
+}

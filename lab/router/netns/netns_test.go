@@ -1,0 +1,134 @@
+package netns
+
+import (
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func TestParseFIB(t *testing.T) {
+	// iproute2 6.1's, of an FRR router between two nodes that announce one address.
+	data, err := os.ReadFile(filepath.Join("testdata", "fib.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := parseFIB(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 3 {
+		t.Fatalf("got %+v", got)
+	}
+	link, vip := got[0], got[2]
+	if link.Protocol != "kernel" || link.Prefix.String() != "172.31.201.0/24" || link.NextHops[0] != (bgp.NextHop{Interface: "fabric"}) {
+		t.Errorf("the link's route is %+v", link)
+	}
+	if vip.Protocol != "bgp" || vip.Prefix.String() != "203.0.113.50/32" || !vip.Via(addr("172.31.201.11"), addr("172.31.201.12")) {
+		t.Errorf("the ECMP route is %+v", vip)
+	}
+}
+
+func TestParseFIBOddRoutes(t *testing.T) {
+	tests := []struct {
+		name, in, prefix, protocol string
+		hops                       []bgp.NextHop
+	}{
+		{"default, by hand", `[{"dst":"default","gateway":"192.0.2.1","dev":"edge","flags":[]}]`, "0.0.0.0/0", "boot", []bgp.NextHop{{Address: addr("192.0.2.1"), Interface: "edge"}}},
+		{"blackhole", `[{"type":"6","dst":"192.0.2.128/25","protocol":"186","flags":[]}]`, "192.0.2.128/25", "bgp", nil},
+		{"next hop of the other family", `[{"dst":"192.0.2.7","via":{"family":"inet6","host":"fe80::1"},"dev":"fabric","protocol":"186"}]`, "192.0.2.7/32", "bgp", []bgp.NextHop{{Address: addr("fe80::1"), Interface: "fabric"}}},
+		{"a protocol without a name here", `[{"dst":"192.0.2.7","gateway":"192.0.2.1","dev":"edge","protocol":"77"}]`, "192.0.2.7/32", "77", []bgp.NextHop{{Address: addr("192.0.2.1"), Interface: "edge"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := parseFIB([]byte(tt.in))
+			if err != nil || len(got) != 1 {
+				t.Fatalf("got %+v, %v", got, err)
+			}
+			r := got[0]
+			if r.Prefix.String() != tt.prefix || r.Protocol != tt.protocol || !slices.Equal(r.NextHops, tt.hops) {
+				t.Errorf("got %+v", r)
+			}
+		})
+	}
+	if r, err := parseFIB([]byte(" \n")); err != nil || r != nil {
+		t.Errorf("an empty table: %v, %v", r, err)
+	}
+	if _, err := parseFIB([]byte("Error: ipv4: FIB table does not exist.")); err == nil {
+		t.Error("an error message was read as a table")
+	}
+}
+
+func TestEntrypoint(t *testing.T) {
+	nets := []plan.Attachment{{Network: "fabric", Address: addr("10.89.0.2"), Bits: 24}, {Network: "edge", Address: addr("192.0.2.2"), Bits: 24}}
+	got := strings.Join(Entrypoint(nets, netip.Addr{}, "/bin/sh", "/start.sh"), " ")
+	if want := "/bin/sh /usr/local/lib/skidpad/init.sh fabric=10.89.0.2 edge=192.0.2.2 -- /bin/sh /start.sh"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	got = strings.Join(Entrypoint(nets[1:], addr("192.0.2.250"), "true"), " ")
+	if want := "/bin/sh /usr/local/lib/skidpad/init.sh -g 192.0.2.250 edge=192.0.2.2 -- true"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// The script meets an ip(8) that only writes down what it was asked: names that change places, a route to take away.
+func TestInitScript(t *testing.T) {
+	tests := []struct {
+		name, addresses string
+		args            []string
+		want, failure   string
+	}{
+		{
+			name: "names and gateway", addresses: "2: eth0    inet 10.89.0.2/24 brd 10.89.0.255 scope global eth0",
+			args: []string{"-g", "10.89.0.250", "fabric=10.89.0.2"},
+			want: "link set dev eth0 down;link set dev eth0 name skidpad0;link set dev fabric up;-4 route del default;-4 route replace default via 10.89.0.250;ran",
+		},
+		{
+			name: "named already", addresses: "2: edge    inet 192.0.2.2/24 scope global edge",
+			args: []string{"edge=192.0.2.2"},
+			want: "link set dev edge up;-4 route del default;ran",
+		},
+		{name: "an argument it does not know", args: []string{"fabric"}, failure: "do not understand argument 'fabric'"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "init.sh"), string(initScript))
+			write(t, filepath.Join(dir, "ip"), `#!/bin/sh
+case "$*" in
+"-o -4 addr show") echo "`+tt.addresses+`" ;;
+*) printf '%s;' "$*" >>"`+dir+`/log"
+   [ "$*" != "-4 route del default" ] ;;
+esac
+`)
+			cmd := exec.Command("/bin/sh", slices.Concat([]string{filepath.Join(dir, "init.sh")}, tt.args, []string{"--", "/bin/sh", "-c", "printf ran >>" + dir + "/log"})...)
+			cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+			out, err := cmd.CombinedOutput()
+			if tt.failure != "" {
+				if err == nil || !strings.Contains(string(out), tt.failure) {
+					t.Fatalf("%v: %s", err, out)
+				}
+				return
+			}
+			got, readErr := os.ReadFile(filepath.Join(dir, "log"))
+			if err != nil || readErr != nil || string(got) != tt.want {
+				t.Errorf("%v, %v: %s\n got  %s\n want %s", err, readErr, out, got, tt.want)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}

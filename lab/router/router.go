@@ -1,0 +1,60 @@
+// Package router runs routers, whatever their software, by the same verbs.
+package router
+
+import (
+	"context"
+	"fmt"
+
+	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router/frr"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Router is a router of a lab. Its methods may be called from several goroutines, those that change it
+// (Start, Apply, Restart, Stop) one at a time.
+type Router interface {
+	// Name is the scenario's name: r1.
+	Name() string
+	// Render makes the configuration in the software's own language, from the plan.
+	Render() (string, error)
+	// Start makes the router run, where it does not yet, and waits until it answers. Peers are not waited for.
+	Start(ctx context.Context) error
+	// Apply brings a running router to the plan's configuration, which is checked before anything changes.
+	Apply(ctx context.Context) error
+	// Sessions are the BGP sessions, by peer.
+	Sessions(ctx context.Context) ([]bgp.Session, error)
+	// Routes are the RIB: what BGP learned, used or not, by prefix.
+	Routes(ctx context.Context) ([]bgp.Route, error)
+	// FIB is what the kernel forwards by, of all origins, by prefix.
+	FIB(ctx context.Context) ([]bgp.Route, error)
+	// Restart ends the router, runs it again, with the gateways' members in its namespaces, and waits as Start does.
+	Restart(ctx context.Context) error
+	// Stop ends the router and the gateways' members in its namespaces. Restart brings them back.
+	Stop(ctx context.Context) error
+}
+
+// New returns the router of a plan, running or not; it does no I/O. image is what the engine calls the
+// software's image; only Start needs it.
+func New(e *docker.Engine, p *plan.Plan, r plan.Router, image string) (Router, error) {
+	switch r.Software {
+	case scenario.FRR:
+		return frr.New(e, p, r, image, riders(p, r.Name)), nil
+	default:
+		return nil, fmt.Errorf("router %s: software %q is not supported yet; wanted is %s", r.Name, r.Software, scenario.FRR)
+	}
+}
+
+// riders are the containers that live in a router's namespaces: the gateways' members.
+func riders(p *plan.Plan, router string) []string {
+	var list []string
+	for _, g := range p.Gateways {
+		for _, m := range g.Members {
+			if m.Router == router {
+				list = append(list, m.Container)
+			}
+		}
+	}
+	return list
+}
