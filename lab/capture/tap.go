@@ -1,0 +1,181 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// tap reads the sockets of a number of sources, and opens new ones for links that come back.
+type tap struct {
+	engine  *docker.Engine
+	sources []source
+	bridges map[int]bool // interface numbers
+	filter  Filter
+	snapLen int
+	take    func(source string, p packet)
+
+	cancel    context.CancelFunc
+	following sync.WaitGroup // what opens sockets
+	reading   sync.WaitGroup
+	once      sync.Once
+
+	mu      sync.Mutex
+	sockets map[string]*socket // open ones, by source
+	counted map[string]counts  // by source, of all its sockets
+	errs    []error
+}
+
+// relinkWithin is how long a node that got a new link may take to be asked about it: it may still be starting.
+const relinkWithin = 10 * time.Second
+
+// openTap returns when a socket listens on every bridge asked for and every link there is.
+func openTap(ctx context.Context, e *docker.Engine, p *plan.Plan, sources []source, o Options, take func(string, packet)) (*tap, error) {
+	if len(sources) == 0 {
+		return nil, fmt.Errorf("capture: lab %s has no network to capture on", p.Lab)
+	}
+	t := &tap{engine: e, sources: sources, bridges: map[int]bool{}, filter: o.Filter.clipped(o.SnapLen), snapLen: o.SnapLen, take: take,
+		sockets: map[string]*socket{}, counted: map[string]counts{}}
+	for _, s := range sources {
+		index, err := bridgeIndex(s.network)
+		if err != nil {
+			return nil, err
+		}
+		t.bridges[index] = true
+	}
+	following, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	t.cancel = cancel
+	// Before the first look, so that no link comes unseen between the two.
+	updates := make(chan netlink.LinkUpdate, 64)
+	if err := netlink.LinkSubscribe(updates, following.Done()); err != nil {
+		cancel()
+		return nil, fmt.Errorf("capture: watching the host's links: %w", err)
+	}
+	if err := t.openAll(ctx); err != nil {
+		return nil, errors.Join(err, t.close())
+	}
+	t.following.Go(func() { t.follow(following, updates) })
+	return t, nil
+}
+
+// openAll opens what is not open; links that are not there are left for later.
+func (t *tap) openAll(ctx context.Context) error {
+	for _, s := range t.sources {
+		if err := t.open(ctx, s); err != nil && !errors.Is(err, errNoLink) {
+			return err
+		}
+	}
+	return nil
+}
+
+// open opens a source's socket unless it is open.
+func (t *tap) open(ctx context.Context, s source) error {
+	t.mu.Lock()
+	_, is := t.sockets[s.name]
+	t.mu.Unlock()
+	if is {
+		return nil
+	}
+	index, err := t.indexOf(ctx, s)
+	if err != nil {
+		return err
+	}
+	sock, err := openSocket(index, t.filter)
+	if err != nil {
+		return fmt.Errorf("capture on %s: %w", s.text, err)
+	}
+	t.mu.Lock()
+	t.sockets[s.name] = sock
+	t.mu.Unlock()
+	t.reading.Go(func() { t.read(s, sock) })
+	return nil
+}
+
+func (t *tap) indexOf(ctx context.Context, s source) (int, error) {
+	if s.node == "" {
+		return bridgeIndex(s.network)
+	}
+	return linkIndex(ctx, t.engine, s)
+}
+
+func (t *tap) read(s source, sock *socket) {
+	err := sock.read(func(p packet) { t.take(s.name, p) })
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counted[s.name] = t.counted[s.name].plus(sock.stats())
+	if t.sockets[s.name] == sock {
+		delete(t.sockets, s.name)
+	}
+	sock.release()
+	if err != nil && !errors.Is(err, errGone) {
+		t.errs = append(t.errs, fmt.Errorf("capture on %s: %w", s.text, err))
+	}
+}
+
+// follow opens sockets on links that a bridge gets: those of routers that were started again.
+func (t *tap) follow(ctx context.Context, updates <-chan netlink.LinkUpdate) {
+	seen := map[int32]bool{}
+	for u := range updates {
+		if !t.bridges[u.Attrs().MasterIndex] || seen[u.Index] {
+			continue
+		}
+		seen[u.Index] = true
+		t.retry(ctx)
+	}
+}
+
+// retry opens what is missing, for a while: the link is there before its node knows it.
+func (t *tap) retry(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, relinkWithin)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := t.openAll(ctx)
+		if err != nil || t.complete() {
+			return // an error that matters is found again by the next link's coming
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (t *tap) complete() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.sockets) == len(t.sources)
+}
+
+// stats are the kernel's counts of every source that was open. They are whole after close.
+func (t *tap) stats() map[string]counts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.counted
+}
+
+// close ends all reading, after what came in until now was taken. It may be called twice.
+func (t *tap) close() error {
+	t.once.Do(func() {
+		t.cancel()
+		t.following.Wait()
+		t.mu.Lock()
+		for _, s := range t.sockets {
+			s.stop()
+		}
+		t.mu.Unlock()
+		t.reading.Wait()
+	})
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return errors.Join(t.errs...)
+}

@@ -1,0 +1,133 @@
+package check
+
+import (
+	"slices"
+	"time"
+
+	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// How a gateway's members watch whether they have routes (lab/router/gateway's keepalived.conf).
+const (
+	trackEvery    = time.Second
+	trackFailures = 1
+)
+
+// boundOf computes how long the outage of a failover may last by the plan's timers; nil where no timer says so.
+func boundOf(p *plan.Plan, f scenario.Failover) *bound.Bound {
+	verb, node := f.Fault.Verb()
+	vrrp, guarded := gatewayOf(p, node)
+	worker := isNode(p, node)
+	var b bound.Bound
+	switch {
+	case f.Measure == scenario.MeasureClear && guarded:
+		b = vrrp.Preempted()
+	case verb == "killProcess" && f.Fault.Process == "cilium-agent":
+		if !gracefulRestart(p, f) {
+			return nil // the routes are gone until the agent is back, and no timer says when that is
+		}
+		b = bound.GracefulRestart(bound.RestartTime, 0)
+	case verb == "killProcess" && guarded && slices.Contains([]string{"bgpd", "zebra"}, f.Fault.Process):
+		b = vrrp.Tracked(trackEvery, trackFailures)
+	case verb == "linkDown" && guarded:
+		b = vrrp.LinkDown(true, vrrp.Silent())
+	case verb == "stop" && guarded && isGuard(p, node):
+		b = vrrp.Released()
+	case (verb == "kill" || verb == "stop" || verb == "pause" || verb == "restart" || verb == "killProcess") && guarded:
+		b = vrrp.Silent()
+	case (verb == "kill" || verb == "pause" || verb == "stop" || verb == "linkDown") && worker:
+		b = nodeLost(p, f.Probe.Workload)
+	case verb == "drain":
+		b = bound.Endpoint{}.Withdrawn()
+	default:
+		return nil
+	}
+	return &b
+}
+
+// nodeLost is the bound of a node that fell silent: routers send packets to it until their hold timer ends, and other
+// nodes choose pods on it until Kubernetes calls them not ready. Of a workload with externalTrafficPolicy Local,
+// nodes choose their own pods only.
+func nodeLost(p *plan.Plan, workload string) bound.Bound {
+	lost := bound.NodeLost(bound.NodeGrace, bound.NodePeriod)
+	w, err := workloadOf(p, workload)
+	local := err == nil && w.Service.ExternalTrafficPolicy == "Local"
+	for _, r := range p.Routers {
+		if r.BGP == nil || len(r.BGP.Ranges) == 0 {
+			continue
+		}
+		hold := bound.HoldTime(r.BGP.HoldTime, r.BGP.Keepalive)
+		if local {
+			return hold
+		}
+		return bound.Worst(hold, lost)
+	}
+	return lost
+}
+
+// gracefulRestart reports whether it is on while the check runs.
+func gracefulRestart(p *plan.Plan, f scenario.Failover) bool {
+	if f.GracefulRestart != nil {
+		return *f.GracefulRestart
+	}
+	return slices.ContainsFunc(p.Routers, func(r plan.Router) bool { return r.BGP != nil && r.BGP.GracefulRestart })
+}
+
+// gatewayOf returns the timers of the backup that takes over when a router, or its guard, fails.
+func gatewayOf(p *plan.Plan, node string) (bound.VRRP, bool) {
+	for _, g := range p.Gateways {
+		at := slices.IndexFunc(g.Members, func(m plan.GatewayGuard) bool { return m.Router == node || m.Router+"-"+g.Name == node })
+		if at < 0 {
+			continue
+		}
+		next := 0
+		for i, m := range g.Members {
+			if i != at {
+				next = max(next, m.Priority)
+			}
+		}
+		if next == 0 {
+			return bound.VRRP{}, false // nobody else guards it
+		}
+		return bound.VRRP{Advert: g.AdvertInterval, Priority: next}, true
+	}
+	return bound.VRRP{}, false
+}
+
+func isGuard(p *plan.Plan, node string) bool {
+	return slices.ContainsFunc(p.Gateways, func(g plan.Gateway) bool {
+		return slices.ContainsFunc(g.Members, func(m plan.GatewayGuard) bool { return m.Router+"-"+g.Name == node })
+	})
+}
+
+func isNode(p *plan.Plan, name string) bool {
+	return p.Cluster != nil && slices.ContainsFunc(p.Cluster.Nodes, func(n plan.Node) bool { return n.Short == name })
+}
+
+// leaseOf is what nodes were told of their leases; ok is false without Cilium's L2 announcements.
+func leaseOf(p *plan.Plan) (bound.Lease, bool) {
+	for _, a := range p.Scenario.Spec.Addons {
+		if a.Cilium != nil && a.Cilium.L2 != nil {
+			l := a.Cilium.L2
+			return bound.Lease{Duration: l.LeaseDuration.Std(), RenewDeadline: l.LeaseRenewDeadline.Std(), RetryPeriod: l.LeaseRetryPeriod.Std()}, true
+		}
+	}
+	return bound.Lease{}, false
+}
+
+// nameOf is what a failover's result is called.
+func nameOf(f scenario.Failover) string {
+	name := f.Name
+	if name == "" {
+		name = f.Fault.String()
+		if f.Measure == scenario.MeasureClear {
+			name = "end of " + name
+		}
+	}
+	if f.GracefulRestart != nil {
+		name += map[bool]string{true: " with", false: " without"}[*f.GracefulRestart] + " graceful restart"
+	}
+	return "failover: " + name
+}

@@ -1,0 +1,52 @@
+package check
+
+import (
+	"testing"
+	"time"
+
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+func TestBoundOf(t *testing.T) {
+	p := arenaPlan()
+	p.Routers[0].Networks = []plan.Attachment{{Network: "fabric"}, {Network: "edge"}}
+	p.Workloads = append(p.Workloads, plan.Workload{Name: "local", Service: plan.Service{Service: scenario.Service{ExternalTrafficPolicy: "Local"}}})
+	const vrrp = "3 × 100ms + (256 − 190) / 256 × 100ms = 326ms"
+	for _, c := range []struct {
+		name    string
+		f       scenario.Failover
+		max     time.Duration
+		formula string // empty: no bound
+	}{
+		{"master killed", scenario.Failover{Fault: scenario.Fault{Kill: "r1"}}, 326 * time.Millisecond, vrrp},
+		{"master paused", scenario.Failover{Fault: scenario.Fault{Pause: "r1"}}, 326 * time.Millisecond, vrrp},
+		{"master's guard killed", scenario.Failover{Fault: scenario.Fault{Kill: "r1-gw"}}, 326 * time.Millisecond, vrrp},
+		{"keepalived killed", scenario.Failover{Fault: scenario.Fault{KillProcess: "r1", Process: "keepalived"}}, 326 * time.Millisecond, vrrp},
+		{"master's link", scenario.Failover{Fault: scenario.Fault{LinkDown: "r1", Network: "edge"}}, 326 * time.Millisecond, "carrier lost at once; at most " + vrrp},
+		{"planned", scenario.Failover{Fault: scenario.Fault{Stop: "r1-gw"}}, 26 * time.Millisecond, "priority 0 sent, (256 − 190) / 256 × 100ms = 26ms"},
+		{"return", scenario.Failover{Fault: scenario.Fault{Kill: "r1"}, Measure: "clear"}, 0, "the backup forwards until the router of higher priority has taken over: 0s"},
+		{"bgpd", scenario.Failover{Fault: scenario.Fault{KillProcess: "r1", Process: "bgpd"}}, 1326 * time.Millisecond, "1 × 1s (tracking) + " + vrrp[:len(vrrp)-5] + "1.326s"},
+		{"a node", scenario.Failover{Fault: scenario.Fault{Kill: "worker"}}, 55 * time.Second, "the longest of: hold time 9s; node monitor grace 50s + period 5s = 55s"},
+		{"a node, pods of its own only", scenario.Failover{Fault: scenario.Fault{Kill: "worker"}, Probe: scenario.Probe{Workload: "local"}}, 9 * time.Second, "hold time 9s"},
+		{"drain", scenario.Failover{Fault: scenario.Fault{Drain: "worker"}}, 0, "detection 0s + EndpointSlice batch 0s + MRAI 0s = 0s"},
+		{"agents, graceful", scenario.Failover{Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}, GracefulRestart: &yes}, 0, "routes are kept for the restart time 2m0s, forwarding goes on: 0s"},
+		{"agents, not graceful", scenario.Failover{Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}, GracefulRestart: &no}, 0, ""},
+		{"agents, as planned", scenario.Failover{Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}}, 0, ""},
+		{"a client", scenario.Failover{Fault: scenario.Fault{Kill: "client"}}, 0, ""},
+		{"a partition", scenario.Failover{Fault: scenario.Fault{Partition: "r1", Peer: "worker"}}, 0, ""},
+	} {
+		b := boundOf(p, c.f)
+		switch {
+		case b == nil && c.formula != "":
+			t.Errorf("%s: no bound, wanted %s", c.name, c.formula)
+		case b != nil && (b.Formula != c.formula || b.Max.Round(time.Millisecond) != c.max):
+			t.Errorf("%s: %v by %q, wanted %v by %q", c.name, b.Max, b.Formula, c.max, c.formula)
+		}
+	}
+	// With nobody to take over there is no bound.
+	p.Gateways[0].Members = p.Gateways[0].Members[:1]
+	if b := boundOf(p, scenario.Failover{Fault: scenario.Fault{Kill: "r1"}}); b != nil {
+		t.Errorf("without a backup: %v", b)
+	}
+}

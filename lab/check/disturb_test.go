@@ -1,0 +1,233 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+var (
+	lb    = scenario.Probe{From: "client", To: scenario.TargetLoadBalancer, Workload: "echo", Proto: "udp", Every: scenario.Duration(time.Millisecond), Flows: 1}
+	ms300 = scenario.Duration(300 * time.Millisecond)
+	yes   = true
+	no    = false
+)
+
+func killR1() scenario.Failover {
+	return scenario.Failover{Fault: scenario.Fault{Kill: "r1"}, Measure: "inject", Probe: lb, Tolerance: ms300}
+}
+
+// only runs one check in an arena, in time of its own.
+func only(t *testing.T, a *arena, c scenario.Check) Result {
+	t.Helper()
+	var r Result
+	results := Run(t.Context(), a, arenaPlan(), c)
+	if len(results) != 1 {
+		t.Fatalf("%d results, wanted 1", len(results))
+	}
+	r = results[0]
+	if !c.Disturbs() {
+		return r
+	}
+	for _, f := range a.faults {
+		if f.cleared == 0 {
+			t.Errorf("%s: the fault %s was not cleared", r.Name, f.fault)
+		}
+	}
+	return r
+}
+
+func TestFailoverHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := only(t, newArena(), scenario.Check{Failover: new(killR1())})
+		if r.Verdict != Held || r.Name != "failover: kill r1" {
+			t.Fatalf("%s: %s, %q", r.Name, r.Verdict, r.Observed)
+		}
+		m := r.Measured
+		if m.Outage < 299*time.Millisecond || m.Outage > 302*time.Millisecond || m.Outages != 1 || m.Lost < 298 || m.Lost > 302 || m.First > 21*time.Millisecond {
+			t.Errorf("measured %+v; wanted an outage of 300 ms, some 20 ms after the fault's begin", m)
+		}
+		if m.Before.String() != "r1 → worker, worker2" || m.After.String() != "r2 → worker2" {
+			t.Errorf("carried by %s, then %s", m.Before, m.After)
+		}
+		if r.Bound == nil || !strings.Contains(r.Bound.Formula, "326ms") || m.LimitIs != "bound 326ms + tolerance 300ms" {
+			t.Errorf("bound %+v, limit is %q", r.Bound, m.LimitIs)
+		}
+		if len(r.Flows) != 1 || !slices.Equal(r.Flows[0].Before, []string{"echo-a on worker"}) || !slices.Equal(r.Flows[0].After, r.Flows[0].Before) || r.Flows[0].Recording == nil {
+			t.Errorf("flows %+v", r.Flows)
+		}
+	})
+}
+
+// Each check fails where the mechanism is missing that it is about: no r2, no graceful restart, no second node.
+func TestDisturbingNegativeControls(t *testing.T) {
+	off := func(a *arena) { a.standby = false }
+	local := lb
+	tests := []struct {
+		name    string
+		breakIt func(*arena)
+		check   scenario.Check
+		seen    string
+	}{
+		{"no r2", off, scenario.Check{Failover: new(killR1())}, "not answered again"},
+		{"r2 is slow", func(a *arena) { a.takeover = 900 * time.Millisecond }, scenario.Check{Failover: new(killR1())}, "more than 626ms"},
+		{"the return costs packets", func(a *arena) { a.takeover = 0; a.lossyReturn() }, scenario.Check{Failover: &scenario.Failover{
+			Fault: scenario.Fault{Kill: "r1"}, Measure: "clear", Probe: lb, Tolerance: ms300}}, "more than 300ms"},
+		{"no graceful restart", func(a *arena) { a.standby, a.ownHeal = false, 8*time.Second }, scenario.Check{Failover: &scenario.Failover{
+			Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}, Measure: "inject", GracefulRestart: &yes, Probe: lb, Tolerance: ms300}}, "out for 8s"},
+		{"no second node to hold the lease", off, scenario.Check{Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}}, "not answered again"},
+		{"routes are not withdrawn", off, scenario.Check{Withdrawal: &scenario.Withdrawal{Fault: scenario.Fault{Drain: "worker"}, Probe: local, Tolerance: ms300}}, "the routes by worker stay"},
+		{"not held", func(a *arena) { a.lossy = true }, scenario.Check{Held: &scenario.Held{Probe: lb, For: scenario.Duration(time.Second)}}, "lost 10 of"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newArena()
+				test.breakIt(a)
+				r := only(t, a, test.check)
+				if r.Verdict != Failed || !strings.Contains(r.Observed, test.seen) {
+					t.Errorf("%s: %s, observed %q; wanted failed, with %q", r.Name, r.Verdict, r.Observed, test.seen)
+				}
+			})
+		})
+	}
+}
+
+// The same checks hold where the mechanism is there.
+func TestDisturbingPositives(t *testing.T) {
+	for name, test := range map[string]struct {
+		prepare func(*arena)
+		check   scenario.Check
+		seen    string
+	}{
+		"return": {func(a *arena) { a.takeover = 0 }, scenario.Check{Failover: &scenario.Failover{
+			Fault: scenario.Fault{Kill: "r1"}, Measure: "clear", Probe: lb, Tolerance: ms300}}, "no outage"},
+		"graceful restart": {func(a *arena) { a.takeover, a.ownHeal = 0, 8*time.Second }, scenario.Check{Failover: &scenario.Failover{
+			Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}, Measure: "inject", GracefulRestart: &yes, Probe: lb, Tolerance: ms300}}, "no outage"},
+		"lease":                      {func(a *arena) { a.takeover = 3 * time.Second }, scenario.Check{Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}}, "out for 3s"},
+		"lease of the control plane": {func(a *arena) { a.holder = "control-plane" }, scenario.Check{Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}}, "worker2 held the lease"},
+		"withdrawal": {func(a *arena) { a.takeover = 100 * time.Millisecond }, scenario.Check{Withdrawal: &scenario.Withdrawal{
+			Fault: scenario.Fault{Drain: "worker"}, Probe: lb, Tolerance: ms300}}, "routes by worker gone"},
+		"held": {func(*arena) {}, scenario.Check{Held: &scenario.Held{Probe: lb, For: scenario.Duration(time.Second)}}, "no outage, lost 0 of"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newArena()
+				test.prepare(a)
+				r := only(t, a, test.check)
+				if r.Verdict != Held || !strings.Contains(r.Observed, test.seen) {
+					t.Errorf("%s: %s, observed %q, notes %q; wanted held, with %q", r.Name, r.Verdict, r.Observed, r.Notes, test.seen)
+				}
+			})
+		})
+	}
+}
+
+func TestGracefulRestartIsPutBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newArena()
+		a.ownHeal = time.Second
+		f := killR1()
+		f.GracefulRestart = &no
+		r := only(t, a, scenario.Check{Failover: &f})
+		if r.Name != "failover: kill r1 without graceful restart" || len(a.restarts) != 2 || a.restarts[0] != &no || a.restarts[1] != nil {
+			t.Errorf("%s: graceful restart was set to %v; wanted off, then as planned", r.Name, a.restarts)
+		}
+	})
+}
+
+func TestUnknown(t *testing.T) {
+	for name, test := range map[string]struct {
+		prepare func(*arena)
+		change  func(*scenario.Failover)
+		seen    string
+	}{
+		"lossy before the fault": {func(a *arena) { a.lossy, a.takeover = true, 0 }, func(f *scenario.Failover) {}, "were lost before the fault"},
+		"the fault fails":        {func(*arena) {}, func(f *scenario.Failover) { f.Fault.Kill = "nobody" }, "no bound can be computed"},
+		"the fault fails, with a maximum": {func(*arena) {}, func(f *scenario.Failover) {
+			f.Fault.Kill, f.Tolerance, f.MaxOutage = "nobody", 0, ms300
+		}, "no such container"},
+		"the lab is sick": {func(a *arena) { a.healthy = func() error { return errors.New("node worker: not ready") } }, func(*scenario.Failover) {}, "not in its base state before the fault: not within 4m0s; last seen: node worker: not ready"},
+		"nobody to ask":   {func(a *arena) { a.endpointsErr = errors.New("connection refused") }, func(*scenario.Failover) {}, "connection refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newArena()
+				test.prepare(a)
+				f := killR1()
+				test.change(&f)
+				r := only(t, a, scenario.Check{Failover: &f})
+				if r.Verdict != Unknown || !strings.Contains(r.Observed, test.seen) {
+					t.Errorf("%s, %q; wanted unknown, with %q", r.Verdict, r.Observed, test.seen)
+				}
+			})
+		})
+	}
+}
+
+// A lab that does not come back keeps further faults from being tried in it, and lets the rest run.
+func TestABrokenLabIsNotBrokenFurther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newArena()
+		a.healthy = func() error {
+			if len(a.faults) > 0 {
+				return errors.New("router r1: it is exited, not running")
+			}
+			return nil
+		}
+		kill := scenario.Check{Failover: new(killR1())}
+		var names []string
+		all := All(t.Context(), a, arenaPlan(kill, kill, sessC), func(r Result) { names = append(names, r.Name) })
+		if len(all) != 3 || all[0].Verdict != Held || len(all[0].Notes) == 0 {
+			t.Fatalf("%+v", all)
+		}
+		if all[1].Verdict != Unknown || !strings.Contains(all[1].Observed, `not run, since the lab is not in its base state: after "failover: kill r1"`) || len(a.faults) != 1 {
+			t.Errorf("the second: %s, %q, %d faults", all[1].Verdict, all[1].Observed, len(a.faults))
+		}
+		if all[2].Verdict != Held {
+			t.Errorf("the look: %s, %q", all[2].Verdict, all[2].Observed)
+		}
+	})
+}
+
+// Ctrl-C in the midst of a check undoes the fault, and tries no further one.
+func TestStoppedInTheMidst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newArena()
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		kill := scenario.Check{Failover: new(killR1())}
+		all := All(ctx, a, arenaPlan(kill, kill), nil)
+		if len(all) != 2 || all[0].Verdict != Unknown || all[1].Verdict != Unknown || !strings.Contains(all[1].Observed, "the run was stopped") {
+			t.Errorf("%+v", all)
+		}
+		if len(a.faults) != 1 || a.faults[0].cleared == 0 || time.Since(began) > 5*time.Second {
+			t.Errorf("%d faults, cleared at %d, after %s", len(a.faults), a.faults[0].cleared, time.Since(began))
+		}
+	})
+}
+
+func TestQuickDisturbsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newArena()
+		checks := []scenario.Check{sessC, {Failover: new(killR1())}, {Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}},
+			{Withdrawal: &scenario.Withdrawal{Fault: scenario.Fault{Drain: "worker"}, Probe: lb, Tolerance: ms300}}, {Held: &scenario.Held{Probe: lb, For: ms300}}, routeC}
+		all := Quick(t.Context(), a, arenaPlan(checks...), nil)
+		if len(all) != 5 || len(a.faults) != 0 {
+			t.Errorf("%d results and %d faults, wanted the sessions' one and the routes' four, and none", len(all), len(a.faults))
+		}
+	})
+}
+
+func TestSkippedWhereNothingCanBeBroken(t *testing.T) {
+	if r := Run(t.Context(), newFake(), arenaPlan(), scenario.Check{Failover: new(killR1())})[0]; r.Verdict != Skipped {
+		t.Errorf("%s, %q", r.Verdict, r.Observed)
+	}
+}

@@ -1,0 +1,326 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/timeline"
+)
+
+const (
+	// lead is how long flows run before the fault: their answers then are the base that it is compared with.
+	lead = time.Second
+	// tail is how long they run on after the longest outage that is accepted: what fails late is seen, too.
+	tail = 2 * time.Second
+	// healWithin is what a killed process, or a lab after its fault was cleared, may take to be as it was. A killed
+	// cluster node's kubelet, agent and pods take most of a minute.
+	healWithin = 4 * time.Minute
+	// basePause lies between two looks at whether the lab is as it was.
+	basePause = 200 * time.Millisecond
+)
+
+// disturbance is one check that breaks something, as a list of what differs between them.
+type disturbance struct {
+	name  string
+	fault scenario.Fault
+	probe scenario.Probe
+	bound *bound.Bound
+	// maxOutage and tolerance are the check's; one of them is set.
+	maxOutage, tolerance scenario.Duration
+	clear                bool  // the fault's end is measured, not its begin
+	restart              *bool // graceful restart, while it runs
+	// meanwhile runs beside the flows once the fault is in force, and may add to the result; nil for nothing.
+	meanwhile func(ctx context.Context, r *Result) error
+}
+
+func failover(ctx context.Context, l Lab, p *plan.Plan, f scenario.Failover) []Result {
+	return disturb(ctx, l, p, disturbance{
+		name: nameOf(f), fault: f.Fault, probe: f.Probe, bound: boundOf(p, f), maxOutage: f.MaxOutage, tolerance: f.Tolerance,
+		clear: f.Measure == scenario.MeasureClear, restart: f.GracefulRestart,
+	})
+}
+
+// disturb runs a check that breaks something, and brings the lab back.
+func disturb(ctx context.Context, l Lab, p *plan.Plan, d disturbance) []Result {
+	began := time.Now()
+	r := Result{Name: d.name, Bound: d.bound, Measured: &Measured{Fault: d.fault.String()}}
+	if d.clear {
+		r.Measured.Fault = "end of: " + r.Measured.Fault
+	}
+	most, is, err := limit(d.bound, d.maxOutage, d.tolerance)
+	r.Measured.Limit, r.Measured.LimitIs = most, is
+	r.Expected = fmt.Sprintf("answered again within %s (%s)", most.Round(time.Millisecond), is)
+	if d.bound != nil {
+		r.Expected += "; bound: " + d.bound.Formula
+	}
+	lab, ok := l.(Disturbable)
+	switch {
+	case err != nil:
+		r.Verdict, r.Observed = Unknown, err.Error()
+	case !ok:
+		r.Verdict, r.Observed = Skipped, "this lab cannot be disturbed"
+	default:
+		observe(ctx, lab, &r, func(sink timeline.Sink) { (&measurement{Disturbable: lab, disturbance: d, sink: sink}).run(ctx, p, &r) })
+	}
+	r.Duration = time.Since(began)
+	return []Result{r}
+}
+
+// observe records what happens in the lab while run runs, where the lab can do that. That it could not be
+// recorded is told and changes no verdict.
+func observe(ctx context.Context, l Lab, r *Result, run func(timeline.Sink)) {
+	lab, ok := l.(Observed)
+	if !ok {
+		run(nowhere)
+		return
+	}
+	o, err := lab.Observe(ctx, r.Name)
+	if err != nil {
+		run(nowhere)
+		r.Notes = append(r.Notes, "nothing was recorded: "+err.Error())
+		return
+	}
+	began := timeline.Now()
+	run(o)
+	o.Add(checkEvent(*r, began))
+	reason := ""
+	if r.Verdict != Held {
+		reason = fmt.Sprintf("%s: %s: %s", r.Name, r.Verdict, r.Observed)
+	}
+	var endErr error
+	if r.Captures, endErr = o.End(context.WithoutCancel(ctx), reason); endErr != nil {
+		r.Notes = append(r.Notes, "packets: "+endErr.Error())
+	}
+}
+
+// nowhere takes the events of a lab that does not record.
+var nowhere = timeline.SinkFunc(func(timeline.Event) {}) //nolint:gochecknoglobals // it holds nothing
+
+// measurement is one run of a disturbance.
+type measurement struct {
+	Disturbable
+	disturbance
+	sink timeline.Sink
+}
+
+// now is CLOCK_MONOTONIC in nanoseconds, the clock of probes and faults; a lab with a clock of its own keeps that.
+func now(l Lab) int64 {
+	if own, ok := l.(interface{ Now() int64 }); ok {
+		return own.Now()
+	}
+	return timeline.Now()
+}
+
+func (m *measurement) now() int64 { return now(m.Disturbable) }
+
+// run brings the lab to the state that the check wants, measures, and brings it back, whatever happened.
+func (m *measurement) run(ctx context.Context, p *plan.Plan, r *Result) {
+	unknown := func(err error) { r.Verdict, r.Observed = Unknown, err.Error() }
+	if m.restart != nil {
+		if err := m.GracefulRestart(ctx, m.restart); err != nil {
+			unknown(fmt.Errorf("graceful restart could not be set: %w", err))
+		}
+	}
+	if r.Verdict == "" {
+		if err := m.base(ctx, healWithin); err != nil {
+			unknown(fmt.Errorf("the lab was not in its base state before the fault: %w", err))
+		}
+	}
+	if r.Verdict == "" {
+		if err := m.measure(ctx, r); err != nil {
+			unknown(err)
+		}
+	}
+	// Ctrl-C must not leave the lab changed; the fault was cleared already. Whether all is well again then is not waited for.
+	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), healWithin+time.Minute)
+	defer cancel()
+	var err error
+	if m.restart != nil {
+		err = m.GracefulRestart(back, nil)
+	}
+	if ctx.Err() == nil {
+		err = errors.Join(err, m.base(back, healWithin))
+	}
+	if ctx.Err() == nil && err == nil {
+		err = m.promises(back, p)
+	}
+	if err != nil {
+		r.unrestored = err
+		r.Notes = append(r.Notes, "the lab did not come back to its base state: "+err.Error())
+	}
+}
+
+// promises runs the checks that only look, once more: a lab that says it is healthy may still lose packets.
+func (m *measurement) promises(ctx context.Context, p *plan.Plan) error {
+	for _, c := range p.Scenario.Spec.Checks {
+		if !c.Quick() {
+			continue
+		}
+		for _, r := range Run(ctx, m.Disturbable, p, c) {
+			if r.Verdict != Held && r.Verdict != Skipped {
+				return fmt.Errorf("%s: %s: %s", r.Name, r.Verdict, r.Observed)
+			}
+		}
+	}
+	return nil
+}
+
+// measure sends, breaks, waits, stops and judges. The fault is cleared when it returns.
+func (m *measurement) measure(ctx context.Context, r *Result) (err error) {
+	target, err := resolve(ctx, m, m.probe)
+	if err != nil {
+		return err
+	}
+	var fault Injected
+	defer func() {
+		if fault != nil {
+			err = errors.Join(err, fault.Clear(context.WithoutCancel(ctx)))
+		}
+	}()
+	if m.clear {
+		if fault, err = m.Inject(ctx, m.fault); err != nil {
+			return fmt.Errorf("the fault could not be injected: %w", err)
+		}
+		if err := m.settle(ctx, target); err != nil {
+			return err
+		}
+	}
+	r.Measured.Before = m.carrier(ctx, target)
+	sent, err := startFlows(ctx, m, m.probe, target)
+	if err != nil {
+		return err
+	}
+	// The flows' own time, not a guess at when something is ready.
+	during := m.spend(ctx, lead)
+	var begin, end int64
+	switch {
+	case during != nil:
+	case m.clear:
+		begin = m.now()
+		during = fault.Clear(ctx)
+		end = m.now()
+	default:
+		if fault, during = m.Inject(ctx, m.fault); during == nil {
+			begin, end = fault.Window()
+		}
+	}
+	r.Measured.InjectBegin, r.Measured.InjectEnd = begin, end
+	if during == nil {
+		during = m.after(ctx, r)
+	}
+	r.Measured.After = m.carrier(ctx, target)
+	rec, stopErr := sent.running.Stop(context.WithoutCancel(ctx))
+	if err := errors.Join(during, stopErr); err != nil {
+		return err
+	}
+	r.take(sent.judge(rec, begin), m.sink)
+	return nil
+}
+
+// after lets the flows run on: as long as an outage is accepted, and, where what was broken heals by itself or was
+// put right, until the lab is as it was.
+func (m *measurement) after(ctx context.Context, r *Result) error {
+	if m.meanwhile != nil {
+		if err := m.meanwhile(ctx, r); err != nil {
+			return err
+		}
+	}
+	elapsed := time.Duration(m.now() - r.Measured.InjectEnd)
+	if err := m.spend(ctx, max(r.Measured.Limit, lead)-elapsed); err != nil {
+		return err
+	}
+	if verb, _ := m.fault.Verb(); m.clear || verb == "killProcess" || verb == "restart" {
+		if err := m.base(ctx, healWithin); err != nil {
+			r.Notes = append(r.Notes, "while the flows ran: "+err.Error())
+		}
+	}
+	return m.spend(ctx, tail)
+}
+
+// take puts what the flows tell into the result.
+func (r *Result) take(j judged, sink timeline.Sink) {
+	was := *r.Measured
+	m := j.measured
+	m.Fault, m.Limit, m.LimitIs, m.Before, m.After = was.Fault, was.Limit, was.LimitIs, was.Before, was.After
+	m.InjectBegin, m.InjectEnd, m.Withdrawn = was.InjectBegin, was.InjectEnd, was.Withdrawn
+	r.Measured, r.Flows = &m, j.rows
+	verdict, told := j.verdict(m.Limit)
+	// What ran beside the flows may have failed already; it then said why.
+	if r.Verdict == "" || r.Verdict == Held && verdict != Held {
+		r.Verdict = verdict
+	}
+	if r.Observed != "" {
+		told += "; " + r.Observed
+	}
+	r.Observed = told
+	for _, row := range j.rows {
+		for _, e := range flowEvents(row) {
+			sink.Add(e)
+		}
+	}
+}
+
+// settle waits until the address is answered while the fault lasts: then somebody else carries it.
+func (m *measurement) settle(ctx context.Context, target netip.AddrPort) error {
+	ctx, cancel := context.WithTimeout(ctx, healWithin)
+	defer cancel()
+	var last string
+	for {
+		shots, err := once(ctx, m, m.probe, target)
+		switch {
+		case err != nil:
+			last = err.Error()
+		case shots == "":
+			return nil
+		default:
+			last = shots
+		}
+		if err := m.spend(ctx, basePause); err != nil {
+			return fmt.Errorf("%s was not answered while the fault lasted, so its end proves nothing; last seen: %s", target, last)
+		}
+	}
+}
+
+// base waits until the lab is as its plan says.
+func (m *measurement) base(ctx context.Context, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		err := m.Base(ctx)
+		if err == nil {
+			return nil
+		}
+		if m.spend(ctx, basePause) != nil {
+			return fmt.Errorf("not within %v; last seen: %w", within, err)
+		}
+	}
+}
+
+func (m *measurement) carrier(ctx context.Context, target netip.AddrPort) Carrier {
+	c, err := m.Carrier(ctx, m.probe.From, target.Addr())
+	if err != nil {
+		c.Error = err.Error()
+	}
+	return c
+}
+
+// spend lets time pass.
+func (m *measurement) spend(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,215 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"skidpad.dev/skidpad/lab/loss"
+	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/probe"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// late is how long a datagram's answer may take before it counts as lost. Breaking something keeps processors busy, the
+// echo's too: what is answered late was delayed, not lost. Connections have the prober's own timeout, since TCP repeats
+// what is lost after a second.
+const late = 3 * time.Second
+
+// maxStall is how long the prober may stand still in a lab that nobody disturbs before a recording proves nothing.
+// While something is broken that depends on how long an outage is accepted: see verdict.
+const maxStall = 250 * time.Millisecond
+
+// flows are what a check sends while it runs.
+type flows struct {
+	spec    scenario.Probe
+	target  netip.AddrPort
+	running *probe.Running
+}
+
+func (f *flows) to() string { return fmt.Sprintf("%s/%s", f.spec.To, f.spec.Workload) }
+
+// resolve finds the one address that the flows go to. Of several pods or nodes it is the first.
+func resolve(ctx context.Context, l Lab, p scenario.Probe) (netip.AddrPort, error) {
+	e, err := l.Endpoints(ctx, p.Workload)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	found, err := e.Resolve(probe.Ref{Kind: p.To, Workload: p.Workload}, record.Proto(p.Proto))
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	return found[0], nil
+}
+
+// flowOf is what the prober is asked for.
+func flowOf(p scenario.Probe, target netip.AddrPort) probe.Flow {
+	f := probe.Flow{
+		Proto: record.Proto(p.Proto), Targets: slices.Repeat([]netip.AddrPort{target}, max(1, p.Flows)),
+		Rate: float64(time.Second) / float64(p.Every),
+	}
+	if f.Proto == record.UDP {
+		f.Timeout = late
+	}
+	return f
+}
+
+// startFlows begins to send and returns when the prober runs.
+func startFlows(ctx context.Context, l Lab, p scenario.Probe, target netip.AddrPort) (*flows, error) {
+	n, err := l.Node(p.From)
+	if err != nil {
+		return nil, err
+	}
+	running, err := probe.Start(ctx, n, flowOf(p, target))
+	if err != nil {
+		return nil, err
+	}
+	return &flows{spec: p, target: target, running: running}, nil
+}
+
+// judged is what became of the flows.
+type judged struct {
+	rows     []FlowRow
+	measured Measured // of it, only what the recording tells
+	// unknown says why the recording proves nothing; empty where it does.
+	unknown []string
+	early   int           // attempts lost before the fault
+	stall   time.Duration // the longest time, since the fault, in which a flow sent nothing
+}
+
+// judge computes what a recording says of a fault that began at an instant. A fault at 0 was there from the start:
+// then every outage counts.
+func (f *flows) judge(rec *record.Recording, fault int64) judged {
+	var j judged
+	options := loss.Options{MaxStall: maxStall}
+	if fault > 0 {
+		options.MaxStall = time.Hour // verdict judges stalls, by the outage that is accepted
+	}
+	summaries := loss.OfRecording(rec, options)
+	results := probe.Results(f.spec.From, f.to(), rec, options)
+	for i, s := range summaries {
+		row := FlowRow{Result: results[i], Recording: rec, Flow: s.Flow.Flow}
+		out := since(s.Outages, fault)
+		row.Outage = out.total
+		row.Before, row.After = answered(rec, s.Flow.Flow, fault, out.end)
+		j.rows = append(j.rows, row)
+		j.measured.Sent += s.Sent
+		j.measured.Lost += s.Lost
+		j.early += out.early
+		for _, stall := range s.Stalls {
+			if stall.Until > fault {
+				j.stall = max(j.stall, stall.Length())
+			}
+		}
+		if i == 0 || out.total > j.measured.Outage {
+			j.measured.Outage, j.measured.Uncertainty, j.measured.Outages = out.total, out.uncertainty, out.count
+			j.measured.Span = out.span
+		}
+		j.measured.Ongoing = j.measured.Ongoing || out.ongoing
+		if out.count > 0 && fault > 0 && (j.measured.First == 0 || out.first < j.measured.First) {
+			j.measured.First = out.first
+		}
+		for _, why := range s.Unknown {
+			j.unknown = appendNew(j.unknown, fmt.Sprintf("flow %d: %s", i, why))
+		}
+	}
+	if len(summaries) == 0 {
+		j.unknown = append(j.unknown, "the recording has no flow")
+	}
+	return j
+}
+
+// outageSum is a flow's outages taken together.
+type outageSum struct {
+	total, uncertainty, first, span time.Duration
+	count, early                    int
+	ongoing                         bool
+	end                             int64 // of the last one
+}
+
+// since adds up the outages that a fault can have caused. One that began before it cannot:
+//
+//	      fault
+//	o x o | o x x o o
+//	  |-|     |---|
+//	 early    counts
+//
+// One that was there at the fault already counts as early too, for what follows is not known to be the fault's.
+func since(all []loss.Outage, fault int64) outageSum {
+	var sum outageSum
+	for _, o := range all {
+		if o.Start < fault {
+			sum.early += o.Lost
+			continue
+		}
+		if sum.count == 0 {
+			sum.first = time.Duration(o.Start - fault)
+		}
+		sum.count++
+		sum.total += o.Length()
+		sum.uncertainty += o.Uncertainty
+		sum.ongoing = sum.ongoing || o.OpenEnd
+		sum.end = o.End
+		sum.span = time.Duration(o.End-fault) - sum.first
+	}
+	return sum
+}
+
+// answered lists who answered what was sent before the fault, and after the last outage since.
+func answered(rec *record.Recording, flow int, fault, end int64) (before, after []string) {
+	before, after = []string{}, []string{}
+	for _, a := range rec.Attempts {
+		if a.Flow != flow || a.Answered == 0 || a.Again || a.Answer == nil {
+			continue
+		}
+		who := fmt.Sprintf("%s on %s", a.Answer.Pod, a.Answer.Node)
+		switch {
+		case a.Sent < fault:
+			before = appendNew(before, who)
+		case a.Sent >= end:
+			after = appendNew(after, who)
+		}
+	}
+	slices.Sort(before)
+	slices.Sort(after)
+	return before, after
+}
+
+// verdict judges flows by the longest outage that is accepted. What was seen to be too long is too long, also
+// where the recording is not complete; that nothing else was lost is only known where it is, and where the prober
+// did not stand still for so long that what it did not see could have made it too long.
+func (j judged) verdict(limit time.Duration) (Verdict, string) {
+	m := j.measured
+	told := m.told()
+	switch {
+	case m.Sent > 0 && m.Lost == m.Sent:
+		return Failed, fmt.Sprintf("nothing of %d was answered", m.Sent)
+	case m.Ongoing:
+		return Failed, "not answered again: " + told
+	case m.Outage > limit:
+		return Failed, fmt.Sprintf("%s, more than %s", told, limit.Round(time.Millisecond))
+	case j.early > 0:
+		return Unknown, fmt.Sprintf("%d were lost before the fault, so the rest is not known to be the fault's: %s", j.early, told)
+	case len(j.unknown) > 0:
+		return Unknown, "the recording proves nothing: " + strings.Join(j.unknown, "; ") + "; seen: " + told
+	case m.Outage+j.stall > limit:
+		return Unknown, fmt.Sprintf("the prober stood still for %s, so the outage may have been longer than %s; seen: %s",
+			j.stall.Round(time.Millisecond), limit.Round(time.Millisecond), told)
+	}
+	return Held, told
+}
+
+// told is the measure in words: out for 312 ms (± 3 ms), lost 312 of 4210.
+func (m Measured) told() string {
+	if m.Outages == 0 {
+		return fmt.Sprintf("no outage, lost %d of %d", m.Lost, m.Sent)
+	}
+	text := fmt.Sprintf("out for %s (± %s)", m.Outage.Round(time.Millisecond), m.Uncertainty.Round(time.Millisecond))
+	if m.Outages > 1 {
+		text += fmt.Sprintf(" in %d outages over %s", m.Outages, m.Span.Round(time.Millisecond))
+	}
+	return fmt.Sprintf("%s, lost %d of %d", text, m.Lost, m.Sent)
+}

@@ -1,0 +1,92 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// lease kills the node that announces the workload's addresses.
+func lease(ctx context.Context, l Lab, p *plan.Plan, c scenario.Lease) []Result {
+	name := leaseName(c)
+	unknown := func(err error) []Result {
+		return []Result{{Name: name, Verdict: Unknown, Expected: "another node takes the lease", Observed: err.Error()}}
+	}
+	lab, ok := l.(Disturbable)
+	if !ok {
+		return []Result{{Name: name, Verdict: Skipped, Expected: "another node takes the lease", Observed: "this lab cannot be disturbed"}}
+	}
+	timers, ok := leaseOf(p)
+	if !ok {
+		return unknown(fmt.Errorf("the plan of lab %s has no L2 announcements; add l2 to the cilium addon", p.Lab))
+	}
+	holder, err := killable(ctx, lab, p, c.Probe.Workload)
+	if err != nil {
+		return unknown(err)
+	}
+	b := timers.Lost()
+	return disturb(ctx, l, p, disturbance{
+		name: name, fault: scenario.Fault{Kill: holder}, probe: c.Probe, bound: &b, maxOutage: c.MaxOutage, tolerance: c.Tolerance,
+		meanwhile: func(ctx context.Context, r *Result) error { return taken(ctx, lab, c.Probe.Workload, holder, r) },
+	})
+}
+
+func leaseName(c scenario.Lease) string {
+	if c.Name != "" {
+		return "lease: " + c.Name
+	}
+	return "lease: the holder of " + c.Probe.Workload + " killed"
+}
+
+// killable is the lease's holder. Where that is the control plane's node, whose death would end the leases' own
+// server, the lease is released until a worker has it.
+func killable(ctx context.Context, l Disturbable, p *plan.Plan, workload string) (string, error) {
+	const tries = 10
+	last := ""
+	for range tries {
+		holder, err := l.LeaseHolder(ctx, workload)
+		if err != nil {
+			return "", err
+		}
+		for _, n := range p.Cluster.Nodes {
+			if n.Short == holder && !n.ControlPlane {
+				return holder, nil
+			}
+		}
+		last = holder
+		if err := l.ReleaseLease(ctx, workload); err != nil {
+			return "", err
+		}
+	}
+	return "", fmt.Errorf("the lease of %s is held by %s, also after %d releases; wanted is a worker that can be killed", workload, last, tries)
+}
+
+// taken waits until another node than the dead one holds the lease, and says when.
+func taken(ctx context.Context, l Disturbable, workload, dead string, r *Result) error {
+	within := r.Measured.Limit
+	ctx, cancel := context.WithTimeout(ctx, within+tail)
+	defer cancel()
+	var last string
+	for {
+		holder, err := l.LeaseHolder(ctx, workload)
+		switch {
+		case err != nil:
+			last = err.Error()
+		case holder != dead:
+			after := time.Duration(now(l) - r.Measured.InjectEnd)
+			r.Observed = fmt.Sprintf("%s held the lease %s after the fault", holder, after.Round(10*time.Millisecond))
+			return nil
+		default:
+			last = dead + ", which is dead, holds it still"
+		}
+		select {
+		case <-ctx.Done():
+			r.Verdict, r.Observed = Failed, fmt.Sprintf("nobody took the lease within %s; last seen: %s", (within+tail).Round(time.Millisecond), last)
+			return nil
+		case <-time.After(pollRoutes):
+		}
+	}
+}

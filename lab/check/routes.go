@@ -1,0 +1,235 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/probe"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// RouteRow is one route that is wanted on one router.
+type RouteRow struct {
+	Router string       `json:"router"`
+	Prefix netip.Prefix `json:"prefix,omitzero"`
+	Of     string       `json:"of,omitempty"`    // the node whose pod CIDR it is
+	RIB    []netip.Addr `json:"rib"`             // next hops in use
+	FIB    []netip.Addr `json:"fib"`             // next hops in the kernel
+	Error  string       `json:"error,omitempty"` // why it does not hold
+}
+
+// wantedRoute is a prefix with the next hops that it may have, and how many of them at the least.
+type wantedRoute struct {
+	prefix netip.Prefix
+	of     string
+	via    []netip.Addr
+	least  int
+}
+
+// seenRoutes is what a router told, or why it could not.
+type seenRoutes struct {
+	rib, fib []bgp.Route
+	err      error
+}
+
+func routes(ctx context.Context, l Lab, p *plan.Plan, c scenario.Routes) []Result {
+	w, err := workloadOf(p, c.Workload)
+	names := c.Routers
+	if len(names) == 0 {
+		for _, r := range p.Routers {
+			names = append(names, r.Name)
+		}
+	}
+	results := make([]Result, len(c.To))
+	for i, kind := range c.To {
+		results[i] = Result{Name: fmt.Sprintf("routes on %s to %s/%s", strings.Join(names, ", "), kind, w.Name)}
+		results[i].Expected = fmt.Sprintf("a route in RIB and FIB for each %s address of %s, by %d nodes or more and by nobody else", kind, w.Name, max(c.NextHops, 1))
+		if kind == scenario.TargetPod {
+			results[i].Expected = "a route in RIB and FIB for each node's pod CIDR, by that node"
+		}
+	}
+	if err != nil || len(names) == 0 {
+		cannotLook(results, indices(results), errors.Join(err, orNil(len(names) == 0, "the plan has no router")))
+		return results
+	}
+	until(ctx, c.Within.Std(), results, func(ctx context.Context, open []int) {
+		endpoints, err := l.Endpoints(ctx, w.Name)
+		nodes, nodesErr := l.ClusterNodes(ctx)
+		if err := errors.Join(err, nodesErr); err != nil {
+			cannotLook(results, open, err)
+			return
+		}
+		seen := ask(ctx, l, names, func(ctx context.Context, r Router) seenRoutes {
+			rib, ribErr := r.Routes(ctx)
+			fib, fibErr := r.FIB(ctx)
+			return seenRoutes{rib, fib, errors.Join(ribErr, fibErr)}
+		}, func(err error) seenRoutes { return seenRoutes{err: err} })
+		for _, i := range open {
+			wanted, missing := wantedRoutes(c.To[i], endpoints, nodes, max(c.NextHops, 1))
+			held, observed, rows := judgeRoutes(names, wanted, missing, seen)
+			results[i].outcome(held, observed)
+			results[i].Routes = rows
+		}
+	})
+	return results
+}
+
+// wantedRoutes are the routes that a kind of address calls for, and what should call for one and has no
+// address.
+func wantedRoutes(kind scenario.Target, e probe.Endpoints, nodes []ClusterNode, least int) (wanted []wantedRoute, missing []string) {
+	var all []netip.Addr
+	for _, n := range nodes {
+		all = append(all, n.Addresses...)
+	}
+	if kind == scenario.TargetPod {
+		for _, n := range nodes {
+			if len(n.PodCIDRs) == 0 {
+				missing = append(missing, "node "+n.Name+" has no pod CIDR")
+			}
+			for _, prefix := range n.PodCIDRs {
+				wanted = append(wanted, wantedRoute{prefix: prefix, of: n.Name, via: n.Addresses, least: 1})
+			}
+		}
+		if len(nodes) == 0 {
+			missing = append(missing, "the cluster has no nodes")
+		}
+		return wanted, missing
+	}
+	for _, a := range e.Addresses(kind, record.HTTP) {
+		ip := a.At.Addr()
+		wanted = append(wanted, wantedRoute{prefix: netip.PrefixFrom(ip, ip.BitLen()), via: all, least: least})
+	}
+	if len(wanted) == 0 {
+		missing = append(missing, fmt.Sprintf("%s has no %s address", e.Workload, kind))
+	}
+	return wanted, missing
+}
+
+// judgeRoutes reports whether each router has each wanted route, in RIB and FIB.
+func judgeRoutes(routers []string, wanted []wantedRoute, missing []string, seen map[string]seenRoutes) (held bool, observed string, rows []RouteRow) {
+	problems := slices.Clone(missing)
+	right := 0
+	for _, name := range routers {
+		s := seen[name]
+		if s.err != nil {
+			problems = append(problems, name+" cannot be asked: "+s.err.Error())
+			rows = append(rows, RouteRow{Router: name, Error: "cannot be asked: " + s.err.Error()})
+			continue
+		}
+		for _, w := range wanted {
+			row := w.judge(name, s)
+			rows = append(rows, row)
+			if row.Error != "" {
+				problems = append(problems, fmt.Sprintf("%s: %s %s", name, w, row.Error))
+				continue
+			}
+			right++
+		}
+	}
+	observed = fmt.Sprintf("%d of %d routes are right", right, len(wanted)*len(routers))
+	if len(problems) > 0 {
+		observed += "; " + strings.Join(problems, "; ")
+	}
+	return len(problems) == 0 && right > 0, observed, rows
+}
+
+func (w wantedRoute) String() string {
+	if w.of == "" {
+		return w.prefix.String()
+	}
+	return w.prefix.String() + " of " + w.of
+}
+
+func (w wantedRoute) judge(router string, s seenRoutes) RouteRow {
+	row := RouteRow{Router: router, Prefix: w.prefix, Of: w.of, RIB: hops(s.rib, w.prefix), FIB: hops(s.fib, w.prefix)}
+	var faults []string
+	for _, table := range []struct {
+		name string
+		hops []netip.Addr
+	}{{"RIB", row.RIB}, {"FIB", row.FIB}} {
+		if fault := w.fault(table.hops); fault != "" {
+			faults = append(faults, table.name+": "+fault)
+		}
+	}
+	row.Error = strings.Join(faults, ", ")
+	return row
+}
+
+// fault says what is wrong with a route's next hops, or nothing.
+func (w wantedRoute) fault(via []netip.Addr) string {
+	if len(via) == 0 {
+		return "no route"
+	}
+	right := 0
+	for _, hop := range via {
+		if !slices.Contains(w.via, hop) {
+			return fmt.Sprintf("by %s, wanted %s", join(via), join(w.via))
+		}
+		right++
+	}
+	if right < w.least {
+		return fmt.Sprintf("by %s, wanted %d next hops", join(via), w.least)
+	}
+	return ""
+}
+
+// hops are the different next hops of a prefix; none where there is no such route, or one that drops.
+func hops(routes []bgp.Route, prefix netip.Prefix) []netip.Addr {
+	found := []netip.Addr{}
+	if r, ok := bgp.Find(routes, prefix); ok {
+		for _, h := range r.NextHops {
+			found = appendNew(found, h.Address)
+		}
+	}
+	slices.SortFunc(found, netip.Addr.Compare)
+	return found
+}
+
+func join(addresses []netip.Addr) string {
+	texts := make([]string, len(addresses))
+	for i, a := range addresses {
+		texts[i] = "its own link"
+		if a.IsValid() {
+			texts[i] = a.String()
+		}
+	}
+	return strings.Join(texts, ", ")
+}
+
+// ask asks routers side by side. One that the lab does not have gives an error of its own.
+func ask[T any](ctx context.Context, l Lab, names []string, question func(context.Context, Router) T, failed func(error) T) map[string]T {
+	var (
+		mu    sync.Mutex
+		all   sync.WaitGroup
+		found = map[string]T{}
+	)
+	have := l.Routers()
+	for _, name := range names {
+		all.Go(func() {
+			answer := failed(fmt.Errorf("the lab has no router %s", name))
+			if i := slices.IndexFunc(have, func(r Router) bool { return r.Name() == name }); i >= 0 {
+				answer = question(ctx, have[i])
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			found[name] = answer
+		})
+	}
+	all.Wait()
+	return found
+}
+
+func orNil(is bool, text string) error {
+	if is {
+		return errors.New(text)
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// SessionRow is one session that is wanted, or one of those that a range wants.
+type SessionRow struct {
+	Router string     `json:"router"`
+	Peer   netip.Addr `json:"peer,omitzero"` // invalid where a range has fewer peers than wanted
+	Name   string     `json:"name"`          // the neighbor's, or the range's
+	ASN    uint32     `json:"asn"`
+	State  bgp.State  `json:"state"`
+	// Uptime is in nanoseconds.
+	Uptime           time.Duration `json:"uptime"`
+	PrefixesReceived int           `json:"prefixesReceived"`
+	PrefixesSent     int           `json:"prefixesSent"`
+	Error            string        `json:"error,omitempty"` // why it does not hold
+}
+
+// seenSessions is what a router told, or why it could not.
+type seenSessions struct {
+	sessions []bgp.Session
+	err      error
+}
+
+func sessions(ctx context.Context, l Lab, p *plan.Plan, c scenario.Sessions) []Result {
+	var names []string
+	wanted := 0
+	for _, r := range p.Routers {
+		if r.BGP == nil {
+			continue
+		}
+		names = append(names, r.Name)
+		wanted += len(r.BGP.Neighbors)
+		for _, g := range r.BGP.Ranges {
+			wanted += g.Sessions
+		}
+	}
+	results := []Result{{
+		Name:     "sessions of " + strings.Join(names, ", "),
+		Expected: fmt.Sprintf("%d BGP sessions Established", wanted),
+	}}
+	if wanted == 0 {
+		results[0].Verdict, results[0].Observed = Skipped, "no router of the plan has a BGP peer"
+		return results
+	}
+	until(ctx, c.Within.Std(), results, func(ctx context.Context, _ []int) {
+		seen := ask(ctx, l, names, func(ctx context.Context, r Router) seenSessions {
+			s, err := r.Sessions(ctx)
+			return seenSessions{s, err}
+		}, func(err error) seenSessions { return seenSessions{err: err} })
+		held, observed, rows := judgeSessions(p.Routers, seen)
+		results[0].outcome(held, observed)
+		results[0].Sessions = rows
+	})
+	return results
+}
+
+// judgeSessions reports whether every neighbor has an established session, and every range as many as it
+// is to have. A router that cannot be asked has none.
+func judgeSessions(routers []plan.Router, seen map[string]seenSessions) (held bool, observed string, rows []SessionRow) {
+	for _, r := range routers {
+		if r.BGP != nil {
+			rows = append(rows, routerSessions(r, seen[r.Name])...)
+		}
+	}
+	established := 0
+	var problems []string
+	for _, row := range rows {
+		if row.Error == "" {
+			established++
+			continue
+		}
+		problems = appendNew(problems, fmt.Sprintf("%s to %s: %s", row.Router, row.who(), row.Error))
+	}
+	observed = fmt.Sprintf("%d of %d Established", established, len(rows))
+	if len(problems) > 0 {
+		observed += "; " + strings.Join(problems, "; ")
+	}
+	return len(problems) == 0 && len(rows) > 0, observed, rows
+}
+
+func routerSessions(r plan.Router, seen seenSessions) []SessionRow {
+	var rows []SessionRow
+	taken := map[netip.Addr]bool{}
+	for _, n := range r.BGP.Neighbors {
+		taken[n.Address] = true
+		row := SessionRow{Router: r.Name, Peer: n.Address, Name: n.Name, ASN: n.ASN}
+		i := slices.IndexFunc(seen.sessions, func(s bgp.Session) bool { return s.Peer == n.Address })
+		switch {
+		case seen.err != nil:
+			row.Error = "cannot be asked: " + seen.err.Error()
+		case i < 0:
+			row.Error = "no such session"
+		default:
+			row.fill(seen.sessions[i])
+		}
+		rows = append(rows, row)
+	}
+	for _, g := range r.BGP.Ranges {
+		rows = append(rows, rangeSessions(r, g, seen, taken)...)
+	}
+	return rows
+}
+
+// rangeSessions has a row for each peer of a range, and one for each that is not there.
+func rangeSessions(r plan.Router, g plan.Range, seen seenSessions, taken map[netip.Addr]bool) []SessionRow {
+	var rows []SessionRow
+	up := 0
+	for _, s := range seen.sessions {
+		if taken[s.Peer] || !g.Prefix.Contains(s.Peer) {
+			continue
+		}
+		taken[s.Peer] = true
+		row := SessionRow{Router: r.Name, Peer: s.Peer, Name: g.Name, ASN: g.ASN}
+		row.fill(s)
+		if row.Error == "" {
+			up++
+		}
+		rows = append(rows, row)
+	}
+	// Sessions of peers that went away stay listed for a while; as many as wanted is what counts.
+	if up >= g.Sessions {
+		return slices.DeleteFunc(rows, func(row SessionRow) bool { return row.Error != "" })
+	}
+	for len(rows) < g.Sessions {
+		row := SessionRow{Router: r.Name, Name: g.Name, ASN: g.ASN}
+		row.Error = fmt.Sprintf("%d of %d peers are there", up, g.Sessions)
+		if seen.err != nil {
+			row.Error = "cannot be asked: " + seen.err.Error()
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// fill takes what the router says of the session and judges it.
+func (row *SessionRow) fill(s bgp.Session) {
+	row.State, row.Uptime = s.State, s.Uptime
+	row.PrefixesReceived, row.PrefixesSent = s.PrefixesReceived, s.PrefixesSent
+	switch {
+	case s.State != bgp.Established:
+		row.Error = s.State.String()
+		if s.Reason != "" {
+			row.Error += " (" + s.Reason + ")"
+		}
+	case s.PeerASN != row.ASN:
+		row.Error = fmt.Sprintf("the peer has ASN %d, not %d", s.PeerASN, row.ASN)
+	}
+}
+
+func (row SessionRow) who() string {
+	if !row.Peer.IsValid() {
+		return row.Name
+	}
+	return fmt.Sprintf("%s (%s)", row.Name, row.Peer)
+}

@@ -1,0 +1,84 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	// pollEvery is the pause between two looks.
+	pollEvery = 150 * time.Millisecond
+	// lookMax bounds one look, so that a command which hangs is seen as such.
+	lookMax = 30 * time.Second
+)
+
+// until looks again and again until all results hold or the deadline has passed; then the last look
+// counts. A look begins before the deadline and may end after it. Results that hold are kept as they
+// are: look gets the others, by their index, and sets their verdict.
+func until(ctx context.Context, within time.Duration, results []Result, look func(ctx context.Context, open []int)) {
+	began := time.Now()
+	for {
+		var open []int
+		for i := range results {
+			if results[i].Verdict != Held {
+				open = append(open, i)
+			}
+		}
+		looking, cancel := context.WithTimeout(ctx, lookMax)
+		look(looking, open)
+		cancel()
+		pending := false
+		for _, i := range open {
+			results[i].Duration = time.Since(began)
+			pending = pending || results[i].Verdict != Held
+		}
+		if !pending {
+			return
+		}
+		if time.Since(began)+pollEvery >= within {
+			overdue(results, within)
+			return
+		}
+		select {
+		case <-ctx.Done():
+			interrupted(results, ctx.Err())
+			return
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+func overdue(results []Result, within time.Duration) {
+	for i, r := range results {
+		if r.Verdict != Held {
+			results[i].Observed = fmt.Sprintf("not within %v: %s", within, r.Observed)
+		}
+	}
+}
+
+// interrupted: a check that was not given its time has not failed.
+func interrupted(results []Result, err error) {
+	for i, r := range results {
+		if r.Verdict != Held {
+			results[i].Verdict = Unknown
+			results[i].Observed = fmt.Sprintf("stopped (%v) before its deadline; last seen: %s", err, r.Observed)
+		}
+	}
+}
+
+// cannotLook says of some results that the lab could not be looked at.
+func cannotLook(results []Result, open []int, err error) {
+	for _, i := range open {
+		results[i].Verdict = Unknown
+		results[i].Observed = "the lab could not be looked at: " + err.Error()
+	}
+}
+
+// outcome sets a result's verdict from what was judged.
+func (r *Result) outcome(held bool, observed string) {
+	r.Verdict, r.Observed = Failed, observed
+	if held {
+		r.Verdict = Held
+	}
+}

@@ -1,0 +1,201 @@
+package fault
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/cluster/kind"
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// envGuard makes this program a guard of faults when it is set: see init.
+const envGuard = "SKIDPAD_FAULT_GUARD"
+
+// guardWithin bounds a guard's start.
+const guardWithin = 15 * time.Second
+
+// guard is the handle on a process that outlives this one and undoes its faults when it is gone, also when it was
+// killed. The two are joined by a pipe, which the kernel closes when this process ends.
+//
+//	maker ── pipe ──▸ guard (own session, SKIDPAD_LAB=<lab> in its environment, so that `down` ends it)
+//	  │ dies            │ reads the pipe's end
+//	  ▾                 ▾ clears the faults that carry the maker's token
+type guard struct {
+	token string
+	pipe  io.WriteCloser
+	ended chan struct{}
+}
+
+// charge is what a guard is told.
+type charge struct {
+	Token string     `json:"token"`
+	Dir   string     `json:"dir"` // the lab's
+	Plan  *plan.Plan `json:"plan"`
+}
+
+// init makes any program that links this package able to be its own faults' guard: it is started again with a variable
+// set, does a guard's work and never comes to its main. A suite's test binary can thus be killed at any moment, too.
+func init() {
+	if os.Getenv(envGuard) == "" {
+		return
+	}
+	if err := watchOver(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "fault guard:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// guarded returns the token of this process's guard, which it starts at the first call.
+func (in *Injector) guarded(ctx context.Context) (string, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.guard != nil {
+		select {
+		case <-in.guard.ended: // somebody killed it: faults in force have no guard, those to come get one
+		default:
+			return in.guard.token, nil
+		}
+	}
+	g, err := in.startGuard(ctx)
+	if err != nil {
+		return "", fmt.Errorf("the process that undoes faults if this one dies does not start: %w", err)
+	}
+	in.guard = g
+	return g.token, nil
+}
+
+func (in *Injector) startGuard(ctx context.Context) (*guard, error) {
+	b := make([]byte, 8)
+	_, _ = rand.Read(b) // never fails (crypto/rand)
+	g := &guard{token: hex.EncodeToString(b), ended: make(chan struct{})}
+	if err := os.MkdirAll(in.store.dir, 0o700); err != nil {
+		return nil, err
+	}
+	log, err := os.OpenFile(filepath.Join(in.store.dir, "guard.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	// It must not end with this call's context: it is for the time after.
+	cmd := exec.Command("/proc/self/exe") //nolint:noctx // see above
+	cmd.Args = []string{"skidpad-fault-guard", in.plan.Lab}
+	cmd.Env = append(os.Environ(), envGuard+"=1", docker.EnvLab+"="+in.plan.Lab)
+	cmd.Stderr = log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C at a terminal is for the maker alone
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	ready, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	g.pipe = pipe
+	answer := make(chan error, 1)
+	go func() {
+		_, err := bufio.NewReader(ready).ReadString('\n')
+		answer <- err
+		_ = cmd.Wait()
+		close(g.ended)
+	}()
+	if err := json.NewEncoder(pipe).Encode(charge{g.token, in.dir, in.plan}); err != nil {
+		return nil, errors.Join(err, cmd.Process.Kill())
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, guardWithin, fmt.Errorf("no answer after %s; see %s", guardWithin, log.Name()))
+	defer cancel()
+	select {
+	case err = <-answer:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, cmd.Process.Kill())
+	}
+	return g, nil
+}
+
+// Close undoes the faults of this injector that are in force and lets its guard go.
+func (in *Injector) Close(ctx context.Context) error {
+	in.mu.Lock()
+	g := in.guard
+	in.guard = nil
+	in.mu.Unlock()
+	if g == nil {
+		return nil
+	}
+	_, err := in.clearWhere(ctx, func(r record) bool { return r.Maker == g.token })
+	_ = g.pipe.Close()
+	select {
+	case <-g.ended:
+	case <-ctx.Done():
+	}
+	return err
+}
+
+// watchOver is the guard's work: to wait for the maker's end, and to undo what it left.
+func watchOver(pipe io.Reader, ready io.WriteCloser) error {
+	in := bufio.NewReader(pipe)
+	var c charge
+	line, err := in.ReadBytes('\n')
+	if err != nil {
+		return fmt.Errorf("no charge was given: %w", err)
+	}
+	if err := json.Unmarshal(line, &c); err != nil {
+		return fmt.Errorf("the charge cannot be read: %w", err)
+	}
+	if _, err := fmt.Fprintln(ready, "ready"); err != nil {
+		return err
+	}
+	_ = ready.Close()
+	if _, err := io.Copy(io.Discard, in); err != nil {
+		return err
+	}
+	left, err := store{filepath.Join(c.Dir, "faults")}.list()
+	if err != nil {
+		return err
+	}
+	mine := 0
+	for _, r := range left {
+		if r.Maker == c.Token {
+			mine++
+		}
+	}
+	if mine == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), undoWithin)
+	defer cancel()
+	e, err := docker.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = New(e, c.Plan, c.Dir, KubeAt(e, c.Plan, c.Dir), nil).clearWhere(ctx, func(r record) bool { return r.Maker == c.Token })
+	return err
+}
+
+// KubeAt opens the API of a lab's cluster by the lab's folder, for New.
+func KubeAt(e *docker.Engine, p *plan.Plan, dir string) func(context.Context) (*cluster.Kube, error) {
+	return func(ctx context.Context) (*cluster.Kube, error) {
+		if p.Cluster == nil {
+			return nil, fmt.Errorf("lab %s has no cluster", p.Lab)
+		}
+		return kind.New(e, p, filepath.Join(dir, "kubeconfig"), nil).Open(ctx)
+	}
+}

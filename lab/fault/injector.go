@@ -1,0 +1,277 @@
+package fault
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/timeline"
+)
+
+// undoWithin bounds the undoing of a fault whose maker is told to end, or whose injection failed.
+const undoWithin = 90 * time.Second
+
+// Injector makes faults in one lab. Its methods may be called from several goroutines.
+type Injector struct {
+	engine *docker.Engine
+	plan   *plan.Plan
+	dir    string // the lab's
+	store  store
+	kube   func(context.Context) (*cluster.Kube, error)
+	sink   timeline.Sink
+	make   func(*record) (action, error) // action, but in tests
+
+	// Persist makes faults that outlive this process: they stay until they are cleared. Flaps cannot.
+	Persist bool
+
+	mu     sync.Mutex
+	guard  *guard
+	active map[string]*Active // of this process
+}
+
+// New returns an injector for the lab of a plan; it does no I/O. dir is the lab's folder (lab.Dir): faults are written
+// down in its folder faults. kube opens the cluster's API; nil will do for faults that do not need it. sink gets an
+// event when a fault was injected and when it was undone; it may be nil.
+func New(e *docker.Engine, p *plan.Plan, dir string, kube func(context.Context) (*cluster.Kube, error), sink timeline.Sink) *Injector {
+	if sink == nil {
+		sink = timeline.SinkFunc(func(timeline.Event) {})
+	}
+	in := &Injector{engine: e, plan: p, dir: dir, store: store{filepath.Join(dir, "faults")}, kube: kube, sink: sink, active: map[string]*Active{}}
+	in.make = in.action
+	return in
+}
+
+// Inject makes a fault and returns when it is in force. Unless Persist is set, it is undone when this process ends,
+// however that happens. A fault that cannot be meant is an *Invalid, one that this host cannot make a *Skipped. When
+// it fails, or ctx ends before it is in force, what was begun is undone.
+func (in *Injector) Inject(ctx context.Context, f Fault) (*Active, error) {
+	if err := f.Validate(in.plan); err != nil {
+		return nil, err
+	}
+	about, _ := about(f.Kind)
+	if in.Persist && f.Kind == KindFlap {
+		return nil, &Invalid{f.String(), []string{"seen a flap that outlives its process, want one that this process drives"}}
+	}
+	f.ID = in.store.newID()
+	r := &record{ID: f.ID, Lab: in.plan.Lab, Fault: f, State: Injecting, PID: os.Getpid()}
+	if !in.Persist {
+		token, err := in.guarded(ctx)
+		if err != nil {
+			return nil, err
+		}
+		r.Maker = token
+	}
+	act, err := in.make(r)
+	if err != nil {
+		return nil, err
+	}
+	r.Hold = act.hold()
+	release, err := in.store.lock(ctx, r.Hold)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if err := in.remember(ctx, act, r); err != nil {
+		return nil, fmt.Errorf("fault %s: %w", f, err)
+	}
+	r.Began = timeline.Now()
+	if err := act.apply(ctx, r.Saved); err != nil {
+		return nil, errors.Join(named(f, err), in.withdraw(ctx, act, r))
+	}
+	r.Held = timeline.Now()
+	in.note(r, "inject", fmt.Sprintf("%s in force", f), r.Began, r.Held)
+	if !about.Lasts {
+		return &Active{record: *r, in: in, done: closed()}, in.store.remove(r.ID)
+	}
+	r.State = InForce
+	if f.For > 0 {
+		r.Until = time.Now().Add(f.For.Std())
+	}
+	if err := in.store.write(r); err != nil {
+		return nil, errors.Join(err, in.withdraw(ctx, act, r))
+	}
+	return in.begin(r, act), nil
+}
+
+// named says which fault failed, unless the error does.
+func named(f Fault, err error) error {
+	var skipped *Skipped
+	if errors.As(err, &skipped) {
+		return err
+	}
+	return fmt.Errorf("fault %s: %w", f, err)
+}
+
+// remember writes the record, with what its hold was like before the first fault on it.
+func (in *Injector) remember(ctx context.Context, act action, r *record) error {
+	others, err := in.store.others(r.Hold, "")
+	if err != nil {
+		return err
+	}
+	if len(others) > 0 {
+		r.Saved = others[0].Saved
+	} else if r.Saved, err = act.look(ctx); err != nil {
+		return err
+	}
+	r.Since = time.Now()
+	return in.store.write(r)
+}
+
+// withdraw undoes what failed halfway.
+func (in *Injector) withdraw(ctx context.Context, act action, r *record) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
+	defer cancel()
+	if err := in.putBack(ctx, act, r); err != nil {
+		r.State, r.Error = Failed, err.Error()
+		return errors.Join(err, in.store.write(r))
+	}
+	return in.store.remove(r.ID)
+}
+
+// putBack undoes a fault, or makes the latest other fault on the same hold anew, if there is one.
+func (in *Injector) putBack(ctx context.Context, act action, r *record) error {
+	r.State = Clearing
+	if err := in.store.write(r); err != nil {
+		return err
+	}
+	others, err := in.store.others(r.Hold, r.ID)
+	if err != nil {
+		return err
+	}
+	others = slices.DeleteFunc(others, func(o *record) bool { return o.State == Clearing })
+	if len(others) == 0 {
+		return ignoreGone(act.undo(ctx, r.Saved))
+	}
+	latest := others[len(others)-1]
+	again, err := in.make(latest)
+	if err != nil {
+		return err
+	}
+	return ignoreGone(again.apply(ctx, latest.Saved))
+}
+
+func ignoreGone(err error) error {
+	if errors.Is(err, errGone) {
+		return nil
+	}
+	return err
+}
+
+// clear undoes a fault by its ID. One that was cleared meanwhile is no error.
+func (in *Injector) clear(ctx context.Context, id string) error {
+	r, err := in.store.read(id)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	release, err := in.store.lock(ctx, r.Hold)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if r, err = in.store.read(id); errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	act, err := in.make(r)
+	if err != nil {
+		return err
+	}
+	began := timeline.Now()
+	if err := in.putBack(ctx, act, r); err != nil {
+		r.State, r.Error = Failed, err.Error()
+		return errors.Join(fmt.Errorf("fault %s (%s): undoing it: %w; try `skidpad fault clear %s` again", r.ID, r.Fault, err, r.ID), in.store.write(r))
+	}
+	in.note(r, "clear", fmt.Sprintf("%s undone", r.Fault), began, timeline.Now())
+	in.mu.Lock()
+	delete(in.active, id)
+	in.mu.Unlock()
+	return in.store.remove(id)
+}
+
+// List returns the faults of the lab, of all processes, the oldest first.
+func (in *Injector) List(context.Context) ([]Active, error) {
+	records, err := in.store.list()
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Active, 0, len(records))
+	for _, r := range records {
+		list = append(list, Active{record: *r, in: in})
+	}
+	return list, nil
+}
+
+// Find returns the fault with an ID; a *NotFoundError says that there is none.
+func (in *Injector) Find(ctx context.Context, id string) (*Active, error) {
+	list, err := in.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(list, func(a Active) bool { return a.ID == id })
+	if i < 0 {
+		return nil, &NotFoundError{in.plan.Lab, id}
+	}
+	return &list[i], nil
+}
+
+// ClearAll undoes every fault of the lab, of all processes, and returns those that are undone. One that fails does not
+// keep it from undoing the rest.
+func (in *Injector) ClearAll(ctx context.Context) ([]Active, error) {
+	return in.clearWhere(ctx, func(record) bool { return true })
+}
+
+// clearWhere undoes the faults that match: containers first, since what is to be undone inside needs them running.
+func (in *Injector) clearWhere(ctx context.Context, match func(record) bool) ([]Active, error) {
+	list, err := in.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(a Active) bool { return !match(a.record) })
+	failed := make([]error, len(list))
+	for _, runs := range []bool{true, false} {
+		var group sync.WaitGroup
+		for i := range list {
+			if list[i].runs() == runs {
+				group.Go(func() { failed[i] = list[i].Clear(ctx) })
+			}
+		}
+		group.Wait()
+	}
+	cleared := make([]Active, 0, len(list))
+	for i, a := range list {
+		if failed[i] == nil {
+			cleared = append(cleared, a)
+		}
+	}
+	return cleared, errors.Join(failed...)
+}
+
+// note tells the timeline.
+func (in *Injector) note(r *record, kind, text string, began, ended int64) {
+	fields := map[string]string{"id": r.ID, "kind": string(r.Fault.Kind), "node": r.Fault.Node}
+	for _, v := range r.Fault.values() {
+		if v.set {
+			fields[v.name] = v.text
+		}
+	}
+	in.sink.Add(timeline.Event{
+		At: began, Wall: time.Now().Add(-time.Duration(timeline.Now() - began)), Lane: timeline.LaneFault,
+		Subject: r.Fault.Node, Kind: kind, Text: text, Until: ended, Fields: fields,
+	})
+}
+
+// MarshalJSON writes what is known of the fault.
+func (a Active) MarshalJSON() ([]byte, error) { return json.Marshal(a.record) }

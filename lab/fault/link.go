@@ -1,0 +1,193 @@
+package fault
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// link is a fault of an interface: down, or down and up in turns.
+type link struct {
+	in *Injector
+	at place
+	f  Fault
+}
+
+// linkWithin bounds the wait for a link's carrier.
+const linkWithin = 5 * time.Second
+
+func (l *link) device() string { return l.at.device(l.at.on(l.f.Network)[0]) }
+
+func (l *link) hold() string { return "link/" + l.at.home + "/" + l.device() }
+
+// savedRoute is a route that the kernel drops with its link and that nobody in the namespace would set again.
+type savedRoute struct {
+	Dst      string `json:"dst,omitempty"` // empty is the default route
+	Gateway  string `json:"gateway,omitempty"`
+	Source   string `json:"source,omitempty"`
+	Scope    int    `json:"scope,omitempty"`
+	Table    int    `json:"table,omitempty"`
+	Protocol int    `json:"protocol,omitempty"`
+	Metric   int    `json:"metric,omitempty"`
+	Flags    int    `json:"flags,omitempty"`
+	MTU      int    `json:"mtu,omitempty"`
+}
+
+func (l *link) look(ctx context.Context) (json.RawMessage, error) {
+	var saved []savedRoute
+	err := l.in.inside(ctx, l.at, func(ns *netns) error {
+		dev, err := ns.LinkByName(l.device())
+		if err != nil {
+			return fmt.Errorf("interface %s: %w", l.device(), err)
+		}
+		routes, err := ns.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{LinkIndex: dev.Attrs().Index, Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_OIF|netlink.RT_FILTER_TABLE)
+		if err != nil {
+			return fmt.Errorf("routes by %s: %w", l.device(), err)
+		}
+		saved = ours(routes)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return encode(saved)
+}
+
+// ours are the routes to be set again: not the kernel's, which come with the link, nor those of routing daemons, which
+// know better by then (rtnetlink.h: 11 zebra, 12 bird, 186 bgp, 196 zebra's static). The kernel's have no gateway;
+// Cilium gives its routes to other nodes' pods the kernel's number.
+func ours(routes []netlink.Route) []savedRoute {
+	var list []savedRoute
+	for _, r := range routes {
+		kernels := r.Protocol == unix.RTPROT_KERNEL && r.Gw == nil
+		if kernels || r.Table == unix.RT_TABLE_LOCAL || r.Type != unix.RTN_UNICAST || slices.Contains([]int{11, 12, 186, 196}, int(r.Protocol)) {
+			continue
+		}
+		s := savedRoute{Scope: int(r.Scope), Table: r.Table, Protocol: int(r.Protocol), Metric: r.Priority, Flags: r.Flags & int(netlink.FLAG_ONLINK), MTU: r.MTU}
+		if r.Dst != nil {
+			s.Dst = r.Dst.String()
+		}
+		if r.Gw != nil {
+			s.Gateway = r.Gw.String()
+		}
+		if r.Src != nil {
+			s.Source = r.Src.String()
+		}
+		list = append(list, s)
+	}
+	// What is on the link comes first: gateways are found by it.
+	slices.SortStableFunc(list, func(a, b savedRoute) int { return b.Scope - a.Scope })
+	return list
+}
+
+// route is the inverse of ours.
+func (s savedRoute) route(index int) (*netlink.Route, error) {
+	r := &netlink.Route{LinkIndex: index, Scope: netlink.Scope(s.Scope), Table: s.Table, Protocol: netlink.RouteProtocol(s.Protocol), Priority: s.Metric, Flags: s.Flags, MTU: s.MTU}
+	if s.Dst != "" {
+		dst, err := netlink.ParseIPNet(s.Dst)
+		if err != nil {
+			return nil, err
+		}
+		r.Dst = dst
+	}
+	r.Gw, r.Src = parseIP(s.Gateway), parseIP(s.Source)
+	return r, nil
+}
+
+func (l *link) apply(ctx context.Context, _ json.RawMessage) error {
+	return l.in.inside(ctx, l.at, func(ns *netns) error { return l.set(ns, false) })
+}
+
+func (l *link) set(ns *netns, up bool) error {
+	dev, err := ns.LinkByName(l.device())
+	if err != nil {
+		return fmt.Errorf("interface %s: %w", l.device(), err)
+	}
+	if up {
+		err = ns.LinkSetUp(dev)
+	} else {
+		err = ns.LinkSetDown(dev)
+	}
+	if err != nil {
+		return fmt.Errorf("interface %s: %w", l.device(), err)
+	}
+	return nil
+}
+
+// undo sets the link up, waits for its carrier and sets the routes that went with it.
+func (l *link) undo(ctx context.Context, saved json.RawMessage) error {
+	var routes []savedRoute
+	if err := decode(saved, &routes); err != nil {
+		return err
+	}
+	return l.in.await(ctx, fmt.Sprintf("%s: link %s and its routes stand", l.at.name, l.device()), linkWithin, func(ctx context.Context) error {
+		return ignoreGone(l.in.inside(ctx, l.at, func(ns *netns) error { return l.restore(ns, routes) }))
+	})
+}
+
+func (l *link) restore(ns *netns, routes []savedRoute) error {
+	if err := l.set(ns, true); err != nil {
+		return err
+	}
+	dev, err := ns.LinkByName(l.device())
+	if err != nil {
+		return fmt.Errorf("interface %s: %w", l.device(), err)
+	}
+	if s := dev.Attrs().OperState; s != netlink.OperUp {
+		return fmt.Errorf("interface %s is %s", l.device(), s)
+	}
+	for _, s := range routes {
+		r, err := s.route(dev.Attrs().Index)
+		if err != nil {
+			return err
+		}
+		if err := ns.RouteAdd(r); err != nil && !errors.Is(err, unix.EEXIST) {
+			return fmt.Errorf("route to %s via %s: %w", s.Dst, s.Gateway, err)
+		}
+	}
+	return nil
+}
+
+// drive takes the link up and down in turns; apply has taken it down. It stays down in its up turns while another
+// fault wants that.
+func (l *link) drive(ctx context.Context) error {
+	tick := time.NewTicker(l.f.Interval.Std())
+	defer tick.Stop()
+	for up := true; ; up = !up {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := l.turn(ctx, up); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("fault %s: %w", l.f, err)
+		}
+	}
+}
+
+// turn is one change of a flap, apart from other faults of the link.
+func (l *link) turn(ctx context.Context, up bool) error {
+	release, err := l.in.store.lock(ctx, l.hold())
+	if err != nil {
+		return err
+	}
+	defer release()
+	others, err := l.in.store.others(l.hold(), l.f.ID)
+	if err != nil {
+		return err
+	}
+	if !up || slices.ContainsFunc(others, func(r *record) bool { return r.Fault.Kind == KindLinkDown }) {
+		return ignoreGone(l.apply(ctx, nil))
+	}
+	own, err := l.in.store.read(l.f.ID)
+	if err != nil {
+		return err
+	}
+	return l.undo(ctx, own.Saved)
+}

@@ -1,0 +1,205 @@
+package fault
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// nobody is a MAC that no container has: locally administered, and not of the engine's 02:42.
+func nobody() net.HardwareAddr { return net.HardwareAddr{0x02, 0xde, 0xad, 0xbe, 0xef, 0x01} }
+
+// neighbor is a fault of one entry of a neighbour table.
+type neighbor struct {
+	in *Injector
+	at place
+	f  Fault
+}
+
+func (n *neighbor) hold() string {
+	return "neighbor/" + n.at.home + "/" + n.f.Network + "/" + n.f.Peer
+}
+
+// savedNeighbor is which entry is meant, and what it was if somebody had made it: the kernel would not learn that
+// again by itself.
+type savedNeighbor struct {
+	Network  string     `json:"network"`
+	Address  netip.Addr `json:"address"`
+	MAC      string     `json:"mac,omitempty"`
+	State    int        `json:"state,omitempty"`
+	Flags    int        `json:"flags,omitempty"`
+	FlagsExt int        `json:"flagsExt,omitempty"`
+}
+
+func (n *neighbor) look(ctx context.Context) (json.RawMessage, error) {
+	network, address, err := n.in.addressOf(ctx, n.at, n.f.Network, n.f.Peer)
+	if err != nil {
+		return nil, err
+	}
+	saved := savedNeighbor{Network: network, Address: address}
+	err = n.with(ctx, saved, func(ns *netns, index int) error {
+		e, err := ns.entry(index, address.AsSlice())
+		if err != nil || e == nil {
+			return err
+		}
+		if e.State&unix.NUD_PERMANENT != 0 || e.Flags&netlink.NTF_EXT_LEARNED != 0 {
+			saved.MAC, saved.State, saved.Flags, saved.FlagsExt = e.HardwareAddr.String(), e.State, e.Flags, e.FlagsExt
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return encode(saved)
+}
+
+func (n *neighbor) apply(ctx context.Context, raw json.RawMessage) error {
+	state := unix.NUD_PERMANENT
+	if n.f.Kind == KindStaleNeighbor {
+		state = unix.NUD_STALE
+	}
+	var saved savedNeighbor
+	if err := decode(raw, &saved); err != nil {
+		return err
+	}
+	return n.with(ctx, saved, func(ns *netns, index int) error {
+		address := net.IP(saved.Address.AsSlice())
+		// An entry of an agent's stays the agent's when it is only replaced.
+		if err := ns.forget(index, address); err != nil {
+			return err
+		}
+		e := &netlink.Neigh{LinkIndex: index, Family: netlink.FAMILY_V4, State: state, IP: address, HardwareAddr: nobody()}
+		if err := ns.NeighSet(e); err != nil {
+			return fmt.Errorf("neighbour %s: %w", address, err)
+		}
+		return nil
+	})
+}
+
+// undo takes the entry away, if it is still ours: the kernel then asks for the neighbour anew.
+func (n *neighbor) undo(ctx context.Context, raw json.RawMessage) error {
+	var saved savedNeighbor
+	if err := decode(raw, &saved); err != nil {
+		return err
+	}
+	return n.with(ctx, saved, func(ns *netns, index int) error {
+		address := net.IP(saved.Address.AsSlice())
+		e, err := ns.entry(index, address)
+		if err != nil {
+			return err
+		}
+		if e != nil && !slices.Equal(e.HardwareAddr, nobody()) {
+			return nil
+		}
+		if err := ns.forget(index, address); err != nil || saved.MAC == "" {
+			return err
+		}
+		mac, err := net.ParseMAC(saved.MAC)
+		if err != nil {
+			return err
+		}
+		back := &netlink.Neigh{LinkIndex: index, Family: netlink.FAMILY_V4, State: saved.State, Flags: saved.Flags, FlagsExt: saved.FlagsExt, IP: address, HardwareAddr: mac}
+		if err := ns.NeighSet(back); err != nil {
+			return fmt.Errorf("neighbour %s: putting it back: %w", address, err)
+		}
+		return nil
+	})
+}
+
+// with calls do in the place's namespace.
+func (n *neighbor) with(ctx context.Context, saved savedNeighbor, do func(ns *netns, index int) error) error {
+	return n.in.inside(ctx, n.at, func(ns *netns) error {
+		dev, err := ns.LinkByName(n.at.device(saved.Network))
+		if err != nil {
+			return fmt.Errorf("interface %s: %w", n.at.device(saved.Network), err)
+		}
+		return do(ns, dev.Attrs().Index)
+	})
+}
+
+// entry is the neighbour table's for an address, or nil.
+func (n *netns) entry(index int, address net.IP) (*netlink.Neigh, error) {
+	list, err := n.NeighList(index, netlink.FAMILY_V4)
+	if err != nil {
+		return nil, fmt.Errorf("neighbour table: %w", err)
+	}
+	for i := range list {
+		if list[i].IP.Equal(address) {
+			return &list[i], nil
+		}
+	}
+	return nil, nil
+}
+
+func (n *netns) forget(index int, address net.IP) error {
+	err := n.NeighDel(&netlink.Neigh{LinkIndex: index, Family: netlink.FAMILY_V4, IP: address})
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("neighbour %s: %w", address, err)
+	}
+	return nil
+}
+
+// addressOf finds a peer's address, as seen from a place, and on which network that is.
+func (in *Injector) addressOf(ctx context.Context, from place, network, peer string) (string, netip.Addr, error) {
+	for _, n := range from.on(network) {
+		a, err := in.addressOn(ctx, n, peer)
+		if err != nil {
+			return "", a, err
+		}
+		if a.IsValid() {
+			return n, a, nil
+		}
+	}
+	return "", netip.Addr{}, fmt.Errorf("peer %s: no address of it is on a network of %s (%v)", peer, from.name, from.on(network))
+}
+
+// addressOn finds a peer's address on a network; an invalid one says that it has none there.
+func (in *Injector) addressOn(ctx context.Context, network, peer string) (netip.Addr, error) {
+	at := slices.IndexFunc(in.plan.Networks, func(n plan.Network) bool { return n.Name == network })
+	if at < 0 {
+		return netip.Addr{}, nil
+	}
+	net := in.plan.Networks[at]
+	if a, err := netip.ParseAddr(peer); err == nil {
+		if net.Subnet.Contains(a) {
+			return a, nil
+		}
+		return netip.Addr{}, nil
+	}
+	for _, g := range in.plan.Gateways {
+		for _, a := range g.Addresses {
+			if g.Name == peer && a.Network == network {
+				return a.Address, nil
+			}
+		}
+	}
+	x, ok := find(in.plan, peer)
+	if !ok {
+		return netip.Addr{}, nil
+	}
+	if x.kind == node.KindGateway {
+		x, _ = find(in.plan, x.home)
+	}
+	have, err := in.inspect(ctx, x.container)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	return endpointsOf(have)[net.Docker].Address, nil
+}
+
+func parseIP(s string) net.IP {
+	if s == "" {
+		return nil
+	}
+	return net.ParseIP(s)
+}

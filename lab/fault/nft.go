@@ -1,0 +1,139 @@
+package fault
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// netdevOptions are the kernel's for dropping on devices, both ways (egress since Linux 5.16).
+const netdevOptions = "NF_TABLES_NETDEV, NETFILTER_INGRESS, NETFILTER_EGRESS"
+
+// lackError is the kernel's refusal of something it was built without.
+type lackError struct{ err error }
+
+func (e *lackError) Error() string { return e.err.Error() }
+func (e *lackError) Unwrap() error { return e.err }
+
+// install makes a table of drops, replacing one of that name. It is one transaction: all of it or nothing.
+func (n *netns) install(table string, drops []drop) error {
+	if err := n.uninstall(table); err != nil || len(drops) == 0 {
+		return err
+	}
+	c, err := n.nft()
+	if err != nil {
+		return err
+	}
+	t := c.AddTable(&nftables.Table{Name: table, Family: nftables.TableFamilyNetdev})
+	chains := map[string]*nftables.Chain{}
+	for _, d := range drops {
+		hook, way := nftables.ChainHookIngress, "in"
+		if d.egress {
+			hook, way = nftables.ChainHookEgress, "out"
+		}
+		name := way + "_" + d.device
+		if chains[name] == nil {
+			accept := nftables.ChainPolicyAccept
+			chains[name] = c.AddChain(&nftables.Chain{
+				Name: name, Table: t, Type: nftables.ChainTypeFilter, Hooknum: hook,
+				Priority: nftables.ChainPriorityRaw, Policy: &accept, Device: d.device,
+			})
+		}
+		c.AddRule(&nftables.Rule{Table: t, Chain: chains[name], Exprs: d.exprs()})
+	}
+	err = c.Flush()
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.ENOENT) {
+		return &lackError{fmt.Errorf("nftables table %s: %w", table, err)}
+	}
+	if err != nil {
+		return fmt.Errorf("nftables table %s: %w", table, err)
+	}
+	return nil
+}
+
+// uninstall removes a table of ours; one that is not there is no error.
+func (n *netns) uninstall(table string) error {
+	c, err := n.nft()
+	if err != nil {
+		return err
+	}
+	tables, err := c.ListTablesOfFamily(nftables.TableFamilyNetdev)
+	if err != nil {
+		return fmt.Errorf("nftables: listing tables: %w", err)
+	}
+	i := slices.IndexFunc(tables, func(t *nftables.Table) bool { return t.Name == table })
+	if i < 0 {
+		return nil
+	}
+	c.DelTable(tables[i])
+	if err := c.Flush(); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("nftables: removing table %s: %w", table, err)
+	}
+	return nil
+}
+
+// register is where each comparison loads what it compares.
+const register = 1
+
+// exprs are the rule's expressions: each comparison ends the rule where it fails.
+func (d drop) exprs() []expr.Any {
+	var list []expr.Any
+	equal := func(load expr.Any, want []byte) {
+		list = append(list, load, &expr.Cmp{Op: expr.CmpOpEq, Register: register, Data: want})
+	}
+	payload := func(base expr.PayloadBase, offset, length uint32) expr.Any {
+		return &expr.Payload{DestRegister: register, Base: base, Offset: offset, Len: length}
+	}
+	if d.to != nil {
+		equal(payload(expr.PayloadBaseLLHeader, 0, 6), d.to)
+	}
+	if d.from != nil {
+		equal(payload(expr.PayloadBaseLLHeader, 6, 6), d.from)
+	}
+	m := d.match
+	if m.ether != 0 {
+		equal(&expr.Meta{Key: expr.MetaKeyPROTOCOL, Register: register}, big(m.ether))
+	}
+	if m.l4 != 0 {
+		equal(&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: register}, []byte{m.l4})
+	}
+	if m.saddr.IsValid() {
+		equal(payload(expr.PayloadBaseNetworkHeader, 12, 4), m.saddr.AsSlice())
+	}
+	if m.daddr.IsValid() {
+		equal(payload(expr.PayloadBaseNetworkHeader, 16, 4), m.daddr.AsSlice())
+	}
+	if m.sport != 0 {
+		equal(payload(expr.PayloadBaseTransportHeader, 0, 2), big(m.sport))
+	}
+	if m.dport != 0 {
+		equal(payload(expr.PayloadBaseTransportHeader, 2, 2), big(m.dport))
+	}
+	if d.percent > 0 {
+		list = append(list, oneIn(d.percent)...)
+	}
+	return append(list, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})
+}
+
+// parts is how finely a percentage is told: to a ten-thousandth of a percent.
+const parts = 1_000_000
+
+// oneIn goes on for a percentage of packets, drawn at random. Comparing is by bytes, so the draw is put into
+// network order first.
+func oneIn(percent float64) []expr.Any {
+	below := make([]byte, 4)
+	binary.BigEndian.PutUint32(below, uint32(math.Round(percent/100*parts)))
+	return []expr.Any{
+		&expr.Numgen{Register: register, Modulus: parts, Type: unix.NFT_NG_RANDOM},
+		&expr.Byteorder{SourceRegister: register, DestRegister: register, Op: expr.ByteorderHton, Len: 4, Size: 4},
+		&expr.Cmp{Op: expr.CmpOpLt, Register: register, Data: below},
+	}
+}
+
+func big(v uint16) []byte { return binary.BigEndian.AppendUint16(nil, v) }

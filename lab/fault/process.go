@@ -1,0 +1,211 @@
+package fault
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/router"
+)
+
+// process is a fault of a process: killed, or stopped.
+type process struct {
+	in *Injector
+	at place
+	f  Fault
+}
+
+// How long a supervisor may take to start a killed process again: systemd and the kubelet wait some seconds, or longer
+// when it happens often. watchfrr takes four seconds, but minutes if it gets stuck, as after zebra's death.
+const (
+	respawnWithin = 60 * time.Second
+	routerWithin  = 15 * time.Second
+)
+
+func (p *process) hold() string {
+	return "process/" + p.at.container + "/" + p.f.Process
+}
+
+// savedProcesses are those that run before.
+type savedProcesses struct {
+	PIDs []int `json:"pids"`
+}
+
+func (p *process) look(ctx context.Context) (json.RawMessage, error) {
+	pids, err := p.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(pids) == 0 {
+		return nil, fmt.Errorf("no process %s runs in %s; see `skidpad exec %s -- ps ax`", p.f.Process, p.at.name, p.at.name)
+	}
+	return encode(savedProcesses{pids})
+}
+
+func (p *process) apply(ctx context.Context, saved json.RawMessage) error {
+	pids, err := p.find(ctx)
+	if err != nil {
+		return err
+	}
+	if p.f.Kind == KindPauseProcess {
+		return signal(pids, syscall.SIGSTOP)
+	}
+	if err := signal(pids, syscall.SIGKILL); err != nil {
+		return err
+	}
+	return p.in.await(ctx, fmt.Sprintf("%s: process %s is gone", p.at.name, p.f.Process), 5*time.Second, func(context.Context) error {
+		for _, pid := range pids {
+			if names(pid, p.f.Process) {
+				return fmt.Errorf("process %d of the host still runs", pid)
+			}
+		}
+		return nil
+	})
+}
+
+// undo lets a stopped process go on, and waits until a killed one was started again by its supervisor. A gateway's
+// member has none and is started here; a router whose supervisor does not manage is restarted as a whole.
+func (p *process) undo(ctx context.Context, _ json.RawMessage) error {
+	pids, err := p.find(ctx)
+	if err != nil {
+		return p.restart(ctx, err)
+	}
+	if err := signal(pids, syscall.SIGCONT); err != nil {
+		return err
+	}
+	within := respawnWithin
+	if p.at.kind == node.KindRouter {
+		within = routerWithin
+	}
+	err = p.in.await(ctx, fmt.Sprintf("%s: process %s runs again", p.at.name, p.f.Process), within, p.back)
+	switch {
+	case errors.Is(err, errGone):
+		return p.restart(ctx, err)
+	case err != nil && p.at.kind == node.KindRouter && ctx.Err() == nil:
+		return p.in.revive(ctx, p.at, nil)
+	}
+	return err
+}
+
+// back returns nil when the process runs again and, on a router, BGP can be asked: the death of one of its daemons may
+// take others along.
+func (p *process) back(ctx context.Context) error {
+	pids, err := p.find(ctx)
+	if err != nil {
+		return err
+	}
+	if len(pids) == 0 {
+		return errors.New("no such process")
+	}
+	plan := routerOf(p.in.plan, p.at.name)
+	if p.at.kind != node.KindRouter || plan.BGP == nil {
+		return nil
+	}
+	r, err := router.New(p.in.engine, p.in.plan, plan, "")
+	if err != nil {
+		return err
+	}
+	_, err = r.Sessions(ctx)
+	return err
+}
+
+// restart starts a container that ended with its process.
+func (p *process) restart(ctx context.Context, gone error) error {
+	if !errors.Is(gone, errGone) || p.at.kind != node.KindGateway {
+		return gone
+	}
+	return p.in.reviveMember(ctx, p.at)
+}
+
+// find returns the host's IDs of the processes of that name in the container: those of its PID namespace and of the
+// namespaces within, such as pods'. A router's are its own, not its gateways' members', which share the namespace.
+func (p *process) find(ctx context.Context) ([]int, error) {
+	have, err := p.in.inspect(ctx, p.at.container)
+	if err != nil {
+		return nil, err
+	}
+	if !have.State.Running || have.State.Pid <= 0 {
+		return nil, fmt.Errorf("container %s is %s: %w", p.at.container, have.State.Status, errGone)
+	}
+	pids, err := descendants(have.State.Pid)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(pids, func(pid int) bool { return !names(pid, p.f.Process) }), nil
+}
+
+// procfs is the host's: faults find and signal processes from there.
+const procfs = "/proc"
+
+// descendants are a process and all that it, or its children, started, by the host's IDs. What is orphaned in a PID
+// namespace becomes its first process's child (pid_namespaces(7)), so none of a container's are missed.
+func descendants(root int) ([]int, error) {
+	entries, err := os.ReadDir(procfs)
+	if err != nil {
+		return nil, fmt.Errorf("processes of the host: %w", err)
+	}
+	children := map[int][]int{}
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			parent := parentOf(pid)
+			children[parent] = append(children[parent], pid)
+		}
+	}
+	all := []int{root}
+	for i := 0; i < len(all); i++ {
+		all = append(all, children[all[i]]...)
+	}
+	return all, nil
+}
+
+// parentOf is the second field after the command in /proc/PID/stat; the command may hold anything (proc(5)).
+func parentOf(pid int) int {
+	stat, err := os.ReadFile(filepath.Join(procfs, strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 2 {
+		return 0
+	}
+	parent, _ := strconv.Atoi(fields[1])
+	return parent
+}
+
+// names reports whether a process runs that program: by its first argument or, for scripts, by its thread's name. A
+// zombie does not run.
+func names(pid int, program string) bool {
+	dir := filepath.Join(procfs, strconv.Itoa(pid))
+	line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+	if err != nil || len(line) == 0 {
+		return false
+	}
+	first, _, _ := strings.Cut(string(line), "\x00")
+	first, _, _ = strings.Cut(first, " ")
+	if strings.TrimSuffix(filepath.Base(first), ":") == program {
+		return true
+	}
+	comm, err := os.ReadFile(filepath.Join(dir, "comm"))
+	return err == nil && strings.TrimSpace(string(comm)) == program[:min(len(program), 15)]
+}
+
+// signal sends a signal to each; one that has ended needs none.
+func signal(pids []int, sig syscall.Signal) error {
+	var errs []error
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+			errs = append(errs, fmt.Errorf("process %d of the host: %w; faults need root on the host", pid, err))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,163 @@
+package fault
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// queue is a fault of how an interface sends: its rate or its delay. All such faults of an interface make one queue
+// together: the lowest rate, and the sum of the delays.
+type queue struct {
+	in *Injector
+	at place
+	f  Fault
+}
+
+// rootHandle is of the queues that we make: 5d:.
+const rootHandle = 0x5d
+
+func (q *queue) hold() string { return "queue/" + q.at.home }
+
+// look refuses an interface to which somebody else gave a queue, since that could not be put back.
+func (q *queue) look(ctx context.Context) (json.RawMessage, error) {
+	return nil, q.in.inside(ctx, q.at, func(ns *netns) error {
+		for _, n := range q.at.on(q.f.Network) {
+			dev, root, err := ns.root(q.at.device(n))
+			if err != nil {
+				return err
+			}
+			if root != nil && root.Type() != "noqueue" && root.Attrs().Handle != 0 {
+				return fmt.Errorf("interface %s has a queue of kind %s already, wanted is none", dev.Attrs().Name, root.Type())
+			}
+		}
+		return nil
+	})
+}
+
+// root is the queue at an interface's root, or nil.
+func (n *netns) root(device string) (netlink.Link, netlink.Qdisc, error) {
+	dev, err := n.LinkByName(device)
+	if err != nil {
+		return nil, nil, fmt.Errorf("interface %s: %w", device, err)
+	}
+	list, err := n.QdiscList(dev)
+	if err != nil {
+		return nil, nil, fmt.Errorf("queues of %s: %w", device, err)
+	}
+	for _, q := range list {
+		if q.Attrs().Parent == netlink.HANDLE_ROOT {
+			return dev, q, nil
+		}
+	}
+	return dev, nil, nil
+}
+
+func (q *queue) apply(ctx context.Context, _ json.RawMessage) error {
+	return q.rebuild(ctx)
+}
+
+func (q *queue) undo(ctx context.Context, _ json.RawMessage) error { return q.rebuild(ctx) }
+
+// rebuild gives each interface of the place the queue that all faults in force ask for.
+func (q *queue) rebuild(ctx context.Context) error {
+	records, err := q.in.store.others(q.hold(), "")
+	if err != nil {
+		return err
+	}
+	return q.in.inside(ctx, q.at, func(ns *netns) error {
+		for _, n := range q.at.networks {
+			var want sending
+			for _, r := range records {
+				if r.State != Clearing && (r.Fault.Network == "" || r.Fault.Network == n) {
+					want.add(r.Fault)
+				}
+			}
+			if err := ns.send(q.at.device(n), want); err != nil {
+				return q.explain(err)
+			}
+		}
+		return nil
+	})
+}
+
+// explain says which option a kernel lacks that does not know a kind of queue.
+func (q *queue) explain(err error) error {
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) {
+		a, _ := about(q.f.Kind)
+		return &Skipped{q.f, a.Requires, err}
+	}
+	return err
+}
+
+// sending is how an interface is to send; the zero value is as ever.
+type sending struct {
+	rate          uint64 // bytes a second; 0 is unlimited
+	delay, jitter time.Duration
+}
+
+func (s *sending) add(f Fault) {
+	if rate, err := parseRate(f.Rate); err == nil && (s.rate == 0 || rate < s.rate) {
+		s.rate = rate
+	}
+	s.delay += f.Delay.Std()
+	s.jitter += f.Jitter.Std()
+}
+
+// send makes an interface's queue: tbf at the root for the rate, netem below it or at the root for the delay.
+func (n *netns) send(device string, want sending) error {
+	dev, root, err := n.root(device)
+	if err != nil {
+		return err
+	}
+	if root != nil && root.Attrs().Handle>>16 == rootHandle {
+		if err := n.QdiscDel(root); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("queue of %s: removing it: %w", device, err)
+		}
+	}
+	at := netlink.QdiscAttrs{LinkIndex: dev.Attrs().Index, Handle: netlink.MakeHandle(rootHandle, 0), Parent: netlink.HANDLE_ROOT}
+	if want.rate > 0 {
+		// 10 ms worth at the least, and room for a full packet that the sender left to be cut up.
+		burst := uint32(max(want.rate/100, 3200))
+		tbf := &netlink.Tbf{QdiscAttrs: at, Rate: want.rate, Buffer: netlink.Xmittime(want.rate, burst), Limit: burst + uint32(want.rate/20)}
+		if err := n.QdiscAdd(tbf); err != nil {
+			return fmt.Errorf("queue of %s: tbf: %w", device, err)
+		}
+		at.Parent, at.Handle = netlink.MakeHandle(rootHandle, 1), netlink.MakeHandle(rootHandle+1, 0)
+	}
+	if want.delay > 0 {
+		netem := netlink.NewNetem(at, netlink.NetemQdiscAttrs{
+			Latency: uint32(want.delay.Microseconds()), Jitter: uint32(want.jitter.Microseconds()), Limit: 100_000,
+		})
+		if err := n.QdiscAdd(netem); err != nil {
+			return fmt.Errorf("queue of %s: netem: %w", device, err)
+		}
+	}
+	return nil
+}
+
+// parseRate reads bits a second as tc(8) spells them, 500kbit or 10mbit, and returns bytes a second.
+func parseRate(s string) (uint64, error) {
+	for _, unit := range []struct {
+		suffix string
+		bits   float64
+	}{{"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}, {"bit", 1}} {
+		number, ok := strings.CutSuffix(strings.ToLower(s), unit.suffix)
+		if !ok {
+			continue
+		}
+		v, err := strconv.ParseFloat(number, 64)
+		if bytes := v * unit.bits / 8; err == nil && bytes >= 1000 && bytes < 1<<32 {
+			return uint64(bytes), nil
+		}
+		break
+	}
+	return 0, fmt.Errorf("seen %q, want bits a second from 8kbit to 30gbit, such as 500kbit or 10mbit", s)
+}

@@ -1,0 +1,175 @@
+package fault
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// State is how far a fault has come.
+type State string
+
+// The states.
+const (
+	Injecting State = "injecting" // begun; if that lasts, its maker died, and it may be in force in part
+	InForce   State = "inForce"
+	Clearing  State = "clearing" // being undone
+	Failed    State = "failed"   // undoing it failed; the fault may be in force
+)
+
+// record is what is written down of a fault, before it is made.
+type record struct {
+	ID    string `json:"id"`
+	Lab   string `json:"lab"`
+	Fault Fault  `json:"fault"`
+	State State  `json:"state"`
+	Error string `json:"error,omitempty"` // of the undoing
+	// Since and Until are when injecting began, and when the fault undoes itself, by the wall clock.
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until,omitzero"`
+	// Began and Held are when injecting began and ended, by timeline.Now. The fault came into force between them.
+	Began int64 `json:"began"`
+	Held  int64 `json:"held,omitempty"`
+	// Maker is who must be alive for it: a guard's token. Empty is a fault that stays until it is cleared.
+	Maker string `json:"maker,omitempty"`
+	PID   int    `json:"pid"`
+	// Hold is what the fault has changed. Of several with one hold, only the last to go puts it back.
+	Hold string `json:"hold"`
+	// Saved is what the hold was like before the first of them.
+	Saved json.RawMessage `json:"saved,omitempty"`
+}
+
+// store keeps records in a folder of the lab's, a file each.
+type store struct{ dir string }
+
+func (s store) path(id string) string { return filepath.Join(s.dir, id+".json") }
+
+// newID is an ID that no fault of the lab has.
+func (s store) newID() string {
+	for {
+		b := make([]byte, 3)
+		_, _ = rand.Read(b) // never fails (crypto/rand)
+		id := hex.EncodeToString(b)
+		if _, err := os.Stat(s.path(id)); err != nil {
+			return id
+		}
+	}
+}
+
+// write replaces the record's file, whole or not at all.
+func (s store) write(r *record) error {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return fmt.Errorf("faults of lab %s: %w", r.Lab, err)
+	}
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("lab bug: fault %s: %w", r.ID, err)
+	}
+	next := filepath.Join(s.dir, "."+r.ID+".new")
+	if err := os.WriteFile(next, append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("fault %s: %w", r.ID, err)
+	}
+	if err := os.Rename(next, s.path(r.ID)); err != nil {
+		return fmt.Errorf("fault %s: %w", r.ID, err)
+	}
+	return nil
+}
+
+// read returns a record; os.ErrNotExist is one that was cleared.
+func (s store) read(id string) (*record, error) {
+	if id == "" || strings.ContainsAny(id, "./") {
+		return nil, fmt.Errorf("fault %q: %w", id, os.ErrNotExist)
+	}
+	data, err := os.ReadFile(s.path(id))
+	if err != nil {
+		return nil, fmt.Errorf("fault %s: %w", id, err)
+	}
+	r := &record{}
+	if err := json.Unmarshal(data, r); err != nil {
+		return nil, fmt.Errorf("fault %s: its file %s cannot be read: %w; `skidpad down` removes it", id, s.path(id), err)
+	}
+	return r, nil
+}
+
+func (s store) remove(id string) error {
+	if err := os.Remove(s.path(id)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("fault %s: %w", id, err)
+	}
+	return nil
+}
+
+// list returns all records, the oldest first.
+func (s store) list() ([]*record, error) {
+	entries, err := os.ReadDir(s.dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("faults: %w", err)
+	}
+	var all []*record
+	for _, e := range entries {
+		id, ok := strings.CutSuffix(e.Name(), ".json")
+		if !ok || strings.HasPrefix(id, ".") {
+			continue
+		}
+		r, err := s.read(id)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	slices.SortStableFunc(all, func(a, b *record) int { return a.Since.Compare(b.Since) })
+	return all, nil
+}
+
+// others are the records, besides one, of the same hold, the oldest first.
+func (s store) others(hold, id string) ([]*record, error) {
+	all, err := s.list()
+	return slices.DeleteFunc(all, func(r *record) bool { return r.Hold != hold || r.ID == id }), err
+}
+
+// lock takes the lock on a hold, which keeps injecting and undoing of it apart in all processes. The kernel lets
+// go of it when its holder dies.
+func (s store) lock(ctx context.Context, hold string) (release func(), err error) {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("faults: %w", err)
+	}
+	name := strings.ReplaceAll(hold, "/", "_")
+	if strings.HasPrefix(hold, "filter/") {
+		name = "filter" // each has a hold of its own; a file for each would only pile up
+	}
+	f, err := os.OpenFile(filepath.Join(s.dir, "."+name+".lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("faults: %w", err)
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, errors.Join(fmt.Errorf("faults: lock %s: %w", f.Name(), err), f.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("faults: another process is at work on %s: %w", hold, context.Cause(ctx)), f.Close())
+		case <-tick.C:
+		}
+	}
+}

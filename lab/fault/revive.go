@@ -1,0 +1,112 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+	"github.com/vishvananda/netlink"
+)
+
+// nodeWithin bounds the wait for a cluster node's systemd to have set its routes.
+const nodeWithin = 60 * time.Second
+
+// endpoint is a container's place on a network, by the engine's name of the network.
+type endpoint struct {
+	Address netip.Addr `json:"address"`
+	MAC     string     `json:"mac,omitempty"`
+	Aliases []string   `json:"aliases,omitempty"`
+}
+
+func endpointsOf(c container.InspectResponse) map[string]endpoint {
+	list := map[string]endpoint{}
+	if c.NetworkSettings == nil {
+		return list
+	}
+	for name, ep := range c.NetworkSettings.Networks {
+		if ep != nil && ep.IPAddress.IsValid() {
+			list[name] = endpoint{ep.IPAddress, ep.MacAddress.String(), ep.Aliases}
+		}
+	}
+	return list
+}
+
+// reviveNode starts a cluster node. Nodes are made without an address of their choice, and the engine hands out the next
+// free one at each start; Kubernetes and everybody's configuration go by the old one, so that is asked for first.
+func (in *Injector) reviveNode(ctx context.Context, at place, before map[string]endpoint) error {
+	for name, ep := range before {
+		if err := in.pin(ctx, at.container, name, ep); err != nil {
+			return err
+		}
+	}
+	if _, err := in.engine.Client.ContainerStart(ctx, at.container, client.ContainerStartOptions{}); err != nil {
+		return fmt.Errorf("container %s: %w", at.container, err)
+	}
+	have, err := in.inspect(ctx, at.container)
+	if err != nil {
+		return err
+	}
+	now := endpointsOf(have)
+	for name, ep := range before {
+		if now[name].Address != ep.Address {
+			return fmt.Errorf("container %s: its address on %s is now %s, wanted is %s, which it had", at.container, name, now[name].Address, ep.Address)
+		}
+	}
+	return in.await(ctx, at.name+": its routes stand", nodeWithin, func(ctx context.Context) error { return in.routed(ctx, at) })
+}
+
+// pin makes a stopped container ask for the address that it had.
+func (in *Injector) pin(ctx context.Context, name, on string, ep endpoint) error {
+	have, err := in.inspect(ctx, name)
+	if err != nil {
+		return err
+	}
+	if s := have.NetworkSettings; s != nil && s.Networks[on] != nil {
+		if c := s.Networks[on].IPAMConfig; c != nil && c.IPv4Address == ep.Address {
+			return nil
+		}
+		if _, err := in.engine.Client.NetworkDisconnect(ctx, on, client.NetworkDisconnectOptions{Container: name, Force: true}); err != nil {
+			return fmt.Errorf("container %s: leaving network %s: %w", name, on, err)
+		}
+	}
+	settings := &network.EndpointSettings{
+		IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: ep.Address},
+		// The engine adds the short ID by itself.
+		Aliases: slices.DeleteFunc(slices.Clone(ep.Aliases), func(a string) bool { return len(have.ID) >= 12 && a == have.ID[:12] }),
+	}
+	if mac, err := net.ParseMAC(ep.MAC); err == nil {
+		settings.MacAddress = network.HardwareAddr(mac)
+	}
+	if _, err := in.engine.Client.NetworkConnect(ctx, on, client.NetworkConnectOptions{Container: name, EndpointConfig: settings}); err != nil {
+		return fmt.Errorf("container %s: joining network %s with its address %s: %w", name, on, ep.Address, err)
+	}
+	return nil
+}
+
+// routed returns an error while a cluster node lacks one of the plan's routes.
+func (in *Injector) routed(ctx context.Context, at place) error {
+	if in.plan.Cluster == nil {
+		return nil
+	}
+	return in.inside(ctx, at, func(ns *netns) error {
+		routes, err := ns.RouteList(nil, netlink.FAMILY_V4)
+		if err != nil {
+			return fmt.Errorf("routes of %s: %w", at.name, err)
+		}
+		for _, want := range in.plan.Cluster.Routes {
+			if !slices.ContainsFunc(routes, func(r netlink.Route) bool {
+				return r.Dst != nil && r.Dst.String() == want.To.String() && r.Gw.String() == want.Via.String()
+			}) {
+				return errors.New("no route to " + want.To.String() + " via " + want.Via.String())
+			}
+		}
+		return nil
+	})
+}

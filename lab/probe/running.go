@@ -1,0 +1,120 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/node"
+)
+
+const (
+	// startWithin is how long a command may take to start in a node; on an idle machine it takes 0.1 s.
+	startWithin = 20 * time.Second
+	// asLongAs bounds a flow that nobody stops, such as that of a process which died.
+	asLongAs = 10 * time.Minute
+)
+
+// Running is a flow that is being sent, until it is stopped.
+type Running struct {
+	node  node.Node
+	pid   string // a file in the node with the prober's process ID
+	ended chan struct{}
+	rec   *record.Recording
+	err   error
+}
+
+// Start begins to send a flow, and returns when its prober runs; the first slot is due 20 ms later. The flow ends by Stop,
+// after its Duration (default 10 min), or cut when ctx ends. Several flows to one target are several times
+// that target.
+func Start(ctx context.Context, n node.Node, f Flow) (*Running, error) {
+	if len(f.Targets) == 0 {
+		return nil, errors.New("probe: no target to send to")
+	}
+	f.Duration = orDefault(f.Duration, asLongAs)
+	// The engine can start a command and cannot signal it; a command beside it can, by its process ID.
+	r := &Running{node: n, ended: make(chan struct{}),
+		pid: fmt.Sprintf("/tmp/skidpad-probe-%d-%s", os.Getpid(), strconv.FormatInt(time.Now().UnixNano(), 36))}
+	cmd := append([]string{"sh", "-c", `echo $$ >"$0" && exec "$@"`, r.pid}, f.command()...)
+	go func() {
+		defer close(r.ended)
+		r.rec, r.err = execute(ctx, n, f, cmd)
+	}()
+	if err := r.started(ctx); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// started waits until the prober has its process ID written.
+func (r *Running) started(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, err := r.node.Exec(ctx, "test", "-s", r.pid)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-r.ended:
+			return fmt.Errorf("probe from %s ended when it was to begin: %w", r.node.Name(), orElse(r.err, errors.New("it said nothing")))
+		case <-ctx.Done():
+			return fmt.Errorf("probe from %s: not started within %v; last seen: %w", r.node.Name(), startWithin, err)
+		case <-tick.C:
+		}
+	}
+}
+
+func orElse(err, otherwise error) error {
+	if err != nil {
+		return err
+	}
+	return otherwise
+}
+
+// Ended is closed when the flow has ended, by itself or by Stop.
+func (r *Running) Ended() <-chan struct{} { return r.ended }
+
+// Stop ends the flow, waits for the answers to what is under way, and returns the recording. As with Run, a
+// recording that comes with an error has no end.
+func (r *Running) Stop(ctx context.Context) (*record.Recording, error) {
+	select {
+	case <-r.ended:
+	default:
+		if _, err := r.node.Exec(ctx, "sh", "-c", `kill -TERM "$(cat "$0")" && rm -f "$0"`, r.pid); err != nil {
+			select {
+			case <-r.ended: // it ended by itself meanwhile
+			default:
+				return nil, fmt.Errorf("probe from %s cannot be stopped: %w", r.node.Name(), err)
+			}
+		}
+	}
+	select {
+	case <-r.ended:
+		return r.rec, r.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("probe from %s was told to stop and goes on: %w", r.node.Name(), ctx.Err())
+	}
+}
+
+// execute runs a prober to its end and reads what it wrote.
+func execute(ctx context.Context, n node.Node, f Flow, cmd []string) (*record.Recording, error) {
+	ctx, cancel := context.WithTimeout(ctx, f.Duration+f.timeout()+grace)
+	defer cancel()
+	out, err := n.Exec(ctx, cmd...)
+	if err != nil {
+		err = fmt.Errorf("probe from %s: %w", n.Name(), err)
+	}
+	rec, readErr := record.Read(bytes.NewReader(out))
+	if readErr != nil && err == nil {
+		err = fmt.Errorf("probe from %s: %w", n.Name(), readErr)
+	}
+	return rec, err
+}

@@ -1,0 +1,106 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"skidpad.dev/skidpad/lab/check"
+)
+
+// failovers are the checks that broke something, as one table: what was broken, how long the outage may last by the
+// configured timers, how long it was, what was lost, and who carried and answered before and after. Without
+// such checks it is empty.
+func failovers(checks []check.Result) string {
+	lines := []string{"VERDICT\tFAULT\tBOUND\tALLOWED\tOUTAGE\tLOST\tCARRIED BEFORE → AFTER\tANSWERED BEFORE → AFTER"}
+	for _, c := range checks {
+		m := c.Measured
+		if m == nil || m.Fault == "" {
+			continue
+		}
+		bound := "no timer says"
+		if c.Bound != nil {
+			bound = c.Bound.Window()
+		}
+		before, after := answeredBy(c.Flows)
+		lines = append(lines, strings.Join([]string{
+			string(c.Verdict), faultOf(c), bound, milliseconds(m.Limit), outageOf(m), fmt.Sprintf("%d of %d", m.Lost, m.Sent),
+			moved(m.Before.String(), m.After.String()), moved(before, after),
+		}, "\t"))
+	}
+	if len(lines) == 1 {
+		return ""
+	}
+	return aligned(lines)
+}
+
+// faultOf is the fault with what sets the check apart from others of the same fault: its name.
+func faultOf(c check.Result) string {
+	name := c.Name
+	for _, kind := range []string{"failover: ", "withdrawal: ", "lease: "} {
+		name = strings.TrimPrefix(name, kind)
+	}
+	if name == c.Measured.Fault {
+		return name
+	}
+	return fmt.Sprintf("%s (%s)", name, c.Measured.Fault)
+}
+
+// outageOf is the worst flow's outage with its error.
+func outageOf(m *check.Measured) string {
+	if m.Sent == 0 {
+		return "not measured"
+	}
+	if m.Outages == 0 {
+		return "none"
+	}
+	text := fmt.Sprintf("%s ± %s", milliseconds(m.Outage), milliseconds(m.Uncertainty))
+	if m.Outages > 1 {
+		text += fmt.Sprintf(" in %d over %s", m.Outages, milliseconds(m.Span))
+	}
+	if m.Ongoing {
+		text += ", not over"
+	}
+	return text
+}
+
+// answeredBy lists the pods, without their nodes where the pod tells enough, that answered any flow.
+func answeredBy(flows []check.FlowRow) (before, after string) {
+	var b, a []string
+	for _, f := range flows {
+		for _, who := range f.Before {
+			b = appendNew(b, nodeOf(who))
+		}
+		for _, who := range f.After {
+			a = appendNew(a, nodeOf(who))
+		}
+	}
+	return dash(strings.Join(b, ", ")), dash(strings.Join(a, ", "))
+}
+
+// nodeOf is the node of "echo-5d9c-abcde on skidpad-lab-worker", short.
+func nodeOf(who string) string {
+	_, node, ok := strings.Cut(who, " on ")
+	if !ok {
+		return who
+	}
+	if i := strings.LastIndex(node, "control-plane"); i >= 0 {
+		return node[i:]
+	}
+	return node[strings.LastIndex(node, "-")+1:]
+}
+
+func appendNew(list []string, s string) []string {
+	for _, have := range list {
+		if have == s {
+			return list
+		}
+	}
+	return append(list, s)
+}
+
+func moved(before, after string) string {
+	if before == after {
+		return dash(before) + " (stays)"
+	}
+	return dash(before) + " ⇒ " + dash(after)
+}

@@ -1,0 +1,276 @@
+package watch
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/osrg/gobgp/v4/pkg/packet/bmp"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/timeline"
+)
+
+// exporter is a BGP speaker that can be told to send BMP (RFC 7854) to a station, which is a port on its own loopback.
+// A router's software that can is an implementation of it, and nothing else of this package need know about it.
+type exporter interface {
+	// stations are the ports of the stations of ours that the speaker has, whoever told it; true are those that were
+	// told while it ran, false those that its configuration has from the start.
+	stations(ctx context.Context) (map[int]bool, error)
+	// connect adds a station; it is an error that the speaker is not there or not configured yet.
+	connect(ctx context.Context, port int) error
+	// disconnect takes it away again.
+	disconnect(ctx context.Context, port int) error
+}
+
+// exporterOf is the router's software as an exporter.
+func exporterOf(e *docker.Engine, p place) (exporter, error) {
+	n := e.Node(p.name, node.KindRouter, p.container)
+	switch p.router.Software {
+	case scenario.FRR:
+		return frr{n, *p.router.BGP}, nil
+	default:
+		return nil, fmt.Errorf("router %s: BGP of %s cannot be watched yet; wanted is %s, which exports BMP", p.name, p.router.Software, scenario.FRR)
+	}
+}
+
+// stations is what routers were told, to be taken back at the end.
+type stations struct {
+	mu   sync.Mutex
+	told []station
+}
+
+type station struct {
+	router string
+	port   int
+	by     exporter
+}
+
+func (s *stations) add(told station) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.ContainsFunc(s.told, func(t station) bool { return t.router == told.router && t.port == told.port }) {
+		s.told = append(s.told, told)
+	}
+}
+
+// takeBack undoes all. A router that does not run now has forgotten it.
+func (s *stations) takeBack(ctx context.Context) error {
+	s.mu.Lock()
+	told := s.told
+	s.told = nil
+	s.mu.Unlock()
+	errs := make([]error, len(told))
+	var all sync.WaitGroup
+	for i, t := range told {
+		all.Go(func() {
+			var exit *node.ExitError
+			if err := t.by.disconnect(ctx, t.port); err != nil && (ctx.Err() != nil || errors.As(err, &exit)) {
+				errs[i] = fmt.Errorf("router %s: taking its BMP station at port %d back: %w", t.router, t.port, err)
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// watchBGP receives what a router exports by BMP. The station listens on the router's own loopback, in its namespace:
+// no link that a test takes down lies between, and no firewall.
+func (w *Watch) watchBGP(ctx context.Context, p place, pid int, ready func()) error {
+	by, err := exporterOf(w.engine, p)
+	if err != nil {
+		return err
+	}
+	return w.exportedTo(ctx, p, by, pid, ready)
+}
+
+func (w *Watch) exportedTo(ctx context.Context, p place, by exporter, pid int, ready func()) error {
+	listener, err := w.listenBMP(ctx, by, pid)
+	if err != nil {
+		return err
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
+	defer func() {
+		stop()
+		_ = listener.Close()
+	}()
+	speaker := w.speaker(p)
+	if p.router != nil && len(p.router.BGP.Ranges) > 0 {
+		watching, end := context.WithCancel(ctx)
+		defer end()
+		w.sources.Go(func() { w.watchConnections(watching, p, pid, speaker) })
+	}
+	for kept := false; ; {
+		var conn net.Conn
+		conn, kept, err = w.acceptBMP(ctx, listener, by, station{p.name, port, by}, kept)
+		if ctx.Err() != nil {
+			w.add(w.unlessStopping(speaker.lost("container-gone"))...)
+			return ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		lost := "its speaker closed the connection"
+		if err := w.receiveBMP(ctx, conn, speaker, ready); err != nil {
+			lost = err.Error()
+		}
+		if ctx.Err() != nil {
+			w.add(w.unlessStopping(speaker.lost("container-gone"))...)
+			return ctx.Err()
+		}
+		w.add(timeline.New(timeline.LaneAgent, p.name, "bmp-lost", "BMP ended: "+lost, nil))
+		w.add(speaker.lost("speaker-gone")...)
+	}
+}
+
+func (w *Watch) unlessStopping(events []timeline.Event) []timeline.Event {
+	if w.stopping() {
+		return nil
+	}
+	return events
+}
+
+// listenBMP opens the station's socket: at a port that the router knows already and nobody listens at, left by a
+// watch that was killed or written in the router's configuration; else at any.
+func (w *Watch) listenBMP(ctx context.Context, by exporter, pid int) (listener *net.TCPListener, err error) {
+	ns, err := openNamespace(pid)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = ns.Close() }()
+	known, err := by.stations(ctx)
+	if err != nil {
+		known = nil // its daemon may be down at this moment; acceptBMP goes on trying
+	}
+	for _, port := range append(slices.Sorted(maps.Keys(known)), 0) {
+		listener, err = listenIn(ns, port)
+		if !errors.Is(err, unix.EADDRINUSE) {
+			return listener, err
+		}
+	}
+	return nil, err
+}
+
+func listenIn(ns netns.NsHandle, port int) (l *net.TCPListener, err error) {
+	err = inNamespace(ns, func() error {
+		l, err = net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("BMP station: %w", err)
+	}
+	return l, nil
+}
+
+// connectWithin is how long a speaker that has the station may take to connect: it tries twice a second.
+const connectWithin = 1200 * time.Millisecond
+
+// acceptBMP waits for the speaker to connect, and tells it to where it has not been told or has forgotten, having been
+// started anew. kept says that its configuration has the station, so that it connects as soon as it is back. The time
+// is unlimited, since a daemon may be down for long; the error is one of the listener.
+func (w *Watch) acceptBMP(ctx context.Context, l *net.TCPListener, by exporter, s station, kept bool) (net.Conn, bool, error) {
+	for told := kept; ; {
+		if told {
+			if err := l.SetDeadline(time.Now().Add(connectWithin)); err != nil {
+				return nil, kept, fmt.Errorf("BMP station: %w", err)
+			}
+			conn, err := l.Accept()
+			if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+				return conn, kept, err
+			}
+		}
+		known, err := by.stations(ctx)
+		late, there := known[s.port]
+		told, kept = err == nil && there, there && !late
+		if err == nil && !there {
+			err = by.connect(ctx, s.port)
+			told, late = err == nil, true
+		}
+		if told && late {
+			w.stations.add(s)
+		}
+		if !told && !pause(ctx, retryAfter) {
+			return nil, kept, ctx.Err()
+		}
+	}
+}
+
+const (
+	// quietAfter is a pause in the stream by which what the speaker had when it connected has been told.
+	quietAfter = 200 * time.Millisecond
+	// settledAfter is when that is over on a speaker that is never quiet.
+	settledAfter = 2 * time.Second
+)
+
+// receiveBMP reads one connection to its end.
+func (w *Watch) receiveBMP(ctx context.Context, conn net.Conn, s *speaker, ready func()) error {
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer func() {
+		stop()
+		_ = conn.Close()
+	}()
+	began := time.Now()
+	s.connected(began)
+	lines := bufio.NewScanner(conn)
+	lines.Buffer(make([]byte, 0, 64<<10), 1<<20)
+	lines.Split(bmp.SplitBMP)
+	quiet := time.AfterFunc(quietAfter, func() { w.settled(s, ready) })
+	defer quiet.Stop()
+	for lines.Scan() {
+		at, wall := timeline.Stamp()
+		m, err := parseBMP(lines.Bytes())
+		if err != nil {
+			w.add(timeline.New(timeline.LaneAgent, s.router, "bmp-unread", "a BMP message could not be read: "+err.Error(),
+				map[string]string{"message": hex.EncodeToString(lines.Bytes())}))
+			continue
+		}
+		events := s.message(m)
+		for i := range events {
+			events[i].At, events[i].Wall = at, wall
+		}
+		w.add(events...)
+		if time.Since(began) < settledAfter {
+			quiet.Reset(quietAfter)
+		}
+	}
+	if err := lines.Err(); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// parseBMP reads a message. Of one that says that a session came up only the header matters: FRR sends some with an
+// OPEN that is cut short.
+func parseBMP(b []byte) (*bmp.BMPMessage, error) {
+	m, err := bmp.ParseBMPMessage(b)
+	if err == nil || len(b) < bmp.BMP_HEADER_SIZE+bmp.BMP_PEER_HEADER_SIZE {
+		return m, err
+	}
+	up := &bmp.BMPMessage{Body: &bmp.BMPPeerUpNotification{}}
+	if up.Header.DecodeFromBytes(b) != nil || up.Header.Type != bmp.BMP_MSG_PEER_UP_NOTIFICATION || up.PeerHeader.DecodeFromBytes(b[bmp.BMP_HEADER_SIZE:]) != nil {
+		return nil, err
+	}
+	return up, nil
+}
+
+// settled tells once for each connection what a speaker had, and that its station is ready.
+func (w *Watch) settled(s *speaker, ready func()) {
+	if e, ok := s.settled(); ok {
+		w.add(e)
+	}
+	ready()
+}

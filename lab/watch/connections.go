@@ -1,0 +1,143 @@
+package watch
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/timeline"
+)
+
+const (
+	// connectionsEvery is how often a router's connections are looked at, so how late an end that only they tell is seen.
+	connectionsEvery = 50 * time.Millisecond
+	portBGP          = 179
+	tcpEstablished   = 1 // include/net/tcp_states.h
+)
+
+// connection is a TCP connection as one end has it.
+type connection struct{ local, remote netip.AddrPort }
+
+// connections are a router's, to peers that dial in.
+type connections struct {
+	pid    int
+	handle *netlink.Handle // asks in the router's namespace
+	known  map[netip.Addr]connection
+}
+
+// watchConnections tells of sessions that ended without the speaker telling, by their connections in the kernel. It is
+// the one thing here that is polled: a socket whose peer cannot be reached stays for minutes after bgpd closed it, so
+// the kernel's own event, its destruction, would come far too late. Looking up one known connection costs microseconds.
+func (w *Watch) watchConnections(ctx context.Context, p place, pid int, s *speaker) {
+	c := &connections{pid: pid, known: map[netip.Addr]connection{}}
+	if err := c.open(); err != nil {
+		w.add(timeline.New(timeline.LaneAgent, "connections "+p.name, "source-missing",
+			"the ends of sessions that peers dial in for are not seen: "+err.Error(), map[string]string{"error": err.Error()}))
+		return
+	}
+	stop := context.AfterFunc(ctx, c.handle.Close)
+	defer func() {
+		if stop() {
+			c.handle.Close()
+		}
+	}()
+	tick := time.NewTicker(connectionsEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, a := range s.up() {
+			if dialsIn(p.router.BGP, a) && !c.established(a) && ctx.Err() == nil {
+				w.add(s.closed(a, connectionsEvery)...)
+			}
+		}
+	}
+}
+
+func (c *connections) open() error {
+	ns, err := openNamespace(c.pid)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = ns.Close() }()
+	if c.handle, err = netlink.NewHandleAt(ns, unix.NETLINK_INET_DIAG); err != nil {
+		return fmt.Errorf("sock_diag: %w", err)
+	}
+	return nil
+}
+
+// established reports whether there is an established connection to the peer. The whole table, which costs milliseconds
+// since the kernel goes through all of its hash table, is read only when the one known is not.
+func (c *connections) established(a netip.Addr) bool {
+	if known, ok := c.known[a]; ok {
+		s, err := c.handle.SocketGet(net.TCPAddrFromAddrPort(known.local), net.TCPAddrFromAddrPort(known.remote))
+		if err == nil && s != nil && s.State == tcpEstablished {
+			return true
+		}
+	}
+	f, err := os.Open(fmt.Sprintf("/proc/%d/net/tcp", c.pid))
+	if err != nil {
+		return true // the container is on its way out, which is told elsewhere
+	}
+	defer func() { _ = f.Close() }()
+	if c.known, err = parseTCP(f); err != nil {
+		return true
+	}
+	_, ok := c.known[a]
+	return ok
+}
+
+// dialsIn reports whether a peer is one of a listen range, over IPv4, and not one that is configured by its address.
+func dialsIn(bgp *plan.Speaker, a netip.Addr) bool {
+	return a.Is4() && !slices.ContainsFunc(bgp.Neighbors, func(n plan.Neighbor) bool { return n.Address == a }) &&
+		slices.ContainsFunc(bgp.Ranges, func(r plan.Range) bool { return r.Prefix.Contains(a) })
+}
+
+// parseTCP reads the established BGP connections, by peer, from /proc/net/tcp (proc_pid_net(5)): addresses are
+// hexadecimal, in the machine's byte order.
+func parseTCP(r io.Reader) (map[netip.Addr]connection, error) {
+	peers := map[netip.Addr]connection{}
+	lines := bufio.NewScanner(r)
+	lines.Scan() // the header
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 4 || fields[3] != fmt.Sprintf("%02X", tcpEstablished) {
+			continue
+		}
+		local, ok1 := parseEnd(fields[1])
+		remote, ok2 := parseEnd(fields[2])
+		if ok1 && ok2 && (local.Port() == portBGP || remote.Port() == portBGP) {
+			peers[remote.Addr()] = connection{local, remote}
+		}
+	}
+	return peers, lines.Err()
+}
+
+func parseEnd(s string) (netip.AddrPort, bool) {
+	address, port, ok := strings.Cut(s, ":")
+	b, err := hex.DecodeString(address)
+	n, portErr := strconv.ParseUint(port, 16, 16)
+	if !ok || err != nil || portErr != nil || len(b) != 4 {
+		return netip.AddrPort{}, false
+	}
+	var a [4]byte
+	binary.NativeEndian.PutUint32(a[:], binary.BigEndian.Uint32(b))
+	return netip.AddrPortFrom(netip.AddrFrom4(a), uint16(n)), true
+}

@@ -1,0 +1,230 @@
+package watch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/timeline"
+)
+
+const (
+	// lookEvery is how often new processes are looked for; when they started they tell themselves. Ends are seen at once.
+	lookEvery = 100 * time.Millisecond
+	// stayFor is how long a program must have run to be a daemon: what starts it has its name for a while, too.
+	stayFor = 500 * time.Millisecond
+	// settleWithin is how long a new process may take to become the program that it is to run.
+	settleWithin = 2 * time.Second
+	// clockTick is in what starting times are told, on every Linux (USER_HZ).
+	clockTick = 10 * time.Millisecond
+)
+
+// daemonNames are the programs whose ends and starts explain what happens to packets, by what they are in.
+var daemonNames = map[node.Kind][]string{
+	node.KindRouter:  {"bgpd", "zebra", "bfdd", "staticd", "mgmtd", "watchfrr", "bird", "gobgpd", "keepalived"},
+	node.KindCluster: {"cilium-agent", "kubelet", "containerd", "kube-apiserver", "kube-controller", "kube-scheduler", "etcd", "kube-router", "speaker", "bird"},
+}
+
+// daemons are the programs that run in the lab's containers.
+type daemons struct {
+	w      *Watch
+	owners map[string]place // by the network namespace: a daemon in a pod on the host's network belongs to the node
+	seen   map[int]time.Time
+	taken  map[int]bool // is or was waited for; one that ended stays a while, until it is collected
+	began  int64        // who started before is no news; as timeline.Event.At
+}
+
+// watchDaemons tells of daemons that end, at once by their process' end, and that start.
+func (w *Watch) watchDaemons(ctx context.Context, ready func()) error {
+	d := &daemons{w: w, seen: map[int]time.Time{}, taken: map[int]bool{}, began: timeline.Now()}
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		if err := d.look(ctx); err != nil {
+			return err
+		}
+		ready()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// look goes through the processes that are new since the last look.
+func (d *daemons) look(ctx context.Context) error {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return fmt.Errorf("processes: %w", err)
+	}
+	entries, err := dir.Readdirnames(-1)
+	_ = dir.Close()
+	if err != nil {
+		return fmt.Errorf("processes: %w", err)
+	}
+	now := time.Now()
+	alive := make(map[int]bool, len(entries))
+	fresh := false
+	for _, name := range entries {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		alive[pid] = true
+		first, known := d.seen[pid]
+		if !known {
+			d.seen[pid], first = now, now
+		}
+		// A process that was there long before is what it is; a new one may still execute another program.
+		if d.taken[pid] || known && now.Sub(first) > settleWithin {
+			continue
+		}
+		program := programOf(pid)
+		if !slices.Contains(daemonNames[node.KindRouter], program) && !slices.Contains(daemonNames[node.KindCluster], program) {
+			continue
+		}
+		if !fresh { // only when there is something to tell apart
+			d.owners, fresh = d.namespaces(), true
+		}
+		d.take(ctx, pid, program)
+	}
+	for pid := range d.seen {
+		if !alive[pid] {
+			delete(d.seen, pid)
+			delete(d.taken, pid)
+		}
+	}
+	return nil
+}
+
+// take begins to wait for the end of a daemon of the lab's.
+func (d *daemons) take(ctx context.Context, pid int, program string) {
+	owner, ours := d.owners[namespaceOf(pid)]
+	if !ours || !slices.Contains(daemonNames[owner.kind], program) {
+		return
+	}
+	at, err := startedAt(pid)
+	if err != nil || timeline.Now()-at < int64(stayFor) { // it ended just now, or is looked at again
+		return
+	}
+	p, err := openProcess(pid)
+	if err != nil {
+		return
+	}
+	if programOf(pid) != program { // the number may be another's by now
+		_ = p.file.Close()
+		return
+	}
+	if isHelper(pid, program) { // or one whose parent is about to leave it, as daemons do: looked at again, for a while
+		_ = p.file.Close()
+		return
+	}
+	d.taken[pid] = true
+	fields := map[string]string{"daemon": program, "pid": strconv.Itoa(pid)}
+	if at > d.began {
+		e := timeline.New(timeline.LaneAgent, owner.name, "daemon-started", program+" started", fields)
+		e.At, e.Wall = at, timeline.WallAt(at)
+		d.w.add(e)
+	}
+	d.w.sources.Go(func() {
+		if p.wait(ctx) == nil {
+			d.w.add(timeline.New(timeline.LaneAgent, owner.name, "daemon-ended", program+" ended", fields))
+		}
+	})
+}
+
+// namespaces finds whose network namespace is which. A container that does not run has none.
+func (d *daemons) namespaces() map[string]place {
+	owners := map[string]place{}
+	for _, p := range d.w.places() {
+		if p.kind == node.KindGateway { // it lives in its router's
+			continue
+		}
+		if pid := d.w.pidOf(p.container); pid != 0 {
+			if ns := namespaceOf(pid); ns != "" {
+				owners[ns] = p
+			}
+		}
+	}
+	return owners
+}
+
+func programOf(pid int) string {
+	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "comm"))
+	if err != nil {
+		return ""
+	}
+	return string(bytes.TrimSpace(b))
+}
+
+func namespaceOf(pid int) string {
+	ns, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "ns", "net"))
+	if err != nil {
+		return ""
+	}
+	return ns
+}
+
+// isHelper reports whether a process is one that a daemon of the same name forked: keepalived has one for
+// VRRP beside the first, which also forks for every script.
+func isHelper(pid int, program string) bool {
+	stat, err := readStat(pid)
+	return err == nil && programOf(stat.parent) == program
+}
+
+// procStat is what /proc/PID/stat tells that is of use here.
+type procStat struct {
+	parent int
+	ticks  int64 // of clockTick, from the machine's start to the process'
+}
+
+func readStat(pid int) (procStat, error) {
+	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return procStat{}, err
+	}
+	return parseStat(string(b))
+}
+
+// parseStat reads a line of proc_pid_stat(5). The program's name, in parentheses, may have anything in it.
+func parseStat(line string) (procStat, error) {
+	end := strings.LastIndexByte(line, ')')
+	fields := strings.Fields(line[end+1:])
+	if end < 0 || len(fields) < 20 {
+		return procStat{}, errors.New("not a line of /proc/PID/stat")
+	}
+	parent, err := strconv.Atoi(fields[1]) // field 4
+	if err != nil {
+		return procStat{}, fmt.Errorf("parent: %w", err)
+	}
+	ticks, err := strconv.ParseInt(fields[19], 10, 64) // field 22
+	if err != nil {
+		return procStat{}, fmt.Errorf("starting time: %w", err)
+	}
+	return procStat{parent, ticks}, nil
+}
+
+// startedAt is when a process was started, as timeline.Event.At, up to 10 ms early. The kernel tells it by
+// CLOCK_BOOTTIME, which goes on while the machine sleeps.
+func startedAt(pid int) (int64, error) {
+	stat, err := readStat(pid)
+	if err != nil {
+		return 0, err
+	}
+	var boot unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot); err != nil {
+		return 0, fmt.Errorf("CLOCK_BOOTTIME: %w", err)
+	}
+	return timeline.Now() - (boot.Nano() - stat.ticks*int64(clockTick)), nil
+}

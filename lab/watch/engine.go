@@ -1,0 +1,159 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/moby/moby/api/types/events"
+	"github.com/moby/moby/client"
+
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/timeline"
+)
+
+// retryAfter is the pause before a source that broke is tried again.
+const retryAfter = 200 * time.Millisecond
+
+// watchEngine tells of containers that start, die or are paused, and has those that start listened to again.
+func (w *Watch) watchEngine(ctx context.Context, places []place, starts map[string]chan struct{}, ready func()) error {
+	byContainer := make(map[string]place, len(places))
+	for _, p := range places {
+		byContainer[p.container] = p
+	}
+	broken := false
+	for {
+		filters := make(client.Filters).Add("type", "container").Add("event", "start", "die", "pause", "unpause", "oom")
+		stream := w.engine.Client.Events(ctx, client.EventsListOptions{Filters: filters})
+		ready() // Events returns when the engine has answered
+		if broken {
+			w.add(timeline.New(timeline.LaneAgent, "engine", "source-back", "the engine's events are listened to again; those between were missed", nil))
+			for _, started := range starts { // some may have started meanwhile
+				signal(started)
+			}
+		}
+		err := w.engineStream(ctx, stream, byContainer, starts)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !broken {
+			w.missing("engine", fmt.Errorf("the engine's events broke off: %w; trying again", err))
+		}
+		broken = true
+		if !pause(ctx, retryAfter) {
+			return ctx.Err()
+		}
+	}
+}
+
+func (w *Watch) engineStream(ctx context.Context, stream client.EventsResult, places map[string]place, starts map[string]chan struct{}) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-stream.Err:
+			return err
+		case m := <-stream.Messages:
+			p, ours := places[m.Actor.Attributes["name"]]
+			if !ours {
+				continue
+			}
+			w.add(w.containerEvent(p, m))
+			if m.Action == events.ActionStart {
+				signal(starts[p.container])
+			}
+		}
+	}
+}
+
+// signal wakes a follower; one that has not looked yet is woken once.
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// containerEvent is the event at the engine's own time, except a death that was seen by its process' end: the engine
+// notices tens of milliseconds later.
+func (w *Watch) containerEvent(p place, m events.Message) timeline.Event {
+	wall := time.Unix(0, m.TimeNano)
+	e := timeline.Event{
+		At: timeline.AtWall(wall), Wall: wall, Lane: timeline.LaneNode, Subject: p.name, Kind: "container-" + string(m.Action),
+		Fields: map[string]string{"container": p.container},
+	}
+	switch m.Action {
+	case events.ActionStart:
+		e.Text = "container started"
+	case events.ActionDie:
+		e.Text = "container ended" + exitText(m.Actor.Attributes["exitCode"])
+		e.Fields["exitCode"] = m.Actor.Attributes["exitCode"]
+		w.mu.Lock()
+		at, seen := w.gone[p.container]
+		delete(w.gone, p.container)
+		w.mu.Unlock()
+		if seen && at < e.At {
+			e.Fields["engineAfter"] = time.Duration(e.At - at).String()
+			e.At, e.Wall = at, timeline.WallAt(at)
+		}
+	case events.ActionPause:
+		e.Text = "container paused: its processes stand still, its kernel side goes on"
+	case events.ActionUnPause:
+		e.Text = "container goes on"
+	case events.ActionOOM:
+		e.Text = "out of memory"
+	}
+	if p.kind == node.KindGateway {
+		e.Lane = timeline.LaneAgent // it is one daemon beside a router
+	}
+	return e
+}
+
+// exitText says an exit code; 137 and 143 are the shell's way to tell of signals 9 and 15.
+func exitText(code string) string {
+	n, err := strconv.Atoi(code)
+	switch {
+	case err != nil:
+		return ""
+	case n == 137:
+		return ", killed (SIGKILL)"
+	case n == 143:
+		return ", told to end (SIGTERM)"
+	}
+	return fmt.Sprintf(" with exit code %d", n)
+}
+
+// learn keeps whose the container's addresses are.
+func (w *Watch) learn(p place, seen client.ContainerInspectResult) {
+	if seen.Container.NetworkSettings == nil {
+		return
+	}
+	var addrs []netip.Addr
+	var macs []string
+	for _, at := range seen.Container.NetworkSettings.Networks {
+		if at == nil {
+			continue
+		}
+		if at.IPAddress.IsValid() {
+			addrs = append(addrs, at.IPAddress)
+		}
+		if m := at.MacAddress.String(); m != "" {
+			macs = append(macs, m)
+		}
+	}
+	w.names.learn(p.name, addrs, macs)
+}
+
+// pause lets time pass. It reports whether ctx goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

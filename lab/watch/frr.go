@@ -1,0 +1,117 @@
+package watch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// stationPrefix begins the names of our stations in a router's configuration. It may hold one from the start:
+//
+//	bmp targets skidpad
+//	 bmp monitor ipv4 unicast post-policy
+//	 bmp connect 127.0.0.1 port 11019 min-retry 100 max-retry 500
+const stationPrefix = "skidpad"
+
+// frr is an FRR router whose bgpd runs with its BMP module (bgpd -M bmp).
+type frr struct {
+	node node.Node
+	bgp  plan.Speaker
+}
+
+var _ exporter = frr{}
+
+func (f frr) stations(ctx context.Context) (map[int]bool, error) {
+	config, err := f.config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return parseStations(config)
+}
+
+func (f frr) config(ctx context.Context) ([]byte, error) {
+	out, err := f.node.Exec(ctx, "vtysh", "-d", "bgpd", "-c", "show running-config")
+	if err != nil {
+		return nil, fmt.Errorf("configuration of %s: %w", f.node.Name(), err)
+	}
+	return out, nil
+}
+
+var (
+	bmpTargets = regexp.MustCompile(`^ *bmp targets (\S+)`)
+	bmpConnect = regexp.MustCompile(`^ *bmp connect 127\.0\.0\.1 port (\d+)`)
+)
+
+// parseStations finds the ports of our stations in bgpd's configuration. One that was told while it ran has its port in
+// its name, and is true.
+func parseStations(config []byte) (map[int]bool, error) {
+	if !bytes.Contains(config, []byte("\nrouter bgp ")) {
+		return nil, errors.New("bgpd has no `router bgp` yet; is it being started?")
+	}
+	ports := map[int]bool{}
+	name := ""
+	for line := range bytes.Lines(config) {
+		if m := bmpTargets.FindSubmatch(line); m != nil {
+			name = string(m[1])
+		}
+		m := bmpConnect.FindSubmatch(line)
+		if m == nil || !strings.HasPrefix(name, stationPrefix) {
+			continue
+		}
+		if port, err := strconv.Atoi(string(m[1])); err == nil {
+			ports[port] = name == stationName(port)
+		}
+	}
+	return ports, nil
+}
+
+func stationName(port int) string { return fmt.Sprintf("%s-%d", stationPrefix, port) }
+
+func (f frr) connect(ctx context.Context, port int) error {
+	config, err := f.config(ctx)
+	if err != nil {
+		return err
+	}
+	view := f.view(config)
+	return f.configure(ctx,
+		"bmp targets "+stationName(port),
+		"bmp monitor ipv4 unicast "+view,
+		"bmp monitor ipv6 unicast "+view,
+		fmt.Sprintf("bmp connect 127.0.0.1 port %d min-retry 100 max-retry 500", port))
+}
+
+// view is what a station is told: what peers send, before policy, where bgpd keeps that of all of them; else what is
+// left after policy (see speaker.update for what is wrong with that).
+//
+// It is not switched on for a watch: bgpd then ignores the withdrawal of a route that it has not kept, and another FRR
+// does not send its routes again when it is asked for them. A router that is watched would behave unlike one that is not.
+func (f frr) view(config []byte) string {
+	kept := bytes.Count(config, []byte(" soft-reconfiguration inbound\n"))
+	if peers := len(f.bgp.Neighbors) + len(f.bgp.Ranges); kept >= peers {
+		return "pre-policy"
+	}
+	return "post-policy"
+}
+
+func (f frr) disconnect(ctx context.Context, port int) error {
+	return f.configure(ctx, "no bmp targets "+stationName(port))
+}
+
+// configure changes the running configuration only: nothing of it is left after a restart.
+func (f frr) configure(ctx context.Context, commands ...string) error {
+	cmd := []string{"vtysh", "-d", "bgpd", "-c", "configure terminal", "-c", fmt.Sprintf("router bgp %d", f.bgp.ASN)}
+	for _, c := range commands {
+		cmd = append(cmd, "-c", c)
+	}
+	if out, err := f.node.Exec(ctx, cmd...); err != nil {
+		return fmt.Errorf("configuration of %s: %w: %s", f.node.Name(), err, bytes.TrimSpace(out))
+	}
+	return nil
+}

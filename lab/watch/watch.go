@@ -1,0 +1,219 @@
+// Package watch listens to a lab: BGP speakers by BMP, kernels by netlink, VRRP by the addresses and by what keepalived
+// notifies, Kubernetes by its watches, ARP by capture, daemons and containers by their ends and the engine's events.
+// What it hears goes to a timeline, each event stamped with the host's monotonic clock when it was received.
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/timeline"
+)
+
+// readyWithin is how long Start waits for a source: many times what the slowest takes, a router that is told to
+// connect to us (under a second).
+const readyWithin = 20 * time.Second
+
+// Watch is a lab being listened to.
+type Watch struct {
+	engine *docker.Engine
+	plan   *plan.Plan
+	sink   timeline.Sink
+	names  *names
+	cancel context.CancelFunc
+	ended  context.Context // what cancel ends
+
+	sources  sync.WaitGroup
+	stations *stations // what routers were told, to be taken back
+
+	mu      sync.Mutex
+	waiting map[string]chan struct{} // sources that do not listen yet, by name
+	pids    map[string]int           // the first process of each container that runs, by the container's name
+	gone    map[string]int64         // when a container's first process ended, by the container's name
+}
+
+// place is a container that is watched.
+type place struct {
+	name      string
+	kind      node.Kind
+	container string
+	router    *plan.Router  // of a router
+	gateway   *plan.Gateway // of a gateway's member
+}
+
+// Start listens to a lab until Stop, or until ctx ends. It returns when every source is listening; one that cannot, or
+// not within 20 s, says so as an event of lane agent and kind source-missing, with the reason. kube may be nil. The
+// error is that ctx ended before; then nothing listens.
+func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, kube *cluster.Kube, sink timeline.Sink) (*Watch, error) {
+	w := &Watch{engine: e, plan: p, sink: sink, names: newNames(p), stations: &stations{}, waiting: map[string]chan struct{}{}, gone: map[string]int64{}, pids: map[string]int{}}
+	w.ended, w.cancel = context.WithCancel(ctx)
+	places := w.places()
+	starts := make(map[string]chan struct{}, len(places))
+	for _, pl := range places {
+		starts[pl.container] = make(chan struct{}, 1)
+	}
+	// The engine's events come first: a container that starts while the others are attached to must be seen.
+	w.source("engine", func(ctx context.Context, ready func()) error { return w.watchEngine(ctx, places, starts, ready) })
+	for _, pl := range places {
+		w.follow(pl, starts[pl.container])
+	}
+	for _, n := range p.Networks {
+		w.source("arp "+n.Name, func(ctx context.Context, ready func()) error { return w.watchARP(ctx, n, ready) })
+	}
+	w.source("daemons", w.watchDaemons)
+	if kube != nil {
+		w.watchKubernetes(kube)
+	}
+	if err := w.awaitReady(ctx); err != nil {
+		return nil, errors.Join(err, w.Stop(context.WithoutCancel(ctx)))
+	}
+	return w, nil
+}
+
+// Stop ends the listening and takes back what routers were told for it. It may be called twice. The error says what
+// could not be taken back; that does no harm but a connection attempt to the router's own loopback twice a second.
+func (w *Watch) Stop(ctx context.Context) error {
+	w.cancel()
+	ended := make(chan struct{})
+	go func() {
+		w.sources.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		return fmt.Errorf("watch of lab %s: its sources have not ended: %w", w.plan.Lab, context.Cause(ctx))
+	}
+	return w.stations.takeBack(ctx)
+}
+
+// places lists all containers to be watched.
+func (w *Watch) places() []place {
+	var all []place
+	if c := w.plan.Cluster; c != nil {
+		for _, n := range c.Nodes {
+			all = append(all, place{name: n.Short, kind: node.KindCluster, container: n.Name})
+		}
+	}
+	for i, r := range w.plan.Routers {
+		all = append(all, place{name: r.Name, kind: node.KindRouter, container: r.Container, router: &w.plan.Routers[i]})
+	}
+	for i, g := range w.plan.Gateways {
+		for _, m := range g.Members {
+			all = append(all, place{name: m.Router + "-" + g.Name, kind: node.KindGateway, container: m.Container, gateway: &w.plan.Gateways[i]})
+		}
+	}
+	for _, c := range w.plan.Clients {
+		all = append(all, place{name: c.Name, kind: node.KindClient, container: c.Container})
+	}
+	return all
+}
+
+// gatewayOf is the gateway, and its network, that guards the address.
+func (w *Watch) gatewayOf(a netip.Addr) (gateway, network string, ok bool) {
+	for _, g := range w.plan.Gateways {
+		for _, at := range g.Addresses {
+			if at.Address == a {
+				return g.Name, at.Network, true
+			}
+		}
+	}
+	return "", "", false
+}
+
+func (w *Watch) add(events ...timeline.Event) {
+	for _, e := range events {
+		w.sink.Add(e)
+	}
+}
+
+func (w *Watch) stopping() bool { return w.ended.Err() != nil }
+
+// who is the address with the name of who has it.
+func (w *Watch) who(a netip.Addr) string {
+	if name := w.names.addr(a); name != a.String() {
+		return fmt.Sprintf("%s (%s)", a, name)
+	}
+	return a.String()
+}
+
+func (w *Watch) whoMAC(mac string) string {
+	if name := w.names.mac(mac); name != "" {
+		return fmt.Sprintf("%s (%s)", mac, name)
+	}
+	return mac
+}
+
+// source runs f, which calls ready when it listens. When f ends by itself, that is an event.
+func (w *Watch) source(name string, f func(ctx context.Context, ready func()) error) {
+	ready := w.expect(name)
+	w.sources.Go(func() {
+		err := f(w.ended, ready)
+		w.missing(name, err)
+		ready()
+	})
+}
+
+// expect makes Start wait for a source until the function returned is called.
+func (w *Watch) expect(name string) (ready func()) {
+	ch := make(chan struct{})
+	w.mu.Lock()
+	w.waiting[name] = ch
+	w.mu.Unlock()
+	return sync.OnceFunc(func() { close(ch) })
+}
+
+// missing tells that a source does not listen, unless the whole watch is ending.
+func (w *Watch) missing(name string, err error) {
+	if w.stopping() {
+		return
+	}
+	if err == nil {
+		err = errors.New("lab bug: it ended without a reason")
+	}
+	w.add(timeline.New(timeline.LaneAgent, name, "source-missing", "not watched: "+err.Error(), map[string]string{"error": err.Error()}))
+}
+
+// awaitReady waits for all sources there are by now, at most readyWithin.
+func (w *Watch) awaitReady(ctx context.Context) error {
+	timer := time.NewTimer(readyWithin)
+	defer timer.Stop()
+	w.mu.Lock()
+	var sources []string
+	for name := range w.waiting {
+		sources = append(sources, name)
+	}
+	slices.Sort(sources)
+	channels := w.waiting
+	w.mu.Unlock()
+	late := false
+	for _, name := range sources {
+		if late {
+			select {
+			case <-channels[name]:
+				continue
+			default:
+				w.missing(name, fmt.Errorf("it was not listening after %s", readyWithin))
+				continue
+			}
+		}
+		select {
+		case <-channels[name]:
+		case <-ctx.Done():
+			return fmt.Errorf("watch of lab %s: %s is not listening: %w", w.plan.Lab, name, context.Cause(ctx))
+		case <-timer.C:
+			late = true
+			w.missing(name, fmt.Errorf("it was not listening after %s", readyWithin))
+		}
+	}
+	return nil
+}
