@@ -1,0 +1,115 @@
+package lab_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"strings"
+	"testing"
+)
+
+const module = "skidpad.dev/skidpad/"
+
+// layers says how deep each package stands: one may import what is below it and, among equals, only what allowed names.
+var layers = []struct {
+	depth    int
+	packages []string
+}{
+	{0, []string{"lab/node", "lab/bgp", "lab/timeline", "lab/loss", "lab/bound"}},
+	{1, []string{"lab/scenario"}},
+	{2, []string{"lab/plan"}},
+	{3, []string{"lab/docker"}},
+	{4, []string{"lab/host", "lab/image", "lab/image/build"}},
+	{5, []string{"lab/cluster", "lab/router", "lab/probe", "lab/capture"}},
+	{6, []string{"lab/addon", "lab/watch", "lab/fault"}},
+	{7, []string{"lab/check"}},
+	{8, []string{"lab", "lab/report"}},
+	{9, []string{"lab/labtest", "tools"}},
+	{10, []string{"suites"}},
+}
+
+// depth returns the layer of the longest listed prefix of pkg, or -1 where pkg is free (scenarios, fixtures).
+func depth(pkg string) int {
+	best, found := -1, 0
+	for _, l := range layers {
+		for _, p := range l.packages {
+			if (pkg == p || strings.HasPrefix(pkg, p+"/")) && len(p) > found {
+				best, found = l.depth, len(p)
+			}
+		}
+	}
+	return best
+}
+
+// family is what may import within itself on one layer: lab/router and lab/router/frr.
+func family(pkg string) string {
+	parts := strings.SplitN(pkg, "/", 3)
+	return path.Join(parts[:min(2, len(parts))]...)
+}
+
+func violates(from, to string) bool {
+	f, t := depth(from), depth(to)
+	return t >= 0 && f >= 0 && (t > f || t == f && family(from) != family(to))
+}
+
+func TestImportsPointDownwards(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		seen++
+		for _, imp := range p.Imports {
+			checkImport(t, p.ImportPath, imp)
+		}
+	}
+	if seen < 10 {
+		t.Fatalf("lab bug: only %d packages were read, so this test proves nothing", seen)
+	}
+}
+
+func checkImport(t *testing.T, from, imp string) {
+	t.Helper()
+	pkg := strings.TrimPrefix(from, module)
+	if isTestFramework(imp) && pkg != "lab/labtest" && !strings.HasPrefix(pkg, "suites") {
+		t.Errorf("%s imports %s: only lab/labtest and the suites may", pkg, imp)
+	}
+	if to, ours := strings.CutPrefix(imp, module); ours && violates(pkg, to) {
+		t.Errorf("%s imports %s: that arrow is reversed; move what is shared to a leaf", pkg, to)
+	}
+}
+
+func isTestFramework(imp string) bool {
+	return strings.HasPrefix(imp, "github.com/onsi/")
+}
+
+func TestAReversedArrowIsSeen(t *testing.T) {
+	for _, c := range []struct {
+		from, to string
+		want     bool
+	}{
+		{"lab/scenario", "lab/plan", true},
+		{"lab/plan", "lab/scenario", false},
+		{"lab/router/frr", "lab/cluster", true},
+		{"lab/router", "lab/router/frr", false},
+		{"lab/docker", "lab", true},
+		{"tools/skidpad", "lab", false},
+		{"lab", "lab/labtest", true},
+	} {
+		if got := violates(c.from, c.to); got != c.want {
+			t.Errorf("violates(%s, %s) = %v, want %v", c.from, c.to, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,237 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"skidpad.dev/skidpad/lab/addon"
+	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/cluster/kind"
+	"skidpad.dev/skidpad/lab/host"
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router"
+	"skidpad.dev/skidpad/lab/router/client"
+	"skidpad.dev/skidpad/lab/router/gateway"
+)
+
+// building is one walk over a lab's plan, and what its steps hand to one another.
+type building struct {
+	*Lab
+	options Options
+	// networked is called when the networks stand and no other lab can be given their subnets.
+	networked func()
+	cluster   *kind.Cluster
+}
+
+// build walks the plan's steps.
+func (l *Lab) build(ctx context.Context, o Options, networked func()) error {
+	b := &building{Lab: l, options: o, networked: networked}
+	if l.Plan.Cluster != nil {
+		kubeconfig, err := l.Kubeconfig()
+		if err != nil {
+			return err
+		}
+		b.cluster = kind.New(l.engine, l.Plan, kubeconfig, func(text string) { o.Progress.Note(plan.StepCluster, text) })
+	}
+	return walk(ctx, l.Plan.Lab, l.Plan.Steps, b.actions(), o.Progress)
+}
+
+// actions binds the plan's steps to what makes them.
+func (b *building) actions() map[string]action {
+	return map[string]action{
+		plan.StepNetworks:  b.makeNetworks,
+		plan.StepRouters:   b.startRouters,
+		plan.StepGateways:  b.startGateways,
+		plan.StepClients:   b.startClients,
+		plan.StepCluster:   b.makeCluster,
+		plan.StepCNI:       b.installCNI,
+		plan.StepWorkloads: b.deploy,
+		plan.StepReady:     b.ready,
+	}
+}
+
+func (b *building) makeNetworks(ctx context.Context, _ func(string)) error {
+	label, err := encode(kept{b.Plan, b.images})
+	if err != nil {
+		return err
+	}
+	for _, n := range b.Plan.Networks {
+		if err := b.engine.CreateNetwork(ctx, b.Plan.Lab, n, map[string]string{planLabel: label}); err != nil {
+			return err
+		}
+	}
+	b.networked()
+	return nil
+}
+
+// resolve finds, pulls or builds the images of a plan. Which they were is kept with the lab: a lab that is completed later
+// gets the same ones, whatever would be built by then.
+func (l *Lab) resolve(ctx context.Context, o Options) (map[string]image.Resolved, error) {
+	var images map[string]image.Resolved
+	step := l.Plan.Steps[slices.IndexFunc(l.Plan.Steps, func(s plan.Step) bool { return s.Name == plan.StepImages })]
+	err := run(ctx, step, func(ctx context.Context, note func(string)) (err error) {
+		images, err = image.New(l.engine, o.Source).Ensure(ctx, l.Plan.Images, o.Images, func(e image.Event) { note(sentence(e)) })
+		return err
+	}, o.Progress)
+	return images, err
+}
+
+// sentence is an image event for people.
+func sentence(e image.Event) string {
+	text := fmt.Sprintf("%s: %s %s", e.What, e.Status, e.Detail)
+	if e.Elapsed >= time.Second {
+		text += fmt.Sprintf(" (%.0fs)", e.Elapsed.Seconds())
+	}
+	return text
+}
+
+// image is what an image of the plan was resolved to. They are known before the walk.
+func (b *building) image(i plan.Image) (image.Resolved, error) {
+	r, ok := b.images[i.Key()]
+	if !ok {
+		return r, fmt.Errorf("lab bug: image %s was not resolved", i.Key())
+	}
+	return r, nil
+}
+
+func (b *building) startRouters(ctx context.Context, _ func(string)) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, r := range b.Plan.Routers {
+		group.Go(func() error {
+			img, err := b.image(r.Image)
+			if err != nil {
+				return err
+			}
+			made, err := router.New(b.engine, b.Plan, r, img.Ref)
+			if err != nil {
+				return err
+			}
+			return made.Start(ctx)
+		})
+	}
+	return group.Wait()
+}
+
+func (b *building) startGateways(ctx context.Context, _ func(string)) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, g := range b.Plan.Gateways {
+		group.Go(func() error {
+			img, err := b.image(g.Image)
+			if err != nil {
+				return err
+			}
+			return gateway.New(b.engine, b.Plan, g, img.Ref).Start(ctx)
+		})
+	}
+	return group.Wait()
+}
+
+func (b *building) startClients(ctx context.Context, _ func(string)) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, c := range b.Plan.Clients {
+		group.Go(func() error {
+			img, err := b.image(c.Image)
+			if err != nil {
+				return err
+			}
+			return client.Start(ctx, b.engine, b.Plan, c, img.Ref)
+		})
+	}
+	return group.Wait()
+}
+
+func (b *building) makeCluster(ctx context.Context, note func(string)) error {
+	if err := host.Raise(len(b.Plan.Cluster.Nodes), note); err != nil {
+		return err
+	}
+	img, err := b.image(b.Plan.Cluster.Image)
+	if err != nil {
+		return err
+	}
+	return b.cluster.Create(ctx, img)
+}
+
+// installCNI runs beside makeCluster: the chart is rendered while nodes start, and applied when the API answers.
+func (b *building) installCNI(ctx context.Context, note func(string)) error {
+	cilium, err := addon.NewCilium(b.Plan, b.images, note)
+	if err != nil {
+		return err
+	}
+	return b.install(ctx, cilium)
+}
+
+func (b *building) install(ctx context.Context, a addon.Addon) error {
+	if err := a.Prepare(ctx); err != nil {
+		return err
+	}
+	kube, err := b.cluster.APIReady(ctx)
+	if err != nil {
+		return err
+	}
+	return a.Install(ctx, kube)
+}
+
+func (b *building) deploy(ctx context.Context, _ func(string)) error {
+	for _, w := range b.Plan.Workloads {
+		workload, err := addon.NewWorkload(b.Plan, w, b.images)
+		if err != nil {
+			return err
+		}
+		if err := b.install(ctx, workload); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ready waits until what runs in the cluster says that it does. What packets do is for the checks to tell.
+func (b *building) ready(ctx context.Context, _ func(string)) error {
+	if b.cluster == nil {
+		return nil
+	}
+	kube, err := b.cluster.APIReady(ctx)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return b.spreadProber(ctx) })
+	for _, a := range b.addons() {
+		group.Go(func() error { return a.Ready(ctx, kube) })
+	}
+	return group.Wait()
+}
+
+// addons are what is installed into the cluster, the workloads among them.
+func (b *building) addons() []addon.Addon {
+	var all []addon.Addon
+	if cilium, err := addon.NewCilium(b.Plan, b.images, func(string) {}); err == nil && b.Plan.Cilium != nil {
+		all = append(all, cilium)
+	}
+	for _, w := range b.Plan.Workloads {
+		if workload, err := addon.NewWorkload(b.Plan, w, b.images); err == nil {
+			all = append(all, workload)
+		}
+	}
+	return all
+}
+
+// Kubeconfig is the path of the lab's own kubeconfig file, readable by its owner alone.
+func (l *Lab) Kubeconfig() (string, error) {
+	dir, err := Dir(l.Plan.Lab)
+	return filepath.Join(dir, "kubeconfig"), err
+}
+
+// kube opens the cluster's API.
+func (l *Lab) kube(ctx context.Context) (*cluster.Kube, error) {
+	c, err := l.provider()
+	if err != nil {
+		return nil, err
+	}
+	return c.Open(ctx)
+}

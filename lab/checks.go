@@ -1,0 +1,113 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"skidpad.dev/skidpad/lab/capture"
+	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/fault"
+	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/timeline"
+	"skidpad.dev/skidpad/lab/watch"
+)
+
+// TestOptions say what Test is to do.
+type TestOptions struct {
+	// Done, if there is one, is called as each check ends.
+	Done func(check.Result)
+	// Events gets what happens in the lab while checks break it; nil: nothing is recorded.
+	Events timeline.Sink
+	// CaptureDir says where the packets of a check belong that did not hold; nil: none are captured.
+	CaptureDir func(check string) string
+}
+
+// Check runs the checks of the lab's scenario that only look, and calls done, if there is one, as each ends.
+func (l *Lab) Check(ctx context.Context, done func(check.Result)) []check.Result {
+	return check.Quick(ctx, l, l.Plan, done)
+}
+
+// Test runs all checks of the lab's scenario. Those that break something bring the lab back to its base state, which
+// is looked at before the next; what goes wrong with recording is told in the results and the events.
+func (l *Lab) Test(ctx context.Context, o TestOptions) []check.Result {
+	if !slices.ContainsFunc(l.Plan.Scenario.Spec.Checks, scenario.Check.Disturbs) {
+		return check.All(ctx, l, l.Plan, o.Done)
+	}
+	a := &arena{Lab: l, options: o}
+	dir, err := Dir(l.Plan.Lab)
+	if err != nil {
+		return []check.Result{{Scenario: l.Plan.Scenario.Metadata.Name, Name: "checks", Verdict: check.Unknown, Expected: "a folder for the lab's files", Observed: err.Error()}}
+	}
+	a.injector = fault.New(l.engine, l.Plan, dir, l.kube, timeline.SinkFunc(a.add))
+	stop := a.watch(ctx)
+	defer stop()
+	return check.All(ctx, a, l.Plan, o.Done)
+}
+
+// add gives an event to whoever records.
+func (a *arena) add(e timeline.Event) {
+	if a.options.Events != nil {
+		a.options.Events.Add(e)
+	}
+}
+
+// watch begins to record events, until stop is called. That it cannot is an event, too.
+func (a *arena) watch(ctx context.Context) (stop func()) {
+	if a.options.Events == nil {
+		return func() {}
+	}
+	missing := func(err error) {
+		a.add(timeline.New(timeline.LaneAgent, "watch", "source-missing", err.Error(), nil))
+	}
+	kube, err := a.kube(ctx)
+	if err != nil {
+		missing(err) // the watch can do without
+	}
+	w, err := watch.Start(ctx, a.engine, a.Plan, kube, a.options.Events)
+	if err != nil {
+		missing(err)
+		return func() {}
+	}
+	return func() {
+		if err := w.Stop(context.WithoutCancel(ctx)); err != nil {
+			missing(err)
+		}
+	}
+}
+
+// observation records one check.
+type observation struct {
+	*arena
+	capture *capture.Capture // nil where packets cannot be captured
+	err     error            // why
+}
+
+var _ check.Observed = (*arena)(nil)
+
+// Observe begins to hold packets for a check.
+func (a *arena) Observe(ctx context.Context, name string) (check.Observation, error) {
+	o := &observation{arena: a}
+	if a.options.CaptureDir != nil {
+		o.capture, o.err = a.StartCapture(ctx, a.options.CaptureDir(name), capture.Options{})
+	}
+	return o, nil
+}
+
+// Add gives an event to whoever records.
+func (o *observation) Add(e timeline.Event) { o.add(e) }
+
+// End keeps the packets where there is a reason to, and forgets them otherwise.
+func (o *observation) End(_ context.Context, reason string) ([]string, error) {
+	switch {
+	case o.capture == nil && reason != "" && o.err != nil:
+		return nil, fmt.Errorf("none were captured: %w", o.err)
+	case o.capture == nil:
+		return nil, nil
+	case reason == "":
+		return nil, o.capture.Discard()
+	}
+	files, err := o.capture.Keep(reason)
+	return files, errors.Join(err)
+}

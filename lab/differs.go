@@ -1,0 +1,86 @@
+package lab
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// DiffersError says in what a running lab differs from the scenario that was asked for.
+type DiffersError struct {
+	Lab  string
+	Diff []string
+}
+
+// Error lists the differences.
+func (e *DiffersError) Error() string {
+	msg := fmt.Sprintf("lab %s runs another scenario than the one asked for:", e.Lab)
+	for _, d := range e.Diff {
+		msg += "\n  " + d
+	}
+	return msg + fmt.Sprintf("\ngive the new lab another --name, or take this one down first: skidpad down --name %s", e.Lab)
+}
+
+// same returns a *DiffersError where the lab runs another scenario than s. Checks may differ: they make nothing.
+func (l *Lab) same(s *scenario.Scenario) error {
+	runs, err := flatten(l.Plan.Scenario)
+	if err != nil {
+		return err
+	}
+	asked, err := flatten(s)
+	if err != nil {
+		return err
+	}
+	var diff []string
+	for path, have := range runs {
+		if want, ok := asked[path]; !ok {
+			diff = append(diff, fmt.Sprintf("%s: runs %s, not asked for", path, have))
+		} else if want != have {
+			diff = append(diff, fmt.Sprintf("%s: runs %s, asked for %s", path, have, want))
+		}
+	}
+	for path, want := range asked {
+		if _, ok := runs[path]; !ok {
+			diff = append(diff, fmt.Sprintf("%s: asked for %s, does not run", path, want))
+		}
+	}
+	if len(diff) == 0 {
+		return nil
+	}
+	slices.Sort(diff)
+	return &DiffersError{Lab: l.Plan.Lab, Diff: diff}
+}
+
+// flatten lists what a scenario asks for, a path and a value each.
+func flatten(s *scenario.Scenario) (map[string]string, error) {
+	spec := s.Spec
+	spec.Checks = nil
+	raw, err := json.Marshal(spec)
+	if err != nil {
+		return nil, err
+	}
+	var tree any
+	if err := json.Unmarshal(raw, &tree); err != nil {
+		return nil, err
+	}
+	flat := map[string]string{}
+	flattenInto(flat, "spec", tree)
+	return flat, nil
+}
+
+func flattenInto(flat map[string]string, path string, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			flattenInto(flat, path+"."+k, e)
+		}
+	case []any:
+		for i, e := range v {
+			flattenInto(flat, fmt.Sprintf("%s[%d]", path, i), e)
+		}
+	default:
+		flat[path] = fmt.Sprint(v)
+	}
+}

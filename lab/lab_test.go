@@ -1,0 +1,132 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+func defaultPlan(t *testing.T) *plan.Plan {
+	t.Helper()
+	s, err := scenario.Load("../scenarios/cilium-bgp-vrrp/scenario.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan.Make(s, "t", plan.Host{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestWhatIsKeptComesBack(t *testing.T) {
+	p := defaultPlan(t)
+	label, err := encode(kept{p, map[string]image.Resolved{"frr": {Ref: "x:1"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(label) > 60_000 {
+		t.Errorf("the label is %d bytes, want under 60000", len(label))
+	}
+	back, err := decode(label)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back.Plan.Hash != p.Hash || back.Images["frr"].Ref != "x:1" || len(back.Plan.Routers) != 2 {
+		t.Errorf("seen %+v", back)
+	}
+	if _, err := decode(label[:len(label)/2]); err == nil {
+		t.Error("half a label was read without an error")
+	}
+}
+
+func TestDifferencesAreNamed(t *testing.T) {
+	l := &Lab{Plan: defaultPlan(t)}
+	if err := l.same(l.Plan.Scenario); err != nil {
+		t.Errorf("the same scenario: %v", err)
+	}
+	other := defaultPlan(t).Scenario
+	other.Spec.Routers[1].BGP.ASN = 65000
+	err := l.same(other)
+	var differs *DiffersError
+	if !errors.As(err, &differs) || !strings.Contains(err.Error(), "spec.routers[1].bgp.asn: runs 64513, asked for 65000") {
+		t.Errorf("seen %v", err)
+	}
+	checks := defaultPlan(t).Scenario
+	checks.Spec.Checks = nil
+	if err := l.same(checks); err != nil {
+		t.Errorf("other checks make no other lab: %v", err)
+	}
+}
+
+// recorder notes the order in which steps end.
+type recorder struct {
+	mu    sync.Mutex
+	ended []string
+}
+
+func (r *recorder) Begin(string, string) {}
+func (r *recorder) Note(string, string)  {}
+func (r *recorder) End(step string, _ time.Duration, _ error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = append(r.ended, step)
+}
+
+func TestStepsWaitForThoseTheyComeAfter(t *testing.T) {
+	steps := []plan.Step{{Name: "images"}, {Name: "a", After: []string{"images"}}, {Name: "b", After: []string{"a"}}, {Name: "c", After: []string{"a", "b"}}}
+	ok := func(context.Context, func(string)) error { return nil }
+	r := &recorder{}
+	if err := walk(t.Context(), "t", steps, map[string]action{"a": ok, "b": ok, "c": ok}, r); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(r.ended, []string{"a", "b", "c"}) {
+		t.Errorf("ended in the order %v", r.ended)
+	}
+}
+
+func TestTheFirstFailureStopsTheWalk(t *testing.T) {
+	steps := []plan.Step{{Name: "a"}, {Name: "slow"}, {Name: "b", After: []string{"a"}}}
+	broken := errors.New("broken")
+	ran := false
+	err := walk(t.Context(), "t", steps, map[string]action{
+		"a":    func(context.Context, func(string)) error { return broken },
+		"slow": func(ctx context.Context, _ func(string)) error { <-ctx.Done(); return ctx.Err() },
+		"b":    func(context.Context, func(string)) error { ran = true; return nil },
+	}, &recorder{})
+	var step *StepError
+	if !errors.As(err, &step) || step.Step != "a" || !errors.Is(err, broken) || ran {
+		t.Errorf("seen %v, b ran: %v", err, ran)
+	}
+}
+
+func TestOneUpPerLab(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	held, err := acquire("one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var busy *BusyError
+	if _, err := acquire("one"); !errors.As(err, &busy) || busy.Pid == 0 {
+		t.Errorf("a second holder: seen %v, want one that names the first", err)
+	}
+	other, err := acquire("two")
+	if err != nil {
+		t.Errorf("another lab: %v", err)
+	}
+	other.release()
+	held.release()
+	again, err := acquire("one")
+	if err != nil {
+		t.Fatalf("after its release: %v", err)
+	}
+	again.release()
+}

@@ -1,0 +1,96 @@
+package labtest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/gomega"
+)
+
+// Host is what of this machine a lab could leave something in: a list of lines each.
+type Host map[string][]string
+
+// sources say how each part of the host is read. Counters and the like are taken out, so that two readings compare.
+var sources = map[string][]string{
+	"containers": {"docker", "ps", "-a", "--format", "{{.Names}}"},
+	"networks":   {"docker", "network", "ls", "--format", "{{.Name}}"},
+	"volumes":    {"docker", "volume", "ls", "-q"},
+	"links":      {"ip", "-br", "link"},
+	"addresses":  {"ip", "-br", "addr"},
+	"routes":     {"ip", "route", "show", "table", "all"},
+	"namespaces": {"ip", "netns"},
+	"filter":     {"iptables", "-S"},
+	"nat":        {"iptables", "-t", "nat", "-S"},
+	"raw":        {"iptables", "-t", "raw", "-S"},
+	"mangle":     {"iptables", "-t", "mangle", "-S"},
+	"sysctls":    {"sysctl", "-a", "--pattern", `^(fs\.inotify|net\.ipv4\.(ip_forward|conf\.(all|default))|net\.bridge|net\.ipv6\.conf\.(all|default))`},
+}
+
+// ReadHost reads the parts of this machine that labs could leave something in. It needs root.
+func ReadHost(ctx context.Context) Host {
+	ginkgo.GinkgoHelper()
+	h := Host{}
+	for part, cmd := range sources {
+		out, err := exec.CommandContext(ctx, cmd[0], cmd[1:]...).Output()
+		gomega.Expect(err).NotTo(gomega.HaveOccurred(), strings.Join(cmd, " "))
+		h[part] = sorted(string(out))
+	}
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	h["mounts"] = sorted(string(mounts))
+	h["processes"] = ours()
+	return h
+}
+
+// idle is what an interface shows of its traffic and not of its being there.
+var idle = regexp.MustCompile(`\s+(UP|DOWN|UNKNOWN)\s.*|\slinkdown|NO-CARRIER,`)
+
+func sorted(text string) []string {
+	var lines []string
+	for _, l := range strings.Split(text, "\n") {
+		if l = strings.TrimSpace(idle.ReplaceAllString(l, "")); l != "" {
+			lines = append(lines, l)
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// ours lists processes that belong to a lab's bring-up.
+func ours() []string {
+	envs, _ := os.ReadDir("/proc")
+	var found []string
+	for _, p := range envs {
+		env, err := os.ReadFile("/proc/" + p.Name() + "/environ")
+		if err == nil && strings.Contains(string(env), "SKIDPAD_LAB=") && p.Name() != fmt.Sprint(os.Getpid()) && p.Name() != "self" {
+			cmd, _ := os.ReadFile("/proc/" + p.Name() + "/cmdline")
+			found = append(found, strings.ReplaceAll(string(cmd), "\x00", " "))
+		}
+	}
+	return found
+}
+
+// Left lists what is there now and was not before, and what was there and is gone.
+func (h Host) Left(before Host) []string {
+	var diff []string
+	for part, lines := range h {
+		for _, l := range lines {
+			if !slices.Contains(before[part], l) {
+				diff = append(diff, part+": left: "+l)
+			}
+		}
+		for _, l := range before[part] {
+			if !slices.Contains(lines, l) {
+				diff = append(diff, part+": gone: "+l)
+			}
+		}
+	}
+	slices.Sort(diff)
+	return diff
+}

@@ -1,0 +1,112 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"skidpad.dev/skidpad/lab/addon"
+	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/probe"
+)
+
+var _ check.Lab = (*Lab)(nil)
+
+// Routers are the lab's routers.
+func (l *Lab) Routers() []check.Router {
+	var all []check.Router
+	for _, r := range l.Plan.Routers {
+		if handle, err := l.Router(r.Name); err == nil {
+			all = append(all, handle)
+		}
+	}
+	return all
+}
+
+// ClusterNodes are the cluster's nodes as its API has them now, named as the scenario does.
+func (l *Lab) ClusterNodes(ctx context.Context) ([]check.ClusterNode, error) {
+	kube, err := l.kube(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := kube.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("lab %s: nodes: %w", l.Plan.Lab, err)
+	}
+	var all []check.ClusterNode
+	for _, n := range list.Items {
+		c := check.ClusterNode{NodeAddress: probe.NodeAddress{Name: l.shortName(n.Name)}}
+		for _, a := range n.Status.Addresses {
+			if ip, err := netip.ParseAddr(a.Address); err == nil && a.Type == "InternalIP" {
+				c.Addresses = append(c.Addresses, ip)
+			}
+		}
+		for _, cidr := range n.Spec.PodCIDRs {
+			if p, err := netip.ParsePrefix(cidr); err == nil {
+				c.PodCIDRs = append(c.PodCIDRs, p)
+			}
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// shortName is what a scenario calls the node of that Kubernetes name.
+func (l *Lab) shortName(name string) string {
+	return strings.TrimPrefix(name, l.Plan.Cluster.Name+"-")
+}
+
+// Endpoints are a workload's addresses as they are now. An empty name means the first workload.
+func (l *Lab) Endpoints(ctx context.Context, workload string) (probe.Endpoints, error) {
+	i := slices.IndexFunc(l.Plan.Workloads, func(w plan.Workload) bool { return workload == "" || w.Name == workload })
+	if i < 0 {
+		return probe.Endpoints{}, fmt.Errorf("lab %s has no workload %q", l.Plan.Lab, workload)
+	}
+	kube, err := l.kube(ctx)
+	if err != nil {
+		return probe.Endpoints{}, err
+	}
+	st, err := addon.ReadStatus(ctx, kube, l.Plan.Workloads[i])
+	if err != nil {
+		return probe.Endpoints{}, err
+	}
+	return l.endpoints(st), nil
+}
+
+func (l *Lab) endpoints(st *addon.Status) probe.Endpoints {
+	e := probe.Endpoints{Workload: st.Name, ClusterIPs: st.ClusterIPs, ExternalIPs: st.ExternalIPs, LoadBalancerIPs: st.LoadBalancerIPs}
+	for _, p := range st.Pods {
+		if p.Address.IsValid() {
+			e.Pods = append(e.Pods, probe.Pod{Name: p.Name, Node: l.shortName(p.Node), IPs: []netip.Addr{p.Address}})
+		}
+	}
+	for _, n := range st.Nodes {
+		e.Nodes = append(e.Nodes, probe.NodeAddress{Name: l.shortName(n.Name), Addresses: n.Addresses})
+	}
+	for _, p := range st.Ports {
+		if p.Protocol == "TCP" {
+			e.PodPort.TCP, e.ServicePort.TCP, e.NodePort.TCP = uint16(p.Pod), uint16(p.Port), uint16(p.NodePort)
+		} else {
+			e.PodPort.UDP, e.ServicePort.UDP, e.NodePort.UDP = uint16(p.Pod), uint16(p.Port), uint16(p.NodePort)
+		}
+	}
+	return e
+}
+
+// Resolve finds the addresses that a target means at this moment.
+func (l *Lab) Resolve(ctx context.Context, ref probe.Ref, proto record.Proto) ([]netip.AddrPort, error) {
+	if ref.Address.IsValid() {
+		return []netip.AddrPort{ref.Address}, nil
+	}
+	e, err := l.Endpoints(ctx, ref.Workload)
+	if err != nil {
+		return nil, err
+	}
+	return e.Resolve(ref, proto)
+}

@@ -1,0 +1,134 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// Lab is a lab that runs, or one that is half made.
+type Lab struct {
+	Plan   *plan.Plan
+	images map[string]image.Resolved // by plan.Image.Key
+	engine *docker.Engine
+}
+
+// NotFoundError says that a lab is not there, and which ones are.
+type NotFoundError struct {
+	Lab    string
+	Others []string
+}
+
+// Error names the labs that are there.
+func (e *NotFoundError) Error() string {
+	there := "no lab is up"
+	if len(e.Others) > 0 {
+		there = "up are: " + strings.Join(e.Others, ", ")
+	}
+	if e.Lab == "" {
+		return there + "; say which with --name, or bring one up with `skidpad up`"
+	}
+	return fmt.Sprintf("lab %s is not up; %s; bring it up with `skidpad up --name %s`", e.Lab, there, e.Lab)
+}
+
+// Open finds a lab by its labels. An empty name means the only lab there is.
+func Open(ctx context.Context, name string) (*Lab, error) {
+	eng, err := docker.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	labs, err := eng.Labs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if name == "" && len(labs) == 1 {
+		name = labs[0]
+	}
+	if name == "" || !slices.Contains(labs, name) {
+		return nil, &NotFoundError{name, labs}
+	}
+	return find(ctx, eng, name)
+}
+
+// Only returns the name of the only lab there is; with none or several it says so.
+func Only(ctx context.Context) (string, error) {
+	eng, err := docker.Connect(ctx)
+	if err != nil {
+		return "", err
+	}
+	labs, err := eng.Labs(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(labs) != 1 {
+		return "", &NotFoundError{"", labs}
+	}
+	return labs[0], nil
+}
+
+// find reads the plan from the lab's networks. It returns nil where nothing of the lab's is there.
+func find(ctx context.Context, eng *docker.Engine, name string) (*Lab, error) {
+	networks, err := eng.Networks(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range networks {
+		label, ok := n.Labels[planLabel]
+		if !ok {
+			continue
+		}
+		k, err := decode(label)
+		if err != nil {
+			return nil, fmt.Errorf("lab %s: the plan on network %s cannot be read: %w; remove the lab with `skidpad down --name %s`", name, n.Name, err, name)
+		}
+		return &Lab{Plan: k.Plan, images: k.Images, engine: eng}, nil
+	}
+	containers, err := eng.Containers(ctx, name)
+	if err != nil || len(containers) == 0 {
+		return nil, err
+	}
+	return nil, fmt.Errorf("lab %s: %d containers but no network with its plan are there; remove them with `skidpad down --name %s`", name, len(containers), name)
+}
+
+// Summary is a line of a listing.
+type Summary struct {
+	Name     string `json:"name"`
+	Scenario string `json:"scenario"`
+	Running  int    `json:"running"` // containers
+	Planned  int    `json:"planned"`
+}
+
+// List returns the labs that are there, by name.
+func List(ctx context.Context) ([]Summary, error) {
+	eng, err := docker.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names, err := eng.Labs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Summary, 0, len(names))
+	for _, name := range names {
+		containers, err := eng.Containers(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		s := Summary{Name: name, Scenario: "unknown"}
+		for _, c := range containers {
+			if c.State == "running" {
+				s.Running++
+			}
+		}
+		if l, err := find(ctx, eng, name); err == nil && l != nil {
+			s.Scenario, s.Planned = l.Plan.Scenario.Metadata.Name, len(l.planned())
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}

@@ -1,0 +1,149 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// negotiatedWithin bounds the wait for sessions to come up again with other capabilities.
+const negotiatedWithin = 90 * time.Second
+
+// GracefulRestart sets graceful restart (RFC 4724) on every router and on Cilium's speakers, and returns when the
+// sessions between them have negotiated it. nil is what the plan says.
+func (l *Lab) GracefulRestart(ctx context.Context, on *bool) error {
+	p := l.Plan
+	if on != nil {
+		var err error
+		if p, err = l.Plan.With(func(s *scenario.Spec) { setGracefulRestart(s, *on) }); err != nil {
+			return err
+		}
+	}
+	kube, err := l.kube(ctx)
+	if err != nil {
+		return err
+	}
+	if p.Cilium != nil {
+		if err := kube.Apply(ctx, p.Cilium.Manifests...); err != nil {
+			return err
+		}
+	}
+	for _, r := range p.Routers {
+		if r.BGP == nil {
+			continue
+		}
+		handle, err := router.New(l.engine, p, r, "")
+		if err != nil {
+			return err
+		}
+		if err := handle.Apply(ctx); err != nil {
+			return err
+		}
+	}
+	return l.negotiated(ctx, p)
+}
+
+func setGracefulRestart(s *scenario.Spec, on bool) {
+	for i := range s.Routers {
+		if b := s.Routers[i].BGP; b != nil {
+			b.GracefulRestart = on
+		}
+	}
+	for i := range s.Addons {
+		if c := s.Addons[i].Cilium; c != nil && c.BGP != nil {
+			c.BGP.GracefulRestart = on
+		}
+	}
+}
+
+// negotiated waits until every session of the nodes' is established with the capability as the plan has it. Speakers
+// tell their capabilities when a session opens only, so sessions that have others are reset.
+func (l *Lab) negotiated(ctx context.Context, p *plan.Plan) error {
+	ctx, cancel := context.WithTimeout(ctx, negotiatedWithin)
+	defer cancel()
+	for _, r := range p.Routers {
+		if r.BGP == nil || len(r.BGP.Ranges) == 0 {
+			continue
+		}
+		reset := false
+		err := cluster.Retry(ctx, "graceful restart is negotiated on "+r.Name, func(ctx context.Context) error {
+			wrong, err := l.gracefulPeers(ctx, r)
+			if err != nil || wrong == "" {
+				return err
+			}
+			if !reset {
+				reset = true
+				if err := l.resetSessions(ctx, r.Name); err != nil {
+					return err
+				}
+			}
+			return fmt.Errorf("%s", wrong)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Lab) resetSessions(ctx context.Context, router string) error {
+	n, err := l.Node(router)
+	if err != nil {
+		return err
+	}
+	_, err = n.Exec(ctx, "vtysh", "-c", "clear bgp *")
+	return err
+}
+
+// gracefulPeers says which of a router's sessions with nodes differ from its plan; nothing where none does. The
+// capability is both ends', so "advertisedAndReceived" is on, and anything else off.
+func (l *Lab) gracefulPeers(ctx context.Context, r plan.Router) (string, error) {
+	n, err := l.Node(r.Name)
+	if err != nil {
+		return "", err
+	}
+	out, err := n.Exec(ctx, "vtysh", "-c", "show bgp neighbors json")
+	if err != nil {
+		return "", err
+	}
+	return wrongCapability(out, r)
+}
+
+func wrongCapability(out []byte, r plan.Router) (string, error) {
+	var peers map[string]json.RawMessage
+	if err := json.Unmarshal(out, &peers); err != nil {
+		return "", fmt.Errorf("sessions of %s: %w; they begin %.80q", r.Name, err, out)
+	}
+	sessions, established := 0, 0
+	wrong := ""
+	for address, raw := range peers {
+		var peer struct {
+			ASN          uint32 `json:"remoteAs"`
+			State        string `json:"bgpState"`
+			Capabilities struct {
+				GracefulRestart string `json:"gracefulRestart"`
+			} `json:"neighborCapabilities"`
+		}
+		if json.Unmarshal(raw, &peer) != nil || peer.ASN != r.BGP.Ranges[0].ASN {
+			continue // not a peer but a note of FRR's, or a router
+		}
+		sessions++
+		if peer.State != "Established" {
+			continue
+		}
+		established++
+		if on := peer.Capabilities.GracefulRestart == "advertisedAndReceived"; on != r.BGP.GracefulRestart {
+			wrong = fmt.Sprintf("%s: graceful restart with %s is %q, wanted %v", r.Name, address, peer.Capabilities.GracefulRestart, r.BGP.GracefulRestart)
+		}
+	}
+	if want := r.BGP.Ranges[0].Sessions; wrong == "" && established < want {
+		return "", fmt.Errorf("%s: %d of %d sessions with nodes are established (%d listed)", r.Name, established, want, sessions)
+	}
+	return wrong, nil
+}

@@ -1,0 +1,246 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"skidpad.dev/skidpad/lab/addon"
+	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router"
+	"skidpad.dev/skidpad/lab/router/gateway"
+)
+
+// statusWithin bounds a status: what does not answer by then is a problem of its own.
+const statusWithin = 10 * time.Second
+
+// Status is how a lab is at this moment.
+type Status struct {
+	Name       string          `json:"name"`
+	Scenario   string          `json:"scenario"`
+	Healthy    bool            `json:"healthy"`
+	Problems   []string        `json:"problems"`
+	Kubeconfig string          `json:"kubeconfig,omitempty"`
+	Networks   []plan.Network  `json:"networks"`
+	Nodes      []NodeStatus    `json:"nodes"`
+	Sessions   []bgp.Session   `json:"sessions"`
+	Gateways   []GatewayStatus `json:"gateways,omitempty"`
+	Workloads  []*addon.Status `json:"workloads,omitempty"`
+}
+
+// NodeStatus is one container of the lab.
+type NodeStatus struct {
+	Name      string                `json:"name"`
+	Role      string                `json:"role"`
+	State     string                `json:"state"`               // the engine's: running, exited …; "absent" where there is none
+	Addresses map[string]netip.Addr `json:"addresses,omitempty"` // by the scenario's name of the network
+}
+
+// GatewayStatus is who guards an address.
+type GatewayStatus struct {
+	Name    string           `json:"name"`
+	Holder  string           `json:"holder,omitempty"` // empty while nobody has all of it alone
+	Members []gateway.Member `json:"members"`
+	VIPs    []netip.Addr     `json:"vips"`
+}
+
+// examination collects what a status finds, from several goroutines.
+type examination struct {
+	*Lab
+	mu sync.Mutex
+	st Status
+}
+
+func (x *examination) problem(format string, args ...any) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.st.Problems = append(x.st.Problems, fmt.Sprintf(format, args...))
+}
+
+func (x *examination) note(set func(*Status)) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	set(&x.st)
+}
+
+// Status looks at everything that the plan says should be there. What is wrong is in Problems; the error is of
+// the engine alone.
+func (l *Lab) Status(ctx context.Context) (*Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusWithin)
+	defer cancel()
+	x := &examination{Lab: l}
+	x.st = Status{Name: l.Plan.Lab, Scenario: l.Plan.Scenario.Metadata.Name, Networks: l.Plan.Networks, Problems: []string{}, Sessions: []bgp.Session{}}
+	if l.Plan.Cluster != nil {
+		path, err := l.Kubeconfig()
+		if err != nil {
+			return nil, err
+		}
+		x.st.Kubeconfig = path
+	}
+	containers, err := l.engine.Containers(ctx, l.Plan.Lab)
+	if err != nil {
+		return nil, err
+	}
+	running := x.nodes(containers)
+	var group errgroup.Group
+	for _, r := range l.Plan.Routers {
+		if running[r.Name] {
+			group.Go(func() error { x.router(ctx, r); return nil })
+		}
+	}
+	for _, g := range l.Plan.Gateways {
+		group.Go(func() error { x.gateway(ctx, g); return nil })
+	}
+	if l.Plan.Cluster != nil {
+		group.Go(func() error { x.cluster(ctx); return nil })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	bgp.SortSessions(x.st.Sessions)
+	slices.Sort(x.st.Problems)
+	x.st.Healthy = len(x.st.Problems) == 0
+	return &x.st, nil
+}
+
+// nodes compares containers with the plan, and returns which run.
+func (x *examination) nodes(containers []docker.Info) map[string]bool {
+	running := map[string]bool{}
+	for _, p := range x.planned() {
+		n := NodeStatus{Name: p.name, Role: string(p.kind), State: "absent"}
+		for _, c := range containers {
+			if c.Name == p.container {
+				n.State, n.Addresses = c.State, x.addresses(c)
+			}
+		}
+		running[p.name] = n.State == "running"
+		if !running[p.name] {
+			x.problem("%s %s: it is %s, not running; `skidpad up` makes what is missing", n.Role, n.Name, n.State)
+		}
+		x.st.Nodes = append(x.st.Nodes, n)
+	}
+	return running
+}
+
+// addresses are a container's, by the scenario's names of its networks.
+func (x *examination) addresses(c docker.Info) map[string]netip.Addr {
+	byName := map[string]netip.Addr{}
+	for _, n := range x.Plan.Networks {
+		if a, ok := c.Addresses[n.Docker]; ok && a.IsValid() {
+			byName[n.Name] = a
+		}
+	}
+	return byName
+}
+
+// router compares a router's sessions with its configuration.
+func (x *examination) router(ctx context.Context, r plan.Router) {
+	if r.BGP == nil {
+		return
+	}
+	handle, err := router.New(x.engine, x.Plan, r, "")
+	if err != nil {
+		x.problem("router %s: %v", r.Name, err)
+		return
+	}
+	sessions, err := handle.Sessions(ctx)
+	if err != nil {
+		x.problem("router %s: its sessions cannot be read: %v", r.Name, err)
+		return
+	}
+	x.note(func(s *Status) { s.Sessions = append(s.Sessions, sessions...) })
+	want := len(r.BGP.Neighbors)
+	for _, rng := range r.BGP.Ranges {
+		want += rng.Sessions
+	}
+	up := 0
+	for _, s := range sessions {
+		if s.State == bgp.Established {
+			up++
+		} else {
+			x.problem("router %s: session with %s (%s) is %s, not Established %s", r.Name, s.PeerName, s.Peer, s.State, s.Reason)
+		}
+	}
+	if up < want {
+		x.problem("router %s: %d of %d sessions are Established", r.Name, up, want)
+	}
+}
+
+// gateway asks who holds the address.
+func (x *examination) gateway(ctx context.Context, g plan.Gateway) {
+	handle := gateway.New(x.engine, x.Plan, g, "")
+	st := GatewayStatus{Name: g.Name, Members: handle.Members(ctx)}
+	for _, a := range g.Addresses {
+		st.VIPs = append(st.VIPs, a.Address)
+	}
+	holder, err := handle.Holder(ctx)
+	st.Holder = holder
+	if err != nil {
+		x.problem("gateway %s: %v", g.Name, err)
+	}
+	x.note(func(s *Status) { s.Gateways = append(s.Gateways, st) })
+}
+
+// cluster asks the API for nodes and workloads.
+func (x *examination) cluster(ctx context.Context) {
+	kube, err := x.kube(ctx)
+	if err != nil {
+		x.problem("cluster: its API does not answer: %v", err)
+		return
+	}
+	nodes, err := addon.ReadNodes(ctx, kube)
+	if err != nil {
+		x.problem("cluster: nodes: %v", err)
+		return
+	}
+	for _, n := range nodes {
+		if !n.Ready {
+			x.problem("node %s: not ready: %s", n.Name, n.Reason)
+		}
+	}
+	if missing := len(x.Plan.Cluster.Nodes) - len(nodes); missing > 0 {
+		x.problem("cluster: %d of %d nodes have joined", len(nodes), len(x.Plan.Cluster.Nodes))
+	}
+	for _, w := range x.Plan.Workloads {
+		st, err := addon.ReadStatus(ctx, kube, w)
+		if err != nil {
+			x.problem("workload %s: %v", w.Name, err)
+			continue
+		}
+		x.note(func(s *Status) { s.Workloads = append(s.Workloads, st) })
+		x.workload(w, st)
+	}
+}
+
+// workload compares a workload with its plan.
+func (x *examination) workload(w plan.Workload, st *addon.Status) {
+	ready := 0
+	for _, p := range st.Pods {
+		if p.Ready {
+			ready++
+		}
+	}
+	if ready < w.Replicas {
+		x.problem("workload %s: %d of %d pods are ready", w.Name, ready, w.Replicas)
+	}
+	if w.Service.Type == "LoadBalancer" && len(st.LoadBalancerIPs) == 0 {
+		x.problem("workload %s: its service has no LoadBalancer address", w.Name)
+	}
+}
+
+// healthy reports whether nothing at all is wrong with the lab.
+func (l *Lab) healthy(ctx context.Context) (bool, error) {
+	st, err := l.Status(ctx)
+	if err != nil {
+		return false, errors.Join(fmt.Errorf("lab %s", l.Plan.Lab), err)
+	}
+	return st.Healthy, nil
+}

@@ -1,0 +1,86 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// Progress is told what a bring-up is at. Calls come from several goroutines.
+type Progress interface {
+	Begin(step, what string)
+	Note(step, text string)
+	End(step string, took time.Duration, err error)
+}
+
+// action makes what a step stands for. It must find what is there already and leave it alone,
+// so that a second walk over the same plan resumes the first.
+type action func(ctx context.Context, note func(string)) error
+
+// StepError says at which step a bring-up stopped, and what to do with what stands.
+type StepError struct {
+	Lab, Step string
+	Err       error
+}
+
+// Error names the step, the cause and the next commands.
+func (e *StepError) Error() string {
+	return fmt.Sprintf("lab %s: step %q: %v\nwhat was made stands: look with `skidpad status --name %s`, go on with `skidpad up`, or remove it with `skidpad down --name %s`",
+		e.Lab, e.Step, e.Err, e.Lab, e.Lab)
+}
+
+// Unwrap returns the cause.
+func (e *StepError) Unwrap() error { return e.Err }
+
+// walk runs the steps side by side, each as soon as the steps it comes after have ended. A step without an action was
+// done before. The first failure cancels the rest.
+func walk(ctx context.Context, lab string, steps []plan.Step, actions map[string]action, p Progress) error {
+	ended := map[string]chan struct{}{}
+	for _, s := range steps {
+		ended[s.Name] = make(chan struct{})
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	var once sync.Once
+	var first error
+	for _, s := range steps {
+		if actions[s.Name] == nil { // done before the walk
+			close(ended[s.Name])
+			continue
+		}
+		group.Go(func() error {
+			for _, before := range s.After {
+				select {
+				case <-ended[before]:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			err := run(ctx, s, actions[s.Name], p)
+			if err != nil {
+				once.Do(func() { first = &StepError{lab, s.Name, err} })
+				return err
+			}
+			close(ended[s.Name])
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return errors.Join(first)
+	}
+	return nil
+}
+
+// run runs one step and tells its beginning, end and duration.
+func run(ctx context.Context, s plan.Step, do action, p Progress) error {
+	start := time.Now()
+	p.Begin(s.Name, s.What)
+	err := do(ctx, func(text string) { p.Note(s.Name, text) })
+	p.End(s.Name, time.Since(start), err)
+	return err
+}
