@@ -1,0 +1,248 @@
+// Command bench times `skidpad up` against a plain script, from nothing to the first answer of the LoadBalancer IP at
+// the client, images present for both, each several times in turn, and prints the medians and their ratio.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/host"
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/image/build"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+const (
+	scenarioFile = "scenarios/cilium-bgp-vrrp/scenario.yaml"
+	labName      = "bench"
+)
+
+func main() {
+	runs := flag.Int("runs", 3, "how often each is timed")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := bench(ctx, *runs, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1) //nolint:gocritic // stop has nothing to do in a process that ends
+	}
+}
+
+// bench runs both ways in turn, so that noise of the machine falls on both.
+func bench(ctx context.Context, runs int, w io.Writer) error {
+	s, err := scenario.Load(scenarioFile)
+	if err != nil {
+		return err
+	}
+	p, images, err := prepare(ctx, s)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "skidpad-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	env, err := plainEnv(ctx, dir, p, images)
+	if err != nil {
+		return err
+	}
+	var plain, ours []time.Duration
+	for i := range runs {
+		fmt.Fprintf(w, "run %d of %d: plain script\n", i+1, runs)
+		d, err := timePlain(ctx, env)
+		if err != nil {
+			return err
+		}
+		plain = append(plain, d)
+		fmt.Fprintf(w, "run %d of %d: skidpad up\n", i+1, runs)
+		if d, err = timeOurs(ctx, p); err != nil {
+			return err
+		}
+		ours = append(ours, d)
+	}
+	fmt.Fprintf(w, "\n%-14s %v  median %.1f s\n", "plain script", seconds(plain), median(plain).Seconds())
+	fmt.Fprintf(w, "%-14s %v  median %.1f s\n", "skidpad up", seconds(ours), median(ours).Seconds())
+	fmt.Fprintf(w, "ratio %.2f\n", median(ours).Seconds()/median(plain).Seconds())
+	return nil
+}
+
+// prepare has all images in the engine, those of the plain way too, and a plan to take free subnets from.
+func prepare(ctx context.Context, s *scenario.Scenario) (*plan.Plan, map[string]image.Resolved, error) {
+	if err := host.EnsureEngine(ctx, ".", func(t string) { fmt.Fprintln(os.Stderr, t) }); err != nil {
+		return nil, nil, err
+	}
+	eng, err := docker.Connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := lab.Draft(ctx, lab.Options{Name: labName, Scenario: s})
+	if err != nil {
+		return nil, nil, err
+	}
+	store := image.New(eng, ".")
+	images, err := store.Ensure(ctx, p.Images, image.Auto, func(image.Event) {})
+	if err != nil {
+		return nil, nil, err
+	}
+	// The plain way's node image holds what kind's own does, and Cilium is loaded into it.
+	node := p.Cluster.Image
+	node.Preload = nil
+	plain, err := store.Ensure(ctx, []plan.Image{node}, image.Auto, func(image.Event) {})
+	if err != nil {
+		return nil, nil, err
+	}
+	images[node.Key()] = plain[node.Key()]
+	return p, images, nil
+}
+
+// plainEnv builds the plain script's clients and says what it is to use.
+func plainEnv(ctx context.Context, dir string, p *plan.Plan, images map[string]image.Resolved) ([]string, error) {
+	for name, pkg := range map[string]string{"kind": "sigs.k8s.io/kind", "helm": "helm.sh/helm/v3/cmd/helm"} {
+		if out, err := exec.CommandContext(ctx, "go", "build", "-C", "tools/bench/clients", "-o", filepath.Join(dir, name), pkg).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+		}
+	}
+	chart, err := exec.CommandContext(ctx, "go", "mod", "download", "-json", "github.com/cilium/cilium@v"+p.Cilium.Version).Output()
+	if err != nil {
+		return nil, fmt.Errorf("chart of Cilium: %w", err)
+	}
+	var module struct{ Dir string }
+	if err := json.Unmarshal(chart, &module); err != nil {
+		return nil, fmt.Errorf("chart of Cilium: %w", err)
+	}
+	config, err := plainKind(p, images[p.Cluster.Image.Key()].Labels)
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "kind.yaml")
+	if err := os.WriteFile(file, config, 0o600); err != nil {
+		return nil, err
+	}
+	env := []string{
+		"KIND=" + filepath.Join(dir, "kind"), "HELM=" + filepath.Join(dir, "helm"), "KIND_CONFIG=" + file,
+		"CHART=" + filepath.Join(module.Dir, "install", "kubernetes", "cilium"),
+		fmt.Sprintf("PRIVILEGED=%v", p.Cilium.Values["securityContext"] != nil),
+		"NODE=" + images[p.Cluster.Image.Key()].Ref,
+	}
+	for name, i := range images {
+		short, _, _ := strings.Cut(name, "@")
+		if v := map[string]string{"cilium": "CILIUM", "cilium-operator": "OPERATOR"}[short]; v != "" {
+			env = append(env, v+"="+i.Ref)
+		} else if short != "node" {
+			env = append(env, strings.ToUpper(short)+"="+i.Ref)
+		}
+	}
+	for _, n := range p.Networks {
+		env = append(env, "SUBNET_"+strings.ToUpper(n.Name)+"="+strings.TrimSuffix(n.Subnet.Masked().Addr().String(), ".0"))
+	}
+	return env, nil
+}
+
+// plainKind is the kind configuration of the plain way: the plan's own, and the names of the images where kind's published
+// node image is not what is used. What makes skidpad's bring-up faster is not in it.
+func plainKind(p *plan.Plan, labels map[string]string) ([]byte, error) {
+	config := map[string]any{}
+	if err := yaml.Unmarshal([]byte(p.Cluster.KindConfig), &config); err != nil {
+		return nil, err
+	}
+	if repository := labels[build.LabelKubeadmRepository]; repository != "" {
+		patches, _ := config["kubeadmConfigPatches"].([]any)
+		config["kubeadmConfigPatches"] = append(patches, fmt.Sprintf("kind: ClusterConfiguration\nimageRepository: %s\netcd: {local: {imageTag: %s}}\ndns: {imageTag: %s}\n",
+			repository, labels[build.LabelKubeadmEtcdTag], labels[build.LabelKubeadmCoreDNSTag]))
+	}
+	return yaml.Marshal(config)
+}
+
+func timePlain(ctx context.Context, env []string) (time.Duration, error) {
+	run := func(verb string) error {
+		cmd := exec.CommandContext(ctx, "tools/bench/plain.sh", verb)
+		cmd.Env = append(os.Environ(), env...)
+		cmd.Stderr = os.Stderr
+		return cmd.Run()
+	}
+	if err := run("down"); err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	err := run("up")
+	took := time.Since(start)
+	return took, errors.Join(err, run("down"))
+}
+
+// timeOurs times `skidpad up` to the first answer of the LoadBalancer IP, which may come before it returns.
+func timeOurs(ctx context.Context, p *plan.Plan) (time.Duration, error) {
+	run := func(args ...string) error {
+		cmd := exec.CommandContext(ctx, "bin/skidpad", args...)
+		cmd.Stderr = os.Stderr
+		return cmd.Run()
+	}
+	if err := run("down", "--name", labName); err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	pollCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	first := make(chan time.Duration, 1)
+	vip := p.Scenario.Spec.Addons[0].Cilium.LoadBalancerPools[0].Masked().Addr().Next()
+	go func() { first <- poll(pollCtx, start, p.Clients[0].Container, vip.String()) }()
+	if err := run("up", "--name", labName); err != nil {
+		return 0, err
+	}
+	returned := time.Since(start)
+	var took time.Duration
+	select {
+	case took = <-first:
+	case <-time.After(5 * time.Second):
+		return 0, fmt.Errorf("skidpad up returned, and %s does not answer the client", vip)
+	}
+	fmt.Printf("       first answer after %.1f s, up and checked after %.1f s\n", took.Seconds(), returned.Seconds())
+	return took, run("down", "--name", labName)
+}
+
+// poll asks the LoadBalancer IP from the client, which need not be there yet, until it answers.
+func poll(ctx context.Context, start time.Time, client, vip string) time.Duration {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		cmd := exec.CommandContext(ctx, "docker", "exec", client, "curl", "-sf", "-m", "1", "-o", "/dev/null", "http://"+vip+"/")
+		if cmd.Run() == nil {
+			return time.Since(start)
+		}
+		select {
+		case <-ctx.Done():
+			return 0
+		case <-tick.C:
+		}
+	}
+}
+
+func median(d []time.Duration) time.Duration {
+	d = slices.Clone(d)
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+func seconds(d []time.Duration) string {
+	var s []string
+	for _, x := range d {
+		s = append(s, fmt.Sprintf("%.1f", x.Seconds()))
+	}
+	return strings.Join(s, " ")
+}

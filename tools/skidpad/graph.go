@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+func graphCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "graph [SCENARIO]",
+		Short:   "Draw a lab's or a scenario's topology as a Mermaid diagram",
+		Long:    "Draws the lab that --name means, or what a scenario would make. Mermaid is text that GitHub and many editors show as a picture.",
+		Example: "  skidpad graph cilium-bgp-vrrp",
+		Args:    args(cobra.MaximumNArgs(1)),
+	}
+	name := nameFlag(cmd)
+	f := outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		p, err := planOf(cmd, *name, a)
+		if err != nil {
+			return err
+		}
+		return printAs(cmd.OutOrStdout(), *f, p, func(w io.Writer) error {
+			_, err := io.WriteString(w, mermaid(p))
+			return err
+		})
+	}
+	return cmd
+}
+
+// planOf is the plan of a scenario, or of the lab that is up.
+func planOf(cmd *cobra.Command, name string, scenario []string) (*plan.Plan, error) {
+	if len(scenario) == 1 {
+		s, err := loadScenario(scenario[0])
+		if err != nil {
+			return nil, err
+		}
+		return lab.Draft(cmd.Context(), lab.Options{Name: name, Scenario: s})
+	}
+	l, err := lab.Open(cmd.Context(), name)
+	if err != nil {
+		return nil, err
+	}
+	return l.Plan, nil
+}
+
+// mermaid draws networks as hubs, and all that is attached to them around.
+func mermaid(p *plan.Plan) string {
+	var b strings.Builder
+	b.WriteString("graph LR\n")
+	for _, n := range p.Networks {
+		fmt.Fprintf(&b, "  net-%s([\"%s %s\"])\n", n.Name, n.Name, n.Subnet)
+	}
+	for _, c := range p.Clients {
+		fmt.Fprintf(&b, "  %s[\"%s %s\"] --- net-%s\n", c.Name, c.Name, c.Network.Address, c.Network.Network)
+	}
+	for _, r := range p.Routers {
+		label := r.Name + " " + string(r.Software)
+		if r.BGP != nil {
+			label += fmt.Sprintf(" AS %d", r.BGP.ASN)
+		}
+		fmt.Fprintf(&b, "  %s[\"%s\"]\n", r.Name, label)
+		for _, n := range r.Networks {
+			fmt.Fprintf(&b, "  net-%s ---|%s| %s\n", n.Network, n.Address, r.Name)
+		}
+	}
+	for _, g := range p.Gateways {
+		for _, a := range g.Addresses {
+			fmt.Fprintf(&b, "  net-%s -.-|VRRP| %s-%s{{\"%s %s\"}}\n", a.Network, g.Name, a.Network, g.Name, a.Address)
+		}
+	}
+	if p.Cluster != nil {
+		for _, n := range p.Cluster.Nodes {
+			fmt.Fprintf(&b, "  net-%s --- %s[\"%s\"]\n", p.Cluster.Network, n.Short, n.Short)
+		}
+	}
+	return b.String()
+}

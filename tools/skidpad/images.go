@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/host"
+	"skidpad.dev/skidpad/lab/image"
+)
+
+func imagesCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "images",
+		Short:   "Build, list, save and load the images that labs are made of",
+		Example: "  skidpad images list\n  skidpad images build cilium-bgp-vrrp",
+	}
+	cmd.AddCommand(imagesBuildCmd(), imagesListCmd(), imagesSaveCmd(), imagesLoadCmd())
+	return cmd
+}
+
+// store opens the catalogue over the engine, which is made to run where that can be done.
+func store(ctx context.Context) (*image.Store, error) {
+	source := sourceRoot()
+	if err := host.EnsureEngine(ctx, source, func(s string) { fmt.Fprintln(os.Stderr, s) }); err != nil {
+		return nil, err
+	}
+	eng, err := docker.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return image.New(eng, source), nil
+}
+
+func imagesBuildCmd() *cobra.Command {
+	policy := policyFlag{image.Auto}
+	cmd := &cobra.Command{
+		Use:     "build [SCENARIO...]",
+		Short:   "Have every image of scenarios in the engine: found, pulled or built",
+		Long:    "What is there already is not built again: images are known by a hash of what they are made from. A build that was broken off goes on where it was.",
+		Example: "  skidpad images build",
+	}
+	cmd.Flags().Var(&policy, "images", "where images come from: auto, pull, build or local")
+	cmd.RunE = func(cmd *cobra.Command, names []string) error {
+		if len(names) == 0 {
+			names = []string{defaultScenario}
+		}
+		s, err := store(cmd.Context())
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if err := buildFor(cmd, s, name, policy.Policy); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return cmd
+}
+
+func buildFor(cmd *cobra.Command, s *image.Store, name string, policy image.Policy) error {
+	sc, err := loadScenario(name)
+	if err != nil {
+		return err
+	}
+	p, err := lab.Draft(cmd.Context(), lab.Options{Scenario: sc})
+	if err != nil {
+		return err
+	}
+	_, err = s.Ensure(cmd.Context(), p.Images, policy, func(e image.Event) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%7.1fs  %-28s %-8s %s\n", e.Elapsed.Seconds(), e.What, e.Status, e.Detail)
+	})
+	return err
+}
+
+func imagesListCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the catalogue's images that the engine has",
+		Example: "  skidpad images list -o json",
+		Args:    args(cobra.NoArgs),
+	}
+	f := outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		list, err := listImages(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return printAs(cmd.OutOrStdout(), *f, list, func(w io.Writer) error {
+			var rows [][]string
+			for _, i := range list {
+				var parts []string
+				for _, k := range slices.Sorted(maps.Keys(i.Parts)) {
+					parts = append(parts, k+" "+i.Parts[k])
+				}
+				rows = append(rows, []string{i.Ref, i.Source, fmt.Sprintf("%.0f MB", float64(i.Size)/1e6), strings.Join(parts, ", ")})
+			}
+			return writeTable(w, []string{"IMAGE", "SOURCE", "SIZE", "PARTS"}, rows)
+		})
+	}
+	return cmd
+}
+
+func listImages(ctx context.Context) ([]image.Resolved, error) {
+	eng, err := docker.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return image.New(eng, sourceRoot()).List(ctx)
+}
+
+func imagesSaveCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:     "save FILE",
+		Short:   "Write all images to one archive, for a machine without a network",
+		Example: "  skidpad images save images.tar",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, a []string) (err error) {
+			eng, err := docker.Connect(cmd.Context())
+			if err != nil {
+				return err
+			}
+			s := image.New(eng, sourceRoot())
+			list, err := s.List(cmd.Context())
+			if err != nil {
+				return err
+			}
+			f, err := os.Create(a[0])
+			if err != nil {
+				return usage("%w", err)
+			}
+			if err := s.Save(cmd.Context(), f, list); err != nil {
+				_ = f.Close()
+				_ = os.Remove(a[0])
+				return err
+			}
+			return f.Close()
+		},
+	}
+}
+
+func imagesLoadCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:     "load FILE",
+		Short:   "Read an archive of `images save` into the engine",
+		Example: "  skidpad images load images.tar",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			f, err := os.Open(a[0])
+			if err != nil {
+				return usage("%w", err)
+			}
+			defer f.Close()
+			s, err := store(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return s.Load(cmd.Context(), f)
+		},
+	}
+}

@@ -1,0 +1,57 @@
+// Command skidpad brings test labs for Kubernetes routing up, checks them and takes them down.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := root().ExecuteContext(ctx)
+	stop()
+	var told *exitError
+	if err != nil && (!errors.As(err, &told) || told.err != nil) {
+		fmt.Fprintln(os.Stderr, "skidpad:", err)
+	}
+	os.Exit(exitCode(err))
+}
+
+// root is the command line: a verb a file.
+func root() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:           "skidpad",
+		Short:         "A test lab for Kubernetes routing: real cluster, real routers, real packets",
+		Long:          "skidpad brings up a Kubernetes cluster beside real routers on one Linux machine, and proves what packets do.\n\nExit codes: 0 all held, 1 a check failed, 2 the usage or the scenario is wrong, 3 the lab could not be made, 4 unknown.",
+		Example:       "  skidpad up cilium-bgp-vrrp\n  skidpad status\n  skidpad down",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage("%w; see `%s --help`", err, c.CommandPath())
+	})
+	cmd.AddCommand(upCmd(), downCmd(), lsCmd(), statusCmd(), testCmd(), execCmd(), shellCmd(), probeCmd(),
+		routesCmd(), graphCmd(), faultCmd(), watchCmd(), captureCmd(), reportCmd(), scenariosCmd(), imagesCmd(), doctorCmd())
+	return cmd
+}
+
+// args wraps a check of arguments so that a mistake is one of usage.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, a []string) error {
+		if err := check(cmd, a); err != nil {
+			return usage("%w; see `%s --help`", err, cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// nameFlag adds --name to a command that means one lab.
+func nameFlag(cmd *cobra.Command) *string {
+	return cmd.Flags().String("name", "", "the lab (default: the only one that is up)")
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// progress shows steps as they run: on a terminal the running ones stay at the foot with their elapsed time,
+// elsewhere each step is one line when it ends.
+type progress struct {
+	mu      sync.Mutex
+	w       io.Writer
+	live    bool
+	width   int
+	start   time.Time
+	running []runningStep
+	drawn   int
+	quit    chan struct{}
+	stopped sync.WaitGroup
+}
+
+type runningStep struct {
+	name, what string
+	since      time.Time
+}
+
+// newProgress writes to f and redraws where f is a terminal.
+func newProgress(f *os.File) *progress {
+	p := &progress{w: f, live: term.IsTerminal(int(f.Fd())), start: time.Now(), quit: make(chan struct{})}
+	if w, _, err := term.GetSize(int(f.Fd())); err == nil {
+		p.width = w
+	}
+	if p.live {
+		p.stopped.Go(p.tick)
+	}
+	return p
+}
+
+func (p *progress) tick() {
+	t := time.NewTicker(100 * time.Millisecond)
+	defer t.Stop()
+	for {
+		select {
+		case <-p.quit:
+			return
+		case <-t.C:
+			p.mu.Lock()
+			p.redraw()
+			p.mu.Unlock()
+		}
+	}
+}
+
+// Begin notes that a step has started.
+func (p *progress) Begin(name, what string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running = append(p.running, runningStep{name, what, time.Now()})
+}
+
+// Note says what a running step is at.
+func (p *progress) Note(name, text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.live {
+		fmt.Fprintf(p.w, "%7s  %-12s %s\n", p.elapsed(), name, text)
+		return
+	}
+	for i := range p.running {
+		if p.running[i].name == name {
+			p.running[i].what = text
+		}
+	}
+}
+
+// End writes a step's line.
+func (p *progress) End(name string, took time.Duration, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.erase()
+	what := ""
+	p.running = slices.DeleteFunc(p.running, func(s runningStep) bool {
+		if s.name == name {
+			what = s.what
+		}
+		return s.name == name
+	})
+	mark := "ok"
+	if err != nil {
+		mark = "FAILED"
+	}
+	fmt.Fprintf(p.w, "%7s  %-12s %-6s %6.1fs  %s\n", p.elapsed(), name, mark, took.Seconds(), what)
+	p.redraw()
+}
+
+// Close takes the live lines away.
+func (p *progress) Close() {
+	if p.live {
+		close(p.quit)
+		p.stopped.Wait()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.erase()
+}
+
+func (p *progress) elapsed() string {
+	return fmt.Sprintf("%.1fs", time.Since(p.start).Seconds())
+}
+
+func (p *progress) erase() {
+	if p.drawn > 0 {
+		fmt.Fprint(p.w, strings.Repeat("\x1b[1A\x1b[2K", p.drawn))
+		p.drawn = 0
+	}
+}
+
+func (p *progress) redraw() {
+	if !p.live {
+		return
+	}
+	p.erase()
+	for _, s := range p.running {
+		line := fmt.Sprintf("%7s  %-12s %6.1fs  %s", "…", s.name, time.Since(s.since).Seconds(), s.what)
+		if r := []rune(line); p.width > 0 && len(r) > p.width-1 {
+			line = string(r[:p.width-1])
+		}
+		fmt.Fprintln(p.w, line)
+		p.drawn++
+	}
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"skidpad.dev/skidpad/lab/report"
+)
+
+// reportRoot is where `skidpad test` keeps its runs.
+const reportRoot = "reports"
+
+func reportCmd() *cobra.Command {
+	var in []string
+	var out string
+	cmd := &cobra.Command{
+		Use:   "report",
+		Short: "Write a run of `skidpad test` as one HTML page",
+		Long: "Writes the checks, the lab and the timeline of a run as a page that needs no network: it can be mailed, or kept by CI.\n" +
+			"FOLDER is a run's, or one with runs below it, of which the latest is taken. Captures are linked where they are.",
+		Example: "  skidpad report\n  skidpad report --in reports/cilium-bgp-vrrp -o failover.html",
+		Args:    args(cobra.NoArgs),
+	}
+	cmd.Flags().StringSliceVar(&in, "in", []string{reportRoot}, "the folder to read; several runs make one page")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "the file to write; - is standard output (default: report.html in the run's folder)")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		var folders []*report.Folder
+		for _, dir := range in {
+			found, err := report.Find(dir)
+			if err != nil {
+				return usage("%w", err)
+			}
+			f, err := report.Open(found)
+			if err != nil {
+				return err
+			}
+			folders = append(folders, f)
+		}
+		if len(folders) == 0 {
+			return usage("--in names no folder")
+		}
+		if out == "-" {
+			return report.HTML(cmd.OutOrStdout(), folders, linkFrom("."))
+		}
+		if out == "" {
+			out = filepath.Join(folders[0].Dir, "report.html")
+		}
+		if err := writeFile(out, func(w io.Writer) error { return report.HTML(w, folders, linkFrom(filepath.Dir(out))) }); err != nil {
+			return err
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), out)
+		return nil
+	}
+	return cmd
+}
+
+// linkFrom makes links to captures from a page in dir.
+func linkFrom(dir string) func(*report.Folder, report.Capture) string {
+	return func(f *report.Folder, c report.Capture) string {
+		path := filepath.Join(f.Dir, filepath.FromSlash(c.Path))
+		from, err := filepath.Abs(dir)
+		if err == nil {
+			path, err = filepath.Abs(path)
+		}
+		rel, relErr := filepath.Rel(from, path)
+		if err != nil || relErr != nil {
+			return (&url.URL{Scheme: "file", Path: path}).String()
+		}
+		return (&url.URL{Path: filepath.ToSlash(rel)}).String()
+	}
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/scenarios"
+)
+
+func scenariosCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "scenarios",
+		Short:   "List, show and validate scenarios; print their JSON Schema",
+		Example: "  skidpad scenarios list\n  skidpad scenarios show cilium-bgp-vrrp",
+	}
+	cmd.AddCommand(scenariosListCmd(), scenariosShowCmd(), scenariosValidateCmd(), scenariosSchemaCmd())
+	return cmd
+}
+
+// scenarioLine is a line of `scenarios list`.
+type scenarioLine struct {
+	Name        string `json:"name"`
+	Origin      string `json:"origin"`
+	Runnable    bool   `json:"runnable"`
+	Reason      string `json:"reason"`
+	Description string `json:"description"`
+}
+
+func scenariosListCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the scenarios that come with skidpad",
+		Example: "  skidpad scenarios list -o json",
+		Args:    args(cobra.NoArgs),
+	}
+	f := outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		var lines []scenarioLine
+		for _, name := range scenarioNames() {
+			s, err := loadScenario(name)
+			if err != nil {
+				return err
+			}
+			lines = append(lines, scenarioLine{Name: name, Origin: s.Metadata.Labels["origin"], Runnable: true, Description: s.Metadata.Description})
+		}
+		return printAs(cmd.OutOrStdout(), *f, lines, func(w io.Writer) error {
+			var rows [][]string
+			for _, l := range lines {
+				runs := "yes"
+				if !l.Runnable {
+					runs = "no: " + l.Reason
+				}
+				rows = append(rows, []string{l.Name, l.Origin, runs, l.Description})
+			}
+			return writeTable(w, []string{"NAME", "ORIGIN", "RUNS HERE", "WHAT"}, rows)
+		})
+	}
+	return cmd
+}
+
+func scenariosShowCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show SCENARIO",
+		Short:   "Print a scenario's file",
+		Example: "  skidpad scenarios show cilium-bgp-vrrp",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			data, err := fs.ReadFile(scenarios.FS, a[0]+"/scenario.yaml")
+			if err != nil {
+				return usage("no scenario is called %q; see `skidpad scenarios list`", a[0])
+			}
+			_, err = cmd.OutOrStdout().Write(data)
+			return err
+		},
+	}
+}
+
+func scenariosValidateCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:     "validate SCENARIO...",
+		Short:   "Report every mistake of scenario files, with path and line",
+		Example: "  skidpad scenarios validate cilium-bgp-vrrp",
+		Args:    args(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			var last error
+			for _, name := range a {
+				if _, err := loadScenario(name); err != nil {
+					fmt.Fprintln(cmd.ErrOrStderr(), err)
+					last = &exitError{code: exitCode(err)}
+					continue
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: valid\n", name)
+			}
+			return last
+		},
+	}
+}
+
+func scenariosSchemaCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:     "schema",
+		Short:   "Print the JSON Schema of scenario files",
+		Example: "  skidpad scenarios schema",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			b, err := scenario.Schema()
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(b)
+			return err
+		},
+	}
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/report"
+	"skidpad.dev/skidpad/lab/timeline"
+)
+
+// testOptions are the flags of test.
+type testOptions struct {
+	name, junit string
+	reports     string
+	keep, quick bool
+	images      image.Policy
+	format      format
+}
+
+func testCmd() *cobra.Command {
+	var o testOptions
+	policy := policyFlag{image.Auto}
+	cmd := &cobra.Command{
+		Use:   "test [SCENARIO...]",
+		Short: "Run the checks of scenarios",
+		Long: "Runs what the scenarios promise. A lab that is up already is used and stays; otherwise one is brought up, and taken down afterwards.\n" +
+			"Checks that break something bring the lab back to its base state, and what happened meanwhile is kept in a folder of the run's own; up leaves them out.\n" +
+			"Ends with 1 where a check failed, with 3 where the lab could not be made, with 4 where an outcome is unknown.",
+		Example: "  skidpad test cilium-bgp-vrrp -o json\n  skidpad test --junit reports/checks.xml",
+	}
+	cmd.Flags().StringVar(&o.name, "name", "", "the lab's name (default: the scenario's)")
+	cmd.Flags().StringVar(&o.junit, "junit", "", "also write JUnit XML to this file")
+	cmd.Flags().StringVar(&o.reports, "reports", "reports", "folder for what each run recorded: timeline, flows, packets of what did not hold; empty: nowhere")
+	cmd.Flags().BoolVar(&o.quick, "quick", false, "only the checks that disturb nothing and end as soon as they hold, as up runs them")
+	cmd.Flags().BoolVar(&o.keep, "keep", false, "leave a lab that was brought up for this standing")
+	cmd.Flags().Var(&policy, "images", "where images come from: auto, pull, build or local")
+	f := outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, names []string) error {
+		if len(names) == 0 {
+			names = []string{defaultScenario}
+		}
+		if o.name != "" && len(names) > 1 {
+			return usage("--name is for one scenario; %d are given", len(names))
+		}
+		o.images, o.format = policy.Policy, *f
+		var runs []report.Run
+		for _, name := range names {
+			r, err := testScenario(cmd, name, o)
+			if err != nil {
+				return err
+			}
+			runs = append(runs, r)
+		}
+		return publish(cmd, runs, o)
+	}
+	return cmd
+}
+
+// testScenario checks one scenario, in its running lab or in one made for it.
+func testScenario(cmd *cobra.Command, name string, o testOptions) (run report.Run, err error) {
+	s, err := loadScenario(name)
+	if err != nil {
+		return run, err
+	}
+	lo := lab.Options{Name: o.name, Scenario: s, Images: o.images, Source: sourceRoot()}
+	if lo.Name == "" {
+		lo.Name = s.Metadata.Name
+	}
+	_, absent := lab.Open(cmd.Context(), lo.Name)
+	p := newProgress(os.Stderr)
+	lo.Progress = p
+	l, err := lab.Up(cmd.Context(), lo)
+	p.Close()
+	if absent != nil && !o.keep {
+		defer func() {
+			_, downErr := lab.Down(context.WithoutCancel(cmd.Context()), lo.Name)
+			err = errors.Join(err, downErr)
+		}()
+	}
+	var unavailable *image.UnavailableError
+	if errors.As(err, &unavailable) {
+		return report.Run{Scenario: s.Metadata.Name, Skipped: unavailable.Error(), Started: time.Now()}, nil
+	}
+	if err != nil {
+		return run, err
+	}
+	// The lab may have been brought up with other checks, which make nothing.
+	l.Plan.Scenario.Spec.Checks = s.Spec.Checks
+	if o.quick {
+		return quickLab(cmd.Context(), l, cmd.ErrOrStderr()), nil
+	}
+	return testLab(cmd.Context(), l, o, cmd.ErrOrStderr())
+}
+
+// quickLab runs the checks that only look, and shows each as it ends.
+func quickLab(ctx context.Context, l *lab.Lab, progress io.Writer) report.Run {
+	r := report.Run{Scenario: l.Plan.Scenario.Metadata.Name, Started: time.Now()}
+	r.Checks = l.Check(ctx, lineTo(progress))
+	r.Duration = time.Since(r.Started)
+	return r
+}
+
+// testLab runs all of a lab's checks, shows each as it ends, and keeps what was recorded in a folder of the run's own.
+func testLab(ctx context.Context, l *lab.Lab, o testOptions, progress io.Writer) (report.Run, error) {
+	r := report.Run{Scenario: l.Plan.Scenario.Metadata.Name, Started: time.Now()}
+	tests := lab.TestOptions{Done: lineTo(progress)}
+	events := &timeline.Timeline{}
+	dir := report.DirOf(o.reports, r.Scenario, r.Started)
+	if o.reports != "" {
+		tests.Events, tests.CaptureDir = events, func(check string) string { return report.CaptureDir(dir, check) }
+	}
+	r.Checks = l.Test(ctx, tests)
+	r.Duration = time.Since(r.Started)
+	if o.reports == "" {
+		return r, nil
+	}
+	if err := report.Save(dir, r, l.Plan, events.Events(), nil); err != nil {
+		return r, err
+	}
+	fmt.Fprintln(progress, "recorded in "+dir)
+	return r, nil
+}
+
+func lineTo(w io.Writer) func(check.Result) {
+	return func(c check.Result) { fmt.Fprintln(w, report.Line(c, 44)) }
+}
+
+// publish prints the runs, writes the files asked for and ends with the right code.
+func publish(cmd *cobra.Command, runs []report.Run, o testOptions) error {
+	if o.junit != "" {
+		if err := writeFile(o.junit, func(w io.Writer) error { return report.JUnit(w, runs) }); err != nil {
+			return err
+		}
+	}
+	w := cmd.OutOrStdout()
+	var err error
+	if o.format == formatJSON {
+		err = report.JSON(w, runs)
+	} else {
+		err = printAs(w, o.format, runs, func(w io.Writer) error { return report.Text(w, runs, true) })
+	}
+	if err != nil {
+		return err
+	}
+	if code := report.ExitCode(runs); code != exitHeld {
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+// writeFile writes a file and the folder that it is in.
+func writeFile(path string, write func(io.Writer) error) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
+}

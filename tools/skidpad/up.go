@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/report"
+)
+
+func upCmd() *cobra.Command {
+	var o lab.Options
+	var dryRun, noChecks bool
+	policy := policyFlag{image.Auto}
+	cmd := &cobra.Command{
+		Use:   "up [SCENARIO]",
+		Short: "Bring a lab up and check it",
+		Long: "Brings the lab of a scenario up: a name under scenarios/ or a file; default " + defaultScenario + ". On a lab that is up already it " +
+			"finishes what is missing, or says in what the lab differs.\nCtrl-C removes what this run began, unless --keep is given.",
+		Example: "  skidpad up --dry-run\n  skidpad up cilium-bgp-vrrp --name first",
+		Args:    args(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			name := defaultScenario
+			if len(a) == 1 {
+				name = a[0]
+			}
+			s, err := loadScenario(name)
+			if err != nil {
+				return err
+			}
+			o.Scenario, o.Images, o.Source = s, policy.Policy, sourceRoot()
+			if dryRun {
+				p, err := lab.Draft(cmd.Context(), o)
+				if err != nil {
+					return err
+				}
+				fmt.Fprint(cmd.OutOrStdout(), p.Text())
+				return nil
+			}
+			return up(cmd, o, !noChecks)
+		},
+	}
+	cmd.Flags().StringVar(&o.Name, "name", "", "the lab's name (default: the scenario's)")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be made, and make nothing")
+	cmd.Flags().BoolVar(&o.Keep, "keep", false, "leave a half-made lab standing on Ctrl-C")
+	cmd.Flags().BoolVar(&noChecks, "no-checks", false, "do not run the scenario's quick checks at the end")
+	cmd.Flags().Var(&policy, "images", "where images come from: auto, pull, build or local")
+	return cmd
+}
+
+// up brings the lab up with progress on standard error, runs the checks that disturb nothing and prints how to use it.
+func up(cmd *cobra.Command, o lab.Options, checks bool) error {
+	p := newProgress(os.Stderr)
+	o.Progress = p
+	l, err := lab.Up(cmd.Context(), o)
+	p.Close()
+	if err != nil {
+		return err
+	}
+	var failed error
+	if checks {
+		failed = publishFailures(cmd, quickLab(cmd.Context(), l, cmd.ErrOrStderr()))
+	}
+	return errors.Join(printGuide(cmd, l), failed)
+}
+
+// publishFailures shows what of a run does not hold, and turns it into an exit code.
+func publishFailures(cmd *cobra.Command, r report.Run) error {
+	code := report.ExitCode([]report.Run{r})
+	if code == exitHeld {
+		return nil
+	}
+	if err := report.Text(cmd.ErrOrStderr(), []report.Run{r}, false); err != nil {
+		return err
+	}
+	return &exitError{code: code}
+}
+
+// printGuide says what there is and what to do with it.
+func printGuide(cmd *cobra.Command, l *lab.Lab) error {
+	w := cmd.OutOrStdout()
+	st, err := l.Status(cmd.Context())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	if err := statusTable(w, st); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, `
+kubeconfig  %[2]s
+
+  skidpad probe --name %[1]s --from client --to loadBalancer/echo --rate 100 --for 2s
+  skidpad exec --name %[1]s r1 -- vtysh -c 'show bgp summary'
+  skidpad down --name %[1]s
+`, l.Plan.Lab, st.Kubeconfig)
+	return err
+}
