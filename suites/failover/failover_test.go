@@ -1,0 +1,55 @@
+package failover_test
+
+import (
+	"path/filepath"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// killAgents kills every cilium-agent at once, with graceful restart or without.
+func killAgents(graceful bool) scenario.Check {
+	return scenario.Check{Failover: &scenario.Failover{
+		Fault:           scenario.Fault{KillProcess: scenario.AllNodes, Process: "cilium-agent"},
+		Measure:         scenario.MeasureInject,
+		GracefulRestart: &graceful,
+		Probe:           scenario.Probe{From: "client", To: scenario.TargetLoadBalancer, Workload: "echo", Proto: "udp", Every: scenario.DefaultEvery, Flows: 1},
+		MaxOutage:       scenario.Duration(time.Second),
+	}}
+}
+
+// with runs other checks than a lab's own.
+func with(l *labtest.Lab, checks ...scenario.Check) *lab.Lab {
+	own := l.Plan.Scenario.Spec.Checks
+	DeferCleanup(func() { l.Plan.Scenario.Spec.Checks = own })
+	l.Plan.Scenario.Spec.Checks = checks
+	return l.Lab
+}
+
+var _ = Describe("Graceful restart", Label("failover", "slow"), func() {
+	It("keeps packets flowing while every agent restarts", func(ctx SpecContext) {
+		l := labtest.Open(ctx, "cilium-bgp-vrrp")
+		Expect(with(l, killAgents(true)).Test(ctx, lab.TestOptions{})).To(labtest.Hold())
+	})
+
+	It("is what keeps them flowing: without it they are lost (negative control)", Label("negative"), func(ctx SpecContext) {
+		l := labtest.Open(ctx, "cilium-bgp-vrrp")
+		Expect(with(l, killAgents(false)).Test(ctx, lab.TestOptions{})).To(ConsistOf(HaveField("Verdict", check.Failed)))
+	})
+})
+
+var _ = Describe("Failover and lease checks", Label("failover", "negative", "slow"), func() {
+	It("fail where there is no second router and no second node to take over", func(ctx SpecContext) {
+		s, err := scenario.Load(filepath.Join("testdata", "alone.yaml"))
+		Expect(err).NotTo(HaveOccurred())
+		results := labtest.Up(ctx, "alone", s).Test(ctx, lab.TestOptions{})
+		Expect(results).To(HaveLen(2))
+		Expect(results).To(HaveEach(HaveField("Verdict", check.Failed)))
+	})
+})

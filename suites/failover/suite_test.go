@@ -1,0 +1,17 @@
+package failover_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/labtest"
+)
+
+func TestFailover(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "failover")
+}
+
+var _ = AfterSuite(func(ctx SpecContext) { labtest.DownAll(ctx) })

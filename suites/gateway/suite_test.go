@@ -1,0 +1,17 @@
+package gateway_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/labtest"
+)
+
+func TestGateway(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "gateway")
+}
+
+var _ = AfterSuite(func(ctx SpecContext) { labtest.DownAll(ctx) })

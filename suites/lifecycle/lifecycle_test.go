@@ -1,0 +1,65 @@
+package lifecycle_test
+
+import (
+	"path/filepath"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// small is a lab of one control plane, one worker and one router, to stand beside another.
+func small() *scenario.Scenario {
+	s, err := scenario.Load(filepath.Join("testdata", "small.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	return s
+}
+
+var _ = Describe("A lab", Label("lifecycle"), Ordered, func() {
+	It("stands beside another, and goes on answering when that is taken down", func(ctx SpecContext) {
+		first := labtest.Open(ctx, "cilium-bgp-vrrp")
+		before := labtest.ReadHost(ctx)
+		second := labtest.Up(ctx, "beside", small())
+		Expect(second.Check(ctx, nil)).To(labtest.Hold())
+
+		flow := first.Probe(ctx, "client", "loadBalancer/echo", 100, 8*time.Second)
+		removed, err := lab.Down(ctx, "beside")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(removed).NotTo(BeEmpty())
+		for _, r := range flow.Wait() {
+			Expect(r).To(labtest.LoseAtMost(0))
+		}
+		Expect(labtest.ReadHost(ctx).Left(before)).To(BeEmpty())
+		Expect(first.Check(ctx, nil)).To(labtest.Hold())
+	})
+
+	It("is found healthy by a second `up` in under 3 seconds", func(ctx SpecContext) {
+		labtest.Open(ctx, "cilium-bgp-vrrp")
+		start := time.Now()
+		labtest.Open(ctx, "cilium-bgp-vrrp")
+		Expect(time.Since(start)).To(BeNumerically("<", 3*time.Second))
+	})
+
+	It("refuses a scenario other than its own, and says in what it differs", func(ctx SpecContext) {
+		labtest.Open(ctx, "cilium-bgp-vrrp")
+		_, err := lab.Up(ctx, lab.Options{Name: "cilium-bgp-vrrp", Scenario: small(), Source: labtest.Source(), Progress: labtest.Quiet{}})
+		Expect(err).To(BeAssignableToTypeOf(&lab.DiffersError{}))
+		Expect(err).To(MatchError(ContainSubstring("spec.cluster.workers: runs 2, asked for 1")))
+	})
+
+	It("is completed by `up` when one of its routers was removed", func(ctx SpecContext) {
+		l := labtest.Open(ctx, "cilium-bgp-vrrp")
+		container, err := l.Container("r2")
+		Expect(err).NotTo(HaveOccurred())
+		labtest.RemoveContainer(ctx, container)
+		st, err := l.Status(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(st.Problems).To(ContainElement(ContainSubstring("router r2: it is absent")))
+		l = labtest.Open(ctx, "cilium-bgp-vrrp")
+		Expect(l.Check(ctx, nil)).To(labtest.Hold())
+	})
+})

@@ -1,0 +1,17 @@
+package lifecycle_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/labtest"
+)
+
+func TestLifecycle(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "lifecycle")
+}
+
+var _ = AfterSuite(func(ctx SpecContext) { labtest.DownAll(ctx) })

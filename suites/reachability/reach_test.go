@@ -1,0 +1,66 @@
+package reachability_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+var _ = Describe("A client beyond the routers", Label("reachability", "cilium", "bgp", "dsr"), func() {
+	var l *labtest.Lab
+	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-bgp-vrrp") })
+
+	reach := func(ctx SpecContext, r scenario.Reach) []check.Result {
+		return check.Run(ctx, l, l.Plan, scenario.Check{Reach: &r})
+	}
+
+	DescribeTable("is answered, and the pod sees the client's own address", func(ctx SpecContext, to scenario.Target) {
+		Expect(reach(ctx, scenario.Reach{From: "client", To: []scenario.Target{to}, Workload: "echo", Source: "client", Within: scenario.Duration(20 * time.Second)})).To(labtest.Hold())
+	},
+		Entry("at every pod IP", scenario.TargetPod),
+		Entry("at the ClusterIP", scenario.TargetClusterIP),
+		Entry("at the ExternalIP", scenario.TargetExternalIP),
+		Entry("at the LoadBalancer IP", scenario.TargetLoadBalancer),
+		Entry("at every node's NodePort", scenario.TargetNodePort),
+	)
+
+	It("is answered 500 times a second for two seconds from the LoadBalancer IP without a loss", func(ctx SpecContext) {
+		for _, r := range l.Probe(ctx, "client", "loadBalancer/echo", 500, 2*time.Second).Wait() {
+			Expect(r).To(labtest.LoseAtMost(0))
+			Expect(r.Sent).To(BeNumerically(">", 800))
+			for _, by := range r.AnsweredBy {
+				Expect(by.Source).To(Equal(l.Plan.Clients[0].Network.Address.String()))
+			}
+		}
+	})
+
+	It("is answered by a pod from the nodes too, by way of the LoadBalancer IP", func(ctx SpecContext) {
+		for _, n := range l.Plan.Cluster.Nodes {
+			Expect(reach(ctx, scenario.Reach{From: n.Short, To: []scenario.Target{scenario.TargetLoadBalancer}, Workload: "echo", Source: "any", Within: scenario.Duration(20 * time.Second)})).To(labtest.Hold())
+		}
+	})
+
+	It("is not answered when the routers' FIB leads nowhere, although BGP has the route (negative control)", Label("negative"), func(ctx SpecContext) {
+		endpoints, err := l.Endpoints(ctx, "echo")
+		Expect(err).NotTo(HaveOccurred())
+		vip := endpoints.LoadBalancerIPs[0].String() + "/32"
+		blackhole := func(ctx SpecContext, verb string) {
+			for _, r := range l.Plan.Routers {
+				n, err := l.Node(r.Name)
+				Expect(err).NotTo(HaveOccurred())
+				_, err = n.Exec(ctx, "ip", "route", verb, "blackhole", vip, "metric", "1")
+				Expect(err).NotTo(HaveOccurred())
+			}
+		}
+		DeferCleanup(func(ctx SpecContext) { blackhole(ctx, "del") })
+		blackhole(ctx, "add")
+		results := reach(ctx, scenario.Reach{From: "client", To: []scenario.Target{scenario.TargetLoadBalancer}, Workload: "echo", Source: "client", Within: scenario.Duration(2 * time.Second)})
+		Expect(results).To(HaveLen(1))
+		Expect(results[0].Verdict).To(Equal(check.Failed))
+	})
+})

@@ -1,0 +1,17 @@
+package reachability_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/labtest"
+)
+
+func TestReachability(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "reachability")
+}
+
+var _ = AfterSuite(func(ctx SpecContext) { labtest.DownAll(ctx) })

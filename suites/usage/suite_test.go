@@ -1,0 +1,17 @@
+package usage_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/labtest"
+)
+
+func TestUsage(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "usage")
+}
+
+var _ = AfterSuite(func(ctx SpecContext) { labtest.DownAll(ctx) })
