@@ -1,0 +1,50 @@
+# skidpad: `make` alone prints what there is.
+SCENARIO ?= cilium-bgp-vrrp
+NAME     ?=
+LABELS   ?= !slow
+REPORTS  ?= reports
+
+name_flag = $(if $(NAME),--name $(NAME))
+skidpad   = bin/skidpad
+
+.DEFAULT_GOAL := help
+.PHONY: help build lab-up lab-down test unit e2e images bench lint doctor
+
+help: ## print this list
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "  SCENARIO=$(SCENARIO) and NAME=<lab> choose; LABELS='$(LABELS)' filters the end-to-end specs."
+
+build: ## build bin/skidpad
+	@go build -o $(skidpad) ./tools/skidpad
+
+lab-up: build ## bring the lab of SCENARIO up and check it
+	@$(skidpad) up $(SCENARIO) $(name_flag)
+
+lab-down: build ## take the lab down; nothing of it is left
+	@$(skidpad) down $(if $(NAME),--name $(NAME),--name $(notdir $(SCENARIO:.yaml=)))
+
+test: unit e2e ## unit tests, then the end-to-end suites
+
+unit: ## unit tests: no engine, no root
+	@go test ./lab/... ./tools/... ./fixtures/... ./scenarios/...
+
+e2e: build ## the end-to-end suites on real labs; the lab of SCENARIO is used, and taken down at the end
+	@$(skidpad) images build
+	@mkdir -p $(REPORTS)
+	@status=0; SKIDPAD_KEEP=1 go tool ginkgo run --label-filter='$(LABELS)' --randomize-all --timeout=45m \
+		--junit-report=suites.xml --json-report=suites.json --output-dir=$(REPORTS) ./suites/... || status=$$?; \
+	$(skidpad) down --name $(SCENARIO); exit $$status
+
+images: build ## build or find every image of the default lab
+	@$(skidpad) images build
+
+bench: build ## time `skidpad up` against a plain script, three runs each
+	@go run ./tools/bench
+
+lint: ## golangci-lint and actionlint, pinned in tools/lint and tools/actionlint
+	@go tool -modfile=tools/lint/go.mod golangci-lint run ./...
+	@go tool -modfile=tools/actionlint/go.mod actionlint
+
+doctor: build ## what this machine can do, and what to change
+	@$(skidpad) doctor
