@@ -8,7 +8,7 @@ name_flag = $(if $(NAME),--name $(NAME))
 skidpad   = bin/skidpad
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab-up lab-down test unit e2e images bench lint doctor
+.PHONY: help build lab-up lab-down test unit e2e images bench accuracy lint doctor
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,9 @@ images: build ## build or find every image of the default lab
 
 bench: build ## time `skidpad up` against a plain script, three runs each
 	@go run ./tools/bench
+
+accuracy: ## how true the prober is on this machine: outages of known length against what it reports; root
+	@go run ./tools/accuracy
 
 lint: ## golangci-lint and actionlint, pinned in tools/lint and tools/actionlint
 	@go tool -modfile=tools/lint/go.mod golangci-lint run ./...

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -53,6 +54,29 @@ func TestReadRefuses(t *testing.T) {
 	} {
 		if rec, err := Read(strings.NewReader(text)); err == nil {
 			t.Errorf("%s: read %+v, wanted an error", name, rec)
+		}
+	}
+}
+
+// What the prober writes by hand is what encoding/json would write.
+func TestAppend(t *testing.T) {
+	for _, a := range []Attempt{
+		{},
+		{Flow: 3, Seq: 12, Sent: 1 << 60, Late: -5, Answered: 7, Answer: &Answer{Pod: "a", Node: "worker", Client: "192.0.2.1:1"}},
+		{Seq: 1, Error: `send: "no" <route>`, Again: true},
+	} {
+		want, err := json.Marshal(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var answer []byte
+		if a.Answer != nil {
+			if answer, err = json.Marshal(a.Answer); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := string(a.Append(nil, answer)); got != string(want) {
+			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
 }

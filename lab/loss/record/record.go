@@ -3,7 +3,11 @@
 // last line (End) says how many there were, so that a recording which was cut is seen to be cut.
 package record
 
-import "time"
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+)
 
 // Proto is how an attempt is made.
 type Proto string
@@ -64,6 +68,32 @@ type Attempt struct {
 	// Again marks a further answer to an attempt that has a line already: a duplicate if that line
 	// holds an answer, an overdue answer if it says timeout.
 	Again bool `json:"again,omitempty"`
+}
+
+// Append writes the attempt as encoding/json does, many times faster. answer is its Answer as JSON, empty where there
+// is none.
+func (a Attempt) Append(b, answer []byte) []byte {
+	number := func(name string, n int64) {
+		b = strconv.AppendInt(append(b, name...), n, 10)
+	}
+	number(`{"flow":`, int64(a.Flow))
+	number(`,"seq":`, int64(a.Seq))
+	number(`,"sent":`, a.Sent)
+	number(`,"late":`, a.Late)
+	if a.Answered != 0 {
+		number(`,"answered":`, a.Answered)
+	}
+	if len(answer) > 0 {
+		b = append(append(b, `,"answer":`...), answer...)
+	}
+	if a.Error != "" {
+		text, _ := json.Marshal(a.Error) // no string fails
+		b = append(append(b, `,"error":`...), text...)
+	}
+	if a.Again {
+		b = append(b, `,"again":true`...)
+	}
+	return append(b, '}')
 }
 
 // Answer is what the echo program says of itself and of whom it saw.

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Checks FRR's configuration and becomes watchfrr, which starts the daemons and watches them.
-# Runs in Debian's frr package and in upstream's Alpine image.
+# Checks FRR's configuration and runs watchfrr, which starts the daemons and watches them.
+# Runs in Debian's frr package and in upstream's Alpine image, which both come with tini.
 set -eu
 
 mkdir -p /var/run/frr /var/log/frr
@@ -14,5 +14,9 @@ vtysh -C -f /etc/frr/frr.conf
 daemons="zebra bgpd staticd bfdd"
 # FRR 9.1 and later keep the configuration of some daemons in one of its own, started first.
 [ ! -x /usr/lib/frr/mgmtd ] || daemons="mgmtd $daemons"
-# shellcheck disable=SC2086 # a list of words
-exec /usr/lib/frr/watchfrr $daemons
+# As the first process watchfrr would get the deaths of daemons that are no children of its own, take them for those of
+# its restart commands, and wait for minutes: a real init stands before it, as on a host.
+init=
+[ ! -x "$(command -v tini)" ] || init="tini --"
+# shellcheck disable=SC2086 # lists of words
+exec $init /usr/lib/frr/watchfrr $daemons
