@@ -69,10 +69,13 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, dir string, o Op
 
 // Keep ends the capture and writes a file per source that saw packets: fabric.pcapng, r1-fabric.pcapng.
 // The reason stands in each file as its comment. It returns the files' paths, also with an error.
-func (c *Capture) Keep(reason string) ([]string, error) {
+func (c *Capture) Keep(reason string) ([]string, error) { return c.KeepIn(c.dir, reason) }
+
+// KeepIn is Keep for a folder that was not known when the capture began.
+func (c *Capture) KeepIn(dir, reason string) ([]string, error) {
 	now := time.Now()
 	err := c.tap.close()
-	if mk := os.MkdirAll(c.dir, 0o755); mk != nil {
+	if mk := os.MkdirAll(dir, 0o755); mk != nil {
 		return nil, errors.Join(err, fmt.Errorf("captures: %w", mk))
 	}
 	var files []string
@@ -81,7 +84,7 @@ func (c *Capture) Keep(reason string) ([]string, error) {
 		if len(packets) == 0 {
 			continue
 		}
-		path := filepath.Join(c.dir, s.name+".pcapng")
+		path := filepath.Join(dir, s.name+".pcapng")
 		if e := writeFile(path, s, c.tap.snapLen, reason, packets, c.tap.stats()[s.name]); e != nil {
 			err = errors.Join(err, e)
 			continue

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -14,66 +13,10 @@ import (
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega"
 
-	"skidpad.dev/skidpad/lab"
-	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/loss"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/probe"
-	"skidpad.dev/skidpad/lab/scenario"
 )
-
-// KeepEnv leaves the labs of a run standing when it is set, so that the next run finds them.
-const KeepEnv = "SKIDPAD_KEEP"
-
-// Lab is a lab that specs share.
-type Lab struct{ *lab.Lab }
-
-// Open returns the lab of a scenario that comes with skidpad, under its name: the one that is up where it is healthy,
-// else it is brought up or completed. The suite takes it down at its end, unless SKIDPAD_KEEP is set.
-func Open(ctx context.Context, name string) *Lab {
-	ginkgo.GinkgoHelper()
-	s, err := scenario.Load(filepath.Join(Source(), "scenarios", name, "scenario.yaml"))
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	return Up(ctx, name, s)
-}
-
-// Up brings a lab up for this suite, under a name of its own, and waits until nothing at all is wrong with it.
-func Up(ctx context.Context, name string, s *scenario.Scenario) *Lab {
-	ginkgo.GinkgoHelper()
-	l, err := lab.Up(ctx, lab.Options{Name: name, Scenario: s, Images: image.Auto, Source: Source(), Progress: progress{ginkgo.GinkgoWriter}})
-	if os.Getenv(KeepEnv) == "" {
-		downAtEnd(name)
-	}
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	gomega.Eventually(ctx, func() ([]string, error) {
-		st, err := l.Status(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return st.Problems, nil
-	}).WithTimeout(baseWithin).WithPolling(200*time.Millisecond).Should(gomega.BeEmpty(), "the lab is to be in its base state before a spec")
-	return &Lab{l}
-}
-
-// baseWithin is how long a lab may take from what an earlier spec did to its base state: nodes open their BGP sessions
-// anew only after their retry time.
-const baseWithin = 90 * time.Second
-
-// downs are the labs that this process takes down at its end.
-var downs = map[string]bool{}
-
-// downAtEnd registers a lab to be taken down when the suite ends.
-func downAtEnd(name string) { downs[name] = true }
-
-// DownAll is for a suite's AfterSuite: it takes down every lab that the suite brought up.
-func DownAll(ctx context.Context) {
-	ginkgo.GinkgoHelper()
-	for name := range downs {
-		_, err := lab.Down(ctx, name)
-		gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	}
-	clear(downs)
-}
 
 // Source is the root of skidpad's source tree, found from this file.
 func Source() string {

@@ -14,7 +14,7 @@ import (
 
 var _ = Describe("The routers", Label("bgp", "cilium", "frr"), func() {
 	var l *labtest.Lab
-	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-bgp-vrrp") })
+	BeforeEach(func(ctx SpecContext) { l = labtest.Look(ctx, "cilium-bgp-vrrp") })
 
 	const within = scenario.Duration(30 * time.Second)
 	sessions := scenario.Check{Sessions: &scenario.Sessions{Established: "all", Within: within}}
@@ -43,7 +43,8 @@ var _ = Describe("The routers", Label("bgp", "cilium", "frr"), func() {
 		}})).To(labtest.Hold())
 	})
 
-	It("lose a session while a router refuses BGP, and have it again afterwards (negative control)", Label("negative"), func(ctx SpecContext) {
+	It("lose a session while a router refuses BGP, and have it again afterwards (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		l = labtest.Open(ctx, "cilium-bgp-vrrp")
 		r1, err := l.Node("r1")
 		Expect(err).NotTo(HaveOccurred())
 		configure := func(ctx SpecContext, line string) {

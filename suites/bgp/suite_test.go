@@ -14,4 +14,6 @@ func TestBgp(t *testing.T) {
 	RunSpecs(t, "bgp")
 }
 
+var _ = JustAfterEach(labtest.AfterEach)
+
 var _ = AfterSuite(func(ctx SpecContext) { labtest.DownAll(ctx) })

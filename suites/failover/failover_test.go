@@ -38,13 +38,13 @@ var _ = Describe("Graceful restart", Label("failover", "slow"), func() {
 		Expect(with(l, killAgents(true)).Test(ctx, lab.TestOptions{})).To(labtest.Hold())
 	})
 
-	It("is what keeps them flowing: without it they are lost (negative control)", Label("negative"), func(ctx SpecContext) {
+	It("is what keeps them flowing: without it they are lost (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		l := labtest.Open(ctx, "cilium-bgp-vrrp")
 		Expect(with(l, killAgents(false)).Test(ctx, lab.TestOptions{})).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})
 })
 
-var _ = Describe("Failover and lease checks", Label("failover", "negative", "slow"), func() {
+var _ = Describe("Failover and lease checks", Label("failover", "negative-control", "slow"), func() {
 	It("fail where there is no second router and no second node to take over", func(ctx SpecContext) {
 		s, err := scenario.Load(filepath.Join("testdata", "alone.yaml"))
 		Expect(err).NotTo(HaveOccurred())

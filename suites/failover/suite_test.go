@@ -14,4 +14,6 @@ func TestFailover(t *testing.T) {
 	RunSpecs(t, "failover")
 }
 
+var _ = JustAfterEach(labtest.AfterEach)
+
 var _ = AfterSuite(func(ctx SpecContext) { labtest.DownAll(ctx) })

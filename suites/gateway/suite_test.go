@@ -14,4 +14,6 @@ func TestGateway(t *testing.T) {
 	RunSpecs(t, "gateway")
 }
 
+var _ = JustAfterEach(labtest.AfterEach)
+
 var _ = AfterSuite(func(ctx SpecContext) { labtest.DownAll(ctx) })

@@ -46,7 +46,7 @@ var _ = Describe("The VRRP gateway", Label("gateway", "vrrp", "failover"), func(
 		Eventually(ctx, l.HolderOf).WithArguments("gw").Within(20 * time.Second).ProbeEvery(100 * time.Millisecond).Should(Equal("r2"))
 	})
 
-	It("answers nobody while both routers are stopped (negative control)", Label("negative"), func(ctx SpecContext) {
+	It("answers nobody while both routers are stopped (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		for _, name := range []string{"r1", "r2"} {
 			r, err := l.Router(name)
 			Expect(err).NotTo(HaveOccurred())

@@ -21,7 +21,7 @@ func small() *scenario.Scenario {
 
 var _ = Describe("A lab", Label("lifecycle"), Ordered, func() {
 	It("stands beside another, and goes on answering when that is taken down", func(ctx SpecContext) {
-		first := labtest.Open(ctx, "cilium-bgp-vrrp")
+		first := labtest.Look(ctx, "cilium-bgp-vrrp")
 		before := labtest.ReadHost(ctx)
 		second := labtest.Up(ctx, "beside", small())
 		Expect(second.Check(ctx, nil)).To(labtest.Hold())
@@ -38,14 +38,14 @@ var _ = Describe("A lab", Label("lifecycle"), Ordered, func() {
 	})
 
 	It("is found healthy by a second `up` in under 3 seconds", func(ctx SpecContext) {
-		labtest.Open(ctx, "cilium-bgp-vrrp")
+		l := labtest.Look(ctx, "cilium-bgp-vrrp")
 		start := time.Now()
-		labtest.Open(ctx, "cilium-bgp-vrrp")
+		labtest.Up(ctx, "cilium-bgp-vrrp", l.Plan.Scenario)
 		Expect(time.Since(start)).To(BeNumerically("<", 3*time.Second))
 	})
 
 	It("refuses a scenario other than its own, and says in what it differs", func(ctx SpecContext) {
-		labtest.Open(ctx, "cilium-bgp-vrrp")
+		labtest.Look(ctx, "cilium-bgp-vrrp")
 		_, err := lab.Up(ctx, lab.Options{Name: "cilium-bgp-vrrp", Scenario: small(), Source: labtest.Source(), Progress: labtest.Quiet{}})
 		Expect(err).To(BeAssignableToTypeOf(&lab.DiffersError{}))
 		Expect(err).To(MatchError(ContainSubstring("spec.cluster.workers: runs 2, asked for 1")))
@@ -59,7 +59,7 @@ var _ = Describe("A lab", Label("lifecycle"), Ordered, func() {
 		st, err := l.Status(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(st.Problems).To(ContainElement(ContainSubstring("router r2: it is absent")))
-		l = labtest.Open(ctx, "cilium-bgp-vrrp")
+		l = labtest.Up(ctx, "cilium-bgp-vrrp", l.Plan.Scenario)
 		Expect(l.Check(ctx, nil)).To(labtest.Hold())
 	})
 })

@@ -14,4 +14,6 @@ func TestLifecycle(t *testing.T) {
 	RunSpecs(t, "lifecycle")
 }
 
+var _ = JustAfterEach(labtest.AfterEach)
+
 var _ = AfterSuite(func(ctx SpecContext) { labtest.DownAll(ctx) })

@@ -13,7 +13,7 @@ import (
 
 var _ = Describe("A client beyond the routers", Label("reachability", "cilium", "bgp", "dsr"), func() {
 	var l *labtest.Lab
-	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-bgp-vrrp") })
+	BeforeEach(func(ctx SpecContext) { l = labtest.Look(ctx, "cilium-bgp-vrrp") })
 
 	reach := func(ctx SpecContext, r scenario.Reach) []check.Result {
 		return check.Run(ctx, l, l.Plan, scenario.Check{Reach: &r})
@@ -45,7 +45,8 @@ var _ = Describe("A client beyond the routers", Label("reachability", "cilium", 
 		}
 	})
 
-	It("is not answered when the routers' FIB leads nowhere, although BGP has the route (negative control)", Label("negative"), func(ctx SpecContext) {
+	It("is not answered when the routers' FIB leads nowhere, although BGP has the route (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		l = labtest.Open(ctx, "cilium-bgp-vrrp")
 		endpoints, err := l.Endpoints(ctx, "echo")
 		Expect(err).NotTo(HaveOccurred())
 		vip := endpoints.LoadBalancerIPs[0].String() + "/32"

@@ -14,4 +14,6 @@ func TestReachability(t *testing.T) {
 	RunSpecs(t, "reachability")
 }
 
+var _ = JustAfterEach(labtest.AfterEach)
+
 var _ = AfterSuite(func(ctx SpecContext) { labtest.DownAll(ctx) })

@@ -14,4 +14,6 @@ func TestUsage(t *testing.T) {
 	RunSpecs(t, "usage")
 }
 
+var _ = JustAfterEach(labtest.AfterEach)
+
 var _ = AfterSuite(func(ctx SpecContext) { labtest.DownAll(ctx) })

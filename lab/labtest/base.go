@@ -1,0 +1,200 @@
+package labtest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// baseWithin is how long a lab may take from what a spec did to its base state: nodes open their BGP sessions anew
+// only after their retry time.
+const baseWithin = 90 * time.Second
+
+// base is what specs may change of a lab and must bring back: a text for each part of it.
+type base map[string]string
+
+// custom are the resources of which every object's specification is part of the base.
+var custom = []schema.GroupVersionResource{
+	{Group: "cilium.io", Version: "v2", Resource: "ciliumbgpclusterconfigs"},
+	{Group: "cilium.io", Version: "v2", Resource: "ciliumbgppeerconfigs"},
+	{Group: "cilium.io", Version: "v2", Resource: "ciliumbgpadvertisements"},
+	{Group: "cilium.io", Version: "v2", Resource: "ciliumbgpnodeconfigoverrides"},
+	{Group: "cilium.io", Version: "v2", Resource: "ciliumloadbalancerippools"},
+	{Group: "cilium.io", Version: "v2alpha1", Resource: "ciliuml2announcementpolicies"},
+}
+
+// readBase reads the lab's configuration: routers, resources in the cluster, links of the nodes.
+func readBase(ctx context.Context, l *Lab) (base, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	r := &reading{b: base{}}
+	for _, router := range l.Plan.Routers {
+		if router.Software == scenario.FRR {
+			r.exec(ctx, l, router.Name, "vtysh", "-c", "show running-config")
+		}
+	}
+	for _, name := range l.Names() {
+		r.exec(ctx, l, name, "sh", "-c", "ip -br link show up type veth | grep -v lxc | cut -d@ -f1")
+		r.exec(ctx, l, name, "ip", "route", "show", "type", "blackhole")
+	}
+	if l.Kube != nil {
+		r.kube(ctx, l.Kube)
+	}
+	r.group.Wait()
+	return r.b, r.err
+}
+
+// reading collects a base from several goroutines.
+type reading struct {
+	group sync.WaitGroup
+	mu    sync.Mutex
+	b     base
+	err   error
+}
+
+func (r *reading) add(part string, read func() (string, error)) {
+	r.group.Go(func() {
+		text, err := read()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if err != nil {
+			r.err = fmt.Errorf("%s: %w", part, err)
+		}
+		r.b[part] = text
+	})
+}
+
+func (r *reading) exec(ctx context.Context, l *Lab, name string, cmd ...string) {
+	r.add(name+": "+strings.Join(cmd, " "), func() (string, error) {
+		n, err := l.Node(name)
+		if err != nil {
+			return "", err
+		}
+		out, err := n.Exec(ctx, cmd...)
+		return string(out), err
+	})
+}
+
+// kube reads objects without what controllers write into them.
+func (r *reading) kube(ctx context.Context, k *cluster.Kube) {
+	for _, gvr := range custom {
+		r.add(gvr.Resource, func() (string, error) {
+			list, err := k.Dynamic.Resource(gvr).List(ctx, metav1.ListOptions{})
+			if apierrors.IsNotFound(err) {
+				return "", nil // this version of Cilium, or its configuration, does not have the kind
+			}
+			if err != nil {
+				return "", err
+			}
+			var lines []string
+			for _, o := range list.Items {
+				lines = append(lines, line(o.GetName(), o.Object["spec"]))
+			}
+			return strings.Join(lines, "\n"), nil
+		})
+	}
+	r.add("services", func() (string, error) {
+		list, err := k.Client.CoreV1().Services(corev1.NamespaceDefault).List(ctx, metav1.ListOptions{})
+		var lines []string
+		for _, s := range list.Items {
+			lines = append(lines, line(s.Name, []any{s.Spec.Ports, s.Spec.Selector, s.Spec.Type, s.Spec.ExternalIPs, s.Spec.ExternalTrafficPolicy, s.Labels, s.Status.LoadBalancer}))
+		}
+		return strings.Join(lines, "\n"), err
+	})
+	r.add("deployments", func() (string, error) {
+		list, err := k.Client.AppsV1().Deployments(corev1.NamespaceDefault).List(ctx, metav1.ListOptions{})
+		var lines []string
+		for _, d := range list.Items {
+			lines = append(lines, line(d.Name, []any{d.Spec.Replicas, d.Status.ReadyReplicas, d.Status.Replicas}))
+		}
+		return strings.Join(lines, "\n"), err
+	})
+	r.add("nodes", func() (string, error) {
+		list, err := k.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+		var lines []string
+		for _, n := range list.Items {
+			lines = append(lines, line(n.Name, []any{n.Labels, n.Spec.Taints, n.Spec.Unschedulable}))
+		}
+		return strings.Join(lines, "\n"), err
+	})
+}
+
+func line(name string, content any) string {
+	text, err := json.Marshal(content)
+	if err != nil {
+		return name + ": " + err.Error()
+	}
+	return name + " " + string(text)
+}
+
+// differs lists what is not as it was, a few lines for each part.
+func (b base) differs(now base) []string {
+	var diff []string
+	for _, part := range slices.Sorted(maps.Keys(b)) {
+		was, is := strings.Split(b[part], "\n"), strings.Split(now[part], "\n")
+		for _, l := range is {
+			if !slices.Contains(was, l) {
+				diff = append(diff, part+": new: "+l)
+			}
+		}
+		for _, l := range was {
+			if !slices.Contains(is, l) {
+				diff = append(diff, part+": gone: "+l)
+			}
+		}
+	}
+	return diff
+}
+
+// returned waits until the lab is as it was when it was first looked at, and reports in what it still differs.
+func (s *shared) returned(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, baseWithin)
+	defer cancel()
+	err := cluster.Retry(ctx, "base state of lab "+s.Plan.Lab, func(context.Context) error {
+		problems, err := s.problems(ctx)
+		if err != nil || len(problems) > 0 {
+			return orProblems(err, problems)
+		}
+		now, err := readBase(ctx, s.Lab)
+		return orProblems(err, s.base.differs(now))
+	})
+	s.clean = err == nil
+	return err
+}
+
+func orProblems(err error, problems []string) error {
+	if err != nil || len(problems) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s", strings.Join(problems, "; "))
+}
+
+// problems lists what is wrong with the lab: what its status finds, and a gateway that its preferred member does not hold.
+func (l *Lab) problems(ctx context.Context) ([]string, error) {
+	st, err := l.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	problems := st.Problems
+	for _, g := range st.Gateways {
+		for _, planned := range l.Plan.Gateways {
+			if planned.Name == g.Name && g.Holder != planned.Members[0].Router {
+				problems = append(problems, fmt.Sprintf("gateway %s is held by %s, not by %s", g.Name, g.Holder, planned.Members[0].Router))
+			}
+		}
+	}
+	return problems, nil
+}

@@ -1,0 +1,232 @@
+package labtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+const (
+	// ReportsEnv is the folder that failed specs' folders are put in; unset, it is `reports` in the source tree.
+	ReportsEnv = "SKIDPAD_REPORTS"
+	// collectWithin bounds the collecting for all labs of a spec: what is not there by then is left out, and said so.
+	collectWithin = 18 * time.Second
+)
+
+// failedLab is the lab of the spec that ended a run with --keep.
+var failedLab string
+
+// AfterEach is for every suite: var _ = JustAfterEach(labtest.AfterEach). Before a failed spec cleans up, it gathers all
+// that may tell why, in a folder named for the spec. Nothing that goes wrong with that changes the spec's outcome.
+func AfterEach(ctx ginkgo.SpecContext) {
+	spec := ginkgo.CurrentSpecReport()
+	defer func() { opened = nil }()
+	if !spec.Failed() {
+		return
+	}
+	began := time.Now()
+	dir := filepath.Join(reports(), "failures", folder(spec.FullText()))
+	ctxAll, cancel := context.WithTimeout(context.WithoutCancel(ctx), collectWithin)
+	defer cancel()
+	err := write(dir, "spec.txt", []byte(describe(spec)), nil)
+	for _, sh := range opened {
+		err = errors.Join(err, collect(ctxAll, sh, filepath.Join(dir, sh.Plan.Lab), spec.FullText()))
+	}
+	ginkgo.AddReportEntry("folder", dir)
+	fmt.Fprintf(ginkgo.GinkgoWriter, "\ncollected in %.1fs: %s\n", time.Since(began).Seconds(), dir)
+	if err != nil {
+		fmt.Fprintf(ginkgo.GinkgoWriter, "not all of it: %v\n", err)
+	}
+	if *keep && len(opened) > 0 {
+		failedLab = opened[0].Plan.Lab
+		ginkgo.AbortSuite(inside(failedLab, dir))
+	}
+}
+
+// inside says how to look into a lab that was kept.
+func inside(name, dir string) string {
+	return fmt.Sprintf("lab %[1]s stands as the failed spec left it; what was collected is in %[2]s. To look inside:\n"+
+		"  skidpad status --name %[1]s\n  skidpad routes --name %[1]s\n  skidpad shell r1 --name %[1]s\n"+
+		"  skidpad watch --name %[1]s --for 10s\nand then: skidpad down --name %[1]s", name, dir)
+}
+
+// reports is the folder of a run's reports.
+func reports() string {
+	if dir := os.Getenv(ReportsEnv); dir != "" {
+		return dir
+	}
+	return filepath.Join(Source(), "reports")
+}
+
+// maxName bounds a folder's name; file systems take 255 bytes.
+const maxName = 150
+
+// folder makes a folder's name of a spec's text.
+func folder(text string) string {
+	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	})
+	name := strings.Join(words, "-")
+	return strings.TrimRight(name[:min(len(name), maxName)], "-")
+}
+
+func describe(spec ginkgo.SpecReport) string {
+	return fmt.Sprintf("%s\n%v\n\n%s: %s\n%s\n\nlabels: %v\nseed: %d\n\n--- what the spec wrote\n%s",
+		spec.FullText(), spec.LeafNodeLocation, spec.State, spec.FailureMessage(), spec.FailureLocation(), spec.Labels(),
+		ginkgo.GinkgoRandomSeed(), spec.CapturedGinkgoWriterOutput)
+}
+
+// collect gathers what a lab tells of itself, all at the same time.
+func collect(ctx context.Context, sh *shared, dir, reason string) error {
+	c := &collection{dir: dir}
+	c.file("timeline.txt", func() ([]byte, error) {
+		var b bytes.Buffer
+		err := sh.recorder.now().Text(&b)
+		return b.Bytes(), err
+	})
+	c.file("timeline.jsonl", func() ([]byte, error) {
+		var b bytes.Buffer
+		err := sh.recorder.now().WriteJSONL(&b)
+		return b.Bytes(), err
+	})
+	c.file("status.yaml", func() ([]byte, error) {
+		st, err := sh.Status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return yaml.Marshal(st)
+	})
+	c.group.Go(func() { c.note(sh.recorder.keep(dir, reason)) })
+	for _, r := range sh.Plan.Routers {
+		c.commands(ctx, sh.Lab, r.Name, shows(r.Software))
+	}
+	for _, client := range sh.Plan.Clients {
+		c.commands(ctx, sh.Lab, client.Name, kernel)
+	}
+	if sh.Kube != nil {
+		for _, n := range sh.Plan.Cluster.Nodes {
+			c.commands(ctx, sh.Lab, n.Short, append(kernel, agent...))
+		}
+		c.file("kubernetes.txt", func() ([]byte, error) { return kubernetes(ctx, sh) })
+	}
+	c.group.Wait()
+	return c.err
+}
+
+// collection writes files from several goroutines.
+type collection struct {
+	dir   string
+	group sync.WaitGroup
+	mu    sync.Mutex
+	err   error
+}
+
+func (c *collection) note(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = errors.Join(c.err, err)
+}
+
+func (c *collection) file(name string, make func() ([]byte, error)) {
+	c.group.Go(func() {
+		data, err := make()
+		c.note(write(c.dir, name, data, err))
+	})
+}
+
+// write writes a file; what kept it from being whole stands in it, too.
+func write(dir, name string, data []byte, failed error) error {
+	if failed != nil {
+		data = append(data, []byte("\nNOT COMPLETE: "+failed.Error()+"\n")...)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, name), data, 0o644)
+}
+
+// commands writes what commands print on a node, one after the other, to a file of the node's name.
+func (c *collection) commands(ctx context.Context, l *Lab, name string, cmds []string) {
+	c.file(name+".txt", func() ([]byte, error) {
+		n, err := l.Node(name)
+		if err != nil {
+			return nil, err
+		}
+		var b bytes.Buffer
+		for _, cmd := range cmds {
+			out, err := n.Exec(ctx, "sh", "-c", cmd)
+			fmt.Fprintf(&b, "### %s\n%s\n", cmd, out)
+			var exit *node.ExitError
+			if errors.As(err, &exit) {
+				fmt.Fprintf(&b, "(exit code %d: %s)\n", exit.Code, exit.Stderr)
+			} else if err != nil {
+				return b.Bytes(), err
+			}
+		}
+		return b.Bytes(), nil
+	})
+}
+
+// kernel is what a node's kernel forwards by.
+var kernel = []string{"ip -s link", "ip address", "ip route show table all", "ip neighbour"}
+
+// agent asks Cilium's agent on a cluster node.
+var agent = []string{
+	inAgent + "cilium-dbg status --verbose", inAgent + "cilium-dbg bgp peers", inAgent + "cilium-dbg bgp routes",
+	inAgent + "cilium-dbg service list", inAgent + "cilium-dbg bpf lb list", inAgent + "cilium-dbg shell -- db/show l2-announce",
+	inAgent + "cilium-dbg shell -- db/show devices", "crictl ps -a",
+	"crictl logs --tail 300 $(crictl ps -q --name cilium-agent) 2>&1",
+}
+
+const inAgent = "crictl exec $(crictl ps -q --name cilium-agent) "
+
+// shows are what a router's software has to say of its state.
+func shows(s scenario.Software) []string {
+	switch s {
+	case scenario.BIRD:
+		return append([]string{"birdc show protocols all", "birdc show route all", "cat /etc/bird/bird.conf"}, kernel...)
+	case scenario.GoBGP:
+		return append([]string{"gobgp neighbor", "gobgp global rib", "gobgp neighbor -j"}, kernel...)
+	}
+	var all []string
+	for _, show := range []string{"bgp summary", "bgp neighbors", "bgp ipv4 unicast", "bgp ipv6 unicast", "ip route", "ipv6 route", "bfd peers"} {
+		all = append(all, "vtysh -c 'show "+show+"'")
+	}
+	all = append(all, "vtysh -c 'show running-config' | sed 's/ password .*/ password (not shown)/'")
+	return append(append(all, "tail -n 200 /var/log/frr/frr.log"), kernel...)
+}
+
+// kubernetes are the cluster's events, pods, services and leases.
+func kubernetes(ctx context.Context, sh *shared) ([]byte, error) {
+	var b bytes.Buffer
+	section := func(title string, list any, err error) error {
+		text, _ := yaml.Marshal(list)
+		fmt.Fprintf(&b, "### %s\n%s\n", title, text)
+		return err
+	}
+	k, all := sh.Kube.Client, metav1.ListOptions{}
+	events, err1 := k.CoreV1().Events("").List(ctx, all)
+	for _, e := range events.Items {
+		fmt.Fprintf(&b, "%s %s %s/%s %s: %s\n", e.LastTimestamp.Format(time.TimeOnly), e.Type, e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, e.Message)
+	}
+	pods, err2 := k.CoreV1().Pods("").List(ctx, all)
+	for _, p := range pods.Items {
+		fmt.Fprintf(&b, "pod %s/%s on %s: %s %s\n", p.Namespace, p.Name, p.Spec.NodeName, p.Status.Phase, p.Status.PodIP)
+	}
+	services, err3 := k.CoreV1().Services("").List(ctx, all)
+	leases, err4 := k.CoordinationV1().Leases("").List(ctx, all)
+	return b.Bytes(), errors.Join(err1, err2, section("services", services.Items, err3), section("leases", leases.Items, err4))
+}

@@ -1,0 +1,152 @@
+package labtest
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// KeepEnv leaves the labs of a run standing when it is set, so that the next run finds them.
+const KeepEnv = "SKIDPAD_KEEP"
+
+// keep stops a run at its first failure, with the lab as the failing spec left it: ginkgo run ./suites/bgp -- --keep.
+var keep = flag.Bool("keep", false, "stop at the first spec that fails, and leave its lab as it is")
+
+// Lab is a lab that specs share.
+type Lab struct {
+	*lab.Lab
+	// Kube are clients of the lab's cluster; nil where it has none.
+	Kube *cluster.Kube
+}
+
+// shared is a lab of this process' specs, between them.
+type shared struct {
+	*Lab
+	base     base // as it was when it was first looked at
+	clean    bool // nobody may have changed it since it was last seen to be like base
+	recorder *recorder
+}
+
+// labs are the labs of this process, by name.
+var labs = map[string]*shared{}
+
+// opened are those that the current spec has opened.
+var opened []*shared
+
+// Open returns the lab of a scenario that comes with skidpad, under its name, in its base state: the one that is up,
+// else it is brought up or completed. When the spec ends, after its own cleaning up, the lab must be back in that state;
+// the spec fails otherwise, and the next one gets a new lab. The suite takes it down at its end, unless SKIDPAD_KEEP is set.
+func Open(ctx context.Context, name string) *Lab {
+	ginkgo.GinkgoHelper()
+	s := Look(ctx, name)
+	sh := labs[name]
+	sh.clean = false
+	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) {
+		if *keep && ginkgo.CurrentSpecReport().Failed() {
+			return
+		}
+		gomega.Expect(sh.returned(ctx)).To(gomega.Succeed(), "the spec is to leave the lab as it found it")
+	})
+	return s
+}
+
+// Look is Open for specs that change nothing: nothing is compared after them.
+func Look(ctx context.Context, name string) *Lab {
+	ginkgo.GinkgoHelper()
+	sh := labs[name]
+	if sh == nil || !sh.clean {
+		sh = ready(ctx, name, sh)
+	}
+	opened = append(opened, sh)
+	sh.recorder.begin()
+	return sh.Lab
+}
+
+// ready brings a lab up, or back: one that an earlier spec of this process left changed is made anew.
+func ready(ctx context.Context, name string, before *shared) *shared {
+	ginkgo.GinkgoHelper()
+	s, err := scenario.Load(filepath.Join(Source(), "scenarios", name, "scenario.yaml"))
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	l := Up(ctx, name, s)
+	if before != nil {
+		if before.Lab = l; before.returned(ctx) == nil {
+			return before
+		}
+		ginkgo.AddReportEntry("rebuilt", "an earlier spec left lab "+name+" changed, so it was made anew")
+		before.recorder.stop(ctx)
+		_, err := lab.Down(ctx, name)
+		gomega.Expect(err).NotTo(gomega.HaveOccurred())
+		l = Up(ctx, name, s)
+	}
+	sh := &shared{Lab: l, recorder: startRecorder(l)}
+	sh.base, err = readBase(ctx, l)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	sh.clean = true
+	labs[name] = sh
+	return sh
+}
+
+// Up brings a lab up for this suite, under a name of its own, and waits until nothing at all is wrong with it.
+func Up(ctx context.Context, name string, s *scenario.Scenario) *Lab {
+	ginkgo.GinkgoHelper()
+	up, err := lab.Up(ctx, lab.Options{Name: name, Scenario: s, Images: image.Auto, Source: Source(), Progress: progress{ginkgo.GinkgoWriter}})
+	downs[name] = true
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	l := &Lab{Lab: up}
+	gomega.Eventually(ctx, l.problems).WithTimeout(baseWithin).WithPolling(200*time.Millisecond).Should(gomega.BeEmpty(), "the lab is to be in its base state before a spec")
+	if up.Plan.Cluster != nil {
+		l.Kube, err = connect(up)
+		gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	}
+	return l
+}
+
+// connect makes clients from the lab's own kubeconfig.
+func connect(l *lab.Lab) (*cluster.Kube, error) {
+	path, err := l.Kubeconfig()
+	if err != nil {
+		return nil, err
+	}
+	config, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("lab %s: %w", l.Plan.Lab, err)
+	}
+	return cluster.Connect(config)
+}
+
+// downs are the labs that this process has brought up or found.
+var downs = map[string]bool{}
+
+// DownAll is for a suite's AfterSuite: it ends the watching, and takes down every lab that the suite used. With SKIDPAD_KEEP
+// those under their scenario's name stay, for the next suite.
+func DownAll(ctx context.Context) {
+	ginkgo.GinkgoHelper()
+	for _, sh := range labs {
+		sh.recorder.stop(ctx)
+	}
+	for name := range downs {
+		if kept(name) {
+			continue
+		}
+		_, err := lab.Down(ctx, name)
+		gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	}
+	clear(downs)
+	clear(labs)
+}
+
+// kept reports whether a lab is to stay: it is shared with other suites, or somebody wants to look inside.
+func kept(name string) bool {
+	return labs[name] != nil && os.Getenv(KeepEnv) != "" || *keep && failedLab == name
+}

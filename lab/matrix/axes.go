@@ -1,0 +1,137 @@
+// Package matrix is the table of who reaches a service, by which of its addresses, under which of its policies, and what
+// must come of it. It is pure: cells, the services that they need, the outcome that Kubernetes and Cilium document,
+// and the judgement of what a probe saw.
+package matrix
+
+import (
+	"fmt"
+
+	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// From is where a connection begins.
+type From string
+
+// The senders. A node or pod is `with` where the service's only pod runs on the same node.
+const (
+	Beyond      From = "beyond"      // a client beyond the router
+	Near        From = "near"        // a client on the nodes' own bridge
+	NodeWith    From = "node"        // the node with the pod
+	NodeWithout From = "other node"  // a node without
+	PodWith     From = "pod"         // a pod on the same node
+	PodWithout  From = "distant pod" // a pod on another node
+)
+
+// Froms are all senders, in the order of the grid's columns.
+func Froms() []From { return []From{Beyond, Near, NodeWith, NodeWithout, PodWith, PodWithout} }
+
+// outside reports whether the sender is no part of the cluster: north-south traffic in Cilium's words.
+func (f From) outside() bool { return f == Beyond || f == Near }
+
+// String is the sender in a sentence.
+func (f From) String() string {
+	return map[From]string{
+		Beyond: "a client beyond the router", Near: "a client on the nodes' bridge",
+		NodeWith: "the pod's own node", NodeWithout: "a node without the pod",
+		PodWith: "a pod on the same node", PodWithout: "a pod on another node",
+	}[f]
+}
+
+// Policy is a Service's external or internal traffic policy.
+type Policy string
+
+// The policies, as Kubernetes spells them.
+const (
+	Cluster Policy = "Cluster"
+	Local   Policy = "Local"
+)
+
+// Mode is how a node hands a connection to a pod that runs on another.
+type Mode string
+
+// The modes, as Cilium's annotation spells them: the pod's node answers the client itself, or by way of the node
+// that was asked, which puts its own address in place of the client's.
+const (
+	DSR  Mode = "dsr"
+	SNAT Mode = "snat"
+)
+
+// Announce is how the world outside learns of a service's addresses.
+type Announce string
+
+// The announcements.
+const (
+	BGP Announce = "bgp"
+	L2  Announce = "l2"
+)
+
+// Family is the addresses' IP family.
+type Family string
+
+// IPv4 is the only family so far; the services of others are made beside these.
+const IPv4 Family = "ipv4"
+
+// Entry says which node is asked at a node port.
+type Entry string
+
+// The entries.
+const (
+	AtPod   Entry = "pod's node"
+	AtOther Entry = "other node"
+)
+
+// Cell is one cell of the table: one sender, one address, one set of policies.
+type Cell struct {
+	To       scenario.Target `json:"to"`
+	From     From            `json:"from"`
+	External Policy          `json:"external,omitempty"` // empty where no service is in between
+	Internal Policy          `json:"internal,omitempty"`
+	Mode     Mode            `json:"mode,omitempty"`
+	Announce Announce        `json:"announce,omitempty"`
+	Entry    Entry           `json:"entry,omitempty"` // of node ports only
+	Family   Family          `json:"family"`
+	Proto    record.Proto    `json:"proto"`
+}
+
+// Variant is the service that the cell is about.
+func (c Cell) Variant() Variant {
+	return Variant{External: c.External, Internal: c.Internal, Mode: c.Mode, Announce: c.Announce}
+}
+
+// Labels are the cell's axes, for filters.
+func (c Cell) Labels() []string {
+	labels := []string{"reachability", "matrix", string(c.To), string(c.Family), c.transport()}
+	if c.External != "" {
+		labels = append(labels, string(c.Mode), string(c.Announce), "eTP-"+string(c.External), "iTP-"+string(c.Internal))
+	}
+	return labels
+}
+
+func (c Cell) transport() string {
+	if c.Proto == record.UDP {
+		return "udp"
+	}
+	return "tcp"
+}
+
+// Service says the cell's service in short: eTP Local, iTP Cluster, dsr, bgp.
+func (c Cell) Service() string {
+	if c.External == "" {
+		return "no service"
+	}
+	return fmt.Sprintf("eTP %s, iTP %s, %s, %s", c.External, c.Internal, c.Mode, c.Announce)
+}
+
+// String is the cell's requirement as a sentence.
+func (c Cell) String() string {
+	at := map[scenario.Target]string{
+		scenario.TargetPod: "the pod's IP", scenario.TargetClusterIP: "the ClusterIP", scenario.TargetExternalIP: "the ExternalIP",
+		scenario.TargetLoadBalancer: "the LoadBalancer IP", scenario.TargetNodePort: "the NodePort of the " + string(c.Entry),
+	}[c.To]
+	text := fmt.Sprintf("%s, by %s at %s", c.From, c.transport(), at)
+	if c.External != "" {
+		text += " (" + c.Service() + ")"
+	}
+	return text + ", " + c.Expected().String()
+}

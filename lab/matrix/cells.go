@@ -1,0 +1,42 @@
+package matrix
+
+import (
+	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Cells are all cells of the table. Combinations that differ in nothing are left out: a pod's own address knows no
+// policies, and neither a ClusterIP nor a node port is announced by ARP.
+func Cells() []Cell {
+	var all []Cell
+	for _, proto := range []record.Proto{record.HTTP, record.UDP} {
+		for _, from := range Froms() {
+			base := Cell{From: from, Family: IPv4, Proto: proto}
+			pod := base
+			pod.To = scenario.TargetPod
+			all = append(all, pod)
+			for _, v := range Variants() {
+				all = append(all, ofVariant(base, v)...)
+			}
+		}
+	}
+	return all
+}
+
+func ofVariant(base Cell, v Variant) []Cell {
+	base.External, base.Internal, base.Mode, base.Announce = v.External, v.Internal, v.Mode, v.Announce
+	var all []Cell
+	add := func(to scenario.Target, entry Entry) {
+		c := base
+		c.To, c.Entry = to, entry
+		all = append(all, c)
+	}
+	add(scenario.TargetExternalIP, "")
+	add(scenario.TargetLoadBalancer, "")
+	if v.Announce == BGP {
+		add(scenario.TargetClusterIP, "")
+		add(scenario.TargetNodePort, AtPod)
+		add(scenario.TargetNodePort, AtOther)
+	}
+	return all
+}

@@ -1,0 +1,104 @@
+package matrix
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"skidpad.dev/skidpad/lab/loss/record"
+)
+
+// Place is what judging needs to know of the lab.
+type Place struct {
+	Pod     string                  // the only pod behind the services
+	PodNode string                  // Kubernetes' name of its node
+	Asked   string                  // Kubernetes' name of the node that the cell's address leads to, where it leads to one
+	Nodes   map[string][]netip.Addr // the nodes' addresses, by Kubernetes' name
+}
+
+// words are how each failure looks at the sender, by the operating system's text for it. A sender whose own kernel
+// chooses the pod (a node or a pod of the cluster) is told by its connect call.
+var words = map[Failure][]string{
+	Refused:     {"connection refused"},
+	Unreachable: {"no route to host", "network is unreachable"},
+}
+
+// Judge reports what the attempts of a cell saw, in a few words for the grid, and an error where that is not the
+// outcome. No attempt at all is an error.
+func (o Outcome) Judge(p Place, shots []record.Shot) (seen string, err error) {
+	if len(shots) == 0 {
+		return "nothing", fmt.Errorf("lab bug: no attempt was made")
+	}
+	var sources []string
+	for _, s := range shots {
+		short, wrong := o.one(p, s)
+		if !slices.Contains(sources, short) {
+			sources = append(sources, short)
+		}
+		if wrong != nil {
+			return strings.Join(sources, "+"), fmt.Errorf("attempt %d from %s at %s: %w; by %s it %s", s.Try, s.Local, s.Target, wrong, o.Doc, o)
+		}
+	}
+	return strings.Join(sources, "+"), nil
+}
+
+func (o Outcome) one(p Place, s record.Shot) (string, error) {
+	if s.Error != "" {
+		if o.Failure == "" {
+			return s.Error, fmt.Errorf("it failed: %s", s.Error)
+		}
+		if !slices.Contains(words[o.Failure], s.Error) {
+			return s.Error, fmt.Errorf("it failed as %q", s.Error)
+		}
+		return string(o.Failure), nil
+	}
+	if s.Answer == nil {
+		return "nobody", fmt.Errorf("the answer does not say who answered")
+	}
+	short, client := source(p, s)
+	switch {
+	case o.Failure != "":
+		return short, fmt.Errorf("pod %s answered, and saw %s", s.Answer.Pod, client)
+	case s.Answer.Pod != p.Pod:
+		return short, fmt.Errorf("pod %s answered, not %s", s.Answer.Pod, p.Pod)
+	case !o.allows(p, short):
+		return short, fmt.Errorf("pod %s on %s saw %s", s.Answer.Pod, s.Answer.Node, client)
+	}
+	return short, nil
+}
+
+// source is whose address the pod saw: own, a node's name, or the address itself.
+func source(p Place, s record.Shot) (short, client string) {
+	client = host(s.Answer.Client)
+	if client == host(s.Local) {
+		return "own", client
+	}
+	for name, addresses := range p.Nodes {
+		for _, a := range addresses {
+			if a.String() == client {
+				return "node " + name, client
+			}
+		}
+	}
+	return client, client
+}
+
+func (o Outcome) allows(p Place, short string) bool {
+	node, isNode := strings.CutPrefix(short, "node ")
+	switch o.Source {
+	case Own:
+		return short == "own"
+	case Asked:
+		return isNode && node == p.Asked
+	}
+	return short == "own" || isNode && node != p.PodNode
+}
+
+// host is the address of IP:port; what is no such pair stays as it is.
+func host(s string) string {
+	if at, err := netip.ParseAddrPort(s); err == nil {
+		return at.Addr().Unmap().String()
+	}
+	return s
+}

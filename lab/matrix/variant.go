@@ -1,0 +1,134 @@
+package matrix
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Labels of the matrix' services: by which the policies below and the scenario's advertisement tell them apart.
+const (
+	announceLabel = "matrix.skidpad.dev/announce"
+	externalLabel = "matrix.skidpad.dev/external"
+	// advertiseLabel with the value `no` keeps a Service from being announced by BGP (lab/plan).
+	advertiseLabel = "skidpad.dev/advertise"
+)
+
+// Variant is one service of the table.
+type Variant struct {
+	External, Internal Policy
+	Mode               Mode
+	Announce           Announce
+}
+
+// Variants are all services, in the order of their numbers.
+func Variants() []Variant {
+	var all []Variant
+	for _, announce := range []Announce{BGP, L2} {
+		for _, external := range []Policy{Cluster, Local} {
+			for _, internal := range []Policy{Cluster, Local} {
+				for _, mode := range []Mode{DSR, SNAT} {
+					all = append(all, Variant{external, internal, mode, announce})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// Name is the service's name: m-cluster-local-dsr-bgp.
+func (v Variant) Name() string {
+	return strings.ToLower(fmt.Sprintf("m-%s-%s-%s-%s", v.External, v.Internal, v.Mode, v.Announce))
+}
+
+// The addresses of the services, by their number. Those announced by ARP have halves of their own, which a client on the
+// bridge takes for neighbours.
+var (
+	loadBalancers = map[Announce]netip.Addr{BGP: netip.MustParseAddr("198.51.100.10"), L2: netip.MustParseAddr("198.51.100.130")}
+	externals     = map[Announce]netip.Addr{BGP: netip.MustParseAddr("203.0.113.10"), L2: netip.MustParseAddr("203.0.113.130")}
+)
+
+// OnLink are the prefixes of which a client on the nodes' bridge finds every address by ARP.
+func OnLink() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("198.51.100.128/25"), netip.MustParsePrefix("203.0.113.128/25")}
+}
+
+// LoadBalancerIP is the service's address from the pool.
+func (v Variant) LoadBalancerIP() netip.Addr { return v.numbered(loadBalancers[v.Announce]) }
+
+// ExternalIP is the service's external address.
+func (v Variant) ExternalIP() netip.Addr { return v.numbered(externals[v.Announce]) }
+
+func (v Variant) numbered(first netip.Addr) netip.Addr {
+	a := first.As4()
+	a[3] += byte(slices.Index(Variants(), v))
+	return netip.AddrFrom4(a)
+}
+
+// Selected are the services' labels: which pods they lead to, and on which nodes ARP is answered for them.
+type Selected struct {
+	Workload  string // whose pods the services lead to
+	Announcer string // Kubernetes' name of the node that answers ARP for services of policy Cluster: not the pod's
+	PodNode   string // and for those of policy Local, which Cilium's ARP answers do not go along with elsewhere
+}
+
+// Manifests are the services and the L2 policies, as YAML documents.
+func Manifests(s Selected) []string {
+	docs := []map[string]any{l2Policy(Cluster, s.Announcer), l2Policy(Local, s.PodNode)}
+	for _, v := range Variants() {
+		docs = append(docs, v.service(s.Workload))
+	}
+	var out []string
+	for _, d := range docs {
+		text, err := yaml.Marshal(d)
+		if err != nil {
+			panic("lab bug: " + err.Error()) // maps of scalars can be written
+		}
+		out = append(out, string(text))
+	}
+	return out
+}
+
+func (v Variant) service(workload string) map[string]any {
+	labels := map[string]any{announceLabel: string(v.Announce), externalLabel: string(v.External)}
+	if v.Announce != BGP {
+		labels[advertiseLabel] = "no"
+	}
+	return map[string]any{
+		"apiVersion": "v1", "kind": "Service",
+		"metadata": map[string]any{
+			"name": v.Name(), "namespace": "default", "labels": labels,
+			"annotations": map[string]any{
+				"service.cilium.io/forwarding-mode": string(v.Mode),
+				"lbipam.cilium.io/ips":              v.LoadBalancerIP().String(),
+			},
+		},
+		"spec": map[string]any{
+			"type":                  "LoadBalancer",
+			"selector":              map[string]any{"app.kubernetes.io/name": workload},
+			"externalIPs":           []any{v.ExternalIP().String()},
+			"externalTrafficPolicy": string(v.External),
+			"internalTrafficPolicy": string(v.Internal),
+			"ports": []any{
+				map[string]any{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"},
+				map[string]any{"name": "udp", "port": 80, "targetPort": "udp", "protocol": "UDP"},
+			},
+		},
+	}
+}
+
+// l2Policy has one node answer ARP for the L2 services of one external traffic policy. The resource is v2alpha1 in Cilium 1.19.
+func l2Policy(external Policy, node string) map[string]any {
+	return map[string]any{
+		"apiVersion": "cilium.io/v2alpha1", "kind": "CiliumL2AnnouncementPolicy",
+		"metadata": map[string]any{"name": "matrix-" + strings.ToLower(string(external))},
+		"spec": map[string]any{
+			"externalIPs": true, "loadBalancerIPs": true, "interfaces": []any{"^eth[0-9]+$"},
+			"serviceSelector": map[string]any{"matchLabels": map[string]any{announceLabel: string(L2), externalLabel: string(external)}},
+			"nodeSelector":    map[string]any{"matchLabels": map[string]any{"kubernetes.io/hostname": node}},
+		},
+	}
+}

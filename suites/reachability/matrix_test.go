@@ -1,0 +1,217 @@
+package reachability_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/matrix"
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/probe"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+const (
+	matrixLab = "cilium-matrix"
+	// attempts are made one after the other for a cell, each from a port and so by a path of its own.
+	attempts = 8
+	// announcedWithin is how long the services may take from their creation to their last announcement.
+	announcedWithin = 60 * time.Second
+)
+
+// table is the lab with the matrix' services in it.
+type table struct {
+	*labtest.Lab
+	place   matrix.Place
+	podIP   netip.Addr
+	ports   probe.Ports // where the pod answers
+	other   string      // the worker without the pod
+	senders map[matrix.From]node.Node
+	nodes   map[matrix.Variant]probe.Ports // node ports
+	cluster map[matrix.Variant]netip.Addr  // ClusterIPs
+}
+
+// prepared are the tables of this process, by the lab that they were made in: one that is brought up anew needs them anew.
+var prepared = map[*labtest.Lab]*table{}
+
+// open returns the table, whose services are made the first time.
+func open(ctx context.Context) *table {
+	GinkgoHelper()
+	l := labtest.Look(ctx, matrixLab)
+	if t := prepared[l]; t != nil {
+		return t
+	}
+	t := &table{Lab: l}
+	t.findPod(ctx)
+	Expect(l.Kube.Apply(ctx, matrix.Manifests(t.selected())...)).To(Succeed())
+	near, err := l.Node("near")
+	Expect(err).NotTo(HaveOccurred())
+	for _, p := range matrix.OnLink() {
+		_, err := near.Exec(ctx, "ip", "route", "replace", p.String(), "dev", "fabric")
+		Expect(err).NotTo(HaveOccurred())
+	}
+	t.findSenders(ctx)
+	Eventually(ctx, t.readServices).WithTimeout(announcedWithin).WithPolling(200 * time.Millisecond).Should(Succeed())
+	Eventually(ctx, t.announced).WithTimeout(announcedWithin).WithPolling(500 * time.Millisecond).Should(Succeed())
+	prepared[l] = t
+	return t
+}
+
+// findPod finds the only pod behind the services, and which nodes are without it.
+func (t *table) findPod(ctx context.Context) {
+	e, err := t.Endpoints(ctx, "target")
+	Expect(err).NotTo(HaveOccurred())
+	Expect(e.Pods).To(HaveLen(1))
+	pod := e.Pods[0]
+	t.podIP, t.ports = pod.IPs[0], e.PodPort
+	t.place = matrix.Place{Pod: pod.Name, PodNode: t.long(pod.Node), Nodes: map[string][]netip.Addr{}}
+	for _, n := range e.Nodes {
+		t.place.Nodes[t.long(n.Name)] = n.Addresses
+	}
+	for _, n := range t.Plan.Cluster.Nodes {
+		if !n.ControlPlane && n.Short != pod.Node {
+			t.other = n.Short
+		}
+	}
+}
+
+func (t *table) long(short string) string { return t.Plan.Cluster.Name + "-" + short }
+
+func (t *table) selected() matrix.Selected {
+	return matrix.Selected{Workload: "target", Announcer: t.long(t.other), PodNode: t.place.PodNode}
+}
+
+func (t *table) findSenders(ctx context.Context) {
+	e, err := t.Endpoints(ctx, "sender")
+	Expect(err).NotTo(HaveOccurred())
+	t.senders = map[matrix.From]node.Node{}
+	for from, name := range map[matrix.From]string{matrix.Beyond: "beyond", matrix.Near: "near", matrix.NodeWith: t.place.PodNode, matrix.NodeWithout: "control-plane"} {
+		t.senders[from], err = t.Node(name)
+		Expect(err).NotTo(HaveOccurred())
+	}
+	for _, p := range e.Pods {
+		from := matrix.PodWithout
+		if t.long(p.Node) == t.place.PodNode {
+			from = matrix.PodWith
+		}
+		t.senders[from] = t.InPod(ctx, p.Name, p.Node)
+	}
+	Expect(t.senders).To(HaveLen(len(matrix.Froms())), "a sender on each worker")
+}
+
+// readServices reads the addresses and ports that the cluster gave to the services.
+func (t *table) readServices(ctx context.Context) error {
+	t.nodes, t.cluster = map[matrix.Variant]probe.Ports{}, map[matrix.Variant]netip.Addr{}
+	for _, v := range matrix.Variants() {
+		s, err := t.Kube.Client.CoreV1().Services("default").Get(ctx, v.Name(), metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if in := s.Status.LoadBalancer.Ingress; len(in) != 1 || in[0].IP != v.LoadBalancerIP().String() {
+			return fmt.Errorf("service %s: its LoadBalancer addresses are %v, wanted is %s: %v", v.Name(), in, v.LoadBalancerIP(), s.Status.Conditions)
+		}
+		t.cluster[v] = netip.MustParseAddr(s.Spec.ClusterIP)
+		t.nodes[v] = probe.Ports{TCP: uint16(s.Spec.Ports[0].NodePort), UDP: uint16(s.Spec.Ports[1].NodePort)}
+	}
+	return nil
+}
+
+// announced reports which of the addresses that are to be announced does not lead to the pod yet. It asks by TCP; whose
+// address the pod sees then is for the cells.
+func (t *table) announced(ctx context.Context) error {
+	for from, announce := range map[matrix.From]matrix.Announce{matrix.Beyond: matrix.BGP, matrix.Near: matrix.L2} {
+		var at []netip.AddrPort
+		for _, v := range matrix.Variants() {
+			if v.Announce == announce {
+				at = append(at, netip.AddrPortFrom(v.LoadBalancerIP(), 80), netip.AddrPortFrom(v.ExternalIP(), 80))
+			}
+		}
+		shots, err := probe.Once(ctx, t.senders[from], probe.Shots{Proto: record.TCP, Targets: at})
+		if err != nil {
+			return err
+		}
+		for _, s := range shots {
+			if s.Error != "" {
+				return fmt.Errorf("%s, at %s: %s", from, s.Target, s.Error)
+			}
+		}
+	}
+	return nil
+}
+
+// target is where a cell's connections go.
+func (t *table) target(c matrix.Cell) netip.AddrPort {
+	v, port := c.Variant(), uint16(80)
+	switch c.To {
+	case scenario.TargetPod:
+		return netip.AddrPortFrom(t.podIP, t.ports.Of(c.Proto))
+	case scenario.TargetClusterIP:
+		return netip.AddrPortFrom(t.cluster[v], port)
+	case scenario.TargetExternalIP:
+		return netip.AddrPortFrom(v.ExternalIP(), port)
+	case scenario.TargetLoadBalancer:
+		return netip.AddrPortFrom(v.LoadBalancerIP(), port)
+	}
+	asked := t.place.PodNode
+	if c.Entry == matrix.AtOther {
+		asked = t.long(t.other)
+	}
+	return netip.AddrPortFrom(t.place.Nodes[asked][0], t.nodes[v].Of(c.Proto))
+}
+
+// try makes the connections of a cell and judges them by an outcome.
+func (t *table) try(ctx context.Context, c matrix.Cell, wanted matrix.Outcome) (seen string, err error) {
+	shots, err := probe.Once(ctx, t.senders[c.From], probe.Shots{Proto: c.Proto, Targets: []netip.AddrPort{t.target(c)}, Times: attempts})
+	if err != nil {
+		return "", err
+	}
+	place := t.place
+	place.Asked = t.long(t.other)
+	return wanted.Judge(place, shots)
+}
+
+var _ = Describe("In the matrix,", Label("cilium"), func() {
+	for _, c := range matrix.Cells() {
+		It(c.String(), Label(c.Labels()...), func(ctx SpecContext) {
+			seen, err := open(ctx).try(ctx, c, c.Expected())
+			AddReportEntry(matrix.EntryName, matrix.NewVerdict(c, seen, err == nil), ReportEntryVisibilityNever)
+			Expect(err).NotTo(HaveOccurred())
+		})
+	}
+
+	wrong := map[string]matrix.Outcome{
+		"as its own where a node translates":    {Source: matrix.Own},
+		"as a node's where none translates":     {Source: matrix.Asked},
+		"as refused where a pod answers":        {Failure: matrix.Refused},
+		"as unreachable where a pod answers":    {Failure: matrix.Unreachable},
+		"as answered where nobody is to answer": {Source: matrix.OwnOrNode},
+	}
+	cells := map[string]matrix.Cell{
+		"as its own where a node translates":    nodePort(matrix.Cluster, matrix.SNAT),
+		"as a node's where none translates":     nodePort(matrix.Cluster, matrix.DSR),
+		"as refused where a pod answers":        nodePort(matrix.Cluster, matrix.DSR),
+		"as unreachable where a pod answers":    nodePort(matrix.Cluster, matrix.SNAT),
+		"as answered where nobody is to answer": nodePort(matrix.Local, matrix.DSR),
+	}
+	for _, text := range slices.Sorted(maps.Keys(wrong)) {
+		It("a cell does not pass for one "+text+" (negative control)", Label("negative-control", "reachability", "matrix"), func(ctx SpecContext) {
+			_, err := open(ctx).try(ctx, cells[text], wrong[text])
+			Expect(err).To(HaveOccurred())
+		})
+	}
+})
+
+// nodePort is the cell of a client beyond the router that asks a node without the pod.
+func nodePort(external matrix.Policy, mode matrix.Mode) matrix.Cell {
+	return matrix.Cell{To: scenario.TargetNodePort, From: matrix.Beyond, External: external, Internal: matrix.Cluster, Mode: mode,
+		Announce: matrix.BGP, Entry: matrix.AtOther, Family: matrix.IPv4, Proto: record.HTTP}
+}
