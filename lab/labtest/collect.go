@@ -24,7 +24,13 @@ const (
 	ReportsEnv = "SKIDPAD_REPORTS"
 	// collectWithin bounds the collecting for all labs of a spec: what is not there by then is left out, and said so.
 	collectWithin = 18 * time.Second
+	// collectMost is for how many failed specs of a suite the labs are asked; what a hundred further ones could tell is in
+	// the first.
+	collectMost = 8
 )
+
+// collected counts the failed specs for which labs were asked.
+var collected int
 
 // failedLab is the lab of the spec that ended a run with --keep.
 var failedLab string
@@ -42,6 +48,9 @@ func AfterEach(ctx ginkgo.SpecContext) {
 	ctxAll, cancel := context.WithTimeout(context.WithoutCancel(ctx), collectWithin)
 	defer cancel()
 	err := write(dir, "spec.txt", []byte(describe(spec)), nil)
+	if collected++; collected > collectMost {
+		opened, err = nil, errors.Join(err, fmt.Errorf("%d specs have failed, so the lab was not asked again", collected))
+	}
 	for _, sh := range opened {
 		err = errors.Join(err, collect(ctxAll, sh, filepath.Join(dir, sh.Plan.Lab), spec.FullText()))
 	}

@@ -20,6 +20,18 @@ import (
 // KeepEnv leaves the labs of a run standing when it is set, so that the next run finds them.
 const KeepEnv = "SKIDPAD_KEEP"
 
+// PrefixEnv goes before the names of all labs of a run, so that two runs on one machine do not share any.
+const PrefixEnv = "SKIDPAD_LAB_PREFIX"
+
+// named is a lab's name in this process: of its own where several run side by side (ginkgo -p).
+func named(name string) string {
+	name = os.Getenv(PrefixEnv) + name
+	if n := ginkgo.GinkgoParallelProcess(); n > 1 {
+		name += fmt.Sprintf("-%d", n)
+	}
+	return name
+}
+
 // keep stops a run at its first failure, with the lab as the failing spec left it: ginkgo run ./suites/bgp -- --keep.
 var keep = flag.Bool("keep", false, "stop at the first spec that fails, and leave its lab as it is")
 
@@ -50,8 +62,9 @@ var opened []*shared
 func Open(ctx context.Context, name string) *Lab {
 	ginkgo.GinkgoHelper()
 	s := Look(ctx, name)
-	sh := labs[name]
+	sh := labs[named(name)]
 	sh.clean = false
+	sh.recorder.begin()
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) {
 		if *keep && ginkgo.CurrentSpecReport().Failed() {
 			return
@@ -64,12 +77,11 @@ func Open(ctx context.Context, name string) *Lab {
 // Look is Open for specs that change nothing: nothing is compared after them.
 func Look(ctx context.Context, name string) *Lab {
 	ginkgo.GinkgoHelper()
-	sh := labs[name]
+	sh := labs[named(name)]
 	if sh == nil || !sh.clean {
 		sh = ready(ctx, name, sh)
 	}
 	opened = append(opened, sh)
-	sh.recorder.begin()
 	return sh.Lab
 }
 
@@ -85,7 +97,7 @@ func ready(ctx context.Context, name string, before *shared) *shared {
 		}
 		ginkgo.AddReportEntry("rebuilt", "an earlier spec left lab "+name+" changed, so it was made anew")
 		before.recorder.stop(ctx)
-		_, err := lab.Down(ctx, name)
+		_, err := lab.Down(ctx, named(name))
 		gomega.Expect(err).NotTo(gomega.HaveOccurred())
 		l = Up(ctx, name, s)
 	}
@@ -93,13 +105,14 @@ func ready(ctx context.Context, name string, before *shared) *shared {
 	sh.base, err = readBase(ctx, l)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	sh.clean = true
-	labs[name] = sh
+	labs[named(name)] = sh
 	return sh
 }
 
-// Up brings a lab up for this suite, under a name of its own, and waits until nothing at all is wrong with it.
+// Up brings a lab up for this suite, under a name of the suite's own, and waits until nothing at all is wrong with it.
 func Up(ctx context.Context, name string, s *scenario.Scenario) *Lab {
 	ginkgo.GinkgoHelper()
+	name = named(name)
 	up, err := lab.Up(ctx, lab.Options{Name: name, Scenario: s, Images: image.Auto, Source: Source(), Progress: progress{ginkgo.GinkgoWriter}})
 	downs[name] = true
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())

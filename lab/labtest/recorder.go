@@ -11,8 +11,8 @@ import (
 	"skidpad.dev/skidpad/lab/watch"
 )
 
-// recorder holds what happens in a lab while this process' specs use it: events since the current spec began, and the
-// packets of the last seconds. Both are kept where a spec fails, and forgotten otherwise.
+// recorder holds what happens in a lab while this process' specs use it: events since the last spec that may change
+// it began, and the packets of the last seconds. Both are kept where a spec fails, and forgotten otherwise.
 type recorder struct {
 	lab     *Lab
 	end     context.CancelFunc
@@ -78,7 +78,7 @@ func (r *recorder) stop(ctx context.Context) {
 	r.end()
 }
 
-// Events are what has happened in the lab since the current spec opened it; they go on being added to.
+// Events are what has happened in the lab since the last spec began that opened it; they go on being added to.
 func (l *Lab) Events() *timeline.Timeline {
 	if sh := labs[l.Plan.Lab]; sh != nil {
 		return sh.recorder.now()

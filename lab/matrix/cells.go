@@ -31,7 +31,10 @@ func ofVariant(base Cell, v Variant) []Cell {
 		c.To, c.Entry = to, entry
 		all = append(all, c)
 	}
-	add(scenario.TargetExternalIP, "")
+	// From within the cluster an ExternalIP's policies are never looked at, and a second is waited for each: two are enough.
+	if base.From.outside() || v == (Variant{Cluster, Cluster, DSR, v.Announce}) {
+		add(scenario.TargetExternalIP, "")
+	}
 	add(scenario.TargetLoadBalancer, "")
 	if v.Announce == BGP {
 		add(scenario.TargetClusterIP, "")

@@ -1,6 +1,9 @@
 package matrix
 
-import "skidpad.dev/skidpad/lab/scenario"
+import (
+	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/scenario"
+)
 
 // Source is whose address the pod must see.
 type Source string
@@ -19,6 +22,7 @@ type Failure string
 const (
 	Refused     Failure = "refused"     // an answer says that nobody listens: TCP reset or ICMP port unreachable
 	Unreachable Failure = "unreachable" // a router, or the sender's own kernel, says that there is no way
+	Unanswered  Failure = "unanswered"  // as Unreachable, or dropped on the way without a word
 )
 
 // Outcome is what must come of a cell, and which document says so.
@@ -30,7 +34,11 @@ type Outcome struct {
 
 // String is the outcome in a sentence.
 func (o Outcome) String() string {
-	if o.Failure != "" {
+	switch o.Failure {
+	case "":
+	case Unanswered:
+		return "gets no answer"
+	default:
 		return "is told: " + string(o.Failure)
 	}
 	return "is answered, and the pod sees " + string(o.Source)
@@ -43,6 +51,7 @@ const (
 	docDSR       = "Cilium, Kubernetes without kube-proxy: direct server return"
 	docSNAT      = "Cilium, Kubernetes without kube-proxy: client source IP preservation"
 	docNoBackend = "Cilium, Helm reference: serviceNoBackendResponse=reject"
+	docExternal  = "Cilium, Kubernetes without kube-proxy: ExternalIP mitigation for CVE-2020-8554"
 	docL2        = "Cilium, L2 announcements: an address is announced on the local area network only"
 )
 
@@ -53,15 +62,22 @@ func (c Cell) Expected() Outcome {
 		return Outcome{Source: Own, Doc: docPods}
 	case !c.From.outside():
 		return c.eastWest()
+	case c.From == Beyond && c.Announce == L2 && c.Proto == record.UDP:
+		// The router says so here, too, but a kernel does not tell a UDP socket of it (udp(7), IP_RECVERR).
+		return Outcome{Failure: Unanswered, Doc: docL2}
 	case c.From == Beyond && c.Announce == L2:
 		return Outcome{Failure: Unreachable, Doc: docL2}
 	}
 	return c.northSouth()
 }
 
-// eastWest: the internal traffic policy alone decides, at whichever address the service is asked; the sender's
+// eastWest: a sender in the cluster is not led to an external address, which anybody may claim: what a pod or a node sends there goes where
+// the node's routes lead, and in this lab nobody who has a route for it is on that way. Otherwise the internal traffic policy alone decides, at whichever address the service is asked; the sender's
 // own kernel chooses the pod when it connects, so nothing is translated on the way.
 func (c Cell) eastWest() Outcome {
+	if c.To == scenario.TargetExternalIP {
+		return Outcome{Failure: Unanswered, Doc: docExternal}
+	}
 	if c.Internal == Local && (c.From == NodeWithout || c.From == PodWithout) {
 		return Outcome{Failure: Unreachable, Doc: docPolicies}
 	}

@@ -22,7 +22,11 @@ type Place struct {
 var words = map[Failure][]string{
 	Refused:     {"connection refused"},
 	Unreachable: {"no route to host", "network is unreachable"},
+	Unanswered:  {"no route to host", "network is unreachable", timeout},
 }
+
+// timeout is the prober's word for an attempt that nobody answered; of a connection's it says more.
+const timeout = "timeout"
 
 // Judge reports what the attempts of a cell saw, in a few words for the grid, and an error where that is not the
 // outcome. No attempt at all is an error.
@@ -44,6 +48,9 @@ func (o Outcome) Judge(p Place, shots []record.Shot) (seen string, err error) {
 }
 
 func (o Outcome) one(p Place, s record.Shot) (string, error) {
+	if strings.HasSuffix(s.Error, "i/o timeout") {
+		s.Error = timeout
+	}
 	if s.Error != "" {
 		if o.Failure == "" {
 			return s.Error, fmt.Errorf("it failed: %s", s.Error)

@@ -58,9 +58,11 @@ func TestSources(t *testing.T) {
 		{"DSR", func(c *Cell) { c.Mode = DSR }, Outcome{Source: Own}},
 		{"eTP Local is announced by the pod's node", func(c *Cell) { c.External = Local }, Outcome{Source: Own}},
 		{"the announcer of L2 is not the pod's node", func(c *Cell) { c.From, c.Announce = Near, L2 }, Outcome{Source: Asked}},
-		{"L2 ends at the router", func(c *Cell) { c.Announce = L2 }, Outcome{Failure: Unreachable}},
+		{"L2 ends at the router", func(c *Cell) { c.Announce, c.Proto = L2, record.HTTP }, Outcome{Failure: Unreachable}},
+		{"of which a UDP socket is not told", func(c *Cell) { c.Announce = L2 }, Outcome{Failure: Unanswered}},
 		{"a ClusterIP with iTP Local is announced by the pod's node", func(c *Cell) { c.To, c.Internal = scenario.TargetClusterIP, Local }, Outcome{Source: Own}},
 		{"a pod's own address knows no policy", func(c *Cell) { c.To = scenario.TargetPod }, Outcome{Source: Own}},
+		{"an ExternalIP is left to the network within the cluster", func(c *Cell) { c.To, c.From = scenario.TargetExternalIP, PodWith }, Outcome{Failure: Unanswered}},
 		{"a pod's kernel chooses the pod itself", func(c *Cell) { c.From = PodWithout }, Outcome{Source: Own}},
 	} {
 		c := base
@@ -97,6 +99,7 @@ func TestJudge(t *testing.T) {
 		{"refused as wanted", Outcome{Failure: Refused}, []record.Shot{refused}, "refused", true},
 		{"refused, not unreachable", Outcome{Failure: Unreachable}, []record.Shot{refused}, "connection refused", false},
 		{"silence is no refusal", Outcome{Failure: Refused}, []record.Shot{late}, "timeout", false},
+		{"silence is no answer", Outcome{Failure: Unanswered}, []record.Shot{late}, "unanswered", true},
 		{"answered, to be refused", Outcome{Failure: Refused}, []record.Shot{own}, "own", false},
 		{"failed, to be answered", Outcome{Source: Own}, []record.Shot{own, late}, "own+timeout", false},
 		{"nothing was tried", Outcome{Failure: Refused}, nil, "nothing", false},

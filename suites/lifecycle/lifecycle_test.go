@@ -27,7 +27,7 @@ var _ = Describe("A lab", Label("lifecycle"), Ordered, func() {
 		Expect(second.Check(ctx, nil)).To(labtest.Hold())
 
 		flow := first.Probe(ctx, "client", "loadBalancer/echo", 100, 8*time.Second)
-		removed, err := lab.Down(ctx, "beside")
+		removed, err := lab.Down(ctx, second.Plan.Lab)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(removed).NotTo(BeEmpty())
 		for _, r := range flow.Wait() {
@@ -45,8 +45,8 @@ var _ = Describe("A lab", Label("lifecycle"), Ordered, func() {
 	})
 
 	It("refuses a scenario other than its own, and says in what it differs", func(ctx SpecContext) {
-		labtest.Look(ctx, "cilium-bgp-vrrp")
-		_, err := lab.Up(ctx, lab.Options{Name: "cilium-bgp-vrrp", Scenario: small(), Source: labtest.Source(), Progress: labtest.Quiet{}})
+		l := labtest.Look(ctx, "cilium-bgp-vrrp")
+		_, err := lab.Up(ctx, lab.Options{Name: l.Plan.Lab, Scenario: small(), Source: labtest.Source(), Progress: labtest.Quiet{}})
 		Expect(err).To(BeAssignableToTypeOf(&lab.DiffersError{}))
 		Expect(err).To(MatchError(ContainSubstring("spec.cluster.workers: runs 2, asked for 1")))
 	})

@@ -24,6 +24,8 @@ const (
 	matrixLab = "cilium-matrix"
 	// attempts are made one after the other for a cell, each from a port and so by a path of its own.
 	attempts = 8
+	// patience is how long an answer may take: a busy machine's, not a packet's time.
+	patience = 5 * time.Second
 	// announcedWithin is how long the services may take from their creation to their last announcement.
 	announcedWithin = 60 * time.Second
 )
@@ -170,7 +172,11 @@ func (t *table) target(c matrix.Cell) netip.AddrPort {
 
 // try makes the connections of a cell and judges them by an outcome.
 func (t *table) try(ctx context.Context, c matrix.Cell, wanted matrix.Outcome) (seen string, err error) {
-	shots, err := probe.Once(ctx, t.senders[c.From], probe.Shots{Proto: c.Proto, Targets: []netip.AddrPort{t.target(c)}, Times: attempts})
+	wait := patience
+	if wanted.Failure == matrix.Unanswered {
+		wait = time.Second
+	}
+	shots, err := probe.Once(ctx, t.senders[c.From], probe.Shots{Proto: c.Proto, Targets: []netip.AddrPort{t.target(c)}, Times: attempts, Timeout: wait})
 	if err != nil {
 		return "", err
 	}

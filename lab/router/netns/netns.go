@@ -55,6 +55,9 @@ func RouterSysctls() map[string]string {
 		"net.ipv4.conf.default.rp_filter": "0",
 		// ECMP by addresses and ports, so that flows of one client spread (ip-sysctl).
 		"net.ipv4.fib_multipath_hash_policy": "1",
+		// Every packet that has no way is answered: at the default rate of one ICMP error a second and receiver, a
+		// test that must be told so would hear nothing.
+		"net.ipv4.icmp_ratelimit": "0",
 		// ARP is answered on the interface that has the address only, and asked with an address of the interface
 		// that asks: else a gateway's address on one network would answer on the other, too.
 		"net.ipv4.conf.all.arp_ignore":   "1",

@@ -1,0 +1,184 @@
+package labtest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// workloadSpec is a workload as a scenario asks for it.
+type workloadSpec = scenario.Workload
+
+// NextHops are the nodes that a router forwards packets for an address to, by the route for exactly that address, as its kernel has
+// it: nothing where there is no such route. It is for Eventually.
+func (l *Lab) NextHops(ctx context.Context, router string, to netip.Prefix) ([]string, error) {
+	r, err := l.Router(router)
+	if err != nil {
+		return nil, err
+	}
+	fib, err := r.FIB(ctx)
+	if err != nil {
+		return nil, err
+	}
+	route, ok := bgp.Find(fib, to)
+	if !ok {
+		return nil, nil
+	}
+	return l.names(ctx, route)
+}
+
+func (l *Lab) names(ctx context.Context, route bgp.Route) ([]string, error) {
+	nodes, err := l.ClusterNodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, h := range route.NextHops {
+		name := h.Address.String()
+		for _, n := range nodes {
+			if slices.Contains(n.Addresses, h.Address) {
+				name = n.Name
+			}
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// AllNodes are the names of the cluster's nodes.
+func (l *Lab) AllNodes() []string {
+	var names []string
+	for _, n := range l.Plan.Cluster.Nodes {
+		names = append(names, n.Short)
+	}
+	return names
+}
+
+// Nodes are the nodes' addresses, by the scenario's names.
+func (l *Lab) Nodes(ctx context.Context) map[string]netip.Addr {
+	ginkgo.GinkgoHelper()
+	nodes, err := l.ClusterNodes(ctx)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	byName := map[string]netip.Addr{}
+	for _, n := range nodes {
+		byName[n.Name] = n.Addresses[0]
+	}
+	return byName
+}
+
+// Path is one path to a prefix, as FRR has it, with the attributes that peers sent.
+type Path struct {
+	ASPath struct {
+		String string `json:"string"`
+	} `json:"aspath"`
+	Origin    string `json:"origin"`
+	MED       int    `json:"metric"`
+	LocalPref int    `json:"locPrf"`
+	Community struct {
+		String string `json:"string"`
+	} `json:"community"`
+	LargeCommunity struct {
+		String string `json:"string"`
+	} `json:"largeCommunity"`
+	Valid    bool `json:"valid"`
+	BestPath struct {
+		Overall bool `json:"overall"`
+	} `json:"bestpath"`
+	Peer struct {
+		ID       netip.Addr `json:"peerId"`
+		RouterID netip.Addr `json:"routerId"`
+		Type     string     `json:"type"` // external or internal
+	} `json:"peer"`
+}
+
+// Paths are all paths that an FRR router has to a prefix. It is for Eventually.
+func (l *Lab) Paths(ctx context.Context, router string, to netip.Prefix) ([]Path, error) {
+	n, err := l.Node(router)
+	if err != nil {
+		return nil, err
+	}
+	out, err := n.Exec(ctx, "vtysh", "-c", fmt.Sprintf("show bgp ipv4 unicast %s json", to))
+	if err != nil {
+		return nil, err
+	}
+	var route struct {
+		Paths []Path `json:"paths"`
+	}
+	if err := json.Unmarshal(out, &route); err != nil {
+		return nil, fmt.Errorf("%s: route %s: %w; it begins %.80q", router, to, err, out)
+	}
+	return route.Paths, nil
+}
+
+// HostPrefix is an address' own prefix: /32.
+func HostPrefix(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
+
+// Configure gives lines of configuration to an FRR router, and takes them back with undo when the spec ends.
+func (l *Lab) Configure(ctx context.Context, router string, lines, undo []string) {
+	ginkgo.GinkgoHelper()
+	Undo(func(ctx ginkgo.SpecContext) { l.configure(ctx, router, undo) })
+	l.configure(ctx, router, lines)
+}
+
+func (l *Lab) configure(ctx context.Context, router string, lines []string) {
+	ginkgo.GinkgoHelper()
+	n, err := l.Node(router)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	cmd := []string{"vtysh", "-c", "configure terminal"}
+	for _, line := range lines {
+		cmd = append(cmd, "-c", line)
+	}
+	out, err := n.Exec(ctx, cmd...)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred(), string(out))
+}
+
+// SessionsWithNodes are a router's sessions with the cluster's nodes, by node. It is for Eventually.
+func (l *Lab) SessionsWithNodes(ctx context.Context, router string) (map[string]bgp.Session, error) {
+	r, err := l.Router(router)
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.Sessions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := l.ClusterNodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byNode := map[string]bgp.Session{}
+	for _, s := range all {
+		for _, n := range nodes {
+			if slices.Contains(n.Addresses, s.Peer) {
+				byNode[n.Name] = s
+			}
+		}
+	}
+	return byNode, nil
+}
+
+// Established are the nodes with which a router has an established session, by name. It is for Eventually.
+func (l *Lab) Established(ctx context.Context, router string) ([]string, error) {
+	sessions, err := l.SessionsWithNodes(ctx, router)
+	var names []string
+	for name, s := range sessions {
+		if s.State == bgp.Established {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, err
+}
+
+// Often is how often a condition on a router is looked at.
+const Often = 100 * time.Millisecond

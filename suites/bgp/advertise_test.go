@@ -1,0 +1,140 @@
+package bgp_test
+
+import (
+	"net/netip"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+
+	"skidpad.dev/skidpad/lab/labtest"
+)
+
+// changeWithin is how long the news of a change may take from Kubernetes to the routers' kernels: no timer has to
+// expire for it, so this is generous.
+const changeWithin = 20 * time.Second
+
+// both expects that both routers, within changeWithin, forward packets for an address to these nodes and no others.
+func both(ctx SpecContext, l *labtest.Lab, to netip.Addr, nodes ...string) {
+	GinkgoHelper()
+	for _, r := range []string{"r1", "r2"} {
+		Eventually(ctx, l.NextHops).WithArguments(r, labtest.HostPrefix(to)).WithTimeout(changeWithin).WithPolling(labtest.Often).
+			Should(ConsistOf(nodes), "next hops of %s on %s", to, r)
+	}
+}
+
+// ingress waits for a Service's LoadBalancer address.
+func ingress(ctx SpecContext, l *labtest.Lab, service string) netip.Addr {
+	GinkgoHelper()
+	Eventually(ctx, l.Ingress).WithArguments(service).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(HaveField("IsValid()", true))
+	a, err := l.Ingress(ctx, service)
+	Expect(err).NotTo(HaveOccurred())
+	return a
+}
+
+var _ = Describe("Services come and go:", Label("bgp", "cilium", "frr", "advertisement"), func() {
+	var l *labtest.Lab
+	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-bgp-vrrp") })
+
+	It("a LoadBalancer IP is announced by every node when its service is made, and withdrawn when it is deleted", Label("loadBalancer"), func(ctx SpecContext) {
+		l.Service(ctx, "fresh", "echo", nil)
+		vip := ingress(ctx, l, "fresh")
+		both(ctx, l, vip, l.AllNodes()...)
+		l.DeleteService(ctx, "fresh")
+		both(ctx, l, vip)
+	})
+
+	It("a ClusterIP is announced by every node when its service is made, and withdrawn when it is deleted", Label("clusterIP"), func(ctx SpecContext) {
+		s := l.Service(ctx, "fresh", "echo", func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP })
+		at := netip.MustParseAddr(s.Spec.ClusterIP)
+		both(ctx, l, at, l.AllNodes()...)
+		l.DeleteService(ctx, "fresh")
+		both(ctx, l, at)
+	})
+
+	It("an ExternalIP is announced when it is added to a service, and withdrawn when it is taken off", Label("externalIP"), func(ctx SpecContext) {
+		at := netip.MustParseAddr("203.0.113.77")
+		l.Service(ctx, "fresh", "echo", func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP })
+		both(ctx, l, at)
+		l.EditService(ctx, "fresh", func(s *corev1.Service) { s.Spec.ExternalIPs = []string{at.String()} })
+		both(ctx, l, at, l.AllNodes()...)
+		l.EditService(ctx, "fresh", func(s *corev1.Service) { s.Spec.ExternalIPs = nil })
+		both(ctx, l, at)
+	})
+
+	It("the LoadBalancer IP alone is withdrawn when a service becomes a ClusterIP service", Label("loadBalancer", "clusterIP"), func(ctx SpecContext) {
+		s := l.Service(ctx, "fresh", "echo", nil)
+		vip := ingress(ctx, l, "fresh")
+		both(ctx, l, vip, l.AllNodes()...)
+		l.EditService(ctx, "fresh", func(s *corev1.Service) {
+			s.Spec.Type = corev1.ServiceTypeClusterIP
+			s.Spec.ExternalTrafficPolicy, s.Spec.AllocateLoadBalancerNodePorts = "", nil
+			for i := range s.Spec.Ports {
+				s.Spec.Ports[i].NodePort = 0
+			}
+		})
+		both(ctx, l, vip)
+		both(ctx, l, netip.MustParseAddr(s.Spec.ClusterIP), l.AllNodes()...)
+	})
+
+	It("a service without any endpoint stays announced under policy Cluster, and refuses", Label("endpoints"), func(ctx SpecContext) {
+		l.Service(ctx, "fresh", "nobody", nil)
+		vip := ingress(ctx, l, "fresh")
+		both(ctx, l, vip, l.AllNodes()...)
+		Expect(ask(ctx, l, vip)).To(Equal("connection refused"))
+	})
+
+	It("an address that two services share stays announced when one of them is deleted (cilium#35018)", Label("loadBalancer"), func(ctx SpecContext) {
+		share := func(port int32) func(*corev1.Service) {
+			return func(s *corev1.Service) {
+				s.Annotations["lbipam.cilium.io/sharing-key"] = "together"
+				s.Annotations["lbipam.cilium.io/ips"] = "198.51.100.99"
+				s.Spec.Ports = s.Spec.Ports[:1]
+				s.Spec.Ports[0].Port = port
+			}
+		}
+		l.Service(ctx, "one", "echo", share(80))
+		l.Service(ctx, "two", "echo", share(81))
+		vip := ingress(ctx, l, "one")
+		Expect(ingress(ctx, l, "two")).To(Equal(vip))
+		both(ctx, l, vip, l.AllNodes()...)
+		l.DeleteService(ctx, "two")
+		Consistently(ctx, l.NextHops).WithArguments("r1", labtest.HostPrefix(vip)).WithTimeout(3 * time.Second).WithPolling(labtest.Often).
+			Should(ConsistOf(l.AllNodes()))
+		Expect(ask(ctx, l, vip)).To(Equal("answered"))
+	})
+})
+
+var _ = Describe("What is not to be announced:", Label("bgp", "cilium", "frr", "advertisement", "negative-control"), func() {
+	var l *labtest.Lab
+	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-bgp-vrrp") })
+
+	// absent expects that neither router has the address for 3 s, after another service's came in less.
+	absent := func(ctx SpecContext, vip netip.Addr) {
+		GinkgoHelper()
+		l.Service(ctx, "witness", "echo", nil)
+		both(ctx, l, ingress(ctx, l, "witness"), l.AllNodes()...)
+		for _, r := range []string{"r1", "r2"} {
+			Consistently(ctx, l.NextHops).WithArguments(r, labtest.HostPrefix(vip)).WithTimeout(1500 * time.Millisecond).WithPolling(labtest.Often).Should(BeEmpty())
+		}
+	}
+
+	It("a service whose label the advertisement's selector leaves out", func(ctx SpecContext) {
+		l.Service(ctx, "silent", "echo", func(s *corev1.Service) { s.Labels["skidpad.dev/advertise"] = "no" })
+		absent(ctx, ingress(ctx, l, "silent"))
+	})
+
+	It("a service of the L2 announcer's load-balancer class", func(ctx SpecContext) {
+		class := "io.cilium/l2-announcer"
+		l.Service(ctx, "silent", "echo", func(s *corev1.Service) { s.Spec.LoadBalancerClass = &class })
+		absent(ctx, ingress(ctx, l, "silent"))
+	})
+
+	It("a kind of address that the advertisement does not name", func(ctx SpecContext) {
+		l.Patch(ctx, labtest.BGPAdvertisement, labtest.Planned, `{"spec": {"advertisements": [{"advertisementType": "PodCIDR"},
+			{"advertisementType": "Service", "service": {"addresses": ["LoadBalancerIP"]}, "selector": {"matchExpressions": [{"key": "skidpad.dev/advertise", "operator": "NotIn", "values": ["no"]}]}}]}}`)
+		s := l.Service(ctx, "silent", "echo", func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP })
+		absent(ctx, netip.MustParseAddr(s.Spec.ClusterIP))
+	})
+})

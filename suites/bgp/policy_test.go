@@ -1,0 +1,91 @@
+package bgp_test
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+
+	"skidpad.dev/skidpad/lab/labtest"
+)
+
+// podNodes are the nodes of a workload's pods, as they are now.
+func podNodes(ctx context.Context, l *labtest.Lab, workload string) []string {
+	GinkgoHelper()
+	e, err := l.Endpoints(ctx, workload)
+	Expect(err).NotTo(HaveOccurred())
+	var nodes []string
+	for _, p := range e.Pods {
+		if !slices.Contains(nodes, p.Node) {
+			nodes = append(nodes, p.Node)
+		}
+	}
+	return nodes
+}
+
+var _ = Describe("Traffic policy Local:", Label("bgp", "cilium", "frr", "eTP-Local", "endpoints"), func() {
+	var l *labtest.Lab
+	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-bgp-vrrp") })
+
+	vip := func(ctx SpecContext) netip.Addr {
+		e, err := l.Endpoints(ctx, "local")
+		Expect(err).NotTo(HaveOccurred())
+		return e.LoadBalancerIPs[0]
+	}
+	// onPods expects that the address is announced by the pods' nodes alone, once there are as many as said.
+	onPods := func(ctx SpecContext, at netip.Addr, nodes int) {
+		GinkgoHelper()
+		Eventually(ctx, func() []string { return podNodes(ctx, l, "local") }).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(HaveLen(nodes))
+		both(ctx, l, at, podNodes(ctx, l, "local")...)
+	}
+
+	It("a LoadBalancer IP is announced by the nodes that have a pod, and by no other", func(ctx SpecContext) {
+		onPods(ctx, vip(ctx), 2)
+	})
+
+	It("the announcements follow the pods when there are fewer, and when there are more again", func(ctx SpecContext) {
+		at := vip(ctx)
+		l.Scale(ctx, "local", 1)
+		onPods(ctx, at, 1)
+		l.Scale(ctx, "local", 2)
+		onPods(ctx, at, 2)
+	})
+
+	It("the address is withdrawn with the last pod, and announced with the first", func(ctx SpecContext) {
+		at := vip(ctx)
+		l.Scale(ctx, "local", 0)
+		both(ctx, l, at)
+		Expect(ask(ctx, l, at)).NotTo(Equal("answered"))
+		l.Scale(ctx, "local", 1)
+		onPods(ctx, at, 1)
+		Eventually(ctx, func() string { return ask(ctx, l, at) }).WithTimeout(changeWithin).Should(Equal("answered"))
+	})
+
+	It("an internal policy Local holds for the ClusterIP, and the external policy for the LoadBalancer IP", Label("iTP-Local"), func(ctx SpecContext) {
+		local := corev1.ServiceInternalTrafficPolicyLocal
+		s := l.Service(ctx, "fresh", "local", func(s *corev1.Service) { s.Spec.InternalTrafficPolicy = &local })
+		both(ctx, l, netip.MustParseAddr(s.Spec.ClusterIP), podNodes(ctx, l, "local")...)
+		both(ctx, l, ingress(ctx, l, "fresh"), l.AllNodes()...)
+	})
+
+	It("the announcements follow a change of the policy, there and back", func(ctx SpecContext) {
+		l.Service(ctx, "fresh", "local", nil)
+		at := ingress(ctx, l, "fresh")
+		both(ctx, l, at, l.AllNodes()...)
+		l.EditService(ctx, "fresh", func(s *corev1.Service) { s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal })
+		both(ctx, l, at, podNodes(ctx, l, "local")...)
+		l.EditService(ctx, "fresh", func(s *corev1.Service) { s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyCluster })
+		both(ctx, l, at, l.AllNodes()...)
+	})
+
+	It("is what keeps other nodes from announcing: with policy Cluster and no pod at all they do (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		l.Service(ctx, "fresh", "local", nil)
+		at := ingress(ctx, l, "fresh")
+		l.Scale(ctx, "local", 0)
+		both(ctx, l, vip(ctx))
+		both(ctx, l, at, l.AllNodes()...)
+	})
+})
