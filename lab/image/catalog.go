@@ -30,7 +30,7 @@ func catalogue() []entry {
 		return func(b *build.Builder, version string) (build.Recipe, error) {
 			r, err := b.Net(name)
 			if err == nil && version != "" && r.Version != version {
-				err = fmt.Errorf("it comes from Debian %s, which has %s %s", build.Suite, name, r.Version)
+				err = fmt.Errorf("what can be built here is %s %s, of Debian %s or pinned in tools/images", name, r.Version, build.Suite)
 			}
 			return r, err
 		}
@@ -53,6 +53,8 @@ func catalogue() []entry {
 				}
 				return "frrouting/frr:v" + v
 			}, recipe: net("frr")},
+		{name: "bird", what: "a BIRD router", recipe: net("bird")},
+		{name: "gobgp", what: "a GoBGP router, with FRR's zebra for its FIB", recipe: net("gobgp")},
 		{name: "keepalived", what: "guards a gateway's address by VRRP", recipe: net("keepalived")},
 		{name: "client", what: "a host beyond the routers", recipe: net("client")},
 	}

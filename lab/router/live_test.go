@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -22,8 +23,10 @@ import (
 )
 
 // imageVariable names an image with frr, frr-pythontools, keepalived, iproute2 and ping; without it the tests
-// that need an engine are skipped.
+// that need an engine are skipped. The others name images of routers of other software.
 const imageVariable = "SKIDPAD_TEST_ROUTER_IMAGE"
+
+var otherImages = map[scenario.Software]string{scenario.BIRD: "SKIDPAD_TEST_BIRD_IMAGE", scenario.GoBGP: "SKIDPAD_TEST_GOBGP_IMAGE"}
 
 const vip = "203.0.113.50/32"
 
@@ -86,7 +89,8 @@ func worldPlan(lab string) *plan.Plan {
 	return p
 }
 
-func newWorld(ctx context.Context, t *testing.T) *world {
+// newWorld makes the world's networks; r1 and r2 run the software that is named for them, else FRR.
+func newWorld(ctx context.Context, t *testing.T, software ...scenario.Software) *world {
 	t.Helper()
 	image := os.Getenv(imageVariable)
 	if image == "" {
@@ -96,7 +100,17 @@ func newWorld(ctx context.Context, t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, engine: engine, plan: worldPlan("skidpad-router-test"), image: image, routers: map[string]router.Router{}}
+	w := &world{t: t, engine: engine, plan: worldPlan(cmp.Or(os.Getenv("SKIDPAD_TEST_LAB"), "skidpad-router-test")), image: image, routers: map[string]router.Router{}}
+	images := map[string]string{}
+	for i, s := range software {
+		r := &w.plan.Routers[i]
+		r.Software = s
+		if name, other := otherImages[s]; other {
+			if images[r.Name] = os.Getenv(name); images[r.Name] == "" {
+				t.Skip(name + " names no image: routers are not run")
+			}
+		}
+	}
 	remove := func() {
 		if _, err := engine.Remove(context.WithoutCancel(ctx), w.plan.Lab); err != nil {
 			t.Error(err)
@@ -105,7 +119,7 @@ func newWorld(ctx context.Context, t *testing.T) *world {
 	remove()
 	t.Cleanup(remove)
 	for _, r := range w.plan.Routers {
-		w.routers[r.Name], err = router.New(engine, w.plan, r, image)
+		w.routers[r.Name], err = router.New(engine, w.plan, r, cmp.Or(images[r.Name], image))
 		if err != nil {
 			t.Fatal(err)
 		}

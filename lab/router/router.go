@@ -8,7 +8,9 @@ import (
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router/bird"
 	"skidpad.dev/skidpad/lab/router/frr"
+	"skidpad.dev/skidpad/lab/router/gobgp"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -41,8 +43,12 @@ func New(e *docker.Engine, p *plan.Plan, r plan.Router, image string) (Router, e
 	switch r.Software {
 	case scenario.FRR:
 		return frr.New(e, p, r, image, riders(p, r.Name)), nil
+	case scenario.BIRD:
+		return bird.New(e, p, r, image, riders(p, r.Name)), nil
+	case scenario.GoBGP:
+		return gobgp.New(e, p, r, image, riders(p, r.Name)), nil
 	default:
-		return nil, fmt.Errorf("router %s: software %q is not supported yet; wanted is %s", r.Name, r.Software, scenario.FRR)
+		return nil, fmt.Errorf("router %s: software %q is not known; wanted is %s, %s or %s", r.Name, r.Software, scenario.FRR, scenario.BIRD, scenario.GoBGP)
 	}
 }
 

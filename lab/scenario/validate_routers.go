@@ -9,9 +9,6 @@ import (
 func (v *validator) routers() {
 	for i, r := range v.spec.Routers {
 		path := fmt.Sprintf("spec.routers[%d]", i)
-		if r.Software != FRR && r.Software != "" {
-			v.notYet(path+".software", r.Software, FRR)
-		}
 		v.notEmpty(path+".networks", len(r.Networks))
 		v.repeated(path+".networks", r.Networks)
 		for j, n := range r.Networks {

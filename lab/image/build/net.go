@@ -3,8 +3,10 @@ package build
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -27,6 +29,29 @@ func netRootFS() RootFS {
 	}
 }
 
+// birdRootFS is the same for BIRD, without FRR: a file system of its own, so that the others stay as they are.
+func birdRootFS() RootFS {
+	return RootFS{
+		Name:     "bird-rootfs",
+		Packages: strings.Fields(`bash tini iproute2 procps iputils-ping arping tcpdump curl ca-certificates nftables bird2 netbase`),
+		Hooks:    []string{`rm -f "$1"/etc/bird/bird.conf`},
+	}
+}
+
+// modGoBGP is the pinned module's folder.
+const modGoBGP = "tools/images/gobgp"
+
+// gobgpVersion is the one that modGoBGP pins; a test compares.
+const gobgpVersion = "4.8.0"
+
+// gobgpPrograms are GoBGP's daemon and its command line. FRR's zebra, beside which they are put, writes GoBGP's routes
+// into the kernel's table: GoBGP itself writes none.
+func gobgpPrograms() Programs {
+	return Programs{Module: modGoBGP, Packages: map[string]string{
+		"gobgpd": "github.com/osrg/gobgp/v4/cmd/gobgpd", "gobgp": "github.com/osrg/gobgp/v4/cmd/gobgp",
+	}}
+}
+
 // frrStart starts the daemons that /etc/frr/daemons names and stays: watchfrr is the container's.
 const frrStart = `#!/bin/bash
 set -e
@@ -36,19 +61,30 @@ chown -R frr:frr /etc/frr
 exec /usr/lib/frr/watchfrr $(daemon_list)
 `
 
-// netImage is one of the images that share the net root file system.
+// netImage is one of the images that share the net root file system, or have one of their own.
 type netImage struct {
-	name    string
-	main    string // the Debian package whose version is the image's
-	version string
-	files   []Entry
-	config  v1.Config
-	probe   bool // has our probe program
+	name     string
+	main     string // the Debian package whose version is the image's
+	version  string
+	rootfs   *RootFS // nil is the shared one
+	files    []Entry
+	programs *Programs // Go programs that are put into /usr/bin
+	config   v1.Config
+	probe    bool // has our probe program
+}
+
+func (n netImage) root() RootFS {
+	if n.rootfs != nil {
+		return *n.rootfs
+	}
+	return netRootFS()
 }
 
 const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 func netImages() []netImage {
+	bird, gobgp := birdRootFS(), gobgpPrograms()
+	idle := v1.Config{Env: []string{searchPath}, Entrypoint: []string{"tini", "--"}, Cmd: []string{"sleep", "infinity"}}
 	return []netImage{
 		{
 			name: "frr", main: "frr", version: "8.4.4",
@@ -64,24 +100,33 @@ func netImages() []netImage {
 				Cmd: []string{"keepalived", "--dont-fork", "--log-console", "--log-detail", "--vrrp"}},
 		},
 		{
-			name: "client", main: "iproute2", version: "1", probe: true,
-			config: v1.Config{Env: []string{searchPath}, Entrypoint: []string{"tini", "--"}, Cmd: []string{"sleep", "infinity"}},
+			name: "client", main: "iproute2", version: "1", probe: true, config: idle,
 		},
+		// Their routers bring the program that starts them.
+		{name: "bird", main: "bird2", version: "2.0.12", rootfs: &bird, config: idle},
+		{name: "gobgp", main: "frr", version: gobgpVersion, programs: &gobgp, config: idle},
 	}
 }
 
-// Net is the image of a router (frr), of a gateway's guard (keepalived) or of a client.
+// Net is the image of a router (frr, bird, gobgp), of a gateway's guard (keepalived) or of a client.
 func (b *Builder) Net(name string) (Recipe, error) {
 	for _, n := range netImages() {
 		if n.name != name {
 			continue
 		}
-		inputs := []string{"net 1", netRootFS().Key(), n.name, n.version, fmt.Sprintf("%+v", n.config)}
+		inputs := []string{"net 1", n.root().Key(), n.name, n.version, fmt.Sprintf("%+v", n.config)}
 		for _, f := range n.files {
 			inputs = append(inputs, f.Path, string(f.Data))
 		}
 		if n.probe {
 			key, err := b.fixtureKey("probe")
+			if err != nil {
+				return Recipe{}, err
+			}
+			inputs = append(inputs, key)
+		}
+		if n.programs != nil {
+			key, err := n.programs.Key(b)
 			if err != nil {
 				return Recipe{}, err
 			}
@@ -95,28 +140,48 @@ func (b *Builder) Net(name string) (Recipe, error) {
 	return Recipe{}, fmt.Errorf("lab bug: no recipe for image %s", name)
 }
 
-func (b *Builder) makeNet(ctx context.Context, n netImage, r Recipe) error {
-	if err := b.need(ctx, toolDebootstrap()); err != nil {
-		return err
-	}
-	var rootfs, probe string
-	group, gctx := errgroup.WithContext(ctx)
+// netParts makes what an image is put together of: its root file system's folder, and the files beside.
+func (b *Builder) netParts(ctx context.Context, n netImage) (rootfs string, files []Entry, err error) {
+	var probe, programs string
+	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		rootfs, err = b.RootFS(gctx, netRootFS())
+		rootfs, err = b.RootFS(ctx, n.root())
 		return err
 	})
 	if n.probe {
 		group.Go(func() (err error) {
-			probe, err = b.fixture(gctx, "probe")
+			probe, err = b.fixture(ctx, "probe")
+			return err
+		})
+	}
+	if n.programs != nil {
+		group.Go(func() (err error) {
+			programs, err = b.Programs(ctx, *n.programs)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return "", nil, err
 	}
-	files := n.files
+	files = n.files
 	if n.probe {
 		files = append(files, Entry{Path: "/usr/local/bin/skidpad-probe", Mode: 0o755, From: filepath.Join(probe, "probe")})
+	}
+	if n.programs != nil {
+		for _, name := range slices.Sorted(maps.Keys(n.programs.Packages)) {
+			files = append(files, Entry{Path: "/usr/bin/" + name, Mode: 0o755, From: filepath.Join(programs, name)})
+		}
+	}
+	return rootfs, files, nil
+}
+
+func (b *Builder) makeNet(ctx context.Context, n netImage, r Recipe) error {
+	if err := b.need(ctx, toolDebootstrap()); err != nil {
+		return err
+	}
+	rootfs, files, err := b.netParts(ctx, n)
+	if err != nil {
+		return err
 	}
 	layers := []string{filepath.Join(rootfs, "rootfs.tar")}
 	if len(files) > 0 {
@@ -133,7 +198,7 @@ func (b *Builder) makeNet(ctx context.Context, n netImage, r Recipe) error {
 	}
 	config := n.config
 	config.Labels = r.Labels()
-	versions, err := PackageVersions(rootfs, "frr", "keepalived", "iproute2", "tcpdump")
+	versions, err := PackageVersions(rootfs, "frr", "bird2", "keepalived", "iproute2", "tcpdump")
 	if err != nil {
 		return err
 	}

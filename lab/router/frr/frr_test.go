@@ -74,30 +74,6 @@ func TestRender(t *testing.T) {
 	}
 }
 
-func TestNextHopSelf(t *testing.T) {
-	r := speaker()
-	tests := []struct {
-		name     string
-		neighbor plan.Neighbor
-		ranges   []plan.Range
-		want     bool
-	}{
-		{"internal, on the nodes' network", plan.Neighbor{Address: addr("10.89.0.3"), ASN: 64513}, r.BGP.Ranges, false},
-		{"internal, on another network", plan.Neighbor{Address: addr("192.0.2.3"), ASN: 64513}, r.BGP.Ranges, true},
-		{"internal, on another network, nothing from outside", plan.Neighbor{Address: addr("192.0.2.3"), ASN: 64513}, nil, false},
-		{"external, where it is the rule anyway", plan.Neighbor{Address: addr("192.0.2.3"), ASN: 64514}, r.BGP.Ranges, false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			r := speaker()
-			r.BGP.Neighbors, r.BGP.Ranges = []plan.Neighbor{tt.neighbor}, tt.ranges
-			if got := nextHopSelf(r, tt.neighbor); got != tt.want {
-				t.Errorf("next-hop-self is %v", got)
-			}
-		})
-	}
-}
-
 func read(t *testing.T, name string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", name))

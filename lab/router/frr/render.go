@@ -3,12 +3,12 @@ package frr
 import (
 	_ "embed"
 	"fmt"
-	"net/netip"
 	"strings"
 	"text/template"
 	"time"
 
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router/internal/nexthop"
 )
 
 //go:embed frr.conf.tmpl
@@ -36,7 +36,7 @@ const vtyshFile = "service integrated-vtysh-config\n"
 func Render(r plan.Router) (string, error) {
 	t, err := template.New("frr.conf").Funcs(template.FuncMap{
 		"seconds":     func(d time.Duration) int { return max(1, int(d/time.Second)) },
-		"nextHopSelf": nextHopSelf,
+		"nextHopSelf": nexthop.Self,
 	}).Parse(configTemplate)
 	if err != nil {
 		return "", fmt.Errorf("lab bug: template of frr.conf: %w", err)
@@ -46,32 +46,4 @@ func Render(r plan.Router) (string, error) {
 		return "", fmt.Errorf("frr.conf of %s: %w", r.Name, err)
 	}
 	return b.String(), nil
-}
-
-// nextHopSelf reports whether the router must name itself as the next hop towards an internal peer.
-//
-// A route from outside keeps its next hop within the AS (RFC 4271, 5.1.3). Where all external peers are on
-// the network on which the internal one is, that is right: it reaches the node itself and goes on doing so
-// when this router is gone. An internal peer elsewhere could not resolve such a next hop, since no IGP runs here.
-func nextHopSelf(r plan.Router, n plan.Neighbor) bool {
-	if n.ASN != r.BGP.ASN {
-		return false
-	}
-	var shared netip.Prefix
-	for _, a := range r.Networks {
-		if p := netip.PrefixFrom(a.Address, a.Bits).Masked(); p.Contains(n.Address) {
-			shared = p
-		}
-	}
-	for _, other := range r.BGP.Neighbors {
-		if other.ASN != r.BGP.ASN && !shared.Contains(other.Address) {
-			return true
-		}
-	}
-	for _, g := range r.BGP.Ranges {
-		if g.ASN != r.BGP.ASN && !shared.Contains(g.Prefix.Addr()) {
-			return true
-		}
-	}
-	return false
 }

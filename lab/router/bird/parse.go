@@ -1,0 +1,238 @@
+package bird
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"skidpad.dev/skidpad/lab/bgp"
+)
+
+// BIRD has no output for programs. What birdc shows is stable over 2.0, and bird.conf sets how it writes times.
+
+// clock is how bird.conf has BIRD write times.
+const clock = "2006-01-02 15:04:05.000"
+
+// protocol is one of `show protocols all`, with the lines below its first as fields.
+type protocol struct {
+	kind   string // BGP, Kernel, Device …
+	since  time.Time
+	fields map[string]string
+	routes string // of its channel: 1 imported, 2 exported, 0 preferred
+	peer   string // its host name, where it tells one
+}
+
+var protocolLine = regexp.MustCompile(`^(\S+) +([A-Z]\S*) +\S+ +(?:up|down|start|stop|flush) +(\S+ \S+)`)
+
+// parseProtocols reads `show protocols all`, by name.
+func parseProtocols(data []byte) map[string]protocol {
+	all := map[string]protocol{}
+	name := ""
+	for line := range lines(data) {
+		if m := protocolLine.FindStringSubmatch(line); m != nil {
+			name = m[1]
+			since, _ := time.Parse(clock, m[3])
+			all[name] = protocol{kind: m[2], since: since, fields: map[string]string{}}
+			continue
+		}
+		key, value, ok := strings.Cut(strings.TrimSpace(line), ":")
+		p, known := all[name]
+		if !ok || !known || !strings.HasPrefix(line, "  ") {
+			continue
+		}
+		value = strings.TrimSpace(value)
+		switch key {
+		case "Routes":
+			p.routes = value
+		case "Hostname":
+			p.peer = value
+		default:
+			if _, again := p.fields[key]; !again { // a channel has a State of its own
+				p.fields[key] = value
+			}
+		}
+		all[name] = p
+	}
+	return all
+}
+
+func lines(data []byte) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for s := bufio.NewScanner(bytes.NewReader(data)); s.Scan(); {
+			if !yield(s.Text()) {
+				return
+			}
+		}
+	}
+}
+
+var (
+	statusID   = regexp.MustCompile(`(?m)^Router ID is (\S+)`)
+	serverTime = regexp.MustCompile(`(?m)^Current server time is (.+)$`)
+	timer      = regexp.MustCompile(`/([0-9.]+)$`)
+	imported   = regexp.MustCompile(`([0-9]+) imported`)
+	exported   = regexp.MustCompile(`([0-9]+) exported`)
+)
+
+// parseRouterID reads `show status`; invalid where it says none.
+func parseRouterID(data []byte) netip.Addr {
+	if m := statusID.FindSubmatch(data); m != nil {
+		if a, err := netip.ParseAddr(string(m[1])); err == nil {
+			return a
+		}
+	}
+	return netip.Addr{}
+}
+
+// parseSessions reads `show status` and `show protocols all`. What waits for peers of a range is no session.
+func parseSessions(router string, data []byte) ([]bgp.Session, error) {
+	m := serverTime.FindSubmatch(data)
+	if m == nil {
+		return nil, fmt.Errorf("birdc show status: it tells no time; it begins %.120q", data)
+	}
+	now, err := time.Parse(clock, string(m[1]))
+	if err != nil {
+		return nil, fmt.Errorf("birdc show status: %w", err)
+	}
+	var out []bgp.Session
+	for name, p := range parseProtocols(data) {
+		peer, err := netip.ParseAddr(p.fields["Neighbor address"])
+		if p.kind != "BGP" || err != nil {
+			continue
+		}
+		s, err := p.session(router, peer, now)
+		if err != nil {
+			return nil, fmt.Errorf("birdc show protocols all, %s: %w", name, err)
+		}
+		out = append(out, s)
+	}
+	bgp.SortSessions(out)
+	return out, nil
+}
+
+func (p protocol) session(router string, peer netip.Addr, now time.Time) (bgp.Session, error) {
+	s := bgp.Session{Router: router, Peer: peer, PeerName: p.fields["Description"]}
+	if s.PeerName == "" {
+		s.PeerName = p.peer
+	}
+	for name, to := range map[string]*uint32{"Neighbor AS": &s.PeerASN, "Local AS": &s.LocalASN} {
+		asn, err := strconv.ParseUint(p.fields[name], 10, 32)
+		if err != nil {
+			return s, fmt.Errorf("%s: %w", name, err)
+		}
+		*to = uint32(asn)
+	}
+	// BIRD's own states beside the RFC's: Down, Close, Passive.
+	s.State, _ = bgp.ParseState(p.fields["BGP state"])
+	if s.State != bgp.Established {
+		s.Reason = p.fields["Last error"]
+		return s, nil
+	}
+	s.Uptime = max(0, now.Sub(p.since))
+	s.HoldTime, s.Keepalive = p.timer("Hold timer"), p.timer("Keepalive timer")
+	s.PrefixesReceived, s.PrefixesSent = count(imported, p.routes), count(exported, p.routes)
+	return s, nil
+}
+
+// timer reads what a timer is set to: 6.946/9 is 9 s.
+func (p protocol) timer(name string) time.Duration {
+	if m := timer.FindStringSubmatch(p.fields[name]); m != nil {
+		if seconds, err := strconv.ParseFloat(m[1], 64); err == nil {
+			return time.Duration(seconds * float64(time.Second))
+		}
+	}
+	return 0
+}
+
+func count(what *regexp.Regexp, routes string) int {
+	if m := what.FindStringSubmatch(routes); m != nil {
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			return n
+		}
+	}
+	return 0
+}
+
+var (
+	// A prefix begins a route; where it has several paths, those after the first leave it out.
+	pathLine = regexp.MustCompile(`^(\S+)? +(unicast|unreachable|blackhole|prohibited) \[(\S+) [^\]]*\]( \*)?`)
+	viaLine  = regexp.MustCompile(`^\tvia (\S+) on (\S+)`)
+	asPath   = regexp.MustCompile(`^\tBGP\.as_path: (.*)$`)
+)
+
+// parseRIB reads `show route all`, of BGP's routes, and `show route export fib`: the first tells every path, the
+// second which next hops of them the kernel is given.
+func parseRIB(protocols map[string]protocol, paths, used []byte) ([]bgp.Route, error) {
+	routes, err := parseRoutes(protocols, paths)
+	if err != nil {
+		return nil, err
+	}
+	given, err := parseRoutes(protocols, used)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range routes {
+		routes[i].NextHops = nil
+		if g, ok := bgp.Find(given, r.Prefix); ok {
+			routes[i].NextHops = g.NextHops
+		}
+		best := slices.IndexFunc(r.Paths, func(p bgp.Path) bool { return p.Best })
+		for j := range r.Paths {
+			p := &routes[i].Paths[j]
+			p.Multipath = best >= 0 && !p.Best && p.Internal == r.Paths[best].Internal && slices.ContainsFunc(routes[i].NextHops,
+				func(h bgp.NextHop) bool { return slices.Contains(p.NextHops, h.Address) })
+		}
+	}
+	bgp.SortRoutes(routes)
+	return routes, nil
+}
+
+// parseRoutes reads `show route`, with or without all.
+func parseRoutes(protocols map[string]protocol, data []byte) ([]bgp.Route, error) {
+	var out []bgp.Route
+	var path *bgp.Path
+	for line := range lines(data) {
+		if m := pathLine.FindStringSubmatch(line); m != nil {
+			if m[1] != "" {
+				prefix, err := netip.ParsePrefix(m[1])
+				if err != nil {
+					return nil, fmt.Errorf("birdc show route: %w; the line is %q", err, line)
+				}
+				out = append(out, bgp.Route{Prefix: prefix, Protocol: "bgp"})
+			}
+			if len(out) == 0 {
+				return nil, fmt.Errorf("birdc show route: a path without a prefix: %q", line)
+			}
+			route := &out[len(out)-1]
+			from := protocols[m[3]].fields
+			peer, _ := netip.ParseAddr(from["Neighbor address"])
+			route.Paths = append(route.Paths, bgp.Path{
+				Peer: peer, Internal: strings.HasPrefix(from["Session"], "internal"), Valid: m[2] == "unicast", Best: m[4] != "",
+			})
+			path = &route.Paths[len(route.Paths)-1]
+			continue
+		}
+		if path == nil {
+			continue
+		}
+		if m := viaLine.FindStringSubmatch(line); m != nil {
+			hop, err := netip.ParseAddr(m[1])
+			if err != nil {
+				return nil, fmt.Errorf("birdc show route: %w; the line is %q", err, line)
+			}
+			path.NextHops = append(path.NextHops, hop)
+			route := &out[len(out)-1]
+			route.NextHops = append(route.NextHops, bgp.NextHop{Address: hop, Interface: m[2]})
+		}
+		if m := asPath.FindStringSubmatch(line); m != nil {
+			path.ASPath = m[1]
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,55 @@
+package bird
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+	"text/template"
+	"time"
+
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router/internal/nexthop"
+)
+
+//go:embed bird.conf.tmpl
+var configTemplate string
+
+// fib is the name of the protocol that puts routes into the kernel's table.
+const fib = "fib"
+
+// Render makes a router's bird.conf. Two runs on the same plan give the same bytes.
+//
+// Without graceful restart in the plan it is off, not left to BIRD's default, which would help a peer that
+// restarts by keeping its routes (RFC 4724): a negative control would then prove nothing.
+func Render(r plan.Router) (string, error) {
+	t, err := template.New("bird.conf").Funcs(template.FuncMap{
+		"seconds":     func(d time.Duration) int { return max(1, int(d/time.Second)) },
+		"id":          routerID,
+		"protocol":    func(name string) string { return "'" + protocolName(name) + "'" },
+		"internal":    func(r plan.Router, n plan.Neighbor) bool { return n.ASN == r.BGP.ASN },
+		"nextHopSelf": nexthop.Self,
+	}).Parse(configTemplate)
+	if err != nil {
+		return "", fmt.Errorf("lab bug: template of bird.conf: %w", err)
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, r); err != nil {
+		return "", fmt.Errorf("bird.conf of %s: %w", r.Name, err)
+	}
+	return b.String(), nil
+}
+
+// routerID is the plan's; without BGP it is of no consequence, but BIRD wants one.
+func routerID(r plan.Router) string {
+	switch {
+	case r.BGP != nil:
+		return r.BGP.RouterID.String()
+	case len(r.Networks) > 0:
+		return r.Networks[0].Address.String()
+	}
+	return "0.0.0.1"
+}
+
+// protocolName is what a peer, or a range of them, is called in BIRD's configuration: a name of its own, since a
+// scenario's may be a word of BIRD's language.
+func protocolName(name string) string { return "to-" + name }

@@ -1,0 +1,187 @@
+package gobgp
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"skidpad.dev/skidpad/lab/bgp"
+)
+
+// peer is one of `gobgp -j neighbor`: the API's Peer, in the API's JSON.
+type peer struct {
+	Conf struct {
+		Description string `json:"description"`
+	} `json:"conf"`
+	State struct {
+		Address  string `json:"neighbor_address"`
+		PeerASN  uint32 `json:"peer_asn"`
+		LocalASN uint32 `json:"local_asn"`
+		Session  int    `json:"session_state"` // as bgp.State, from 1
+		Message  string `json:"disconnect_message"`
+		Reason   int    `json:"disconnect_reason"`
+		Remote   []struct {
+			Cap struct {
+				FQDN struct {
+					Host string `json:"host_name"`
+				} `json:"Fqdn"`
+			} `json:"Cap"`
+		} `json:"remote_cap"`
+	} `json:"state"`
+	Timers struct {
+		State struct {
+			Keepalive float64 `json:"keepalive_interval"`
+			HoldTime  float64 `json:"negotiated_hold_time"`
+			Uptime    struct {
+				Seconds int64 `json:"seconds"` // when it was established, since 1970
+			} `json:"uptime"`
+		} `json:"state"`
+	} `json:"timers"`
+	Families []struct {
+		State struct {
+			Accepted   int `json:"accepted"`
+			Advertised int `json:"advertised"`
+		} `json:"state"`
+	} `json:"afi_safis"`
+}
+
+// reasons are the API's, of why a session ended (PeerState.DisconnectReason).
+var reasons = []string{"", "administratively down", "hold timer expired", "notification sent", "notification received", "read failed", "write failed",
+	"idle timer expired", "restart timer expired", "graceful restart", "invalid message", "hard reset", "deconfigured", "bad peer AS"}
+
+// parseNeighbors reads `gobgp -j neighbor`. A peer of a range is there only while its session lives.
+func parseNeighbors(router string, data []byte, now time.Time) ([]bgp.Session, error) {
+	var in []peer
+	if err := json.Unmarshal(data, &in); err != nil {
+		return nil, unreadable("neighbor", data, err)
+	}
+	out := make([]bgp.Session, 0, len(in))
+	for _, p := range in {
+		a, err := netip.ParseAddr(p.State.Address)
+		if err != nil {
+			return nil, unreadable("neighbor", data, err)
+		}
+		out = append(out, p.session(router, a, now))
+	}
+	bgp.SortSessions(out)
+	return out, nil
+}
+
+func (p peer) session(router string, address netip.Addr, now time.Time) bgp.Session {
+	s := bgp.Session{
+		Router: router, Peer: address, PeerName: p.Conf.Description, PeerASN: p.State.PeerASN, LocalASN: p.State.LocalASN,
+		HoldTime:  time.Duration(p.Timers.State.HoldTime * float64(time.Second)),
+		Keepalive: time.Duration(p.Timers.State.Keepalive * float64(time.Second)),
+	}
+	for _, c := range p.State.Remote {
+		if s.PeerName == "" {
+			s.PeerName = c.Cap.FQDN.Host
+		}
+	}
+	if n := bgp.State(p.State.Session); n >= bgp.Idle && n <= bgp.Established {
+		s.State = n
+	}
+	if s.State != bgp.Established {
+		if r := p.State.Reason; r > 0 && r < len(reasons) {
+			s.Reason = reasons[r]
+		}
+		if p.State.Message != "" {
+			s.Reason = strings.TrimPrefix(s.Reason+": "+p.State.Message, ": ")
+		}
+		return s
+	}
+	s.Uptime = max(0, now.Sub(time.Unix(p.Timers.State.Uptime.Seconds, 0)))
+	for _, f := range p.Families {
+		s.PrefixesReceived += f.State.Accepted
+		s.PrefixesSent += f.State.Advertised
+	}
+	return s
+}
+
+// ribPath is a path in `gobgp -j global rib`, with the attributes as packets have them (RFC 4271, 4.3).
+type ribPath struct {
+	Best     bool       `json:"best"` // or as good as the best
+	Invalid  bool       `json:"is-nexthop-invalid"`
+	External bool       `json:"is-from-external"` // zebra told it
+	Peer     netip.Addr `json:"peer-address"`
+	Attrs    []struct {
+		Type     int        `json:"type"`
+		NextHop  netip.Addr `json:"nexthop"`
+		Segments []struct {
+			ASNs []uint32 `json:"asns"`
+		} `json:"as_paths"`
+	} `json:"attrs"`
+}
+
+// The attributes that are read (RFC 4271, 5.1; RFC 4760, 3).
+const (
+	attrASPath    = 2
+	attrNextHop   = 3
+	attrLocalPref = 5
+	attrReach     = 14
+)
+
+// parseRIB reads `gobgp -j global rib`: an object with a list of paths for each prefix, the best first.
+func parseRIB(data []byte) ([]bgp.Route, error) {
+	var in map[string][]ribPath
+	if err := json.Unmarshal(data, &in); err != nil {
+		return nil, unreadable("global rib", data, err)
+	}
+	out := make([]bgp.Route, 0, len(in))
+	for key, paths := range in {
+		prefix, err := netip.ParsePrefix(key)
+		if err != nil {
+			return nil, unreadable("global rib", []byte(key), err)
+		}
+		r := bgp.Route{Prefix: prefix, Protocol: "bgp"}
+		for _, p := range paths {
+			if p.External {
+				continue
+			}
+			path := p.path()
+			path.Best = p.Best && len(r.NextHops) == 0
+			path.Multipath = p.Best && !path.Best
+			r.Paths = append(r.Paths, path)
+			if !p.Best {
+				continue
+			}
+			for _, h := range path.NextHops {
+				r.NextHops = append(r.NextHops, bgp.NextHop{Address: h})
+			}
+		}
+		if len(r.Paths) > 0 {
+			out = append(out, r)
+		}
+	}
+	bgp.SortRoutes(out)
+	return out, nil
+}
+
+func (p ribPath) path() bgp.Path {
+	out := bgp.Path{Peer: p.Peer, Valid: !p.Invalid}
+	for _, a := range p.Attrs {
+		switch a.Type {
+		case attrASPath:
+			var asns []string
+			for _, s := range a.Segments {
+				for _, n := range s.ASNs {
+					asns = append(asns, fmt.Sprint(n))
+				}
+			}
+			out.ASPath = strings.Join(asns, " ")
+		case attrNextHop, attrReach:
+			if a.NextHop.IsValid() {
+				out.NextHops = append(out.NextHops, a.NextHop)
+			}
+		case attrLocalPref: // only internal peers send it (RFC 4271, 5.1.5)
+			out.Internal = true
+		}
+	}
+	return out
+}
+
+func unreadable(command string, data []byte, err error) error {
+	return fmt.Errorf("gobgp -j %s: its output cannot be read: %w; it begins %.120q", command, err, data)
+}

@@ -1,0 +1,36 @@
+// Package nexthop decides what routers of every software announce as the next hop.
+package nexthop
+
+import (
+	"net/netip"
+
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// Self reports whether the router must name itself as the next hop towards an internal peer.
+//
+// A route from outside keeps its next hop within the AS (RFC 4271, 5.1.3). Where all external peers are on
+// the network on which the internal one is, that is right: it reaches the node itself and goes on doing so
+// when this router is gone. An internal peer elsewhere could not resolve such a next hop, since no IGP runs here.
+func Self(r plan.Router, n plan.Neighbor) bool {
+	if n.ASN != r.BGP.ASN {
+		return false
+	}
+	var shared netip.Prefix
+	for _, a := range r.Networks {
+		if p := netip.PrefixFrom(a.Address, a.Bits).Masked(); p.Contains(n.Address) {
+			shared = p
+		}
+	}
+	for _, other := range r.BGP.Neighbors {
+		if other.ASN != r.BGP.ASN && !shared.Contains(other.Address) {
+			return true
+		}
+	}
+	for _, g := range r.BGP.Ranges {
+		if g.ASN != r.BGP.ASN && !shared.Contains(g.Prefix.Addr()) {
+			return true
+		}
+	}
+	return false
+}

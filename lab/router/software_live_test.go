@@ -1,0 +1,60 @@
+package router_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	hosts "skidpad.dev/skidpad/lab/router/client"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Routers of every software do the same beside an FRR, a BIRD or a GoBGP as their internal peer: sessions with peers
+// that dial in, ECMP in RIB and FIB, the gateway's move when one dies and when one has lost its routes.
+func TestEverySoftwareForReal(t *testing.T) {
+	for _, pair := range [][]scenario.Software{{scenario.BIRD, scenario.FRR}, {scenario.GoBGP, scenario.BIRD}, {scenario.FRR, scenario.GoBGP}} {
+		t.Run(string(pair[0])+" beside "+string(pair[1]), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+			defer cancel()
+			w := newWorld(ctx, t, pair...)
+			t.Logf("%6d ms  routers started", w.start(ctx, "r1", "r2", "n11", "n12").Milliseconds())
+			if err := w.gateway.Start(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if err := hosts.Start(ctx, w.engine, w.plan, w.plan.Clients[0], w.image); err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range []string{"n11", "n12"} {
+				w.exec(ctx, n, "ip", "addr", "add", vip, "dev", "lo")
+				w.exec(ctx, n, "ip", "route", "add", "172.31.202.0/24", "via", "172.31.201.250")
+				w.exec(ctx, n, "vtysh", "-c", "configure", "-c", "router bgp 64512", "-c", "address-family ipv4 unicast", "-c", "network "+vip)
+			}
+			n11, n12 := addr("172.31.201.11"), addr("172.31.201.12")
+			for _, r := range []string{"r1", "r2"} {
+				w.until(ctx, r+" has all sessions", 30*time.Second, w.established(ctx, r, 3))
+				w.until(ctx, r+" has two next hops in RIB and FIB", 10*time.Second, w.routed(ctx, r, n11, n12))
+			}
+			w.until(ctx, "the client pings the VIP", 5*time.Second, w.pings(ctx))
+
+			w.exec(ctx, "n11", "vtysh", "-c", "configure", "-c", "router bgp 64512", "-c", "address-family ipv4 unicast", "-c", "no network "+vip)
+			for _, r := range []string{"r1", "r2"} {
+				w.until(ctx, r+" has one next hop after a withdrawal", 5*time.Second, w.routed(ctx, r, n12))
+			}
+			w.exec(ctx, "n11", "vtysh", "-c", "configure", "-c", "router bgp 64512", "-c", "address-family ipv4 unicast", "-c", "network "+vip)
+
+			w.killRouter(ctx)
+			w.cutOff(ctx)
+		})
+	}
+}
+
+// cutOff keeps BGP from r1, which then has no routes and gives the address up; r2 has its own.
+func (w *world) cutOff(ctx context.Context) {
+	w.t.Helper()
+	w.exec(ctx, "r1", "nft", "add table inet cut; add chain inet cut in { type filter hook input priority 0; }; add rule inet cut in tcp dport 179 drop; add rule inet cut in tcp sport 179 drop")
+	w.until(ctx, "r1 has no routes once the hold time is over", 12*time.Second, w.routed(ctx, "r1"))
+	w.until(ctx, "r1 has lost its routes: held by r2", 4*time.Second, w.heldBy(ctx, "r2"))
+	w.exec(ctx, "r1", "nft", "delete table inet cut")
+	w.until(ctx, "r1 has its sessions again", 30*time.Second, w.established(ctx, "r1", 3))
+	w.until(ctx, "held by r1", 10*time.Second, w.heldBy(ctx, "r1"))
+}
