@@ -51,6 +51,7 @@ func (b *building) actions() map[string]action {
 		plan.StepClients:   b.startClients,
 		plan.StepCluster:   b.makeCluster,
 		plan.StepCNI:       b.installCNI,
+		plan.StepAddons:    b.installAddons,
 		plan.StepWorkloads: b.deploy,
 		plan.StepReady:     b.ready,
 	}
@@ -166,6 +167,20 @@ func (b *building) installCNI(ctx context.Context, note func(string)) error {
 	return b.install(ctx, cilium)
 }
 
+// installAddons runs beside makeCluster and installCNI, one addon after the other.
+func (b *building) installAddons(ctx context.Context, note func(string)) error {
+	for _, a := range b.Plan.Addons {
+		planned, err := addon.NewPlanned(b.Plan, a, b.images, note)
+		if err != nil {
+			return err
+		}
+		if err := b.install(ctx, planned); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (b *building) install(ctx context.Context, a addon.Addon) error {
 	if err := a.Prepare(ctx); err != nil {
 		return err
@@ -212,6 +227,11 @@ func (b *building) addons() []addon.Addon {
 	var all []addon.Addon
 	if cilium, err := addon.NewCilium(b.Plan, b.images, func(string) {}); err == nil && b.Plan.Cilium != nil {
 		all = append(all, cilium)
+	}
+	for _, a := range b.Plan.Addons {
+		if planned, err := addon.NewPlanned(b.Plan, a, b.images, nil); err == nil {
+			all = append(all, planned)
+		}
 	}
 	for _, w := range b.Plan.Workloads {
 		if workload, err := addon.NewWorkload(b.Plan, w, b.images); err == nil {

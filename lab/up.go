@@ -26,7 +26,8 @@ type Options struct {
 
 // Up brings a lab up, or goes on with one that stopped halfway. Steps that are done already are found to be so.
 // A lab of that name with another scenario is left as it is and is an error that says what differs.
-// When ctx ends, what this call began is removed again, unless Keep is set.
+// When ctx ends, what this call began is removed again, unless Keep is set. A scenario that this machine cannot run is a
+// *SkipError.
 func Up(ctx context.Context, o Options) (*Lab, error) {
 	if o.Name == "" {
 		o.Name = o.Scenario.Metadata.Name
@@ -69,9 +70,12 @@ func create(ctx context.Context, eng *docker.Engine, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	if skip := kernelLacks(l.Plan); skip != nil {
+		return nil, skip
+	}
 	images, err := l.resolve(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, asSkip(err)
 	}
 	l, networked, err := claim(ctx, eng, o)
 	defer networked()

@@ -44,7 +44,7 @@ func findChart(ctx context.Context, given, version string) (chartSource, error) 
 	if given != "" {
 		return givenChart(given)
 	}
-	dir, inModule := moduleDir(ctx, version)
+	dir, inModule := moduleDir(ctx, ciliumModule, "v"+version)
 	if inModule == nil {
 		return chartSource{path: filepath.Join(dir, chartFolder), tree: dir, from: "module " + ciliumModule + "@v" + version}, nil
 	}
@@ -77,17 +77,17 @@ func givenChart(path string) (chartSource, error) {
 	return s, nil
 }
 
-// moduleDir is where Go keeps the module of a version of Cilium. It is downloaded if need be.
-func moduleDir(ctx context.Context, version string) (string, error) {
+// moduleDir is where Go keeps a version of a module. It is downloaded if need be.
+func moduleDir(ctx context.Context, module, version string) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOMODCACHE").Output()
 	if err != nil {
 		return "", fmt.Errorf("go env GOMODCACHE: %w", err)
 	}
-	dir := filepath.Join(strings.TrimSpace(string(out)), ciliumModule+"@v"+version)
-	if _, err := os.Stat(filepath.Join(dir, chartFolder, "Chart.yaml")); err == nil {
+	dir := filepath.Join(strings.TrimSpace(string(out)), module+"@"+version)
+	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
-	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", ciliumModule+"@v"+version)
+	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", module+"@"+version)
 	cmd.Dir = os.TempDir() // outside any module, whose requirements would be read
 	out, err = cmd.Output()
 	var found struct{ Dir, Error string }

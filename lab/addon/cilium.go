@@ -86,7 +86,9 @@ func (c *Cilium) Install(ctx context.Context, k *cluster.Kube) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return installRelease(ctx, k, c.chart, c.values, c.log) })
+	group.Go(func() error {
+		return installRelease(ctx, k, place{ciliumRelease, ciliumNamespace}, c.chart, c.values, c.log)
+	})
 	group.Go(func() error {
 		start := time.Now()
 		if err := createCRDs(ctx, k, c.crds); err != nil {

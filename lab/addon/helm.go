@@ -22,44 +22,47 @@ import (
 	"skidpad.dev/skidpad/lab/cluster"
 )
 
-// installRelease installs or upgrades Cilium's release and does not wait for its pods. A release that is as wanted is left
+// place is where a release is installed.
+type place struct{ release, namespace string }
+
+// installRelease installs or upgrades a release and does not wait for its pods. A release that is as wanted is left
 // alone; one that an interrupted installation left behind is taken over.
-func installRelease(ctx context.Context, k *cluster.Kube, ch *chart.Chart, values map[string]any, log func(string)) error {
+func installRelease(ctx context.Context, k *cluster.Kube, at place, ch *chart.Chart, values map[string]any, log func(string)) error {
 	cfg := &action.Configuration{}
-	if err := cfg.Init(&getter{config: k.Config}, ciliumNamespace, "secrets", func(string, ...any) {}); err != nil {
+	if err := cfg.Init(&getter{config: k.Config, namespace: at.namespace}, at.namespace, "secrets", func(string, ...any) {}); err != nil {
 		return fmt.Errorf("helm: %w", err)
 	}
-	last, err := cfg.Releases.Last(ciliumRelease)
+	last, err := cfg.Releases.Last(at.release)
 	if err != nil && !errors.Is(err, driver.ErrReleaseNotFound) {
-		return fmt.Errorf("helm: release %s: %w", ciliumRelease, err)
+		return fmt.Errorf("helm: release %s: %w", at.release, err)
 	}
 	start := time.Now()
 	switch {
 	case last == nil:
-		err = install(ctx, cfg, ch, values)
+		err = install(ctx, cfg, at, ch, values)
 	case asWanted(last, ch, values):
 		log("release is installed already")
 		return nil
 	case last.Info != nil && last.Info.Status.IsPending():
 		// Helm refuses any work on a release whose last operation never ended.
-		if _, err = cfg.Releases.Delete(ciliumRelease, last.Version); err == nil {
-			err = install(ctx, cfg, ch, values)
+		if _, err = cfg.Releases.Delete(at.release, last.Version); err == nil {
+			err = install(ctx, cfg, at, ch, values)
 		}
 	default:
 		up := action.NewUpgrade(cfg)
-		up.Namespace, up.DisableOpenAPIValidation, up.MaxHistory = ciliumNamespace, true, 3
-		_, err = up.RunWithContext(ctx, ciliumRelease, ch, values)
+		up.Namespace, up.DisableOpenAPIValidation, up.MaxHistory = at.namespace, true, 3
+		_, err = up.RunWithContext(ctx, at.release, ch, values)
 	}
 	if err != nil {
-		return fmt.Errorf("helm: release %s of chart %s: %w", ciliumRelease, ch.Metadata.Version, err)
+		return fmt.Errorf("helm: release %s of chart %s: %w", at.release, ch.Metadata.Version, err)
 	}
 	log(fmt.Sprintf("release installed: %s", time.Since(start).Round(10*time.Millisecond)))
 	return nil
 }
 
-func install(ctx context.Context, cfg *action.Configuration, ch *chart.Chart, values map[string]any) error {
+func install(ctx context.Context, cfg *action.Configuration, at place, ch *chart.Chart, values map[string]any) error {
 	in := action.NewInstall(cfg)
-	in.ReleaseName, in.Namespace = ciliumRelease, ciliumNamespace
+	in.ReleaseName, in.Namespace, in.CreateNamespace = at.release, at.namespace, at.namespace != ciliumNamespace
 	// The API server validates what it is given; its OpenAPI document is large and slow to make just after a start.
 	in.DisableOpenAPIValidation = true
 	in.TakeOwnership = true
@@ -80,8 +83,9 @@ func asWanted(r *release.Release, ch *chart.Chart, values map[string]any) bool {
 
 // getter gives Helm our clients' configuration.
 type getter struct {
-	config *rest.Config
-	cached discovery.CachedDiscoveryInterface
+	config    *rest.Config
+	namespace string
+	cached    discovery.CachedDiscoveryInterface
 }
 
 func (g *getter) ToRESTConfig() (*rest.Config, error) { return rest.CopyConfig(g.config), nil }
@@ -108,6 +112,6 @@ func (g *getter) ToRESTMapper() (meta.RESTMapper, error) {
 
 func (g *getter) ToRawKubeConfigLoader() clientcmd.ClientConfig {
 	return clientcmd.NewDefaultClientConfig(clientcmdapi.Config{}, &clientcmd.ConfigOverrides{
-		Context: clientcmdapi.Context{Namespace: ciliumNamespace},
+		Context: clientcmdapi.Context{Namespace: g.namespace},
 	})
 }

@@ -207,6 +207,10 @@ func (w *Workload) service() *corev1.Service {
 			{Name: "udp", Port: servicePort, TargetPort: intstr.FromString("udp"), Protocol: corev1.ProtocolUDP},
 		},
 	}
+	if s.LoadBalancerIP != nil {
+		// Deprecated since Kubernetes 1.24, and still what every giver of addresses understands.
+		spec.LoadBalancerIP = s.LoadBalancerIP.String()
+	}
 	if p := s.InternalTrafficPolicy; p != "" {
 		policy := corev1.ServiceInternalTrafficPolicy(p)
 		spec.InternalTrafficPolicy = &policy
@@ -215,5 +219,7 @@ func (w *Workload) service() *corev1.Service {
 	if s.ExternalTrafficPolicy != "" && (s.Type != string(corev1.ServiceTypeClusterIP) || len(external) > 0) {
 		spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicy(s.ExternalTrafficPolicy)
 	}
-	return &corev1.Service{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: w.meta(s.Name), Spec: spec}
+	meta := w.meta(s.Name)
+	meta.Annotations = s.Annotations
+	return &corev1.Service{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: meta, Spec: spec}
 }

@@ -35,7 +35,7 @@ func catalogue() []entry {
 			return r, err
 		}
 	}
-	return []entry{
+	return append([]entry{
 		{name: "node", what: "a Kubernetes node for kind", version: "1.36.3",
 			upstream: func(v string) string { return "kindest/node:v" + v }, recipe: nodeRecipe},
 		{name: "cilium", what: "Cilium's agent", version: "1.19.5",
@@ -57,7 +57,7 @@ func catalogue() []entry {
 		{name: "gobgp", what: "a GoBGP router, with FRR's zebra for its FIB", recipe: net("gobgp")},
 		{name: "keepalived", what: "guards a gateway's address by VRRP", recipe: net("keepalived")},
 		{name: "client", what: "a host beyond the routers", recipe: net("client")},
-	}
+	}, addonImages()...)
 }
 
 // nodeRecipe builds the pinned Kubernetes version only.

@@ -63,7 +63,12 @@ type UnavailableError struct {
 	Policy Policy
 	Pull   error // why it was not pulled
 	Build  error // why it was not built
+	// Tried reports whether there is a recipe for it here, which failed.
+	Tried bool
 }
+
+// CannotBeHad reports whether no way at all leads to the image here, as opposed to a way that broke.
+func (u *UnavailableError) CannotBeHad() bool { return !u.Tried }
 
 // Error is one sentence.
 func (u *UnavailableError) Error() string {
@@ -76,7 +81,7 @@ func (u *UnavailableError) Error() string {
 	case Build:
 		return fmt.Sprintf("image %s cannot be built here (%v)", u.Image.Key(), u.Build)
 	}
-	return fmt.Sprintf("image %s can be neither pulled (%v) nor built here (%v)", u.Image.Key(), u.Pull, u.Build)
+	return fmt.Sprintf("image %s can be neither pulled nor built here (pulling: %v; building: %v)", u.Image.Key(), u.Pull, u.Build)
 }
 
 // Unwrap gives the reasons, so that errors.Is finds build.ErrDiskFull and the like.
@@ -224,6 +229,7 @@ func (r *run) fetch(ctx context.Context, i plan.Image, published, mine string, r
 		}
 	}
 	if mine != "" {
+		gone.Tried = true
 		gone.Build = r.make(ctx, i, recipe)
 		if gone.Build == nil {
 			r.report(Event{What: i.Key(), Status: build.Built, Detail: mine, Elapsed: time.Since(start)})
@@ -269,7 +275,7 @@ func (r *run) preloaded(ctx context.Context, i plan.Image) (Resolved, error) {
 	start = time.Now()
 	r.report(Event{What: what, Status: build.Started})
 	if err := r.make(ctx, i, recipe); err != nil {
-		err = &UnavailableError{Image: i, Policy: Build, Build: err}
+		err = &UnavailableError{Image: i, Policy: Build, Build: err, Tried: true}
 		r.report(Event{What: what, Status: build.Failed, Detail: err.Error(), Elapsed: time.Since(start)})
 		return Resolved{}, err
 	}

@@ -42,6 +42,13 @@ func (f *fakeEngine) List(context.Context) ([]build.Found, error) {
 	return slices.Collect(maps.Values(f.images)), nil
 }
 
+func (f *fakeEngine) Published(_ context.Context, ref string) error {
+	if !f.published[ref] {
+		return errors.New("no such host")
+	}
+	return nil
+}
+
 func (f *fakeEngine) Pull(_ context.Context, ref string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -118,7 +125,7 @@ func TestPolicy(t *testing.T) {
 		{name: "auto pulls", policy: Auto, published: true, ref: upstream, did: "pull acme/thing:v1"},
 		{name: "auto builds what cannot be pulled", policy: Auto, ref: mine, did: "pull acme/thing:v1, build thing"},
 		{name: "auto says both reasons", policy: Auto, buildErr: broken, did: "pull acme/thing:v1, build thing",
-			err: "image thing can be neither pulled (no such host) nor built here (no compiler)"},
+			err: "image thing can be neither pulled nor built here (pulling: no such host; building: no compiler)"},
 		{name: "pull ignores what was built", policy: Pull, has: []string{mine}, published: true, ref: upstream, did: "pull acme/thing:v1"},
 		{name: "pull does not build", policy: Pull, did: "pull acme/thing:v1",
 			err: "image thing cannot be pulled (no such host); use --images auto to have it built here"},

@@ -23,7 +23,10 @@ const connectRetry = 1
 // peer with and what they announce, and what is announced by ARP.
 func (b *builder) ciliumManifests(c *scenario.Cilium) []string {
 	api := "cilium.io/" + ciliumAPI(c.Version)
-	docs := []string{toYAML(pool(api, c))}
+	var docs []string
+	if len(c.LoadBalancerPools) > 0 {
+		docs = append(docs, toYAML(pool(api, c)))
+	}
 	if c.BGP != nil {
 		docs = append(docs,
 			toYAML(advertisement(api, c.BGP)),

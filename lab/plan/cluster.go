@@ -16,6 +16,9 @@ func (b *builder) cluster() {
 	if b.Cilium != nil {
 		image.Preload = append(image.Preload, b.Cilium.Images...)
 	}
+	for _, a := range b.Addons {
+		image.Preload = append(image.Preload, a.Images...)
+	}
 	for _, w := range b.spec.Workloads {
 		if w.Echo != nil {
 			image.Preload = append(image.Preload, Image{Name: "echo"})

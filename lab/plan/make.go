@@ -11,8 +11,9 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// maxLab bounds a lab's name, so that cluster nodes' host names stay under 63 characters (RFC 1035, 2.3.4).
-const maxLab = 20
+// maxLab bounds a lab's name, so that cluster nodes' host names stay under 63 characters (RFC 1035, 2.3.4), and is what a
+// scenario's name, its default, may be.
+const maxLab = 30
 
 var labForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 
@@ -37,11 +38,13 @@ func Make(s *scenario.Scenario, lab string, h Host) (*Plan, error) {
 		return nil, err
 	}
 	b.cilium()
+	b.addons()
 	b.cluster()
 	b.gateways()
 	b.routers()
 	b.clients()
 	b.workloads()
+	b.kernel()
 	b.images()
 	b.steps()
 	hash, err := hashOf(p)

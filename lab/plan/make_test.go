@@ -53,6 +53,10 @@ func TestGoldens(t *testing.T) {
 		}},
 		{"routers-only", routersFile, "lab", Host{}},
 		{"router-as-gateway", oneWayFile, "one", Host{}},
+		{"metallb", "../scenario/testdata/valid-metallb.yaml", "lab", Host{}},
+		{"kube-router", "../scenario/testdata/valid-kube-router.yaml", "lab", Host{}},
+		{"cilium-kube-router-purelb", "../scenario/testdata/valid-cilium-kube-router-purelb.yaml", "lab", Host{}},
+		{"calico", "../scenario/testdata/valid-calico.yaml", "lab", Host{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := Make(load(t, c.file), c.lab, c.host)
@@ -172,8 +176,8 @@ func TestSubnetErrors(t *testing.T) {
 func TestLabNames(t *testing.T) {
 	s := load(t, routersFile)
 	for name, ok := range map[string]bool{
-		"a": true, "lab-1": true, "twenty-letters-long1": true,
-		"": false, "-a": false, "a-": false, "A": false, "a_b": false, "a.b": false, "twenty-one-letters-xx": false,
+		"a": true, "lab-1": true, "thirty-letters-long-name-abcde": true,
+		"": false, "-a": false, "a-": false, "A": false, "a_b": false, "a.b": false, "thirty-one-letters-long-name-ab": false,
 	} {
 		_, err := Make(s, name, Host{})
 		var bad *LabNameError

@@ -88,8 +88,9 @@ func (b *builder) reserved() []netip.Prefix {
 	if c := b.spec.Cluster; c != nil {
 		all = append(all, c.PodCIDR, c.ServiceCIDR)
 	}
-	if c := ciliumOf(b.spec); c != nil {
-		all = append(all, c.LoadBalancerPools...)
+	for _, a := range b.spec.Addons {
+		_, pools := a.Pools()
+		all = append(all, pools...)
 	}
 	for _, w := range b.spec.Workloads {
 		if w.Echo != nil {

@@ -115,11 +115,14 @@ func (b *builder) clients() {
 // onLink are the addresses that nodes announce by ARP on a network: a client there that has no router sends to
 // them as to its neighbours.
 func (b *builder) onLink(network string) []netip.Prefix {
-	cilium := ciliumOf(b.spec)
-	if cilium == nil || cilium.L2 == nil || network != b.clusterNetwork() {
+	if !b.spec.AnnouncesByARP() || network != b.clusterNetwork() {
 		return nil
 	}
-	all := slices.Clone(cilium.LoadBalancerPools)
+	var all []netip.Prefix
+	for _, a := range b.spec.Addons {
+		_, pools := a.Pools()
+		all = append(all, pools...)
+	}
 	for _, w := range b.spec.Workloads {
 		if w.Echo == nil {
 			continue

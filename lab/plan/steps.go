@@ -11,6 +11,7 @@ const (
 	StepClients   = "clients"
 	StepCluster   = "cluster"
 	StepCNI       = "cni"
+	StepAddons    = "addons"
 	StepWorkloads = "workloads"
 	StepReady     = "ready"
 )
@@ -37,6 +38,7 @@ func (b *builder) steps() {
 		add(true, StepCluster, what, made...)
 	}
 	add(b.Cilium != nil, StepCNI, "Cilium and its resources, from when the API answers", made...)
+	add(len(b.Addons) > 0, StepAddons, addonNames(b.Addons)+", from when the API answers", made...)
 	add(len(b.Workloads) > 0, StepWorkloads, plural(len(b.Workloads), "workload"), made...)
 	var all []string
 	for _, s := range b.Steps {

@@ -113,6 +113,14 @@ func (p *Plan) documents(t *text) {
 		t.document("values of Cilium "+c.Version, toYAML(c.Values))
 		t.document("Cilium's resources", strings.Join(c.Manifests, "---\n"))
 	}
+	for _, a := range p.Addons {
+		if a.Chart != nil {
+			t.document("values of "+a.Name+" "+a.Version, toYAML(a.Chart.Values))
+		}
+		if len(a.Manifests) > 0 {
+			t.document("manifests of "+a.Name+" "+a.Version, strings.Join(a.Manifests, "---\n"))
+		}
+	}
 }
 
 // text collects aligned tables and documents, with an empty line between them.

@@ -31,8 +31,10 @@ type Plan struct {
 	Gateways  []Gateway  `json:"gateways,omitempty"`
 	Clients   []Client   `json:"clients,omitempty"`
 	Cilium    *Cilium    `json:"cilium,omitempty"`
+	Addons    []Addon    `json:"addons,omitempty"` // those beside Cilium
 	Workloads []Workload `json:"workloads,omitempty"`
-	Images    []Image    `json:"images"` // what the engine must have before anything starts
+	Kernel    []Need     `json:"kernel,omitempty"` // options that the kernel must have
+	Images    []Image    `json:"images"`           // what the engine must have before anything starts
 	Steps     []Step     `json:"steps"`
 }
 

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -31,9 +32,7 @@ func (s *Scenario) setDefaults() {
 		c.setDefaults(spec.Networks)
 	}
 	for i := range spec.Addons {
-		if c := spec.Addons[i].Cilium; c != nil {
-			c.setDefaults()
-		}
+		spec.Addons[i].setDefaults(spec)
 	}
 	for i := range spec.Routers {
 		spec.Routers[i].setDefaults(spec)
@@ -69,10 +68,11 @@ func (c *Cluster) setDefaults(networks []Network) {
 	}
 }
 
-func (c *Cilium) setDefaults() {
+func (c *Cilium) setDefaults(s *Spec) {
 	or(&c.Version, DefaultCilium)
-	if c.LoadBalancerPools == nil {
-		c.LoadBalancerPools = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
+	others := slices.ContainsFunc(s.Addons, func(a Addon) bool { return a.Cilium == nil && slices.Contains(a.Roles(), RoleLoadBalancer) })
+	if c.LoadBalancerPools == nil && !others {
+		c.LoadBalancerPools = defaultPool()
 	}
 	if b := c.BGP; b != nil {
 		or(&b.HoldTime, DefaultHoldTime)
@@ -100,8 +100,8 @@ func (r *Router) setDefaults(spec *Spec) {
 		if other := spec.router(p.Router); other != nil && other.BGP != nil {
 			or(&p.ASN, other.BGP.ASN)
 		}
-		if c, _ := spec.cilium(); p.Nodes != "" && c != nil && c.BGP != nil {
-			or(&p.ASN, c.BGP.ASN)
+		if n := spec.NodeSpeaker(); p.Nodes != "" && n != nil {
+			or(&p.ASN, n.ASN)
 		}
 	}
 }

@@ -147,7 +147,12 @@ type Client struct {
 
 // Addon is what is installed into the cluster. Exactly one field is set.
 type Addon struct {
-	Cilium *Cilium `json:"cilium,omitempty"`
+	Cilium     *Cilium     `json:"cilium,omitempty"`
+	Calico     *Calico     `json:"calico,omitempty"`
+	KubeRouter *KubeRouter `json:"kubeRouter,omitempty"`
+	MetalLB    *MetalLB    `json:"metallb,omitempty"`
+	PureLB     *PureLB     `json:"purelb,omitempty"`
+	APISIX     *APISIX     `json:"apisix,omitempty"`
 }
 
 // Advertisement is a kind of address that a node's BGP speaker announces.
@@ -168,7 +173,8 @@ type Cilium struct {
 	Values  map[string]any `json:"values,omitempty"`                              // over the values that the plan computes
 	BGP     *CiliumBGP     `json:"bgp,omitempty"`
 	L2      *CiliumL2      `json:"l2,omitempty"`
-	// LoadBalancerPools is where LoadBalancer addresses come from; default 198.51.100.0/24.
+	// LoadBalancerPools is where LoadBalancer addresses come from; default 198.51.100.0/24, or none where another
+	// addon gives them.
 	LoadBalancerPools []netip.Prefix `json:"loadBalancerPools,omitempty"`
 }
 
@@ -206,6 +212,10 @@ type Service struct {
 	ExternalIPs           []netip.Addr `json:"externalIPs,omitempty"`
 	ExternalTrafficPolicy string       `json:"externalTrafficPolicy,omitempty" jsonschema:"enum=Cluster,enum=Local"` // Cluster or Local; default Cluster
 	InternalTrafficPolicy string       `json:"internalTrafficPolicy,omitempty" jsonschema:"enum=Cluster,enum=Local"` // Cluster or Local; default Cluster
+	// LoadBalancerIP asks for one address of the pool; unset, the next free one is given.
+	LoadBalancerIP *netip.Addr `json:"loadBalancerIP,omitempty"`
+	// Annotations are the Service's own, such as kube-router.io/service.scheduler: lc.
+	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
 // Check is what the scenario promises. Exactly one field is set.

@@ -2,35 +2,63 @@ package scenario
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 )
 
 func (v *validator) addons() {
-	_, first := v.spec.cilium()
+	kinds := names(fieldsOf(reflect.TypeFor[Addon]()))
 	for i, a := range v.spec.Addons {
 		path := fmt.Sprintf("spec.addons[%d]", i)
-		if !v.exactlyOne(path, "cilium", a.Cilium != nil) {
+		set := make([]bool, len(kinds))
+		for j := range kinds {
+			set[j] = !reflect.ValueOf(a).Field(j).IsNil()
+		}
+		if !v.exactlyOne(path, strings.Join(kinds, ", "), set...) {
 			continue
 		}
-		path += ".cilium"
-		if path != first {
-			v.add(path, "seen a second CNI, want one")
-		}
+		path += "." + a.Kind()
 		if v.spec.Cluster == nil {
 			v.add(path, "seen an addon, want a spec.cluster to install it into")
 		}
-		v.ciliumVersion(path+".version", a.Cilium)
-		v.notEmpty(path+".loadBalancerPools", len(a.Cilium.LoadBalancerPools))
-		if a.Cilium.BGP != nil {
-			v.ciliumBGP(path+".bgp", a.Cilium.BGP)
-		}
-		if a.Cilium.L2 != nil {
-			v.ciliumL2(path+".l2", a.Cilium.L2)
-		}
+		v.addon(path, a)
 	}
-	if v.spec.Cluster != nil && first == "" {
-		v.add("spec.addons", "seen no CNI, want cilium among the addons: pods cannot start without one")
+	v.roles()
+	v.services()
+}
+
+// addon checks what is between the braces of one addon.
+func (v *validator) addon(path string, a Addon) {
+	switch {
+	case a.Cilium != nil:
+		v.cilium(path, a.Cilium)
+	case a.Calico != nil:
+		v.calico(path, a.Calico)
+	case a.KubeRouter != nil:
+		v.kubeRouter(path, a.KubeRouter)
+	case a.MetalLB != nil:
+		v.metalLB(path, a.MetalLB)
+	case a.PureLB != nil:
+		v.release(path+".version", a.PureLB.Version, DefaultPureLB)
+		v.notEmpty(path+".pools", len(a.PureLB.Pools))
+	case a.APISIX != nil:
+		v.release(path+".version", a.APISIX.Version, DefaultAPISIX)
+	}
+}
+
+func (v *validator) cilium(path string, c *Cilium) {
+	v.ciliumVersion(path+".version", c)
+	others := slices.ContainsFunc(v.spec.Addons, func(a Addon) bool { return a.Cilium == nil && slices.Contains(a.Roles(), RoleLoadBalancer) })
+	if !others {
+		v.notEmpty(path+".loadBalancerPools", len(c.LoadBalancerPools))
+	}
+	if c.BGP != nil {
+		v.ciliumBGP(path+".bgp", c.BGP)
+	}
+	if c.L2 != nil {
+		v.ciliumL2(path+".l2", c.L2)
 	}
 }
 
@@ -38,26 +66,8 @@ func (v *validator) ciliumBGP(path string, b *CiliumBGP) {
 	v.asn(path+".asn", b.ASN)
 	v.holdTime(path+".holdTime", b.HoldTime)
 	v.notEmpty(path+".peers", len(b.Peers))
-	v.notEmpty(path+".advertise", len(b.Advertise))
-	v.repeated(path+".peers", b.Peers)
-	kinds := make([]string, 0, len(b.Advertise))
-	for _, a := range b.Advertise {
-		kinds = append(kinds, string(a))
-	}
-	v.repeated(path+".advertise", kinds)
-	for j, name := range b.Peers {
-		at := fmt.Sprintf("%s.peers[%d]", path, j)
-		r := v.spec.router(name)
-		switch {
-		case name == "":
-		case r == nil:
-			v.unknown(at, name, "router", v.routerNames())
-		case v.spec.Cluster != nil && !v.on(r, v.spec.Cluster.Network):
-			v.add(at, "seen %q, which is not on the cluster's network %s, want a router that is", name, v.spec.Cluster.Network)
-		case r.BGP == nil || !slices.ContainsFunc(r.BGP.Peers, func(p Peer) bool { return p.Nodes != "" }):
-			v.add(at, "seen %q, which has no peer {nodes: all}, want both ends to peer", name)
-		}
-	}
+	v.advertised(path+".advertise", b.Advertise)
+	v.nodePeers(path+".peers", b.Peers)
 }
 
 // ciliumL2 checks what Kubernetes' leader election demands of the three times, so that an agent does

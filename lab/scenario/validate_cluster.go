@@ -25,8 +25,8 @@ func (v *validator) cluster() {
 	if c.Provider != ProviderKind {
 		v.notYet(path+".provider", c.Provider, ProviderKind)
 	}
-	if c.KubeProxy != KubeProxyNone {
-		v.notYet(path+".kubeProxy", c.KubeProxy, KubeProxyNone)
+	if cilium, _ := v.spec.cilium(); cilium != nil && c.KubeProxy != KubeProxyNone {
+		v.notYet(path+".kubeProxy", string(c.KubeProxy)+" beside Cilium", KubeProxyNone)
 	}
 	if c.IPFamily != IPv4Family {
 		v.notYet(path+".ipFamily", c.IPFamily, IPv4Family)

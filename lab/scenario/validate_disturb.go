@@ -81,8 +81,8 @@ func (v *validator) withdrawal(path string, w *Withdrawal) {
 func (v *validator) lease(path string, l *Lease) {
 	v.probe(path+".probe", &l.Probe)
 	v.tolerance(path, l.MaxOutage, l.Tolerance)
-	if c, _ := v.spec.cilium(); c == nil || c.L2 == nil {
-		v.add(path, "seen a check of leases, want cilium with l2 among the addons")
+	if !v.spec.AnnouncesByARP() {
+		v.add(path, "seen a check of leases, want cilium or metallb with l2 among the addons")
 	}
 	if t := l.Probe.To; t != "" && t != TargetLoadBalancer && t != TargetExternalIP {
 		v.add(path+".probe.to", "seen %s, want loadBalancer or externalIP: those are announced by ARP", t)

@@ -54,9 +54,10 @@ func (v *validator) spans() []span {
 		add("spec.cluster.podCIDR", "podCIDR", c.PodCIDR)
 		add("spec.cluster.serviceCIDR", "serviceCIDR", c.ServiceCIDR)
 	}
-	if c, path := v.spec.cilium(); c != nil {
-		for i, p := range c.LoadBalancerPools {
-			add(fmt.Sprintf("%s.loadBalancerPools[%d]", path, i), "LoadBalancer pool", p)
+	for i, a := range v.spec.Addons {
+		field, pools := a.Pools()
+		for j, p := range pools {
+			add(fmt.Sprintf("spec.addons[%d].%s.%s[%d]", i, a.Kind(), field, j), "LoadBalancer pool", p)
 		}
 	}
 	for i, w := range v.spec.Workloads {

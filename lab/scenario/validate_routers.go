@@ -72,16 +72,16 @@ func (v *validator) nodesPeer(at string, r *Router, p Peer) {
 	if !v.on(r, cluster.Network) {
 		v.add(at+".nodes", "seen all, want router %s on the cluster's network %s too", r.Name, cluster.Network)
 	}
-	c, path := v.spec.cilium()
-	if c == nil || c.BGP == nil {
+	n := v.spec.NodeSpeaker()
+	if n == nil {
 		v.add(at+".nodes", "seen all, want an addon that speaks BGP on the nodes, such as cilium with bgp")
 		return
 	}
-	if p.ASN != c.BGP.ASN {
-		v.add(at+".asn", "seen %d, want %d, the nodes' own (%s.bgp.asn)", p.ASN, c.BGP.ASN, path)
+	if p.ASN != n.ASN {
+		v.add(at+".asn", "seen %d, want %d, the nodes' own (%s.asn)", p.ASN, n.ASN, n.Path)
 	}
-	if r.Name != "" && !slices.Contains(c.BGP.Peers, r.Name) {
-		v.add(at+".nodes", "seen all, want %s among %s.bgp.peers too: sessions need both ends", r.Name, path)
+	if r.Name != "" && !slices.Contains(n.Peers, r.Name) {
+		v.add(at+".nodes", "seen all, want %s among %s.peers too: sessions need both ends", r.Name, n.Path)
 	}
 }
 

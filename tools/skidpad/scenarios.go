@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/scenarios"
 )
@@ -45,7 +46,15 @@ func scenariosListCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			lines = append(lines, scenarioLine{Name: name, Origin: s.Metadata.Labels["origin"], Runnable: true, Description: s.Metadata.Description})
+			skip, err := lab.Obstacle(cmd.Context(), s, sourceRoot())
+			if err != nil {
+				return err
+			}
+			line := scenarioLine{Name: name, Origin: s.Metadata.Labels["origin"], Runnable: skip == nil, Description: s.Metadata.Description}
+			if skip != nil {
+				line.Reason = skip.Reason
+			}
+			lines = append(lines, line)
 		}
 		return printAs(cmd.OutOrStdout(), *f, lines, func(w io.Writer) error {
 			var rows [][]string

@@ -87,9 +87,9 @@ func testScenario(cmd *cobra.Command, name string, o testOptions) (run report.Ru
 			err = errors.Join(err, downErr)
 		}()
 	}
-	var unavailable *image.UnavailableError
-	if errors.As(err, &unavailable) {
-		return report.Run{Scenario: s.Metadata.Name, Skipped: unavailable.Error(), Started: time.Now()}, nil
+	var skip *lab.SkipError
+	if errors.As(err, &skip) {
+		return report.Run{Scenario: s.Metadata.Name, Skipped: skip.Reason, Started: time.Now()}, nil
 	}
 	if err != nil {
 		return run, err

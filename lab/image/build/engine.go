@@ -31,6 +31,8 @@ type Engine interface {
 	Find(ctx context.Context, ref string) (f Found, ok bool, err error)
 	// List returns every tagged image.
 	List(ctx context.Context) ([]Found, error)
+	// Published asks the registry whether it has an image, without pulling it.
+	Published(ctx context.Context, ref string) error
 	Pull(ctx context.Context, ref string) error
 	Load(ctx context.Context, archive io.Reader) error
 	Save(ctx context.Context, refs []string) (io.ReadCloser, error)
@@ -86,6 +88,11 @@ func (d docker) List(ctx context.Context) ([]Found, error) {
 		}
 	}
 	return all, nil
+}
+
+func (d docker) Published(ctx context.Context, ref string) error {
+	_, err := d.c.DistributionInspect(ctx, ref, client.DistributionInspectOptions{})
+	return err
 }
 
 func (d docker) Pull(ctx context.Context, ref string) error {

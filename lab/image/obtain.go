@@ -1,0 +1,75 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"skidpad.dev/skidpad/lab/image/build"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// askWithin bounds what a registry may take to say whether it has an image.
+const askWithin = 5 * time.Second
+
+// errNoEngine is why nothing can be pulled before there is an engine.
+var errNoEngine = errors.New("there is no engine yet to pull it with")
+
+// Obtainable reports, without pulling or building anything, whether images can be had under policy Auto: the engine has
+// each, a registry has it, or there is a recipe for it here. The error is that of the first that cannot. A store
+// without an engine cannot ask; then it holds only against images that nobody can build.
+func (s *Store) Obtainable(ctx context.Context, images []plan.Image) error {
+	b, err := build.New(s.engine, s.source, s.cache, nil)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, i := range images {
+		for _, one := range append([]plan.Image{{Name: i.Name, Version: i.Version}}, i.Preload...) {
+			group.Go(func() error { return s.obtainable(ctx, b, one) })
+		}
+	}
+	return group.Wait()
+}
+
+func (s *Store) obtainable(ctx context.Context, b *build.Builder, i plan.Image) error {
+	e, version, err := s.find(i)
+	if err != nil {
+		return err
+	}
+	_, buildErr := e.recipe(b, version)
+	if buildErr == nil {
+		return nil
+	}
+	gone := &UnavailableError{Image: i, Policy: Auto, Build: buildErr, Pull: errNoEngine}
+	switch {
+	case s.engine == nil && errors.Is(buildErr, build.ErrNoSource):
+		return nil // neither can be told
+	case s.engine == nil || e.upstream == nil:
+		return gone
+	}
+	ref := e.upstream(version)
+	if _, ok, err := s.engine.Find(ctx, ref); err != nil || ok {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	if gone.Pull = s.engine.Published(ctx, ref); gone.Pull != nil {
+		return gone
+	}
+	return nil
+}
+
+// NewWithoutEngine returns a store that can tell what its recipes make, and nothing of an engine.
+func NewWithoutEngine(source string) *Store { return &Store{source: source, find: find} }
+
+// Summary is the one sentence of the error, without the causes.
+func (u *UnavailableError) Summary() string {
+	if u.Policy != Auto {
+		return u.Error()
+	}
+	return fmt.Sprintf("image %s can be neither pulled nor built here", u.Image.Key())
+}

@@ -1,0 +1,214 @@
+package plan
+
+import (
+	"strings"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Addon is an addon beside Cilium: what is handed to the API server, and what is waited for.
+type Addon struct {
+	Name    string          `json:"name"` // metallb
+	Roles   []scenario.Role `json:"roles"`
+	Version string          `json:"version"`
+	Images  []Image         `json:"images"` // what it runs; the nodes hold them before they start
+	// Definitions are custom resource definitions that lie in a Go module.
+	Definitions *ModuleFiles `json:"definitions,omitempty"`
+	Chart       *Chart       `json:"chart,omitempty"`
+	// Manifests are YAML documents, applied in order. An image stands in them as Ref writes it.
+	Manifests []string `json:"manifests,omitempty"`
+	Ready     []Ready  `json:"ready,omitempty"`
+}
+
+// ModuleFiles are files of a Go module, which is read where Go keeps it.
+type ModuleFiles struct {
+	Module  string `json:"module"`
+	Version string `json:"version"` // v0.15.2
+	Pattern string `json:"pattern"` // config/crd/bases/*.yaml
+}
+
+// Chart is a Helm chart, from a repository or, where Path is set, from a folder or archive.
+type Chart struct {
+	Repository string         `json:"repository"`
+	Name       string         `json:"name"`
+	Version    string         `json:"version"`
+	Path       string         `json:"path,omitempty"`
+	Release    string         `json:"release"`
+	Namespace  string         `json:"namespace"`
+	Values     map[string]any `json:"values"` // an image stands in them as Ref writes it
+}
+
+// Ready is a DaemonSet or Deployment that must have all its pods.
+type Ready struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+}
+
+// Need is a kernel option, and what has no use without it.
+type Need struct {
+	Option string `json:"option"` // IP_VS, without CONFIG_
+	For    string `json:"for"`
+}
+
+// Ref stands in a manifest for the reference that the image is found under.
+func (i Image) Ref() string { return "{image " + i.Key() + "}" }
+
+// RefParts stand in a chart's values for a reference's two halves: what is before its tag, and the tag.
+func (i Image) RefParts() (repository, tag string) {
+	return "{repository " + i.Key() + "}", "{tag " + i.Key() + "}"
+}
+
+// addons plans every addon beside Cilium, in the scenario's order.
+func (b *builder) addons() {
+	for _, a := range b.spec.Addons {
+		var out Addon
+		switch {
+		case a.Calico != nil:
+			out = b.calico(a.Calico)
+		case a.KubeRouter != nil:
+			out = b.kubeRouter(a.KubeRouter)
+		case a.MetalLB != nil:
+			out = b.metalLB(a.MetalLB)
+		case a.PureLB != nil:
+			out = b.pureLB(a.PureLB)
+		case a.APISIX != nil:
+			out = b.apisix(a.APISIX)
+		default:
+			continue
+		}
+		out.Name, out.Roles = a.Kind(), a.Roles()
+		b.Addons = append(b.Addons, out)
+	}
+}
+
+func addonNames(all []Addon) string {
+	names := make([]string, 0, len(all))
+	for _, a := range all {
+		names = append(names, a.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// kernel lists the options that parts of the scenario have no use without.
+func (b *builder) kernel() {
+	need := func(when bool, option, what string) {
+		if when {
+			b.Kernel = append(b.Kernel, Need{Option: option, For: what})
+		}
+	}
+	if c := b.spec.Cluster; c != nil {
+		need(c.KubeProxy == scenario.KubeProxyIPVS, "IP_VS", "kubeProxy: ipvs")
+		need(c.KubeProxy == scenario.KubeProxyIPVS, "DUMMY", "kubeProxy: ipvs")
+	}
+	for _, a := range b.spec.Addons {
+		if k := a.KubeRouter; k != nil {
+			need(k.ServiceProxy, "IP_VS", "kube-router's service proxy")
+			need(k.ServiceProxy, "DUMMY", "kube-router's service proxy")
+			need(k.Overlay, "NET_IPIP", "kube-router's overlay")
+		}
+		if c := a.Calico; c != nil {
+			need(c.Encapsulation != "none", "NET_IPIP", "Calico's encapsulation "+c.Encapsulation)
+		}
+	}
+}
+
+// nodeSpeakerPeer is a router that nodes peer with, at its address on the cluster's network.
+type nodeSpeakerPeer struct {
+	name, address string
+	asn           uint32
+}
+
+func (b *builder) nodePeers(names []string) []nodeSpeakerPeer {
+	var all []nodeSpeakerPeer
+	for _, name := range names {
+		i := b.routerIndex(name)
+		all = append(all, nodeSpeakerPeer{
+			name:    name,
+			address: at(b.network(b.clusterNetwork()).Subnet, routersAt+i).String(),
+			asn:     b.spec.Routers[i].BGP.ASN,
+		})
+	}
+	return all
+}
+
+// apiEnv tells a pod on the host's network where the API server is before anybody makes its ClusterIP work.
+func (b *builder) apiEnv() []any {
+	return []any{
+		map[string]any{"name": "KUBERNETES_SERVICE_HOST", "value": "skidpad-" + b.Lab + "-control-plane"},
+		map[string]any{"name": "KUBERNETES_SERVICE_PORT", "value": "6443"},
+	}
+}
+
+// fromField is an environment variable that holds a field of its pod.
+func fromField(name, path string) map[string]any {
+	return map[string]any{"name": name, "valueFrom": map[string]any{"fieldRef": map[string]any{"fieldPath": path}}}
+}
+
+// everywhere tolerates every taint: what runs on each node from when it joins.
+func everywhere() []any { return []any{map[string]any{"operator": "Exists"}} }
+
+// named is an object with a namespace; an empty one is left out.
+func named(api, kind, namespace, name string, rest map[string]any) string {
+	meta := map[string]any{"name": name}
+	if namespace != "" {
+		meta["namespace"] = namespace
+	}
+	doc := map[string]any{"apiVersion": api, "kind": kind, "metadata": meta}
+	for k, v := range rest {
+		doc[k] = v
+	}
+	return toYAML(doc)
+}
+
+// rule is one rule of a role.
+func rule(group, resources, verbs string) any {
+	return map[string]any{"apiGroups": []any{group}, "resources": words(resources), "verbs": words(verbs)}
+}
+
+func words(text string) []any {
+	var all []any
+	for word := range strings.FieldsSeq(text) {
+		all = append(all, word)
+	}
+	return all
+}
+
+// account is a ServiceAccount with what it may do in the whole cluster, and in its namespace alone.
+func account(namespace, name string, cluster, local []any) []string {
+	const rbac = "rbac.authorization.k8s.io"
+	subjects := []any{map[string]any{"kind": "ServiceAccount", "name": name, "namespace": namespace}}
+	docs := []string{named("v1", "ServiceAccount", namespace, name, nil)}
+	if len(cluster) > 0 {
+		full := namespace + "-" + name
+		docs = append(docs, named(rbac+"/v1", "ClusterRole", "", full, map[string]any{"rules": cluster}),
+			named(rbac+"/v1", "ClusterRoleBinding", "", full, map[string]any{
+				"roleRef": map[string]any{"apiGroup": rbac, "kind": "ClusterRole", "name": full}, "subjects": subjects}))
+	}
+	if len(local) > 0 {
+		docs = append(docs, named(rbac+"/v1", "Role", namespace, name, map[string]any{"rules": local}),
+			named(rbac+"/v1", "RoleBinding", namespace, name, map[string]any{
+				"roleRef": map[string]any{"apiGroup": rbac, "kind": "Role", "name": name}, "subjects": subjects}))
+	}
+	return docs
+}
+
+// workloadOf is a DaemonSet or Deployment whose pods carry the label app: name.
+func podsOf(kind, namespace, name string, pod map[string]any) string {
+	labels := map[string]any{"app": name}
+	spec := map[string]any{
+		"selector": map[string]any{"matchLabels": labels},
+		"template": map[string]any{"metadata": map[string]any{"labels": labels}, "spec": pod},
+	}
+	if kind == "Deployment" {
+		spec["replicas"] = 1
+	}
+	return named("apps/v1", kind, namespace, name, map[string]any{"spec": spec})
+}
+
+// hostPath is a volume and where a container sees it.
+func hostPath(name, path, kind string) map[string]any {
+	return map[string]any{"name": name, "hostPath": map[string]any{"path": path, "type": kind}}
+}
+
+func mount(name, path string) map[string]any { return map[string]any{"name": name, "mountPath": path} }

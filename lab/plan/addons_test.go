@@ -1,0 +1,64 @@
+package plan
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+var imageRef = regexp.MustCompile(`\{(image|repository|tag) ([^}]+)\}`)
+
+// TestAddonsNameTheirImages holds that what manifests and values refer to is what the nodes are given, and the other
+// way round, and that every manifest is one object with a name.
+func TestAddonsNameTheirImages(t *testing.T) {
+	for _, file := range []string{"metallb", "kube-router", "cilium-kube-router-purelb", "calico"} {
+		p, err := Make(load(t, "../scenario/testdata/valid-"+file+".yaml"), "lab", Host{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range p.Addons {
+			text := strings.Join(a.Manifests, "---\n")
+			if a.Chart != nil {
+				text += toYAML(a.Chart.Values)
+			}
+			var seen, want []string
+			for _, m := range imageRef.FindAllStringSubmatch(text, -1) {
+				seen = append(seen, m[2])
+			}
+			for _, i := range a.Images {
+				want = append(want, i.Key())
+				if !slices.ContainsFunc(p.Cluster.Image.Preload, func(in Image) bool { return in.Key() == i.Key() }) {
+					t.Errorf("%s: image %s is not in the nodes", a.Name, i.Key())
+				}
+			}
+			slices.Sort(seen)
+			slices.Sort(want)
+			if seen = slices.Compact(seen); !slices.Equal(seen, want) {
+				t.Errorf("%s: seen images %v, want %v", a.Name, seen, want)
+			}
+			for _, m := range a.Manifests {
+				var o struct {
+					Kind     string
+					Metadata struct{ Name string }
+				}
+				if err := yaml.Unmarshal([]byte(m), &o); err != nil || o.Kind == "" || o.Metadata.Name == "" {
+					t.Errorf("%s: a manifest without kind or name (%v):\n%s", a.Name, err, m)
+				}
+			}
+		}
+	}
+}
+
+// TestPreloadIsPerScenario holds that an addon's images make no other scenario's nodes be built anew.
+func TestPreloadIsPerScenario(t *testing.T) {
+	p, err := Make(load(t, defaultFile), "lab", Host{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := keys(p.Cluster.Image.Preload); got != "cilium@1.19.5, cilium-operator@1.19.5, echo" {
+		t.Errorf("the default lab's nodes hold %s", got)
+	}
+}

@@ -1,0 +1,142 @@
+package scenario
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var releaseForm = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
+
+// release checks that a version is written as three numbers.
+func (v *validator) release(path, version, example string) {
+	if !releaseForm.MatchString(version) {
+		v.add(path, "seen %q, want a version such as %s", version, example)
+	}
+}
+
+// roles checks that the addons of a cluster go together: who makes the pods' network, who speaks BGP, who gives
+// addresses.
+func (v *validator) roles() {
+	with := map[Role][]string{}
+	for i, a := range v.spec.Addons {
+		for _, role := range a.Roles() {
+			with[role] = append(with[role], fmt.Sprintf("spec.addons[%d].%s", i, a.Kind()))
+		}
+	}
+	for _, further := range after(with[RoleCNI]) {
+		v.add(further, "seen a second CNI beside %s, want one", with[RoleCNI][0])
+	}
+	for _, further := range after(with[RoleBGP]) {
+		v.add(further, "seen a second speaker of BGP beside %s, want one: two cannot peer from one node's address", with[RoleBGP][0])
+	}
+	for _, further := range after(with[RoleLoadBalancer]) {
+		v.add(further, "seen a second giver of LoadBalancer addresses beside %s, want one", with[RoleLoadBalancer][0])
+	}
+	if v.spec.Cluster != nil && len(with[RoleCNI]) == 0 {
+		v.add("spec.addons", "seen no CNI, want cilium, calico or kubeRouter with cni among the addons: pods cannot start without one")
+	}
+}
+
+func after(all []string) []string { return all[min(1, len(all)):] }
+
+// services checks that somebody makes Services work, and no two: Cilium, kube-router's IPVS or kube-proxy.
+func (v *validator) services() {
+	c := v.spec.Cluster
+	if c == nil {
+		return
+	}
+	const path = "spec.cluster.kubeProxy"
+	proxy := ""
+	for i, a := range v.spec.Addons {
+		if a.KubeRouter != nil && a.KubeRouter.ServiceProxy {
+			proxy = fmt.Sprintf("spec.addons[%d].kubeRouter.serviceProxy", i)
+		}
+	}
+	cilium, ciliumPath := v.spec.cilium()
+	switch {
+	case cilium != nil && proxy != "":
+		v.add(proxy, "seen true beside %s, want one of the two to make Services work", ciliumPath)
+	case proxy != "" && c.KubeProxy != KubeProxyNone:
+		v.add(path, "seen %s beside %s, want none", c.KubeProxy, proxy)
+	case cilium == nil && proxy == "" && c.KubeProxy == KubeProxyNone && len(v.spec.Addons) > 0:
+		v.add(path, "seen none, want iptables, nftables or ipvs: nothing among the addons makes Services work")
+	}
+}
+
+// advertised checks a list of what is announced.
+func (v *validator) advertised(path string, all []Advertisement) {
+	v.notEmpty(path, len(all))
+	kinds := make([]string, 0, len(all))
+	for _, a := range all {
+		kinds = append(kinds, string(a))
+	}
+	v.repeated(path, kinds)
+}
+
+// nodePeers checks the routers that nodes peer with: they exist, are in reach, and expect the nodes.
+func (v *validator) nodePeers(path string, peers []string) {
+	v.repeated(path, peers)
+	for j, name := range peers {
+		at := fmt.Sprintf("%s[%d]", path, j)
+		r := v.spec.router(name)
+		switch {
+		case name == "":
+		case r == nil:
+			v.unknown(at, name, "router", v.routerNames())
+		case v.spec.Cluster != nil && !v.on(r, v.spec.Cluster.Network):
+			v.add(at, "seen %q, which is not on the cluster's network %s, want a router that is", name, v.spec.Cluster.Network)
+		case r.BGP == nil || !slices.ContainsFunc(r.BGP.Peers, func(p Peer) bool { return p.Nodes != "" }):
+			v.add(at, "seen %q, which has no peer {nodes: all}, want both ends to peer", name)
+		}
+	}
+}
+
+func (v *validator) metalLB(path string, m *MetalLB) {
+	v.release(path+".version", m.Version, DefaultMetalLB)
+	v.notEmpty(path+".pools", len(m.Pools))
+	if m.L2 == nil && m.BGP == nil {
+		v.add(path, "seen neither l2 nor bgp, want one of them: else nobody learns where an address is")
+	}
+	b := m.BGP
+	if b == nil {
+		return
+	}
+	v.asn(path+".bgp.asn", b.ASN)
+	v.holdTime(path+".bgp.holdTime", b.HoldTime)
+	v.notEmpty(path+".bgp.peers", len(b.Peers))
+	v.nodePeers(path+".bgp.peers", b.Peers)
+	if b.GracefulRestart && b.Backend == "native" {
+		v.add(path+".bgp.gracefulRestart", "seen true with backend native, which has none, want backend frr")
+	}
+}
+
+func (v *validator) kubeRouter(path string, k *KubeRouter) {
+	v.release(path+".version", k.Version, DefaultKubeRouter)
+	v.asn(path+".asn", k.ASN)
+	v.holdTime(path+".holdTime", k.HoldTime)
+	v.notEmpty(path+".peers", len(k.Peers))
+	v.advertised(path+".advertise", k.Advertise)
+	v.nodePeers(path+".peers", k.Peers)
+}
+
+func (v *validator) calico(path string, c *Calico) {
+	v.release(path+".version", c.Version, DefaultCalico)
+	b := c.BGP
+	if b == nil {
+		return
+	}
+	v.asn(path+".bgp.asn", b.ASN)
+	v.nodePeers(path+".bgp.peers", b.Peers)
+	v.repeated(path+".bgp.routeReflectors", b.RouteReflectors)
+	known := v.spec.NodeNames()
+	for j, name := range b.RouteReflectors {
+		if !slices.Contains(known, name) {
+			v.unknown(fmt.Sprintf("%s.bgp.routeReflectors[%d]", path, j), name, "node", known)
+		}
+	}
+	if len(known) > 0 && len(b.RouteReflectors) == len(known) {
+		v.add(path+".bgp.routeReflectors", "seen every node, %s, want fewer: reflectors are for others", strings.Join(known, ", "))
+	}
+}
