@@ -106,15 +106,22 @@ func isNode(p *plan.Plan, name string) bool {
 	return p.Cluster != nil && slices.ContainsFunc(p.Cluster.Nodes, func(n plan.Node) bool { return n.Short == name })
 }
 
-// leaseOf is what nodes were told of their leases; ok is false without Cilium's L2 announcements.
-func leaseOf(p *plan.Plan) (bound.Lease, bool) {
+// announcerLost is the bound of the node's death that announces addresses by ARP: by the timers of Cilium's leases, or by
+// those with which MetalLB's speakers notice each other's. ok is false where nobody announces by ARP.
+func announcerLost(p *plan.Plan) (b bound.Bound, ok bool) {
 	for _, a := range p.Scenario.Spec.Addons {
-		if a.Cilium != nil && a.Cilium.L2 != nil {
+		switch {
+		case a.Cilium != nil && a.Cilium.L2 != nil:
 			l := a.Cilium.L2
-			return bound.Lease{Duration: l.LeaseDuration.Std(), RenewDeadline: l.LeaseRenewDeadline.Std(), RetryPeriod: l.LeaseRetryPeriod.Std()}, true
+			return bound.Lease{Duration: l.LeaseDuration.Std(), RenewDeadline: l.LeaseRenewDeadline.Std(), RetryPeriod: l.LeaseRetryPeriod.Std()}.Lost(), true
+		case a.MetalLB != nil && a.MetalLB.L2 != nil:
+			if m := a.MetalLB.L2.Memberlist; m != nil && !*m {
+				return bound.NodeLost(bound.NodeGrace, bound.NodePeriod), true
+			}
+			return bound.LANMemberlist(len(p.Cluster.Nodes)).Lost(), true
 		}
 	}
-	return bound.Lease{}, false
+	return bound.Bound{}, false
 }
 
 // nameOf is what a failover's result is called.

@@ -111,7 +111,7 @@ func TestDisturbingPositives(t *testing.T) {
 		"graceful restart": {func(a *arena) { a.takeover, a.ownHeal = 0, 8*time.Second }, scenario.Check{Failover: &scenario.Failover{
 			Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}, Measure: "inject", GracefulRestart: &yes, Probe: lb, Tolerance: ms300}}, "no outage"},
 		"lease":                      {func(a *arena) { a.takeover = 3 * time.Second }, scenario.Check{Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}}, "out for 3s"},
-		"lease of the control plane": {func(a *arena) { a.holder = "control-plane" }, scenario.Check{Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}}, "worker2 held the lease"},
+		"lease of the control plane": {func(a *arena) { a.holder = "control-plane" }, scenario.Check{Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}}, "worker2 announces the address"},
 		"withdrawal": {func(a *arena) { a.takeover = 100 * time.Millisecond }, scenario.Check{Withdrawal: &scenario.Withdrawal{
 			Fault: scenario.Fault{Drain: "worker"}, Probe: lb, Tolerance: ms300}}, "routes by worker gone"},
 		"held": {func(*arena) {}, scenario.Check{Held: &scenario.Held{Probe: lb, For: scenario.Duration(time.Second)}}, "no outage, lost 0 of"},

@@ -19,15 +19,14 @@ func lease(ctx context.Context, l Lab, p *plan.Plan, c scenario.Lease) []Result 
 	if !ok {
 		return []Result{{Name: name, Verdict: Skipped, Expected: "another node takes the lease", Observed: "this lab cannot be disturbed"}}
 	}
-	timers, ok := leaseOf(p)
+	b, ok := announcerLost(p)
 	if !ok {
-		return unknown(fmt.Errorf("the plan of lab %s has no L2 announcements; add l2 to the cilium addon", p.Lab))
+		return unknown(fmt.Errorf("the plan of lab %s has no L2 announcements; add l2 to the cilium or metallb addon", p.Lab))
 	}
 	holder, err := killable(ctx, lab, p, c.Probe.Workload)
 	if err != nil {
 		return unknown(err)
 	}
-	b := timers.Lost()
 	return disturb(ctx, l, p, disturbance{
 		name: name, fault: scenario.Fault{Kill: holder}, probe: c.Probe, bound: &b, maxOutage: c.MaxOutage, tolerance: c.Tolerance,
 		meanwhile: func(ctx context.Context, r *Result) error { return taken(ctx, lab, c.Probe.Workload, holder, r) },
@@ -77,14 +76,14 @@ func taken(ctx context.Context, l Disturbable, workload, dead string, r *Result)
 			last = err.Error()
 		case holder != dead:
 			after := time.Duration(now(l) - r.Measured.InjectEnd)
-			r.Observed = fmt.Sprintf("%s held the lease %s after the fault", holder, after.Round(10*time.Millisecond))
+			r.Observed = fmt.Sprintf("%s announces the address since %s after the fault", holder, after.Round(10*time.Millisecond))
 			return nil
 		default:
-			last = dead + ", which is dead, holds it still"
+			last = dead + ", which is dead, still does"
 		}
 		select {
 		case <-ctx.Done():
-			r.Verdict, r.Observed = Failed, fmt.Sprintf("nobody took the lease within %s; last seen: %s", (within+tail).Round(time.Millisecond), last)
+			r.Verdict, r.Observed = Failed, fmt.Sprintf("nobody took the address over within %s; last seen: %s", (within+tail).Round(time.Millisecond), last)
 			return nil
 		case <-time.After(pollRoutes):
 		}

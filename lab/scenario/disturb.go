@@ -127,8 +127,8 @@ type Withdrawal struct {
 	Tolerance Duration `json:"tolerance,omitempty"`
 }
 
-// Lease promises that another node takes over an address that is announced by ARP, when the node that holds its
-// lease is killed.
+// Lease promises that another node takes over an address that is announced by ARP, when the node that announces it is
+// killed: the holder of Cilium's lease, or, with MetalLB, whose speakers have none, the node that answers ARP.
 type Lease struct {
 	Name      string   `json:"name,omitempty"`
 	Probe     Probe    `json:"probe"`
