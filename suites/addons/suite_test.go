@@ -1,0 +1,17 @@
+package addons_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/labtest"
+)
+
+func TestAddons(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "addons")
+}
+
+var _ = AfterSuite(func(ctx SpecContext) { labtest.DownAll(ctx) })
