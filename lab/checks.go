@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
+	"time"
 
 	"skidpad.dev/skidpad/lab/capture"
 	"skidpad.dev/skidpad/lab/check"
@@ -46,8 +49,13 @@ func (l *Lab) Test(ctx context.Context, o TestOptions) []check.Result {
 	return check.All(ctx, a, l.Plan, o.Done)
 }
 
-// add gives an event to whoever records.
+// add gives an event to whoever records, and keeps those of routes for RouteGone.
 func (a *arena) add(e timeline.Event) {
+	if e.Lane == timeline.LaneFIB {
+		a.mu.Lock()
+		a.routes = append(a.routes, e)
+		a.mu.Unlock()
+	}
 	if a.options.Events != nil {
 		a.options.Events.Add(e)
 	}
@@ -84,15 +92,46 @@ type observation struct {
 	err     error            // why
 }
 
-var _ check.Observed = (*arena)(nil)
+var (
+	_ check.Observed     = (*arena)(nil)
+	_ check.RouteWatcher = (*arena)(nil)
+)
 
-// Observe begins to hold packets for a check.
-func (a *arena) Observe(ctx context.Context, name string) (check.Observation, error) {
+// captureMemory is what packets of a check may take: enough for a minute of a flow at 1 kHz, seen on each of the four
+// links that it passes twice.
+const captureMemory = 256 << 20
+
+// Observe begins to hold packets for a check, and forgets the routes' events of the one before.
+func (a *arena) Observe(ctx context.Context, name string, lasts time.Duration) (check.Observation, error) {
+	a.mu.Lock()
+	a.routes = nil
+	a.mu.Unlock()
 	o := &observation{arena: a}
 	if a.options.CaptureDir != nil {
-		o.capture, o.err = a.StartCapture(ctx, a.options.CaptureDir(name), capture.Options{})
+		o.capture, o.err = a.StartCapture(ctx, a.options.CaptureDir(name), capture.Options{Last: lasts, Memory: captureMemory})
 	}
 	return o, nil
+}
+
+// RouteGone looks through the events of routers' FIBs.
+func (a *arena) RouteGone(router string, to netip.Prefix, via []netip.Addr, since int64) (at int64, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, e := range a.routes {
+		if e.Subject != router || e.Fields["prefix"] != to.String() || e.At < since {
+			continue
+		}
+		if leads(e.Fields["from"], via) && !leads(e.Fields["to"], via) {
+			at, ok = e.At, true
+		}
+	}
+	return at, ok
+}
+
+// leads reports whether a route, as its event has it, goes by way of one of these next hops.
+func leads(route string, via []netip.Addr) bool {
+	words := strings.FieldsFunc(route, func(r rune) bool { return r == ' ' || r == ',' })
+	return slices.ContainsFunc(via, func(a netip.Addr) bool { return slices.Contains(words, a.String()) })
 }
 
 // Add gives an event to whoever records.

@@ -17,6 +17,7 @@ import (
 	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/timeline"
 )
 
 // arena is a lab while checks run in it that may break it.
@@ -25,9 +26,10 @@ type arena struct {
 	options  TestOptions
 	injector *fault.Injector
 
-	mu    sync.Mutex
-	nodes map[string]string     // cluster nodes by MAC
-	names map[netip.Addr]string // and by address
+	mu     sync.Mutex
+	nodes  map[string]string     // cluster nodes by MAC
+	names  map[netip.Addr]string // and by address
+	routes []timeline.Event      // of FIBs, since the check began
 }
 
 var _ check.Disturbable = (*arena)(nil)

@@ -10,6 +10,7 @@ import (
 	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/timeline"
 )
 
 func TestFaultsOfAScenario(t *testing.T) {
@@ -83,5 +84,25 @@ func TestGracefulRestartCapability(t *testing.T) {
 	r.BGP.GracefulRestart = false
 	if wrong, err := wrongCapability([]byte(`{"a":`+both+`,"b":`+both+`}`), r); err != nil || !strings.Contains(wrong, "wanted false") {
 		t.Errorf("on where it is to be off: %q, %v", wrong, err)
+	}
+}
+
+func TestRouteGone(t *testing.T) {
+	event := func(at int64, router, from, to string) timeline.Event {
+		return timeline.Event{At: at, Lane: timeline.LaneFIB, Subject: router, Fields: map[string]string{"prefix": "198.51.100.1/32", "from": from, "to": to}}
+	}
+	both, one := "via 172.30.0.3 (worker) and via 172.30.0.31 (worker2), bgp, metric 20", "via 172.30.0.31 (worker2), bgp, metric 20"
+	a := &arena{}
+	for _, e := range []timeline.Event{
+		event(5, "r1", both, one), event(10, "r1", one, both), event(20, "r1", both, one), event(30, "r2", one, ""), event(40, "r1", one, ""),
+	} {
+		a.add(e)
+	}
+	prefix, worker := netip.MustParsePrefix("198.51.100.1/32"), []netip.Addr{netip.MustParseAddr("172.30.0.3")}
+	if at, ok := a.RouteGone("r1", prefix, worker, 8); !ok || at != 20 {
+		t.Errorf("r1: %d, %t; wanted 20: what was before the fault, or by another node, does not count", at, ok)
+	}
+	if at, ok := a.RouteGone("r2", prefix, worker, 8); ok {
+		t.Errorf("r2 never had a route by worker, but lost it at %d", at)
 	}
 }

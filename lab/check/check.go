@@ -69,7 +69,6 @@ type Result struct {
 	Bound    *bound.Bound `json:"bound,omitempty"` // by the configured timers; nil where none says how long
 	Measured *Measured    `json:"measured,omitempty"`
 	Flows    []FlowRow    `json:"flows,omitempty"`
-	Timeline string       `json:"timeline,omitempty"` // a file of events, as lab/timeline writes them
 	Captures []string     `json:"captures,omitempty"` // files of packets, kept where the check did not hold
 	Notes    []string     `json:"notes,omitempty"`    // what else is to be known; it changes no verdict
 

@@ -34,8 +34,15 @@ type Disturbable interface {
 
 // Observed is a lab that can record what happens while a check runs.
 type Observed interface {
-	// Observe begins to record under a check's name.
-	Observe(ctx context.Context, check string) (Observation, error)
+	// Observe begins to record under a check's name. lasts is how long the recording should reach back at its end.
+	Observe(ctx context.Context, check string, lasts time.Duration) (Observation, error)
+}
+
+// RouteWatcher is a lab that is told of its routers' routes as they change.
+type RouteWatcher interface {
+	// RouteGone is when a router's FIB had, since an instant, lost its last route to a prefix by one of these next hops:
+	// CLOCK_MONOTONIC in nanoseconds, as are both. ok is false where that was not seen.
+	RouteGone(router string, to netip.Prefix, via []netip.Addr, since int64) (at int64, ok bool)
 }
 
 // Observation is a recording that runs.
@@ -95,9 +102,10 @@ type Measured struct {
 	// InjectBegin and InjectEnd are around the fault's coming into force: CLOCK_MONOTONIC in nanoseconds.
 	InjectBegin int64 `json:"injectBegin,omitempty"`
 	InjectEnd   int64 `json:"injectEnd,omitempty"`
-	// Withdrawn is how long after the fault the last router had no route by way of the node, in nanoseconds;
-	// of withdrawal only.
-	Withdrawn time.Duration `json:"withdrawn,omitzero"`
+	// Withdrawn is how long after the fault's begin the last router had no route by way of the node, in nanoseconds, and
+	// WithdrawnUncertainty by how much less that may have been; of withdrawal only.
+	Withdrawn            time.Duration `json:"withdrawn,omitzero"`
+	WithdrawnUncertainty time.Duration `json:"withdrawnUncertainty,omitzero"`
 }
 
 // FlowRow is one flow, summarized.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"skidpad.dev/skidpad/lab/bound"
@@ -66,37 +67,43 @@ func disturb(ctx context.Context, l Lab, p *plan.Plan, d disturbance) []Result {
 	case !ok:
 		r.Verdict, r.Observed = Skipped, "this lab cannot be disturbed"
 	default:
-		observe(ctx, lab, &r, func(sink timeline.Sink) { (&measurement{Disturbable: lab, disturbance: d, sink: sink}).run(ctx, p, &r) })
+		observe(ctx, lab, &r, func(sink timeline.Sink, measured func()) {
+			(&measurement{Disturbable: lab, disturbance: d, sink: sink, measured: measured}).run(ctx, p, &r)
+		})
 	}
 	r.Duration = time.Since(began)
 	return []Result{r}
 }
 
-// observe records what happens in the lab while run runs, where the lab can do that. That it could not be
-// recorded is told and changes no verdict.
-func observe(ctx context.Context, l Lab, r *Result, run func(timeline.Sink)) {
+// observe records what happens in the lab while run runs, where the lab can do that. run calls measured when what
+// follows is only the lab's way back: packets of that are not kept. That it could not be recorded is told and changes
+// no verdict.
+func observe(ctx context.Context, l Lab, r *Result, run func(sink timeline.Sink, measured func())) {
 	lab, ok := l.(Observed)
 	if !ok {
-		run(nowhere)
+		run(nowhere, func() {})
 		return
 	}
-	o, err := lab.Observe(ctx, r.Name)
+	o, err := lab.Observe(ctx, r.Name, lead+r.Measured.Limit+tail+healWithin)
 	if err != nil {
-		run(nowhere)
+		run(nowhere, func() {})
 		r.Notes = append(r.Notes, "nothing was recorded: "+err.Error())
 		return
 	}
 	began := timeline.Now()
-	run(o)
-	o.Add(checkEvent(*r, began))
-	reason := ""
-	if r.Verdict != Held {
-		reason = fmt.Sprintf("%s: %s: %s", r.Name, r.Verdict, r.Observed)
-	}
-	var endErr error
-	if r.Captures, endErr = o.End(context.WithoutCancel(ctx), reason); endErr != nil {
-		r.Notes = append(r.Notes, "packets: "+endErr.Error())
-	}
+	end := sync.OnceFunc(func() {
+		o.Add(checkEvent(*r, began))
+		reason := ""
+		if r.Verdict != Held {
+			reason = fmt.Sprintf("%s: %s: %s", r.Name, r.Verdict, r.Observed)
+		}
+		var err error
+		if r.Captures, err = o.End(context.WithoutCancel(ctx), reason); err != nil {
+			r.Notes = append(r.Notes, "packets: "+err.Error())
+		}
+	})
+	run(o, end)
+	end()
 }
 
 // nowhere takes the events of a lab that does not record.
@@ -106,7 +113,8 @@ var nowhere = timeline.SinkFunc(func(timeline.Event) {}) //nolint:gochecknogloba
 type measurement struct {
 	Disturbable
 	disturbance
-	sink timeline.Sink
+	sink     timeline.Sink
+	measured func() // called when the measure is taken
 }
 
 // now is CLOCK_MONOTONIC in nanoseconds, the clock of probes and faults; a lab with a clock of its own keeps that.
@@ -136,6 +144,7 @@ func (m *measurement) run(ctx context.Context, p *plan.Plan, r *Result) {
 		if err := m.measure(ctx, r); err != nil {
 			unknown(err)
 		}
+		m.measured()
 	}
 	// Ctrl-C must not leave the lab changed; the fault was cleared already. Whether all is well again then is not waited for.
 	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), healWithin+time.Minute)
@@ -248,7 +257,8 @@ func (r *Result) take(j judged, sink timeline.Sink) {
 	was := *r.Measured
 	m := j.measured
 	m.Fault, m.Limit, m.LimitIs, m.Before, m.After = was.Fault, was.Limit, was.LimitIs, was.Before, was.After
-	m.InjectBegin, m.InjectEnd, m.Withdrawn = was.InjectBegin, was.InjectEnd, was.Withdrawn
+	m.InjectBegin, m.InjectEnd = was.InjectBegin, was.InjectEnd
+	m.Withdrawn, m.WithdrawnUncertainty = was.Withdrawn, was.WithdrawnUncertainty
 	r.Measured, r.Flows = &m, j.rows
 	verdict, told := j.verdict(m.Limit)
 	// What ran beside the flows may have failed already; it then said why.

@@ -54,14 +54,19 @@ func withdrawn(ctx context.Context, l Lab, p *plan.Plan, probed scenario.Probe, 
 	limited, cancel := context.WithTimeout(ctx, r.Measured.Limit+tail)
 	defer cancel()
 	var last string
+	before := r.Measured.InjectBegin // of the last look that saw a route
 	for {
+		looked := now(l)
 		last = stillThere(limited, l, names, target.Addr(), via)
 		at := now(l)
 		if last == "" {
-			r.Measured.Withdrawn = time.Duration(at - r.Measured.InjectBegin)
-			r.Observed = fmt.Sprintf("routes by %s gone %s after the fault's begin", node, r.Measured.Withdrawn.Round(10*time.Millisecond))
+			at, unsure := goneAt(l, names, target.Addr(), via, r.Measured.InjectBegin, before, at)
+			r.Measured.Withdrawn, r.Measured.WithdrawnUncertainty = time.Duration(at-r.Measured.InjectBegin), unsure
+			r.Observed = fmt.Sprintf("routes by %s gone %s (− %s) after the fault's begin", node,
+				r.Measured.Withdrawn.Round(time.Millisecond), unsure.Round(time.Millisecond))
 			return nil
 		}
+		before = looked
 		select {
 		case <-limited.Done():
 			r.Verdict, r.Observed = Failed, fmt.Sprintf("the routes by %s stay: %s", node, last)
@@ -69,6 +74,24 @@ func withdrawn(ctx context.Context, l Lab, p *plan.Plan, probed scenario.Probe, 
 		case <-time.After(pollRoutes):
 		}
 	}
+}
+
+// goneAt is when the last router lost its route, and by how much earlier that may have been. The lab's own events tell it
+// where all routers' are there; else it was between the begin of the last look that saw one and the end of the first
+// that saw none.
+func goneAt(l Lab, routers []string, to netip.Addr, via []netip.Addr, fault, before, after int64) (at int64, unsure time.Duration) {
+	w, ok := l.(RouteWatcher)
+	if !ok {
+		return after, time.Duration(after - before)
+	}
+	for _, name := range routers {
+		gone, seen := w.RouteGone(name, netip.PrefixFrom(to, to.BitLen()), via, fault)
+		if !seen || gone > after {
+			return after, time.Duration(after - before)
+		}
+		at = max(at, gone)
+	}
+	return at, 0
 }
 
 func addressesOf(ctx context.Context, l Lab, node string) ([]netip.Addr, error) {
