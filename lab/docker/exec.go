@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -25,7 +26,10 @@ type Container struct {
 	ref    string
 }
 
-var _ node.Node = (*Container)(nil)
+var (
+	_ node.Node     = (*Container)(nil)
+	_ node.Streamer = (*Container)(nil)
+)
 
 // Node returns a handle on a container, by the engine's name or ID of it. It asks nothing of the engine.
 func (e *Engine) Node(name string, kind node.Kind, container string) *Container {
@@ -46,7 +50,12 @@ func (c *Container) Ref() string { return c.ref }
 // one that was not found or not executable has code 127 or 126. When ctx ends, the command is killed
 // with its process group, and the error wraps the cause that ctx gives.
 func (c *Container) Exec(ctx context.Context, cmd ...string) ([]byte, error) {
-	return c.exec(ctx, nil, cmd)
+	return c.exec(ctx, nil, nil, cmd)
+}
+
+// ExecTo is Exec that gives standard output to w, too, as it comes. An error of w's ends the reading.
+func (c *Container) ExecTo(ctx context.Context, w io.Writer, cmd ...string) ([]byte, error) {
+	return c.exec(ctx, nil, w, cmd)
 }
 
 // ExecInput is Exec with standard input, which is closed after stdin was written.
@@ -54,7 +63,7 @@ func (c *Container) ExecInput(ctx context.Context, stdin []byte, cmd ...string) 
 	if stdin == nil {
 		stdin = []byte{}
 	}
-	return c.exec(ctx, stdin, cmd)
+	return c.exec(ctx, stdin, nil, cmd)
 }
 
 // output is what a command wrote, and how reading it ended.
@@ -63,7 +72,7 @@ type output struct {
 	err            error
 }
 
-func (c *Container) exec(ctx context.Context, stdin []byte, cmd []string) ([]byte, error) {
+func (c *Container) exec(ctx context.Context, stdin []byte, tee io.Writer, cmd []string) ([]byte, error) {
 	began := time.Now()
 	created, err := c.engine.Client.ExecCreate(ctx, c.ref, client.ExecCreateOptions{
 		Cmd: cmd, AttachStdin: stdin != nil, AttachStdout: true, AttachStderr: true,
@@ -75,7 +84,7 @@ func (c *Container) exec(ctx context.Context, stdin []byte, cmd []string) ([]byt
 	giveUp := make(chan struct{})
 	defer close(giveUp)
 	// Starting the command is in there too: the engine's answer to that cannot be interrupted.
-	go func() { ended <- c.run(ctx, created.ID, stdin, giveUp) }()
+	go func() { ended <- c.run(ctx, created.ID, stdin, tee, giveUp) }()
 
 	var out *output
 	select {
@@ -94,7 +103,7 @@ func (c *Container) exec(ctx context.Context, stdin []byte, cmd []string) ([]byt
 }
 
 // run starts a command and reads its output to the end, or until giveUp is closed.
-func (c *Container) run(ctx context.Context, id string, stdin []byte, giveUp <-chan struct{}) *output {
+func (c *Container) run(ctx context.Context, id string, stdin []byte, tee io.Writer, giveUp <-chan struct{}) *output {
 	out := &output{}
 	stream, err := c.engine.Client.ExecAttach(ctx, id, client.ExecAttachOptions{})
 	if err != nil {
@@ -118,7 +127,11 @@ func (c *Container) run(ctx context.Context, id string, stdin []byte, giveUp <-c
 			_ = stream.CloseWrite()
 		}()
 	}
-	_, out.err = stdcopy.StdCopy(&out.stdout, &out.stderr, stream.Reader)
+	var stdout io.Writer = &out.stdout
+	if tee != nil {
+		stdout = io.MultiWriter(stdout, tee)
+	}
+	_, out.err = stdcopy.StdCopy(stdout, &out.stderr, stream.Reader)
 	return out
 }
 

@@ -4,6 +4,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -26,6 +27,12 @@ type Node interface {
 	Exec(ctx context.Context, cmd ...string) (stdout []byte, err error)
 	// ExecInput is Exec with standard input.
 	ExecInput(ctx context.Context, stdin []byte, cmd ...string) (stdout []byte, err error)
+}
+
+// Streamer is a node whose commands' output can be had while they run.
+type Streamer interface {
+	// ExecTo is Exec that gives standard output to w, too, as it comes.
+	ExecTo(ctx context.Context, w io.Writer, cmd ...string) (stdout []byte, err error)
 }
 
 // ExitError is a command that ran and returned another code than 0.

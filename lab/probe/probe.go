@@ -61,6 +61,8 @@ type Flow struct {
 	Rate     float64          // attempts a second and target, 1 to 1000
 	Duration time.Duration    // how long to send
 	Timeout  time.Duration    // after which an attempt counts as lost; default 500 ms
+	// Live, if there is one, gets the recording's lines as they come, where the node can give them; never two at once.
+	Live func(record.Line)
 }
 
 // Run sends a flow and returns its recording. When ctx ends early, or the node dies, what was recorded

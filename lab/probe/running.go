@@ -108,7 +108,13 @@ func (r *Running) Stop(ctx context.Context) (*record.Recording, error) {
 func execute(ctx context.Context, n node.Node, f Flow, cmd []string) (*record.Recording, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.Duration+f.timeout()+grace)
 	defer cancel()
-	out, err := n.Exec(ctx, cmd...)
+	run := n.Exec
+	if s, ok := n.(node.Streamer); ok && f.Live != nil {
+		run = func(ctx context.Context, cmd ...string) ([]byte, error) {
+			return s.ExecTo(ctx, &lines{to: f.Live}, cmd...)
+		}
+	}
+	out, err := run(ctx, cmd...)
 	if err != nil {
 		err = fmt.Errorf("probe from %s: %w", n.Name(), err)
 	}

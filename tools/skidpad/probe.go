@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 type probeOptions struct {
 	from, to, proto string
 	flow            probe.Flow
+	ended           func() // called when nothing more is sent
 }
 
 func probeCmd() *cobra.Command {
@@ -27,7 +29,8 @@ func probeCmd() *cobra.Command {
 		Use:   "probe --from NODE --to TARGET",
 		Short: "Send packets at a fixed rate and tell what was lost, for how long, and who answered",
 		Long: "TARGET is " + probe.Spellings + ".\nA target with several addresses is several flows. Ends with 1 where something was lost, with 4 where the " +
-			"recording proves nothing.",
+			"recording proves nothing.\n" +
+			"On a terminal each flow is drawn while it is sent: ─ where all was answered, ▄ where some was lost, █ where all was.",
 		Example: "  skidpad probe --from client --to loadBalancer/echo --rate 1000 --for 5s\n  skidpad probe --from client --to nodePort/echo@worker --proto udp -o json",
 		Args:    args(cobra.NoArgs),
 	}
@@ -46,6 +49,11 @@ func probeCmd() *cobra.Command {
 		l, err := lab.Open(cmd.Context(), *name)
 		if err != nil {
 			return err
+		}
+		if *f == formatTable {
+			s := newStrip(os.Stderr)
+			o.flow.Live = s.take
+			o.ended = s.Close
 		}
 		results, err := runProbe(cmd.Context(), l, o, ref)
 		if err != nil {
@@ -97,6 +105,9 @@ func runProbe(ctx context.Context, l *lab.Lab, o probeOptions, ref probe.Ref) ([
 		return nil, err
 	}
 	rec, err := probe.Run(ctx, from, o.flow)
+	if o.ended != nil {
+		o.ended()
+	}
 	if rec == nil {
 		return nil, err
 	}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"skidpad.dev/skidpad/lab/loss/record"
+)
+
+// How many cells a strip has at least, and at most.
+const (
+	fewestCells = 10
+	mostCells   = 100
+)
+
+// strip shows flows while they are sent: on a terminal as one row of cells for each, from the first slot to the last, in
+// which an outage is seen at once; elsewhere as a line a second.
+type strip struct {
+	mu    sync.Mutex
+	w     io.Writer
+	live  bool
+	width int // of the terminal
+	rows  []*stripRow
+	drawn int
+	quit  chan struct{}
+	done  sync.WaitGroup
+}
+
+// stripRow is one flow.
+type stripRow struct {
+	flow       record.Flow
+	cells      []cell
+	seconds    []cell // by the second of their sending
+	sent, lost int
+	told       int // seconds that were told in a line
+	newest     int // of the slots whose attempts have ended
+}
+
+// cell counts the attempts of a time.
+type cell struct{ answered, lost int }
+
+func (c *cell) count(answered bool) {
+	if answered {
+		c.answered++
+	} else {
+		c.lost++
+	}
+}
+
+// newStrip writes to f and redraws where f is a terminal.
+func newStrip(f *os.File) *strip {
+	s := &strip{w: f, live: term.IsTerminal(int(f.Fd())), width: 80, quit: make(chan struct{})}
+	if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+		s.width = w
+	}
+	if s.live {
+		s.done.Go(s.tick)
+	}
+	return s
+}
+
+func (s *strip) tick() {
+	t := time.NewTicker(100 * time.Millisecond)
+	defer t.Stop()
+	for {
+		select {
+		case <-s.quit:
+			return
+		case <-t.C:
+			s.mu.Lock()
+			s.redraw()
+			s.mu.Unlock()
+		}
+	}
+}
+
+// Close leaves the last state standing.
+func (s *strip) Close() {
+	close(s.quit)
+	s.done.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live {
+		s.redraw()
+		return
+	}
+	for _, r := range s.rows {
+		s.tell(r, len(r.seconds))
+	}
+}
+
+// take is a line of the recording.
+func (s *strip) take(l record.Line) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l.Start != nil {
+		s.begin(l.Start.Flows)
+	}
+	a := l.Attempt
+	if a == nil || a.Again || a.Flow >= len(s.rows) || a.Seq < 0 || a.Seq >= s.rows[a.Flow].flow.Slots {
+		return
+	}
+	r := s.rows[a.Flow]
+	answered := a.Answered != 0
+	r.sent++
+	if !answered {
+		r.lost++
+	}
+	r.cells[a.Seq*len(r.cells)/r.flow.Slots].count(answered)
+	r.seconds[r.second(a.Seq)].count(answered)
+	r.newest = max(r.newest, a.Seq)
+	if !s.live {
+		// Every attempt of a second has ended when one was sent a timeout after it.
+		s.tell(r, int((time.Duration(r.newest)*r.flow.Interval-r.flow.Timeout)/time.Second))
+	}
+}
+
+func (r *stripRow) second(slot int) int {
+	return int(time.Duration(slot) * r.flow.Interval / time.Second)
+}
+
+func (s *strip) begin(flows []record.Flow) {
+	for _, f := range flows {
+		r := &stripRow{flow: f, newest: -1}
+		n := min(f.Slots, mostCells, max(fewestCells, s.width-len(label(f))-len("  lost 00000 of 000000")-1))
+		r.cells, r.seconds = make([]cell, max(1, n)), make([]cell, r.second(f.Slots-1)+1)
+		s.rows = append(s.rows, r)
+	}
+}
+
+func label(f record.Flow) string { return fmt.Sprintf("%-22s ", f.Target) }
+
+// tell writes the seconds before one that have not been told.
+func (s *strip) tell(r *stripRow, before int) {
+	for ; r.told < min(before, len(r.seconds)); r.told++ {
+		if c := r.seconds[r.told]; c.answered+c.lost > 0 {
+			fmt.Fprintf(s.w, "%5ds  %sanswered %d of %d%s\n", r.told, label(r.flow), c.answered, c.answered+c.lost, lostText(c.lost))
+		}
+	}
+}
+
+func lostText(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", lost %d", n)
+}
+
+func (s *strip) redraw() {
+	if s.drawn > 0 {
+		fmt.Fprint(s.w, strings.Repeat("\x1b[1A\x1b[2K", s.drawn))
+	}
+	for _, r := range s.rows {
+		fmt.Fprintln(s.w, r.String())
+	}
+	s.drawn = len(s.rows)
+}
+
+// String is the row: ─ where all was answered, ▄ where some was lost, █ where all was.
+func (r *stripRow) String() string {
+	var b strings.Builder
+	b.WriteString(label(r.flow))
+	for _, c := range r.cells {
+		switch {
+		case c.answered+c.lost == 0:
+			b.WriteByte(' ')
+		case c.lost == 0:
+			b.WriteString("\x1b[32m─\x1b[0m")
+		case c.answered == 0:
+			b.WriteString("\x1b[31m█\x1b[0m")
+		default:
+			b.WriteString("\x1b[33m▄\x1b[0m")
+		}
+	}
+	fmt.Fprintf(&b, "  lost %d of %d", r.lost, r.sent)
+	return b.String()
+}
