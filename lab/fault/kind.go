@@ -11,7 +11,7 @@ type Kind string
 
 // The kinds of fault. What a Fault's Node is for them, and which further fields they take, Kinds tells.
 const (
-	KindKill          Kind = "kill"          // SIGKILL to the container; undone by starting it
+	KindKill          Kind = "kill"          // links cut, then SIGKILL to the container; undone by starting it
 	KindStop          Kind = "stop"          // SIGTERM, then SIGKILL: an orderly end
 	KindPause         Kind = "pause"         // all processes frozen; the kernel forwards on
 	KindRestart       Kind = "restart"       // stopped and started at once
@@ -82,7 +82,7 @@ type About struct {
 // Kinds describes every kind, in the order of the documentation.
 func Kinds() []About {
 	list := []About{
-		{Kind: KindKill, What: "SIGKILL to a container, and to what lives in its namespaces", Lasts: true},
+		{Kind: KindKill, What: "a power cut: a container's links down, then SIGKILL to it and to what lives in its namespaces", Lasts: true},
 		{Kind: KindStop, What: "an orderly end of a container: asked to, and killed after 10 s", Lasts: true},
 		{Kind: KindPause, What: "all processes frozen; the kernel goes on forwarding", Lasts: true},
 		{Kind: KindRestart, What: "stopped and started, with the address it had"},
