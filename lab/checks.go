@@ -73,7 +73,7 @@ func (a *arena) watch(ctx context.Context) (stop func()) {
 	if err != nil {
 		missing(err) // the watch can do without
 	}
-	w, err := watch.Start(ctx, a.engine, a.Plan, kube, a.options.Events)
+	w, err := watch.Start(ctx, a.engine, a.Plan, kube, timeline.SinkFunc(a.add))
 	if err != nil {
 		missing(err)
 		return func() {}
