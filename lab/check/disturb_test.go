@@ -81,6 +81,8 @@ func TestDisturbingNegativeControls(t *testing.T) {
 			Fault: scenario.Fault{Kill: "r1"}, Measure: "clear", Probe: lb, Tolerance: ms300}}, "more than 300ms"},
 		{"no graceful restart", func(a *arena) { a.standby, a.ownHeal = false, 8*time.Second }, scenario.Check{Failover: &scenario.Failover{
 			Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}, Measure: "inject", GracefulRestart: &yes, Probe: lb, Tolerance: ms300}}, "out for 8s"},
+		{"a negative control without an outage", func(a *arena) { a.takeover = 0 }, scenario.Check{Failover: &scenario.Failover{
+			Fault: scenario.Fault{Kill: "r1"}, Measure: "inject", Probe: lb, MaxOutage: scenario.Duration(time.Second), MinOutage: ms300}}, "an outage of 300ms at least"},
 		{"no second node to hold the lease", off, scenario.Check{Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}}, "not answered again"},
 		{"routes are not withdrawn", off, scenario.Check{Withdrawal: &scenario.Withdrawal{Fault: scenario.Fault{Drain: "worker"}, Probe: local, Tolerance: ms300}}, "the routes by worker stay"},
 		{"not held", func(a *arena) { a.lossy = true }, scenario.Check{Held: &scenario.Held{Probe: lb, For: scenario.Duration(time.Second)}}, "lost 10 of"},
@@ -110,6 +112,9 @@ func TestDisturbingPositives(t *testing.T) {
 			Fault: scenario.Fault{Kill: "r1"}, Measure: "clear", Probe: lb, Tolerance: ms300}}, "no outage"},
 		"graceful restart": {func(a *arena) { a.takeover, a.ownHeal = 0, 8*time.Second }, scenario.Check{Failover: &scenario.Failover{
 			Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}, Measure: "inject", GracefulRestart: &yes, Probe: lb, Tolerance: ms300}}, "no outage"},
+		"negative control": {func(a *arena) { a.standby, a.ownHeal = false, 8*time.Second }, scenario.Check{Failover: &scenario.Failover{
+			Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}, Measure: "inject", GracefulRestart: new(bool), Probe: lb,
+			MinOutage: ms300, MaxOutage: scenario.Duration(time.Minute)}}, "out for 8s"},
 		"lease":                      {func(a *arena) { a.takeover = 3 * time.Second }, scenario.Check{Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}}, "out for 3s"},
 		"lease of the control plane": {func(a *arena) { a.holder = "control-plane" }, scenario.Check{Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}}, "worker2 announces the address"},
 		"withdrawal": {func(a *arena) { a.takeover = 100 * time.Millisecond }, scenario.Check{Withdrawal: &scenario.Withdrawal{

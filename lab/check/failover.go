@@ -34,8 +34,9 @@ type disturbance struct {
 	bound *bound.Bound
 	// maxOutage and tolerance are the check's; one of them is set.
 	maxOutage, tolerance scenario.Duration
-	clear                bool  // the fault's end is measured, not its begin
-	restart              *bool // graceful restart, while it runs
+	minOutage            time.Duration // 0: none is asked for
+	clear                bool          // the fault's end is measured, not its begin
+	restart              *bool         // graceful restart, while it runs
 	// meanwhile runs beside the flows once the fault is in force, and may add to the result; nil for nothing.
 	meanwhile func(ctx context.Context, r *Result) error
 }
@@ -43,7 +44,7 @@ type disturbance struct {
 func failover(ctx context.Context, l Lab, p *plan.Plan, f scenario.Failover) []Result {
 	return disturb(ctx, l, p, disturbance{
 		name: nameOf(f), fault: f.Fault, probe: f.Probe, bound: boundOf(p, f), maxOutage: f.MaxOutage, tolerance: f.Tolerance,
-		clear: f.Measure == scenario.MeasureClear, restart: f.GracefulRestart,
+		minOutage: f.MinOutage.Std(), clear: f.Measure == scenario.MeasureClear, restart: f.GracefulRestart,
 	})
 }
 
@@ -57,6 +58,9 @@ func disturb(ctx context.Context, l Lab, p *plan.Plan, d disturbance) []Result {
 	most, is, err := limit(d.bound, d.maxOutage, d.tolerance)
 	r.Measured.Limit, r.Measured.LimitIs = most, is
 	r.Expected = fmt.Sprintf("answered again within %s (%s)", most.Round(time.Millisecond), is)
+	if d.minOutage > 0 {
+		r.Expected += fmt.Sprintf(", and an outage of %s at least: it is a negative control", d.minOutage)
+	}
 	if d.bound != nil {
 		r.Expected += "; bound: " + d.bound.Formula
 	}
@@ -229,6 +233,10 @@ func (m *measurement) measure(ctx context.Context, r *Result) (err error) {
 		return err
 	}
 	r.take(sent.judge(rec, begin), m.sink)
+	if r.Verdict == Held && r.Measured.Outage < m.minOutage {
+		r.Verdict = Failed
+		r.Observed += fmt.Sprintf("; an outage of %s at least was to be seen with the mechanism off, so with it on there is nothing to show", m.minOutage)
+	}
 	return nil
 }
 

@@ -114,6 +114,9 @@ type Failover struct {
 	GracefulRestart *bool    `json:"gracefulRestart,omitempty"`
 	MaxOutage       Duration `json:"maxOutage,omitempty"`
 	Tolerance       Duration `json:"tolerance,omitempty"`
+	// MinOutage makes it a negative control, with the mechanism off: a shorter outage, or none, fails, since then what
+	// the check shows with the mechanism on is not the mechanism's doing. Less than MaxOutage; 0, the default, asks for none.
+	MinOutage Duration `json:"minOutage,omitempty"`
 }
 
 // Withdrawal promises that the routers lose their routes by way of a node soon after its endpoints went. The probe's

@@ -50,6 +50,9 @@ func (v *validator) failover(path string, f *Failover) {
 	v.fault(path+".fault", f.Fault)
 	v.probe(path+".probe", &f.Probe)
 	v.tolerance(path, f.MaxOutage, f.Tolerance)
+	if f.MinOutage > 0 && f.MaxOutage > 0 && f.MinOutage >= f.MaxOutage {
+		v.add(path+".minOutage", "seen %s, want less than maxOutage, which is %s", f.MinOutage, f.MaxOutage)
+	}
 	if f.GracefulRestart != nil {
 		v.sessions(path + ".gracefulRestart")
 	}
