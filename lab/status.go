@@ -206,8 +206,8 @@ func (x *examination) cluster(ctx context.Context) {
 			x.problem("node %s: not ready: %s", n.Name, n.Reason)
 		}
 	}
-	if missing := len(x.Plan.Cluster.Nodes) - len(nodes); missing > 0 {
-		x.problem("cluster: %d of %d nodes have joined", len(nodes), len(x.Plan.Cluster.Nodes))
+	if all := len(x.Plan.Cluster.Members()); len(nodes) < all {
+		x.problem("cluster: %d of %d nodes have joined", len(nodes), all)
 	}
 	for _, w := range x.Plan.Workloads {
 		st, err := addon.ReadStatus(ctx, kube, w)

@@ -55,7 +55,7 @@ func NewCilium(p *plan.Plan, images map[string]image.Resolved, log func(string))
 	if err != nil {
 		return nil, err
 	}
-	return &Cilium{plan: p.Cilium, values: values, nodes: len(p.Cluster.Nodes), log: log}, nil
+	return &Cilium{plan: p.Cilium, values: values, nodes: len(p.Cluster.Members()), log: log}, nil
 }
 
 // Name is how messages call it.

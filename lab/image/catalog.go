@@ -56,6 +56,8 @@ func catalogue() []entry {
 		{name: "bird", what: "a BIRD router", recipe: net("bird")},
 		{name: "gobgp", what: "a GoBGP router, with FRR's zebra for its FIB", recipe: net("gobgp")},
 		{name: "keepalived", what: "guards a gateway's address by VRRP", recipe: net("keepalived")},
+		{name: "balancer", what: "balances and guards the address of several API servers",
+			recipe: func(b *build.Builder, _ string) (build.Recipe, error) { return b.Balancer() }},
 		{name: "client", what: "a host beyond the routers", recipe: net("client")},
 	}, addonImages()...)
 }

@@ -26,10 +26,11 @@ func (b *builder) cilium() {
 // ciliumValues are the chart's values that make packets of a client beyond the routers arrive, and
 // answers go back from the node that the pod is on.
 func (b *builder) ciliumValues(c *scenario.Cilium) map[string]any {
+	host, port := b.apiServer()
 	values := map[string]any{
 		"kubeProxyReplacement":  true,
-		"k8sServiceHost":        "skidpad-" + b.Lab + "-control-plane",
-		"k8sServicePort":        6443,
+		"k8sServiceHost":        host,
+		"k8sServicePort":        port,
 		"routingMode":           "native",
 		"autoDirectNodeRoutes":  true,
 		"ipv4NativeRoutingCIDR": b.spec.Cluster.PodCIDR.String(),

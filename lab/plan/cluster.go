@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -25,6 +26,10 @@ func (b *builder) cluster() {
 			break
 		}
 	}
+	endpoint := b.endpoint()
+	if endpoint != nil {
+		image.Preload = append(image.Preload, endpoint.Image)
+	}
 	out := &Cluster{
 		Name:        name,
 		Provider:    c.Provider,
@@ -33,12 +38,14 @@ func (b *builder) cluster() {
 		PodCIDR:     c.PodCIDR,
 		ServiceCIDR: c.ServiceCIDR,
 		Routes:      b.nodeRoutes(),
+		APIEndpoint: endpoint,
 	}
 	for _, short := range b.spec.NodeNames() {
 		out.Nodes = append(out.Nodes, Node{
 			Name:         name + "-" + short,
 			Short:        short,
 			ControlPlane: strings.HasPrefix(short, "control-plane"),
+			Later:        slices.Contains(c.JoinLater, short),
 		})
 	}
 	b.Cluster = out
@@ -49,13 +56,11 @@ func (b *builder) cluster() {
 // kubeProxyMode none. What depends on the node image is added where that is known.
 func (b *builder) kindConfig() string {
 	c := b.spec.Cluster
-	nodes := make([]map[string]any, 0, len(b.Cluster.Nodes))
-	for _, n := range b.Cluster.Nodes {
-		role := "worker"
-		if n.ControlPlane {
-			role = "control-plane"
-		}
-		nodes = append(nodes, map[string]any{"role": role})
+	// To kind, further control-plane nodes are workers too: of several control planes it would put an own balancer in
+	// front, in an image that not every machine can have.
+	nodes := []map[string]any{{"role": "control-plane"}}
+	for range len(b.Cluster.Nodes) - 1 {
+		nodes = append(nodes, map[string]any{"role": "worker"})
 	}
 	config := map[string]any{
 		"kind":       "Cluster",

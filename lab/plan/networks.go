@@ -14,10 +14,11 @@ import (
 //
 //	.1         the bridge        .64 - .127   cluster nodes (the engine hands these out)
 //	.11 - .60  routers           .201 - .240  clients
-//	                             .254 - .241  gateways, downwards
+//	.62        the API endpoint  .254 - .241  gateways, downwards
 const (
 	hostAt      = 1
 	routersAt   = 11
+	endpointAt  = 62
 	nodesAt     = 64
 	nodesBits   = 26
 	clientsAt   = 201

@@ -44,7 +44,7 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 			Name:     "nodes",
 			Prefix:   b.network(b.clusterNetwork()).Nodes,
 			ASN:      p.ASN,
-			Sessions: len(b.Cluster.Nodes),
+			Sessions: len(b.Cluster.Members()),
 		})
 	}
 	return s

@@ -67,6 +67,8 @@ type Cluster struct {
 	ServiceCIDR netip.Prefix      `json:"serviceCIDR"`
 	// Routes are what every node has besides its own: to the networks beyond the routers.
 	Routes []Route `json:"routes,omitempty"`
+	// APIEndpoint is how the API is reached; nil: at the only API server itself.
+	APIEndpoint *APIEndpoint `json:"apiEndpoint,omitempty"`
 }
 
 // Node is a cluster node.
@@ -74,6 +76,7 @@ type Node struct {
 	Name         string `json:"name"`  // the provider's and Kubernetes' name: skidpad-<lab>-worker2
 	Short        string `json:"short"` // as in the scenario: worker2
 	ControlPlane bool   `json:"controlPlane,omitempty"`
+	Later        bool   `json:"later,omitempty"` // it is made and joins when it is told to
 }
 
 // Route is a static route.

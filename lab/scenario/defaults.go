@@ -66,6 +66,12 @@ func (c *Cluster) setDefaults(networks []Network) {
 	if len(networks) > 0 {
 		or(&c.Network, networks[0].Name)
 	}
+	if c.APIEndpoint == nil && c.ControlPlanes > 1 && c.Provider == ProviderKind {
+		c.APIEndpoint = &APIEndpoint{}
+	}
+	if c.APIEndpoint != nil {
+		c.APIEndpoint.setDefaults()
+	}
 }
 
 func (c *Cilium) setDefaults(s *Spec) {
@@ -121,6 +127,12 @@ func (c *Check) setDefaults(spec *Spec) {
 	}
 	if p := c.probe(); p != nil {
 		p.setDefaults(first)
+	}
+	if c.API != nil {
+		c.API.setDefaults()
+	}
+	if c.Join != nil {
+		c.Join.setDefaults(spec)
 	}
 	if f := c.Failover; f != nil {
 		or(&f.Measure, MeasureInject)

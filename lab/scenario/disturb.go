@@ -41,13 +41,15 @@ type Fault struct {
 	LinkDown string `json:"linkDown,omitempty"`
 	// KillProcess kills Process on that node, or, with `nodes`, on every node of the cluster at once.
 	KillProcess string `json:"killProcess,omitempty"`
+	// PauseProcess stops Process there as SIGSTOP does: it is there and answers nobody.
+	PauseProcess string `json:"pauseProcess,omitempty"`
 	// Partition drops what this node and Peer send to each other.
 	Partition string `json:"partition,omitempty"`
 	// Drain cordons a cluster node and evicts its pods.
 	Drain string `json:"drain,omitempty"`
 
 	Network string `json:"network,omitempty"` // of linkDown
-	Process string `json:"process,omitempty"` // of killProcess: bgpd, keepalived, cilium-agent …
+	Process string `json:"process,omitempty"` // of killProcess and pauseProcess: bgpd, keepalived, cilium-agent …
 	Peer    string `json:"peer,omitempty"`    // of partition
 }
 
@@ -71,6 +73,7 @@ func (f Fault) verbs() []faultVerb {
 		{"restart", f.Restart},
 		{"linkDown", f.LinkDown},
 		{"killProcess", f.KillProcess},
+		{"pauseProcess", f.PauseProcess},
 		{"partition", f.Partition},
 		{"drain", f.Drain},
 	}
@@ -87,6 +90,8 @@ func (f Fault) String() string {
 			node = "all nodes"
 		}
 		return fmt.Sprintf("kill %s on %s", f.Process, node)
+	case "pauseProcess":
+		return fmt.Sprintf("pause %s on %s", f.Process, node)
 	case "partition":
 		return fmt.Sprintf("partition %s from %s", node, f.Peer)
 	}
@@ -149,7 +154,9 @@ type Held struct {
 
 // Disturbs reports whether a check breaks something in the lab to see what follows. The lab is brought back to
 // its base state after it.
-func (c Check) Disturbs() bool { return c.Failover != nil || c.Withdrawal != nil || c.Lease != nil }
+func (c Check) Disturbs() bool {
+	return c.Failover != nil || c.Withdrawal != nil || c.Lease != nil || c.API != nil || c.Join != nil
+}
 
 // Quick reports whether a check only looks: it ends as soon as what it promises holds, and disturbs nothing.
 func (c Check) Quick() bool { return !c.Disturbs() && c.Held == nil }

@@ -85,6 +85,10 @@ type Cluster struct {
 	PodCIDR       netip.Prefix `json:"podCIDR,omitempty"`                                               // default 10.244.0.0/16
 	ServiceCIDR   netip.Prefix `json:"serviceCIDR,omitempty"`                                           // default 10.96.0.0/16
 	Network       string       `json:"network,omitempty"`                                               // default: the first network
+	// APIEndpoint is one address in front of the API servers; it is there by default where there are several.
+	APIEndpoint *APIEndpoint `json:"apiEndpoint,omitempty"`
+	// JoinLater names nodes that are made and do not join at bring-up: `skidpad node join` and the check join have them do so.
+	JoinLater []string `json:"joinLater,omitempty"`
 }
 
 // Software is what a router runs.
@@ -228,6 +232,8 @@ type Check struct {
 	Withdrawal *Withdrawal `json:"withdrawal,omitempty"`
 	Lease      *Lease      `json:"lease,omitempty"`
 	Held       *Held       `json:"held,omitempty"`
+	API        *API        `json:"api,omitempty"`
+	Join       *Join       `json:"join,omitempty"`
 }
 
 // Target is a kind of address at which a workload answers.

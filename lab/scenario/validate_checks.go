@@ -20,8 +20,8 @@ func (v *validator) workloads() {
 func (v *validator) checks() {
 	for i, c := range v.spec.Checks {
 		path := fmt.Sprintf("spec.checks[%d]", i)
-		if !v.exactlyOne(path, "reach, sessions, routes, failover, withdrawal, lease, held", c.Reach != nil, c.Sessions != nil, c.Routes != nil,
-			c.Failover != nil, c.Withdrawal != nil, c.Lease != nil, c.Held != nil) {
+		if !v.exactlyOne(path, "reach, sessions, routes, failover, withdrawal, lease, held, api, join", c.Reach != nil, c.Sessions != nil, c.Routes != nil,
+			c.Failover != nil, c.Withdrawal != nil, c.Lease != nil, c.Held != nil, c.API != nil, c.Join != nil) {
 			continue
 		}
 		switch {
@@ -37,6 +37,10 @@ func (v *validator) checks() {
 			v.lease(path+".lease", c.Lease)
 		case c.Held != nil:
 			v.held(path+".held", c.Held)
+		case c.API != nil:
+			v.api(path+".api", c.API)
+		case c.Join != nil:
+			v.join(path+".join", c.Join)
 		default:
 			v.routes(path+".routes", c.Routes)
 		}

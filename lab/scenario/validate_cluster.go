@@ -31,9 +31,7 @@ func (v *validator) cluster() {
 	if c.IPFamily != IPv4Family {
 		v.notYet(path+".ipFamily", c.IPFamily, IPv4Family)
 	}
-	if c.ControlPlanes > 1 {
-		v.notYet(path+".controlPlanes", c.ControlPlanes, 1)
-	}
+	v.endpoint(c)
 	if c.Network != "" {
 		v.network(path+".network", c.Network)
 	}

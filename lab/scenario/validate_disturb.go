@@ -123,7 +123,7 @@ func (v *validator) fault(path string, f Fault) {
 		v.unknown(at, node, "client, router, node or gateway's guard", known)
 	}
 	v.needs(path, verb, "network", f.Network, "linkDown")
-	v.needs(path, verb, "process", f.Process, "killProcess")
+	v.needs(path, verb, "process", f.Process, "killProcess", "pauseProcess")
 	v.needs(path, verb, "peer", f.Peer, "partition")
 	if f.Network != "" && verb == "linkDown" {
 		v.linkOf(path+".network", node, f.Network)
@@ -133,13 +133,13 @@ func (v *validator) fault(path string, f Fault) {
 	}
 }
 
-// needs checks a field that one verb wants and no other knows.
-func (v *validator) needs(path, verb, field, value, of string) {
+// needs checks a field that one verb, or some, want and no other knows.
+func (v *validator) needs(path, verb, field, value string, of ...string) {
 	switch {
-	case verb == of && value == "":
-		v.add(path+"."+field, "seen nothing, want the %s of %s", field, of)
-	case verb != of && value != "":
-		v.add(path+"."+field, "seen %q with %s, want it with %s only", value, verb, of)
+	case slices.Contains(of, verb) && value == "":
+		v.add(path+"."+field, "seen nothing, want the %s of %s", field, verb)
+	case !slices.Contains(of, verb) && value != "":
+		v.add(path+"."+field, "seen %q with %s, want it with %s only", value, verb, strings.Join(of, " or "))
 	}
 }
 
