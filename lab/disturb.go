@@ -108,6 +108,9 @@ func (a *arena) Base(ctx context.Context) error {
 			return fmt.Errorf("gateway %s is held by %s, not by %s", st.Gateways[i].Name, g.Holder, wanted)
 		}
 	}
+	if wanted := preferredHolder(a.Plan); st.Endpoint != nil && st.Endpoint.Holder != wanted {
+		return fmt.Errorf("the API's address is held by %s, not by %s", st.Endpoint.Holder, wanted)
+	}
 	return nil
 }
 

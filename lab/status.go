@@ -34,6 +34,7 @@ type Status struct {
 	Sessions   []bgp.Session   `json:"sessions"`
 	Gateways   []GatewayStatus `json:"gateways,omitempty"`
 	Workloads  []*addon.Status `json:"workloads,omitempty"`
+	Endpoint   *EndpointStatus `json:"apiEndpoint,omitempty"`
 }
 
 // NodeStatus is one container of the lab.
@@ -101,6 +102,9 @@ func (l *Lab) Status(ctx context.Context) (*Status, error) {
 	}
 	if l.Plan.Cluster != nil {
 		group.Go(func() error { x.cluster(ctx); return nil })
+		if l.Plan.Cluster.APIEndpoint != nil {
+			group.Go(func() error { x.endpoint(ctx, running); return nil })
+		}
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err

@@ -129,6 +129,10 @@ func title(c scenario.Check) string {
 		return withdrawalName(*c.Withdrawal)
 	case c.Lease != nil:
 		return leaseName(*c.Lease)
+	case c.API != nil:
+		return apiName(*c.API)
+	case c.Join != nil:
+		return joinName(*c.Join)
 	}
 	return "check"
 }
@@ -149,6 +153,10 @@ func Run(ctx context.Context, l Lab, p *plan.Plan, c scenario.Check) []Result {
 		results = withdrawal(ctx, l, p, *c.Withdrawal)
 	case c.Lease != nil:
 		results = lease(ctx, l, p, *c.Lease)
+	case c.API != nil:
+		results = api(ctx, l, p, *c.API)
+	case c.Join != nil:
+		results = joining(ctx, l, p, *c.Join)
 	case c.Held != nil:
 		results = held(ctx, l, *c.Held)
 	default:

@@ -37,6 +37,8 @@ type disturbance struct {
 	minOutage            time.Duration // 0: none is asked for
 	clear                bool          // the fault's end is measured, not its begin
 	restart              *bool         // graceful restart, while it runs
+	// writes is the pause between two writes to the API, by which it measures instead of by flows; 0: by flows.
+	writes time.Duration
 	// meanwhile runs beside the flows once the fault is in force, and may add to the result; nil for nothing.
 	meanwhile func(ctx context.Context, r *Result) error
 }
@@ -145,7 +147,11 @@ func (m *measurement) run(ctx context.Context, p *plan.Plan, r *Result) {
 		}
 	}
 	if r.Verdict == "" {
-		if err := m.measure(ctx, r); err != nil {
+		measure := m.measure
+		if m.writes > 0 {
+			measure = m.measureWrites
+		}
+		if err := measure(ctx, r); err != nil {
 			unknown(err)
 		}
 		m.measured()

@@ -187,22 +187,32 @@ func (f *filter) cutAPI(ctx context.Context) ([]layer, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, ep := range endpointsOf(have) {
-			devices := []string{f.at.device("")}
-			if n.Name == f.at.container {
-				devices = append(devices, "lo")
-			}
-			for _, dev := range devices {
-				l.drops = append(l.drops,
-					drop{device: dev, egress: true, match: match{ether: etherIPv4, l4: protoTCP, dport: apiPort, daddr: ep.Address}},
-					drop{device: dev, match: match{ether: etherIPv4, l4: protoTCP, sport: apiPort, saddr: ep.Address}})
-			}
+		devices := []string{f.at.device("")}
+		if n.Name == f.at.container {
+			devices = append(devices, "lo")
 		}
+		for _, ep := range endpointsOf(have) {
+			l.drops = append(l.drops, cut(devices, netip.AddrPortFrom(ep.Address, apiPort))...)
+		}
+	}
+	if e := f.in.plan.Cluster.APIEndpoint; e != nil {
+		l.drops = append(l.drops, cut([]string{f.at.device(""), "lo"}, netip.AddrPortFrom(e.Address, uint16(e.Port)))...)
 	}
 	if len(l.drops) == 0 {
 		return nil, errors.New("no control plane has an address; is one running? see `skidpad status`")
 	}
 	return []layer{l}, nil
+}
+
+// cut drops what goes to a server and what comes from it.
+func cut(devices []string, server netip.AddrPort) []drop {
+	var drops []drop
+	for _, dev := range devices {
+		drops = append(drops,
+			drop{device: dev, egress: true, match: match{ether: etherIPv4, l4: protoTCP, dport: server.Port(), daddr: server.Addr()}},
+			drop{device: dev, match: match{ether: etherIPv4, l4: protoTCP, sport: server.Port(), saddr: server.Addr()}})
+	}
+	return drops
 }
 
 func (f *filter) mac(ctx context.Context, at place, network string) (mac net.HardwareAddr, err error) {

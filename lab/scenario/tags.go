@@ -70,6 +70,8 @@ func enumOf(t reflect.Type) []string {
 		return []string{string(IPv4Family), string(IPv6Family), string(DualFamily)}
 	case reflect.TypeFor[Software]():
 		return []string{string(FRR), string(BIRD), string(GoBGP)}
+	case reflect.TypeFor[Balancer]():
+		return []string{string(HAProxy), string(Nginx)}
 	case reflect.TypeFor[Advertisement]():
 		return []string{string(AdvertisePodCIDR), string(AdvertiseClusterIP), string(AdvertiseExternalIP), string(AdvertiseLoadBalancer)}
 	case reflect.TypeFor[Target]():

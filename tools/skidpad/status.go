@@ -81,6 +81,13 @@ func statusLines(w io.Writer, st *lab.Status) {
 		}
 		fmt.Fprintf(w, "gateway %s   %s held by %s\n", g.Name, joined(g.VIPs), holder)
 	}
+	if e := st.Endpoint; e != nil {
+		holder := e.Holder
+		if holder == "" {
+			holder = "nobody"
+		}
+		fmt.Fprintf(w, "api          %s held by %s; etcd: %s\n", e.Server, holder, strings.Join(e.Members, ", "))
+	}
 	up := 0
 	for _, s := range st.Sessions {
 		if s.State == bgp.Established {

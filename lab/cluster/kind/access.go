@@ -75,12 +75,14 @@ func answers(ctx context.Context, kube *cluster.Kube) error {
 }
 
 func (c *Cluster) access(ctx context.Context) (*cluster.Kube, error) {
-	first := c.Nodes()[0]
-	raw, err := first.Exec(ctx, "sh", "-c", awaitAdmin)
+	raw, err := c.Nodes()[0].Exec(ctx, "sh", "-c", awaitAdmin)
+	if err != nil && c.plan.Cluster.APIEndpoint != nil {
+		raw, err = c.alive(ctx, "cat", adminConf)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: administrator's kubeconfig: %w", c.plan.Cluster.Name, err)
 	}
-	address, err := c.published(ctx)
+	address, err := c.server(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +100,15 @@ func (c *Cluster) access(ctx context.Context) (*cluster.Kube, error) {
 		return nil, err
 	}
 	return kube, writePrivate(c.kubeconfig, kubeconfig)
+}
+
+// server is where the host reaches the API: at the endpoint's address, which lies on a bridge of the host's own, so that
+// it does not matter which API server is alive; or at the port that the only one has on the host.
+func (c *Cluster) server(ctx context.Context) (string, error) {
+	if e := c.plan.Cluster.APIEndpoint; e != nil {
+		return e.Server(), nil
+	}
+	return c.published(ctx)
 }
 
 // published is where the API server's port is on the host: 127.0.0.1:43211.

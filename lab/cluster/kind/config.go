@@ -14,17 +14,20 @@ const (
 	// kindToken is the bootstrap token that kind's kubeadm configuration always names.
 	kindToken     = "abcdef.0123456789abcdef"
 	discoveryFile = "/kind/skidpad-discovery.conf"
+	kubeadmConf   = "/kind/kubeadm.conf"
 )
 
 // Config is the plan's kind configuration with what is known only now: patches that depend on the node image's labels,
-// and those that make a bring-up faster. The plan's own patches come after them and win.
-func Config(p *plan.Plan, labels map[string]string) ([]byte, error) {
+// and those that make a bring-up faster. The plan's own patches come after them and win. key is what control-plane nodes
+// that join get their certificates with; a cluster without an endpoint needs none.
+func Config(p *plan.Plan, labels map[string]string, key string) ([]byte, error) {
 	config := map[string]any{}
 	if err := yaml.Unmarshal([]byte(p.Cluster.KindConfig), &config); err != nil {
 		return nil, fmt.Errorf("lab bug: the plan's kind configuration is no YAML: %w", err)
 	}
 	var patches []any
-	for _, patch := range kubeadmPatches(len(p.Cluster.Nodes) == 1, labels) {
+	all := append(kubeadmPatches(len(p.Cluster.Members()) == 1, labels), endpointPatches(p.Cluster.APIEndpoint, key)...)
+	for _, patch := range all {
 		text, err := yaml.Marshal(patch)
 		if err != nil {
 			return nil, fmt.Errorf("lab bug: kubeadm patch: %w", err)

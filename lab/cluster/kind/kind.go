@@ -69,9 +69,6 @@ func New(e *docker.Engine, p *plan.Plan, kubeconfig string, log func(string)) *C
 // Create stay, to be looked at. When ctx ends, it returns as soon as kind has: kind cannot be cancelled, and
 // a node that it starts after the lab was removed would stay behind.
 func (c *Cluster) Create(ctx context.Context, img image.Resolved) error {
-	if n := c.controlPlanes(); n != 1 {
-		return fmt.Errorf("cluster %s: %d control planes: one is supported", c.plan.Cluster.Name, n)
-	}
 	whole, err := c.resume(ctx)
 	if err != nil || whole {
 		return err
@@ -83,8 +80,10 @@ func (c *Cluster) Create(ctx context.Context, img image.Resolved) error {
 	group.Go(func() error {
 		return c.timed(ctx, "routes", c.InstallRoutes)
 	})
-	group.Go(func() error { return c.timed(ctx, "kubeadm init", c.initialise) })
-	group.Go(func() error { return c.joinWorkers(ctx) })
+	group.Go(func() error {
+		return c.timed(ctx, "kubeadm init", func(ctx context.Context) error { return c.initialise(ctx, img) })
+	})
+	group.Go(func() error { return c.joinAll(ctx, img) })
 	return group.Wait()
 }
 
@@ -104,7 +103,11 @@ func (c *Cluster) Nodes() []node.Node {
 
 // provision has kind make the nodes' containers, up to their kubeadm configuration.
 func (c *Cluster) provision(ctx context.Context, img image.Resolved) error {
-	config, err := Config(c.plan, img.Labels)
+	key, err := certificateKey()
+	if err != nil {
+		return err
+	}
+	config, err := Config(c.plan, img.Labels, key)
 	if err != nil {
 		return err
 	}
@@ -121,6 +124,9 @@ func (c *Cluster) provision(ctx context.Context, img image.Resolved) error {
 	}
 	if err != nil {
 		return fmt.Errorf("cluster %s: nodes: %w", c.plan.Cluster.Name, err)
+	}
+	if err := c.rename(ctx); err != nil {
+		return err
 	}
 	c.provide.Do(func() { close(c.provisioned) })
 	return nil
@@ -171,16 +177,6 @@ func (c *Cluster) network() (string, error) {
 		}
 	}
 	return "", fmt.Errorf("lab bug: the plan has no network %q for its cluster", c.plan.Cluster.Network)
-}
-
-func (c *Cluster) controlPlanes() int {
-	n := 0
-	for _, p := range c.plan.Cluster.Nodes {
-		if p.ControlPlane {
-			n++
-		}
-	}
-	return n
 }
 
 // resume finds out what is there. It reports whether the cluster is whole; remains of one that is not are removed.

@@ -14,7 +14,8 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"skidpad.dev/skidpad/lab/cluster"
-	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/plan"
 )
 
 // awaitRuntime is a shell's wait for the container runtime, and so for systemd, by which kubeadm starts the kubelet: on
@@ -30,13 +31,20 @@ var (
 )
 
 // initialise runs kubeadm on the control plane.
-func (c *Cluster) initialise(ctx context.Context) error {
+func (c *Cluster) initialise(ctx context.Context, img image.Resolved) error {
+	if err := c.guard(ctx, c.plan.Cluster.ControlPlanes()[0], img); err != nil {
+		return err
+	}
 	first := c.Nodes()[0]
-	out, err := first.Exec(ctx, "sh", "-c", awaitRuntime+"exec kubeadm init --config /kind/kubeadm.conf --skip-token-print")
+	init := "exec kubeadm init --config " + kubeadmConf + " --skip-token-print"
+	if c.plan.Cluster.APIEndpoint != nil {
+		init += " --upload-certs --skip-certificate-key-print" // for the control planes that join
+	}
+	out, err := first.Exec(ctx, "sh", "-c", awaitRuntime+init)
 	if err != nil {
 		return failure("kubeadm init", out, err)
 	}
-	if len(c.plan.Cluster.Nodes) > 1 {
+	if len(c.plan.Cluster.Members()) > 1 {
 		return nil
 	}
 	// kubeadm marks control planes as no place for LoadBalancer traffic; the only node has to take it.
@@ -47,18 +55,45 @@ func (c *Cluster) initialise(ctx context.Context) error {
 	return nil
 }
 
-// joinWorkers has the workers join, side by side, as soon as kubeadm init has made what a join reads. The last
-// of that is the ConfigMap kube-public/cluster-info (kubeadm's phase bootstrap-token); addons come after it.
-func (c *Cluster) joinWorkers(ctx context.Context) error {
-	workers := c.Nodes()[1:]
-	if len(workers) == 0 {
+// joinAll has all other nodes join as soon as kubeadm init has made what a join reads: the workers side by side, the
+// control planes one after the other, since each is a change of etcd's members.
+func (c *Cluster) joinAll(ctx context.Context, img image.Resolved) error {
+	members := c.plan.Cluster.Members()[1:]
+	if len(members) == 0 {
 		return nil
 	}
 	kube, err := c.APIReady(ctx)
 	if err != nil {
 		return err
 	}
-	err = kube.WaitFor(ctx, cluster.Wait{
+	discovery, err := c.joinable(ctx, kube)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	var controlPlanes []plan.Node
+	for _, n := range members {
+		if n.ControlPlane {
+			controlPlanes = append(controlPlanes, n)
+			continue
+		}
+		group.Go(func() error { return c.join(ctx, n, img, discovery) })
+	}
+	group.Go(func() error {
+		for _, n := range controlPlanes {
+			if err := c.join(ctx, n, img, discovery); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// joinable waits for what a join reads, and returns its discovery file. The last of that is the ConfigMap
+// kube-public/cluster-info (kubeadm's phase bootstrap-token); addons come after it.
+func (c *Cluster) joinable(ctx context.Context, kube *cluster.Kube) ([]byte, error) {
+	err := kube.WaitFor(ctx, cluster.Wait{
 		What:     "cluster " + c.plan.Cluster.Name + ": kubeadm's cluster-info, which lets workers join",
 		Resource: configMaps, Namespace: metav1.NamespacePublic, Fields: "metadata.name=cluster-info", Within: joinableWithin,
 		Done: func(objects []*unstructured.Unstructured) (bool, string) {
@@ -66,27 +101,25 @@ func (c *Cluster) joinWorkers(ctx context.Context) error {
 		},
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	discovery, err := c.discovery(ctx, kube)
-	if err != nil {
-		return err
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	for _, w := range workers {
-		group.Go(func() error {
-			return c.timed(ctx, "kubeadm join "+w.Name(), func(ctx context.Context) error { return join(ctx, w, discovery) })
-		})
-	}
-	return group.Wait()
+	return c.discovery(ctx, kube)
 }
 
-func join(ctx context.Context, n node.Node, discovery []byte) error {
-	out, err := n.ExecInput(ctx, discovery, "sh", "-c", "cat > "+discoveryFile+" && "+awaitRuntime+"exec kubeadm join --config /kind/kubeadm.conf")
-	if err != nil {
-		return failure("kubeadm join", out, err)
-	}
-	return nil
+// join runs kubeadm on a node that is not in the cluster.
+func (c *Cluster) join(ctx context.Context, n plan.Node, img image.Resolved, discovery []byte) error {
+	return c.timed(ctx, "kubeadm join "+n.Name, func(ctx context.Context) error {
+		if n.ControlPlane {
+			if err := c.prepare(ctx, n, img); err != nil {
+				return err
+			}
+		}
+		out, err := c.handle(n).ExecInput(ctx, discovery, "sh", "-c", "cat > "+discoveryFile+" && "+awaitRuntime+"exec kubeadm join --config "+kubeadmConf)
+		if err != nil {
+			return failure("kubeadm join", out, err)
+		}
+		return nil
+	})
 }
 
 // discovery is a kubeconfig file without credentials: where the API server is, and by which authority it is known.
@@ -141,7 +174,7 @@ func (c *Cluster) rejoin(ctx context.Context) error {
 	for i := range list.Items {
 		there[list.Items[i].Name] = true
 	}
-	for _, n := range c.plan.Cluster.Nodes {
+	for _, n := range c.plan.Cluster.Members() {
 		if !there[n.Name] {
 			return fmt.Errorf("node %s has not joined", n.Name)
 		}

@@ -1,0 +1,131 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/cluster/counter"
+	"skidpad.dev/skidpad/lab/cluster/endpoint"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Writable is a lab whose API takes writes while it is disturbed.
+type Writable interface {
+	Disturbable
+	// Write begins to write numbers to the API, one every so often.
+	Write(ctx context.Context, every time.Duration) (Writing, error)
+	// APIHolder is the scenario's name of the node that holds the API's address. Nobody, or several, is an error.
+	APIHolder(ctx context.Context) (string, error)
+}
+
+// Writing is a series of writes that goes on.
+type Writing interface {
+	Stop(ctx context.Context) (*counter.Counted, error)
+}
+
+func api(ctx context.Context, l Lab, p *plan.Plan, a scenario.API) []Result {
+	return disturb(ctx, l, p, disturbance{
+		name: apiName(a), fault: a.Fault, bound: apiBound(p, a.Fault), maxOutage: a.MaxOutage, tolerance: a.Tolerance, writes: a.Every.Std(),
+	})
+}
+
+func apiName(a scenario.API) string {
+	if a.Name != "" {
+		return "api: " + a.Name
+	}
+	return "api: " + a.Fault.String()
+}
+
+// apiBound computes how long the API may take no writes after a fault of a control-plane node, in its base state; nil where
+// no timer says so, as with one control plane.
+func apiBound(p *plan.Plan, f scenario.Fault) *bound.Bound {
+	e := p.Cluster.APIEndpoint
+	if e == nil || len(e.Guards) < 2 {
+		return nil
+	}
+	verb, node := f.Verb()
+	at := slices.IndexFunc(e.Guards, func(g plan.EndpointGuard) bool { return g.Node == node })
+	if at < 0 {
+		return nil
+	}
+	vrrp := bound.VRRP{Advert: e.AdvertInterval, Priority: e.Guards[1].Priority} // of whom the first hands over to
+	etcd := bound.LeaderLost(bound.EtcdElection)
+	silent := slices.Contains([]string{"kill", "stop", "pause", "linkDown", "partition"}, verb)
+	var b bound.Bound
+	switch {
+	case silent && at == 0:
+		b = bound.Worst(vrrp.Silent(), etcd)
+	case silent || f.Process == "etcd":
+		b = etcd // balancers leave a server that does not answer for another
+	case at == 0 && f.Process == endpoint.Keepalived:
+		b = vrrp.Silent()
+	case at == 0 && f.Process == string(e.Balancer):
+		b = vrrp.Hung(e.CheckInterval, endpoint.CheckTimeout(*e), e.Fall)
+	default:
+		return nil
+	}
+	return &b
+}
+
+// measureWrites writes, breaks, waits, puts back, waits until all is as it was, and judges: all that was acknowledged must be
+// there in the end, and what was not acknowledged since the fault, its return included, is the outage.
+func (m *measurement) measureWrites(ctx context.Context, r *Result) error {
+	lab, ok := m.Disturbable.(Writable)
+	if !ok {
+		return errors.New("this lab's API cannot be written to")
+	}
+	r.Measured.Before = holder(ctx, lab)
+	writing, err := lab.Write(ctx, m.writes)
+	if err != nil {
+		return err
+	}
+	during := m.writeThrough(ctx, lab, r)
+	counted, err := writing.Stop(context.WithoutCancel(ctx))
+	if err := errors.Join(during, err); err != nil {
+		return err
+	}
+	f := &flows{spec: scenario.Probe{From: "host", To: "API", Workload: "writes"}}
+	r.Observed = fmt.Sprintf("all %d acknowledged writes are there", counted.Acked)
+	if n := len(counted.Missing); n > 0 {
+		r.Verdict = Failed
+		r.Observed = fmt.Sprintf("%d of %d acknowledged writes are lost: %v", n, counted.Acked, counted.Missing[:min(n, 10)])
+	}
+	r.take(f.judge(counted.Recording, r.Measured.InjectBegin), m.sink)
+	return nil
+}
+
+// writeThrough breaks and puts right while writes go on.
+func (m *measurement) writeThrough(ctx context.Context, lab Writable, r *Result) (err error) {
+	if err := m.spend(ctx, lead); err != nil {
+		return err
+	}
+	fault, err := m.Inject(ctx, m.fault)
+	if err != nil {
+		return fmt.Errorf("the fault could not be injected: %w", err)
+	}
+	r.Measured.InjectBegin, r.Measured.InjectEnd = fault.Window()
+	err = m.spend(ctx, r.Measured.Limit+tail)
+	r.Measured.After = holder(ctx, lab)
+	// Ctrl-C must not leave the lab changed.
+	if err := errors.Join(err, fault.Clear(context.WithoutCancel(ctx))); err != nil {
+		return err
+	}
+	if err := m.base(ctx, healWithin); err != nil {
+		r.Notes = append(r.Notes, "while writes went on: "+err.Error())
+	}
+	return m.spend(ctx, tail)
+}
+
+// holder says who holds the API's address.
+func holder(ctx context.Context, lab Writable) Carrier {
+	name, err := lab.APIHolder(ctx)
+	if err != nil {
+		return Carrier{Error: err.Error()}
+	}
+	return Carrier{Nodes: []string{name}}
+}

@@ -1,0 +1,87 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Growing is a lab whose cluster nodes can join and leave.
+type Growing interface {
+	Writable
+	// Join has a planned node join the cluster by kubeadm, and returns when it is Ready.
+	Join(ctx context.Context, node string, note func(string)) error
+	// Leave takes it out again.
+	Leave(ctx context.Context, node string, note func(string)) error
+}
+
+// joinWrites is the pause between two writes while nodes join.
+const joinWrites = 200 * time.Millisecond
+
+func joinName(j scenario.Join) string {
+	return "join: " + strings.Join(j.Nodes, ", ")
+}
+
+// joining has nodes join one after the other, while writes go on, and takes them out again in the opposite order.
+func joining(ctx context.Context, l Lab, _ *plan.Plan, j scenario.Join) []Result {
+	began := time.Now()
+	r := Result{Name: joinName(j), Expected: fmt.Sprintf("each node Ready within %s, no acknowledged write lost", j.Within)}
+	lab, ok := l.(Growing)
+	if !ok {
+		r.Verdict, r.Observed = Skipped, "nodes cannot join this lab"
+		return []Result{r}
+	}
+	r.Verdict = Held
+	fail := func(err error) { r.Verdict, r.Observed = Failed, strings.TrimPrefix(r.Observed+"; "+err.Error(), "; ") }
+	writing, err := lab.Write(ctx, joinWrites)
+	if err != nil {
+		r.Verdict, r.Observed = Unknown, err.Error()
+		return []Result{r}
+	}
+	var joined, told []string
+	for _, n := range j.Nodes {
+		start := time.Now()
+		limited, cancel := context.WithTimeout(ctx, j.Within.Std())
+		err := lab.Join(limited, n, func(string) {})
+		cancel()
+		joined = append(joined, n) // also of a join that failed halfway something may be left
+		if err != nil {
+			fail(err)
+			break
+		}
+		told = append(told, fmt.Sprintf("%s Ready after %s", n, time.Since(start).Round(100*time.Millisecond)))
+	}
+	counted, err := writing.Stop(context.WithoutCancel(ctx))
+	switch {
+	case err != nil:
+		fail(err)
+	case len(counted.Missing) > 0:
+		fail(fmt.Errorf("%d of %d acknowledged writes are lost", len(counted.Missing), counted.Acked))
+	default:
+		told = append(told, fmt.Sprintf("all %d acknowledged writes are there", counted.Acked))
+	}
+	r.Observed = strings.TrimSuffix(strings.Join(told, ", ")+"; "+r.Observed, "; ")
+	r.unrestored = leave(context.WithoutCancel(ctx), lab, joined)
+	if r.unrestored != nil {
+		r.Notes = append(r.Notes, "the lab did not come back to its base state: "+r.unrestored.Error())
+	}
+	r.Duration = time.Since(began)
+	return []Result{r}
+}
+
+// leave takes nodes out again, the last first, and waits until the lab is as its plan says.
+func leave(ctx context.Context, lab Growing, nodes []string) error {
+	ctx, cancel := context.WithTimeout(ctx, healWithin)
+	defer cancel()
+	var errs []error
+	for i := range nodes {
+		errs = append(errs, lab.Leave(ctx, nodes[len(nodes)-1-i], func(string) {}))
+	}
+	m := &measurement{Disturbable: lab, sink: nowhere}
+	return errors.Join(append(errs, m.base(ctx, healWithin))...)
+}

@@ -1,0 +1,228 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/cluster/counter"
+	"skidpad.dev/skidpad/lab/cluster/kind"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// EndpointStatus is how several API servers behind one address are.
+type EndpointStatus struct {
+	Server string `json:"server"`           // ADDRESS:PORT
+	Holder string `json:"holder,omitempty"` // the node that has the address; empty while none has it alone
+	// Members are etcd's, by the scenario's names of their nodes.
+	Members []string `json:"members"`
+}
+
+var _ check.Growing = (*arena)(nil)
+
+// Write begins to write numbers to the cluster's API.
+func (l *Lab) Write(ctx context.Context, every time.Duration) (check.Writing, error) {
+	kube, err := l.kube(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return counter.Start(ctx, kube, every)
+}
+
+// APIHolder is the scenario's name of the control-plane node that has the API's address. Nobody, or several, is an error.
+func (l *Lab) APIHolder(ctx context.Context) (string, error) {
+	if l.Plan.Cluster == nil || l.Plan.Cluster.APIEndpoint == nil {
+		return "", fmt.Errorf("lab %s: its API has no address that nodes guard", l.Plan.Lab)
+	}
+	e := l.Plan.Cluster.APIEndpoint
+	has := make([]bool, len(e.Guards))
+	var group errgroup.Group
+	for i, g := range e.Guards {
+		group.Go(func() error {
+			n, err := l.Node(g.Node)
+			if err != nil {
+				return err
+			}
+			// A node that is down, or has not joined, has no address.
+			out, _ := n.Exec(ctx, "ip", "-j", "-4", "addr", "show")
+			has[i] = hasAddress(out, e.Address)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return "", err
+	}
+	var holders []string
+	for i, g := range e.Guards {
+		if has[i] {
+			holders = append(holders, g.Node)
+		}
+	}
+	if len(holders) == 1 {
+		return holders[0], nil
+	}
+	return "", fmt.Errorf("the API's address %s is held by %d nodes: %s; wanted is one; see the logs of keepalived: `skidpad exec control-plane -- sh -c 'crictl logs $(crictl ps -q --name keepalived)'`",
+		e.Address, len(holders), strings.Join(holders, ", "))
+}
+
+// hasAddress reads the output of `ip -j addr show`.
+func hasAddress(out []byte, a netip.Addr) bool {
+	var links []struct {
+		Addresses []struct {
+			Local netip.Addr `json:"local"`
+		} `json:"addr_info"`
+	}
+	if json.Unmarshal(out, &links) != nil {
+		return false
+	}
+	for _, l := range links {
+		for _, have := range l.Addresses {
+			if have.Local == a {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// etcdctl asks the member on the node where it runs.
+const etcdctl = `exec crictl exec "$(crictl ps -q --state running --name '^etcd$' | head -n 1)" etcdctl --endpoints=https://127.0.0.1:2379` +
+	` --cacert=/etc/kubernetes/pki/etcd/ca.crt --cert=/etc/kubernetes/pki/etcd/healthcheck-client.crt --key=/etc/kubernetes/pki/etcd/healthcheck-client.key` +
+	` --command-timeout=3s `
+
+// Etcd runs etcdctl beside the member of a control-plane node.
+func (l *Lab) Etcd(ctx context.Context, node, args string) ([]byte, error) {
+	n, err := l.Node(node)
+	if err != nil {
+		return nil, err
+	}
+	return n.Exec(ctx, "sh", "-c", etcdctl+args)
+}
+
+// etcdMembers are those that etcd has, by the scenario's names, and of them those that do not answer.
+func (l *Lab) etcdMembers(ctx context.Context, node string) (members, ill []string, err error) {
+	out, err := l.Etcd(ctx, node, "member list -w json")
+	if err != nil {
+		return nil, nil, err
+	}
+	var list struct {
+		Members []struct {
+			Name      string   `json:"name"`
+			ClientURL []string `json:"clientURLs"`
+			Learner   bool     `json:"isLearner"`
+		} `json:"members"`
+	}
+	if err := json.Unmarshal(out, &list); err != nil {
+		return nil, nil, fmt.Errorf("etcdctl member list on %s: %w; it begins %.80q", node, err, out)
+	}
+	byURL := map[string]string{}
+	for _, m := range list.Members {
+		name := l.shortName(m.Name)
+		switch {
+		case name == "" || m.Learner:
+			ill = append(ill, name+" (it has not caught up)")
+		default:
+			members = append(members, name)
+		}
+		for _, url := range m.ClientURL {
+			byURL[url] = name
+		}
+	}
+	slices.Sort(members)
+	// The command fails where one is ill; what it prints tells which.
+	out, _ = l.Etcd(ctx, node, "endpoint health --cluster -w json")
+	var health []struct {
+		Endpoint string `json:"endpoint"`
+		Health   bool   `json:"health"`
+		Error    string `json:"error"`
+	}
+	if err := json.Unmarshal(out, &health); err != nil {
+		return members, nil, fmt.Errorf("etcdctl endpoint health on %s: %w; it begins %.80q", node, err, out)
+	}
+	for _, h := range health {
+		if !h.Health {
+			ill = append(ill, fmt.Sprintf("%s (%s)", byURL[h.Endpoint], h.Error))
+		}
+	}
+	return members, ill, nil
+}
+
+// endpoint asks who holds the API's address, and how etcd is.
+func (x *examination) endpoint(ctx context.Context, running map[string]bool) {
+	e := x.Plan.Cluster.APIEndpoint
+	st := &EndpointStatus{Server: e.Server(), Members: []string{}}
+	var err error
+	if st.Holder, err = x.APIHolder(ctx); err != nil {
+		x.problem("cluster: %v", err)
+	}
+	x.note(func(s *Status) { s.Endpoint = st })
+	var last error
+	for _, n := range x.Plan.Cluster.ControlPlanes() {
+		if n.Later || !running[n.Short] {
+			continue
+		}
+		members, ill, err := x.etcdMembers(ctx, n.Short)
+		if err != nil {
+			last = err
+			continue
+		}
+		st.Members = members
+		for _, name := range ill {
+			x.problem("etcd: member %s is ill", name)
+		}
+		for _, want := range x.Plan.Cluster.ControlPlanes() {
+			if !want.Later && !slices.Contains(members, want.Short) {
+				x.problem("etcd: %s is no member", want.Short)
+			}
+		}
+		return
+	}
+	x.problem("etcd: no member can be asked: %v", last)
+}
+
+// grower is the cluster, with what a node needs that joins.
+func (l *Lab) grower(note func(string)) (*kind.Cluster, error) {
+	if l.Plan.Cluster == nil {
+		return nil, fmt.Errorf("lab %s has no cluster", l.Plan.Lab)
+	}
+	path, err := l.Kubeconfig()
+	if err != nil {
+		return nil, err
+	}
+	return kind.New(l.engine, l.Plan, path, note), nil
+}
+
+// Join has a node that the scenario names in cluster.joinLater join the running cluster by kubeadm, and returns when it is
+// Ready. note gets a line per phase.
+func (l *Lab) Join(ctx context.Context, node string, note func(string)) error {
+	c, err := l.grower(note)
+	if err != nil {
+		return err
+	}
+	return c.Join(ctx, node, l.images[l.Plan.Cluster.Image.Key()])
+}
+
+// Leave takes such a node out of the cluster again.
+func (l *Lab) Leave(ctx context.Context, node string, note func(string)) error {
+	c, err := l.grower(note)
+	if err != nil {
+		return err
+	}
+	return c.Leave(ctx, node)
+}
+
+// preferredHolder is the node that has the API's address when all is well: the first of its guards. Later ones have joined
+// or not; the first always has.
+func preferredHolder(p *plan.Plan) string {
+	if p.Cluster == nil || p.Cluster.APIEndpoint == nil {
+		return ""
+	}
+	return p.Cluster.APIEndpoint.Guards[0].Node
+}

@@ -1,0 +1,74 @@
+package ha_test
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// with runs other checks than a lab's own.
+func with(l *labtest.Lab, checks ...scenario.Check) *lab.Lab {
+	own := l.Plan.Scenario.Spec.Checks
+	DeferCleanup(func() { l.Plan.Scenario.Spec.Checks = own })
+	l.Plan.Scenario.Spec.Checks = checks
+	return l.Lab
+}
+
+// holderKilled kills the node that has the API's address.
+func holderKilled() scenario.Check {
+	return scenario.Check{API: &scenario.API{
+		Fault: scenario.Fault{Kill: "control-plane"}, Every: scenario.DefaultWriteEvery, Tolerance: scenario.Duration(time.Second),
+	}}
+}
+
+// executes is a function that executes a script in a node.
+func executes(l *labtest.Lab, node, script string) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		n, err := l.Node(node)
+		if err != nil {
+			return "", err
+		}
+		out, err := n.Exec(ctx, "sh", "-c", script)
+		return strings.TrimSpace(string(out)), err
+	}
+}
+
+var _ = Describe("Three API servers behind keepalived and haproxy", Label("ha", "ha-keepalived-haproxy", "slow"), func() {
+	var l *labtest.Lab
+	BeforeEach(func(ctx SpecContext) {
+		l = labtest.Open(ctx, "ha-keepalived-haproxy")
+		Eventually(ctx, l.APIHolder).Within(30 * time.Second).ProbeEvery(200 * time.Millisecond).Should(Equal("control-plane"))
+	})
+
+	It("have three members of etcd, and a kubeconfig for the host that names their address", func(ctx SpecContext) {
+		st, err := l.Status(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(st.Endpoint.Members).To(ConsistOf("control-plane", "control-plane2", "control-plane3"))
+		Expect(st.Endpoint.Server).To(Equal(l.Plan.Cluster.APIEndpoint.Server()))
+	})
+
+	It("take writes again within the bound after the holder of the address was killed, and lose none", func(ctx SpecContext) {
+		Expect(with(l, holderKilled()).Test(ctx, lab.TestOptions{})).To(labtest.Hold())
+	})
+
+	It("take none while only the holder runs keepalived (negative control)", Label("negative"), func(ctx SpecContext) {
+		for _, node := range []string{"control-plane2", "control-plane3"} {
+			DeferCleanup(func(ctx SpecContext) {
+				_, err := executes(l, node, "mv /kind/keepalived.yaml /etc/kubernetes/manifests/")(ctx)
+				Expect(err).NotTo(HaveOccurred())
+			})
+			_, err := executes(l, node, "mv /etc/kubernetes/manifests/keepalived.yaml /kind/")(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			Eventually(ctx, executes(l, node, "pgrep -c keepalived || true")).Within(90*time.Second).ProbeEvery(500*time.Millisecond).Should(Equal("0"), "keepalived on %s is to end", node)
+		}
+		Expect(with(l, holderKilled()).Test(ctx, lab.TestOptions{})).To(ConsistOf(HaveField("Verdict", check.Failed)))
+	})
+})

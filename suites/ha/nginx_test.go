@@ -1,0 +1,40 @@
+package ha_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+var _ = Describe("API servers behind keepalived and nginx", Label("ha", "ha-keepalived-nginx", "slow"), func() {
+	var l *labtest.Lab
+	BeforeEach(func(ctx SpecContext) {
+		l = labtest.Open(ctx, "ha-keepalived-nginx")
+		Eventually(ctx, l.APIHolder).Within(30 * time.Second).ProbeEvery(200 * time.Millisecond).Should(Equal("control-plane"))
+	})
+
+	It("have their address moved by the check script when nginx hangs", func(ctx SpecContext) {
+		hangs := scenario.Check{API: &scenario.API{
+			Fault: scenario.Fault{PauseProcess: "control-plane", Process: "nginx"}, Every: scenario.DefaultWriteEvery, Tolerance: scenario.Duration(time.Second),
+		}}
+		results := with(l, hangs).Test(ctx, lab.TestOptions{})
+		Expect(results).To(labtest.Hold())
+		Expect(results[0].Measured.After.Nodes).To(ConsistOf("control-plane2"))
+	})
+
+	It("are joined by a control plane that becomes a member of etcd, though the first one's manifest names itself only", func(ctx SpecContext) {
+		DeferCleanup(func(ctx SpecContext) { Expect(l.Leave(ctx, "control-plane3", func(text string) { GinkgoWriter.Println(text) })).To(Succeed()) })
+		Expect(l.Join(ctx, "control-plane3", func(text string) { GinkgoWriter.Println(text) })).To(Succeed())
+		st, err := l.Status(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(st.Endpoint.Members).To(ConsistOf("control-plane", "control-plane2", "control-plane3"))
+		manifest, err := executes(l, "control-plane", "grep -- --initial-cluster= /etc/kubernetes/manifests/etcd.yaml")(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(manifest).To(HaveSuffix("--initial-cluster=" + l.Plan.Cluster.Nodes[0].Name + "=https://" + st.Nodes[0].Addresses["fabric"].String() + ":2380"))
+	})
+})

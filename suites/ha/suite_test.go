@@ -1,0 +1,17 @@
+package ha_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/labtest"
+)
+
+func TestHA(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "ha")
+}
+
+var _ = AfterSuite(func(ctx SpecContext) { labtest.DownAll(ctx) })
