@@ -4,10 +4,11 @@ import "time"
 
 // What an endpoint of the API means where the scenario says nothing.
 const (
-	DefaultEndpointPort  = 8443
-	DefaultCheckInterval = Duration(time.Second)
-	DefaultCheckFall     = 2
-	DefaultCheckRise     = 2
+	DefaultEndpointPort   = 8443
+	DefaultEndpointAdvert = Duration(time.Second) // keepalived's own; three starved intervals of 100 ms are common on a busy machine
+	DefaultCheckInterval  = Duration(time.Second)
+	DefaultCheckFall      = 2
+	DefaultCheckRise      = 2
 )
 
 // Balancer is the program that spreads what comes for the API's address over the API servers.
@@ -25,7 +26,7 @@ type APIEndpoint struct {
 	Balancer Balancer `json:"balancer,omitempty"` // default haproxy
 	// Port is where the balancers listen; default 8443. The API servers themselves have 6443 on the same nodes.
 	Port int `json:"port,omitempty" jsonschema:"minimum=1024,maximum=65535"`
-	// AdvertInterval is VRRP's, a multiple of 10 ms from 10 ms to 40.95 s (RFC 9568, 5.2.7); default 100 ms.
+	// AdvertInterval is VRRP's, a multiple of 10 ms from 10 ms to 40.95 s (RFC 9568, 5.2.7); default 1 s.
 	AdvertInterval Duration      `json:"advertInterval,omitempty"`
 	Check          EndpointCheck `json:"check,omitempty"`
 }
@@ -41,7 +42,7 @@ type EndpointCheck struct {
 func (e *APIEndpoint) setDefaults() {
 	or(&e.Balancer, HAProxy)
 	or(&e.Port, DefaultEndpointPort)
-	or(&e.AdvertInterval, DefaultAdvertInterval)
+	or(&e.AdvertInterval, DefaultEndpointAdvert)
 	or(&e.Check.Interval, DefaultCheckInterval)
 	or(&e.Check.Fall, DefaultCheckFall)
 	or(&e.Check.Rise, DefaultCheckRise)

@@ -105,7 +105,7 @@ func Render(e plan.APIEndpoint, node, image string, servers []Server) ([]File, e
 		balancer.Args = "[nginx, -c, /etc/nginx/nginx.conf]"
 	}
 	guard := pod{
-		Name: Keepalived, Image: image, Dir: "/etc/keepalived", Capabilities: "[NET_ADMIN, NET_BROADCAST, NET_RAW]",
+		Name: Keepalived, Image: image, Dir: "/etc/keepalived", Capabilities: "[NET_ADMIN, NET_BROADCAST, NET_RAW, SYS_NICE]",
 		Args: "[keepalived, --dont-fork, --log-console, --log-detail, --vrrp, --use-file, /etc/keepalived/keepalived.conf]",
 	}
 	var files []File
