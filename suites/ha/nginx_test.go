@@ -28,7 +28,9 @@ var _ = Describe("API servers behind keepalived and nginx", Label("ha", "ha-keep
 	})
 
 	It("are joined by a control plane that becomes a member of etcd, though the first one's manifest names itself only", func(ctx SpecContext) {
-		DeferCleanup(func(ctx SpecContext) { Expect(l.Leave(ctx, "control-plane3", func(text string) { GinkgoWriter.Println(text) })).To(Succeed()) })
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(l.Leave(ctx, "control-plane3", func(text string) { GinkgoWriter.Println(text) })).To(Succeed())
+		})
 		Expect(l.Join(ctx, "control-plane3", func(text string) { GinkgoWriter.Println(text) })).To(Succeed())
 		st, err := l.Status(ctx)
 		Expect(err).NotTo(HaveOccurred())
