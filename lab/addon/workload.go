@@ -8,6 +8,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -167,6 +168,9 @@ func (w *Workload) container() corev1.Container {
 			{Name: "http", ContainerPort: int32(w.plan.Ports.HTTP), Protocol: corev1.ProtocolTCP},
 			{Name: "udp", ContainerPort: int32(w.plan.Ports.UDP), Protocol: corev1.ProtocolUDP},
 		},
+		// A pod that requests nothing gets the least share that the kernel knows, 2 of 1024: on a busy machine it answers
+		// seconds late, which a prober cannot tell from loss, and its readiness probe drives it out of the service.
+		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m")}},
 		ReadinessProbe: &corev1.Probe{
 			ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/", Port: intstr.FromString("http"), Scheme: corev1.URISchemeHTTP}},
 			PeriodSeconds: 1, TimeoutSeconds: 1, SuccessThreshold: 1, FailureThreshold: 3,
