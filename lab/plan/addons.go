@@ -193,7 +193,7 @@ func account(namespace, name string, cluster, local []any) []string {
 	return docs
 }
 
-// workloadOf is a DaemonSet or Deployment whose pods carry the label app: name.
+// podsOf is a DaemonSet or Deployment whose pods carry the label app: name.
 func podsOf(kind, namespace, name string, pod map[string]any) string {
 	labels := map[string]any{"app": name}
 	spec := map[string]any{

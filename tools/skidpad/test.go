@@ -35,6 +35,7 @@ func testCmd() *cobra.Command {
 		Short: "Run the checks of scenarios",
 		Long: "Runs what the scenarios promise. A lab that is up already is used and stays; otherwise one is brought up, and taken down afterwards.\n" +
 			"Checks that break something bring the lab back to its base state, and what happened meanwhile is kept in a folder of the run's own; up leaves them out.\n" +
+			"A scenario that this machine cannot run, for want of a kernel option or of an image that can be neither pulled nor built here, is skipped with the reason.\n" +
 			"Ends with 1 where a check failed, with 3 where the lab could not be made, with 4 where an outcome is unknown.",
 		Example: "  skidpad test cilium-bgp-vrrp -o json\n  skidpad test --junit reports/checks.xml",
 	}
