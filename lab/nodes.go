@@ -58,8 +58,11 @@ func (l *Lab) Container(name string) (string, error) {
 	return "", fmt.Errorf("lab %s has no node %q; it has: %s", l.Plan.Lab, name, strings.Join(l.Names(), ", "))
 }
 
-// Node is a handle on a node, by the scenario's name or the container's.
+// Node is a handle on a node, by the scenario's name or the container's, or on a workload's pod: pod/echo@worker.
 func (l *Lab) Node(name string) (node.Node, error) {
+	if p, err := l.pod(name); p != nil || err != nil {
+		return p, err
+	}
 	for _, p := range l.planned() {
 		if p.name == name || p.container == name {
 			return l.engine.Node(p.name, p.kind, p.container), nil

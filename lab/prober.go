@@ -3,26 +3,26 @@ package lab
 import (
 	"archive/tar"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"golang.org/x/sync/errgroup"
 
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/probe"
 )
 
 // spreadProber puts the prober, which the client's image has, into the cluster's nodes and the routers,
-// so that probes can start anywhere. Without a client there is none to take it from.
+// so that probes can start anywhere.
 func (l *Lab) spreadProber(ctx context.Context) error {
-	if len(l.Plan.Clients) == 0 {
-		return nil
-	}
-	program, err := l.readFile(ctx, l.Plan.Clients[0].Container, probe.Program)
+	program, err := l.prober(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("prober: %w", err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, p := range l.planned() {
@@ -36,13 +36,36 @@ func (l *Lab) spreadProber(ctx context.Context) error {
 	return group.Wait()
 }
 
-// readFile reads a file out of a container.
+// prober is the program, out of a client or, where the lab has none, of the client's image: by a container that is
+// made for it, never started, and removed again. It has the lab's labels, so that a lab that is taken down meanwhile
+// leaves nothing.
+func (l *Lab) prober(ctx context.Context) ([]byte, error) {
+	if len(l.Plan.Clients) > 0 {
+		return l.readFile(ctx, l.Plan.Clients[0].Container, probe.Program)
+	}
+	image, ok := l.images[plan.ClientImage().Key()]
+	if !ok {
+		return nil, fmt.Errorf("lab bug: image %s was not resolved", plan.ClientImage().Key())
+	}
+	made, err := l.engine.Client.ContainerCreate(ctx, client.ContainerCreateOptions{Config: &container.Config{
+		Image: image.Ref, Entrypoint: []string{probe.Program},
+		Labels: map[string]string{docker.LabelLab: l.Plan.Lab, docker.LabelRole: "file", docker.LabelNode: "prober"},
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("image %s: %w", image.Ref, err)
+	}
+	program, err := l.readFile(ctx, made.ID, probe.Program)
+	_, gone := l.engine.Client.ContainerRemove(context.WithoutCancel(ctx), made.ID, client.ContainerRemoveOptions{Force: true})
+	return program, errors.Join(err, gone)
+}
+
+// readFile reads a file out of a container, running or not.
 func (l *Lab) readFile(ctx context.Context, container, path string) ([]byte, error) {
 	got, err := l.engine.Client.CopyFromContainer(ctx, container, client.CopyFromContainerOptions{SourcePath: path})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", container, path, err)
 	}
-	defer got.Content.Close()
+	defer func() { _ = got.Content.Close() }()
 	archive := tar.NewReader(got.Content)
 	if _, err := archive.Next(); err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", container, path, err)

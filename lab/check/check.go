@@ -147,6 +147,12 @@ func Run(ctx context.Context, l Lab, p *plan.Plan, c scenario.Check) []Result {
 		results = sessions(ctx, l, p, *c.Sessions)
 	case c.Routes != nil:
 		results = routes(ctx, l, p, *c.Routes)
+	case c.Wire != nil:
+		results = wire(ctx, l, p, *c.Wire)
+	case c.NodeRoutes != nil:
+		results = nodeRoutes(ctx, l, p, *c.NodeRoutes)
+	case c.ServiceList != nil:
+		results = serviceList(ctx, l, p, *c.ServiceList)
 	case c.Failover != nil:
 		results = failover(ctx, l, p, *c.Failover)
 	case c.Withdrawal != nil:

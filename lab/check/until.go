@@ -31,7 +31,7 @@ func until(ctx context.Context, within time.Duration, results []Result, look fun
 		pending := false
 		for _, i := range open {
 			results[i].Duration = time.Since(began)
-			pending = pending || results[i].Verdict != Held
+			pending = pending || results[i].Verdict != Held && results[i].Verdict != Skipped
 		}
 		if !pending {
 			return

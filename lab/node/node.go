@@ -17,9 +17,11 @@ const (
 	KindRouter  Kind = "router"
 	KindGateway Kind = "gateway"
 	KindClient  Kind = "client"
+	KindPod     Kind = "pod"
 )
 
-// Node is a place to execute commands in: a cluster node, a router, a gateway or a client.
+// Node is a place to execute commands in: a cluster node, a router, a gateway, a client or
+// a pod (its network namespace, from the node that it is on).
 type Node interface {
 	Name() string // the scenario's name: r1
 	Kind() Kind

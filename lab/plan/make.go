@@ -132,7 +132,13 @@ func (b *builder) images() {
 	for _, c := range b.Clients {
 		add(c.Image)
 	}
+	if b.Cluster != nil {
+		add(ClientImage()) // for its prober, where there is no client
+	}
 }
+
+// ClientImage is the catalogue's image of clients, which has the prober that other nodes are given, too.
+func ClientImage() Image { return Image{Name: "client"} }
 
 // routerImage is the catalogue's name of the image that runs a router's software.
 func routerImage(s scenario.Software) Image {

@@ -99,7 +99,7 @@ func (b *builder) learnsFromNodes(router string) bool {
 
 func (b *builder) clients() {
 	for i, c := range b.spec.Clients {
-		out := Client{Name: c.Name, Container: b.name(c.Name), Image: Image{Name: "client"}, Network: attach(b.network(c.Network), clientsAt+i)}
+		out := Client{Name: c.Name, Container: b.name(c.Name), Image: ClientImage(), Network: attach(b.network(c.Network), clientsAt+i)}
 		switch {
 		case c.Gateway != "":
 			out.Via = b.gatewayAddress(c.Gateway, c.Network)

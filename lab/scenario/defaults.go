@@ -134,6 +134,7 @@ func (c *Check) setDefaults(spec *Spec) {
 	if c.Join != nil {
 		c.Join.setDefaults(spec)
 	}
+	c.inside(first)
 	if f := c.Failover; f != nil {
 		or(&f.Measure, MeasureInject)
 	}

@@ -16,7 +16,7 @@ const AllNodes = "nodes"
 
 // Probe is the flow that a check measures with: attempts at a fixed pace from a node to a workload.
 type Probe struct {
-	// From is a client, a router or a cluster node.
+	// From is a client, a router, a cluster node or a workload's pod on a node (pod/echo@worker).
 	From     string `json:"from"`
 	To       Target `json:"to"`
 	Workload string `json:"workload,omitempty"` // default: the first workload

@@ -227,6 +227,10 @@ type Check struct {
 	Reach    *Reach    `json:"reach,omitempty"`
 	Sessions *Sessions `json:"sessions,omitempty"`
 	Routes   *Routes   `json:"routes,omitempty"`
+	// These look at the inside of the cluster.
+	Wire        *Wire        `json:"wire,omitempty"`
+	NodeRoutes  *NodeRoutes  `json:"nodeRoutes,omitempty"`
+	ServiceList *ServiceList `json:"serviceList,omitempty"`
 	// The checks below measure with flows of packets; all but held break something first.
 	Failover   *Failover   `json:"failover,omitempty"`
 	Withdrawal *Withdrawal `json:"withdrawal,omitempty"`
@@ -250,7 +254,8 @@ const (
 
 // Reach promises that From gets an answer at every address of each kind in To.
 type Reach struct {
-	// From is a client, a router or a cluster node (control-plane, worker, worker2 …).
+	// From is a client, a router, a cluster node (control-plane, worker, worker2 …), or a workload's pod on a node:
+	// pod/echo@worker.
 	From     string   `json:"from"`
 	To       []Target `json:"to"`                 // every pod; the service's addresses; every node's NodePort
 	Workload string   `json:"workload,omitempty"` // default: the first workload

@@ -20,7 +20,8 @@ func (v *validator) workloads() {
 func (v *validator) checks() {
 	for i, c := range v.spec.Checks {
 		path := fmt.Sprintf("spec.checks[%d]", i)
-		if !v.exactlyOne(path, "reach, sessions, routes, failover, withdrawal, lease, held, api, join", c.Reach != nil, c.Sessions != nil, c.Routes != nil,
+		if !v.exactlyOne(path, "reach, sessions, routes, wire, nodeRoutes, serviceList, failover, withdrawal, lease, held, api, join",
+			c.Reach != nil, c.Sessions != nil, c.Routes != nil, c.Wire != nil, c.NodeRoutes != nil, c.ServiceList != nil,
 			c.Failover != nil, c.Withdrawal != nil, c.Lease != nil, c.Held != nil, c.API != nil, c.Join != nil) {
 			continue
 		}
@@ -29,6 +30,12 @@ func (v *validator) checks() {
 			v.reach(path+".reach", c.Reach)
 		case c.Sessions != nil:
 			v.sessions(path + ".sessions")
+		case c.Wire != nil:
+			v.wire(path+".wire", c.Wire)
+		case c.NodeRoutes != nil:
+			v.nodeRoutes(path + ".nodeRoutes")
+		case c.ServiceList != nil:
+			v.serviceList(path+".serviceList", c.ServiceList)
 		case c.Failover != nil:
 			v.failover(path+".failover", c.Failover)
 		case c.Withdrawal != nil:
@@ -48,10 +55,7 @@ func (v *validator) checks() {
 }
 
 func (v *validator) reach(path string, r *Reach) {
-	known := v.senders()
-	if r.From != "" && !slices.Contains(known, r.From) {
-		v.unknown(path+".from", r.From, "client, router or node", known)
-	}
+	v.origin(path+".from", r.From)
 	v.targets(path, r.To, r.Workload)
 }
 

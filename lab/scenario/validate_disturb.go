@@ -21,9 +21,7 @@ func (v *validator) senders() []string {
 }
 
 func (v *validator) probe(path string, p *Probe) {
-	if known := v.senders(); p.From != "" && !slices.Contains(known, p.From) {
-		v.unknown(path+".from", p.From, "client, router or node", known)
-	}
+	v.origin(path+".from", p.From)
 	if e := v.workload(path+".workload", p.Workload); e != nil && p.To != "" {
 		v.hasAddress(path+".to", p.To, e)
 	}

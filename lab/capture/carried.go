@@ -1,0 +1,112 @@
+package capture
+
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
+// Carried is an IP packet as it was on a network: between whom, and within what.
+type Carried struct {
+	Src, Dst netip.Addr
+	// In names what it was encapsulated in: vxlan, geneve or ipip, the outermost first; nil where in nothing.
+	In []string
+}
+
+// The numbers that tell encapsulations (IANA's registries of protocols and ports; 8472 is what Linux, and so Cilium,
+// uses for VXLAN).
+const (
+	etherIPv4, etherIPv6 = 0x0800, 0x86dd
+	protoIPv4, protoIPv6 = 4, 41
+	protoUDP             = 17
+	portVXLAN            = 4789
+	portVXLANLinux       = 8472
+	portGeneve           = 6081
+	mostLayers           = 4 // so that a packet made to deceive ends, too
+)
+
+// Unwrap returns the innermost IP packet of an Ethernet frame; false where there is none, or it was cut too short.
+//
+//	Ethernet | IPv4/IPv6 | UDP 8472, 4789 | VXLAN  | Ethernet | IPv4/IPv6 | …   RFC 7348, 5
+//	Ethernet | IPv4/IPv6 | UDP 6081       | Geneve | Ethernet | IPv4/IPv6 | …   RFC 8926, 3.4
+//	Ethernet | IPv4/IPv6 | IPv4/IPv6 | …                                        RFC 2003, 3
+func Unwrap(frame []byte) (Carried, bool) {
+	var c Carried
+	data, proto, ok := c.ether(frame)
+	for range mostLayers {
+		if !ok {
+			return c, false
+		}
+		inner := c
+		switch {
+		case proto == protoIPv4:
+			inner.In = append(inner.In, "ipip")
+			data, proto, ok = inner.ipv4(data)
+		case proto == protoIPv6:
+			inner.In = append(inner.In, "ipip")
+			data, proto, ok = inner.ipv6(data)
+		case proto == protoUDP:
+			name, within := tunnelled(data)
+			if name == "" {
+				return c, true
+			}
+			inner.In = append(inner.In, name)
+			data, proto, ok = inner.ether(within)
+		default:
+			return c, true
+		}
+		if ok {
+			c = inner
+		}
+	}
+	return c, ok
+}
+
+// ether reads an Ethernet frame with an IP packet in it, and returns what that carries.
+func (c *Carried) ether(frame []byte) (rest []byte, proto byte, ok bool) {
+	if len(frame) < 14 {
+		return nil, 0, false
+	}
+	switch binary.BigEndian.Uint16(frame[12:]) {
+	case etherIPv4:
+		return c.ipv4(frame[14:])
+	case etherIPv6:
+		return c.ipv6(frame[14:])
+	}
+	return nil, 0, false
+}
+
+// ipv4 reads an IPv4 header (RFC 791, 3.1).
+func (c *Carried) ipv4(p []byte) (rest []byte, proto byte, ok bool) {
+	if len(p) < 20 || p[0]>>4 != 4 || len(p) < int(p[0]&15)*4 {
+		return nil, 0, false
+	}
+	c.Src, c.Dst = netip.AddrFrom4([4]byte(p[12:16])), netip.AddrFrom4([4]byte(p[16:20]))
+	return p[int(p[0]&15)*4:], p[9], true
+}
+
+// ipv6 reads an IPv6 header (RFC 8200, 3). What comes behind an extension header is not looked into.
+func (c *Carried) ipv6(p []byte) (rest []byte, proto byte, ok bool) {
+	if len(p) < 40 || p[0]>>4 != 6 {
+		return nil, 0, false
+	}
+	c.Src, c.Dst = netip.AddrFrom16([16]byte(p[8:24])), netip.AddrFrom16([16]byte(p[24:40]))
+	return p[40:], p[6], true
+}
+
+// tunnelled returns the frame within a UDP datagram of a tunnel, and the tunnel's name; "" where it is none.
+func tunnelled(udp []byte) (name string, frame []byte) {
+	if len(udp) < 16 {
+		return "", nil
+	}
+	switch payload := udp[8:]; binary.BigEndian.Uint16(udp[2:]) {
+	case portVXLAN, portVXLANLinux:
+		return "vxlan", payload[8:]
+	case portGeneve:
+		options := int(payload[0]&0x3f) * 4
+		if len(payload) < 8+options {
+			return "", nil
+		}
+		return "geneve", payload[8+options:]
+	}
+	return "", nil
+}

@@ -1,0 +1,161 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"skidpad.dev/skidpad/lab/capture"
+	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/probe"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Wiretap is what a Lab is, too, where packets on its networks can be looked at.
+type Wiretap interface {
+	// Listen gives the beginning of each packet on a node's links to see, one at a time, while do runs.
+	Listen(ctx context.Context, node string, see func(frame []byte), do func() error) error
+}
+
+// pair is two pods that talk, on two nodes.
+type pair struct{ from, to netip.Addr }
+
+// onWire counts packets between the two of a pair, either way, by what they were encapsulated in.
+type onWire map[string]int
+
+func wire(ctx context.Context, l Lab, p *plan.Plan, c scenario.Wire) []Result {
+	between := strings.Join(c.Between, " and ")
+	results := []Result{{
+		Name:     "wire between " + between,
+		Expected: fmt.Sprintf("packets between the pods of %s on %s, encapsulated in nothing", c.Workload, between),
+	}}
+	if c.Encapsulation != scenario.EncapsulationNone {
+		results[0].Expected = fmt.Sprintf("packets between the pods of %s on %s, all encapsulated in %s", c.Workload, between, c.Encapsulation)
+	}
+	tap, ok := l.(Wiretap)
+	if _, err := workloadOf(p, c.Workload); err != nil || !ok || len(c.Between) != 2 {
+		cannotLook(results, indices(results), errors.Join(err, orNil(!ok, "lab bug: its packets cannot be looked at")))
+		return results
+	}
+	until(ctx, c.Within.Std(), results, func(ctx context.Context, open []int) {
+		held, observed, err := lookAtWire(ctx, l, tap, c)
+		switch {
+		case errors.Is(err, capture.ErrNotPermitted):
+			results[0].Verdict, results[0].Observed = Skipped, err.Error()
+		case err != nil:
+			cannotLook(results, open, err)
+		default:
+			results[0].outcome(held, observed)
+		}
+	})
+	return results
+}
+
+// lookAtWire has the pod on the first node talk to that on the second, and listens on the first node's links.
+func lookAtWire(ctx context.Context, l Lab, tap Wiretap, c scenario.Wire) (held bool, observed string, err error) {
+	e, err := l.Endpoints(ctx, c.Workload)
+	if err != nil {
+		return false, "", err
+	}
+	pairs, err := pairsOf(e, c.Between[0], c.Between[1])
+	if err != nil {
+		return false, err.Error(), nil
+	}
+	from, err := l.Node("pod/" + e.Workload + "@" + c.Between[0])
+	if err != nil {
+		return false, "", err
+	}
+	var targets []netip.AddrPort
+	seen := make([]onWire, len(pairs))
+	for i, p := range pairs {
+		targets = append(targets, netip.AddrPortFrom(p.to, e.PodPort.TCP))
+		seen[i] = onWire{}
+	}
+	var shots []record.Shot
+	err = tap.Listen(ctx, c.Between[0], func(frame []byte) { count(pairs, seen, frame) }, func() error {
+		var err error
+		shots, err = probe.Once(ctx, from, probe.Shots{Proto: record.HTTP, Targets: targets, Timeout: time.Second, Times: inARow})
+		return err
+	})
+	if err != nil {
+		return false, "", err
+	}
+	held, observed = judgeWire(c.Encapsulation, pairs, seen, shots)
+	return held, observed, nil
+}
+
+// pairsOf are the pods' addresses on two nodes, a pair for each IP family that both have.
+func pairsOf(e probe.Endpoints, a, b string) ([]pair, error) {
+	on := func(node string) (probe.Pod, error) {
+		i := slices.IndexFunc(e.Pods, func(p probe.Pod) bool { return p.Node == node && len(p.IPs) > 0 })
+		if i < 0 {
+			return probe.Pod{}, fmt.Errorf("no pod of %s is on %s", e.Workload, node)
+		}
+		return e.Pods[i], nil
+	}
+	first, err := on(a)
+	second, otherErr := on(b)
+	if err := errors.Join(err, otherErr); err != nil {
+		return nil, err
+	}
+	var pairs []pair
+	for _, from := range first.IPs {
+		for _, to := range second.IPs {
+			if from.Is4() == to.Is4() {
+				pairs = append(pairs, pair{from, to})
+			}
+		}
+	}
+	return pairs, nil
+}
+
+// count counts a frame that carries what goes between the two of a pair.
+func count(pairs []pair, seen []onWire, frame []byte) {
+	carried, ok := capture.Unwrap(frame)
+	if !ok {
+		return
+	}
+	for i, p := range pairs {
+		if carried.Src == p.from && carried.Dst == p.to || carried.Src == p.to && carried.Dst == p.from {
+			in := "none"
+			if len(carried.In) > 0 {
+				in = strings.Join(carried.In, " in ")
+			}
+			seen[i][in]++
+		}
+	}
+}
+
+// judgeWire reports whether packets of every pair were seen, and all as wanted.
+func judgeWire(want scenario.Encapsulation, pairs []pair, seen []onWire, shots []record.Shot) (held bool, observed string) {
+	held = len(pairs) > 0
+	var texts []string
+	for i, p := range pairs {
+		answered := 0
+		for _, s := range shots {
+			if at, err := netip.ParseAddrPort(s.Target); err == nil && at.Addr() == p.to && s.Error == "" {
+				answered++
+			}
+		}
+		var kinds []string
+		for in := range seen[i] {
+			kinds = append(kinds, in)
+		}
+		slices.Sort(kinds)
+		var counted []string
+		for _, in := range kinds {
+			counted = append(counted, fmt.Sprintf("%d packets, encapsulation %s", seen[i][in], in))
+		}
+		if len(counted) == 0 {
+			counted = []string{"no packet was seen"}
+		}
+		texts = append(texts, fmt.Sprintf("%s and %s: %d of %d connections answered, %s", p.from, p.to, answered, inARow, strings.Join(counted, ", ")))
+		held = held && answered == inARow && len(kinds) == 1 && kinds[0] == string(want)
+	}
+	return held, strings.Join(texts, "; ")
+}

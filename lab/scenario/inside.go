@@ -1,0 +1,74 @@
+package scenario
+
+// The checks below look at the inside of a cluster: its wires, its nodes' routes, its services as Cilium has them.
+
+// Encapsulation says what packets between pods of two nodes travel in.
+type Encapsulation string
+
+// The encapsulations that a capture can tell apart.
+const (
+	EncapsulationNone   Encapsulation = "none"
+	EncapsulationVXLAN  Encapsulation = "vxlan"  // RFC 7348
+	EncapsulationGeneve Encapsulation = "geneve" // RFC 8926
+	EncapsulationIPIP   Encapsulation = "ipip"   // RFC 2003; IPv6 in IPv4 and the like, too (RFC 4213, RFC 2473)
+)
+
+// Wire promises how packets between pods on two nodes look on the network between these nodes.
+type Wire struct {
+	// Between are two nodes, each with a pod of the workload.
+	Between       []string      `json:"between"`
+	Encapsulation Encapsulation `json:"encapsulation"`
+	Workload      string        `json:"workload,omitempty"` // default: the first workload
+	Within        Duration      `json:"within,omitempty"`   // default 30 s
+}
+
+// NodeRoutes promises that every node has in its FIB a way to each other node's pod CIDRs: by that node itself where
+// the two share a network, else by a router of the scenario on its own network.
+type NodeRoutes struct {
+	Within Duration `json:"within,omitempty"` // default 30 s
+}
+
+// ServiceList promises that Cilium's own list of services has, on every node, each address of a workload's service
+// with every pod of the workload as an active backend.
+type ServiceList struct {
+	Workload string   `json:"workload,omitempty"` // default: the first workload
+	Within   Duration `json:"within,omitempty"`   // default 30 s
+}
+
+// inside sets the defaults of these checks.
+func (c *Check) inside(firstWorkload string) {
+	if w := c.Wire; w != nil {
+		or(&w.Workload, firstWorkload)
+		or(&w.Within, DefaultWithin)
+	}
+	if n := c.NodeRoutes; n != nil {
+		or(&n.Within, DefaultWithin)
+	}
+	if s := c.ServiceList; s != nil {
+		or(&s.Workload, firstWorkload)
+		or(&s.Within, DefaultWithin)
+	}
+}
+
+func (v *validator) wire(path string, w *Wire) {
+	if len(w.Between) != 2 && !v.form.has(path+".between") {
+		v.add(path+".between", "seen %d nodes, want two", len(w.Between))
+	}
+	v.nodes(path+".between", w.Between)
+	if e := v.workload(path+".workload", w.Workload); e != nil && e.Replicas < 2 {
+		v.add(path+".workload", "seen %s with one replica, want two or more: one on each node", e.Name)
+	}
+}
+
+func (v *validator) nodeRoutes(path string) {
+	if len(v.spec.NodeNames()) < 2 {
+		v.add(path, "seen a check of the nodes' routes to each other, want a cluster of two nodes or more")
+	}
+}
+
+func (v *validator) serviceList(path string, s *ServiceList) {
+	v.workload(path+".workload", s.Workload)
+	if c, _ := v.spec.cilium(); c == nil {
+		v.add(path, "seen a check of Cilium's services, want cilium among the addons")
+	}
+}

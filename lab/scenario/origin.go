@@ -1,0 +1,43 @@
+package scenario
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// PodOrigin is a pod as the place that packets come from: that of a workload on a node.
+type PodOrigin struct{ Workload, Node string }
+
+// ParsePodOrigin reads pod/W@NODE, and reports whether the text is of that form.
+func ParsePodOrigin(s string) (PodOrigin, bool) {
+	rest, ok := strings.CutPrefix(s, "pod/")
+	workload, node, at := strings.Cut(rest, "@")
+	return PodOrigin{workload, node}, ok && at && workload != "" && node != ""
+}
+
+// origin checks where packets are to come from: a client, a router, a node of the cluster, or a workload's pod on one.
+func (v *validator) origin(path, from string) {
+	known := v.senders()
+	switch p, isPod := ParsePodOrigin(from); {
+	case from == "" || slices.Contains(known, from):
+	case isPod:
+		v.workload(path, p.Workload)
+		if nodes := v.spec.NodeNames(); !slices.Contains(nodes, p.Node) {
+			v.unknown(path, p.Node, "node", nodes)
+		}
+	default:
+		v.add(path, "seen %q, want %s, or a workload's pod on a node, such as pod/echo@worker", from, oneOf("client, router or node", known))
+	}
+}
+
+// nodes checks that every name is that of a cluster node.
+func (v *validator) nodes(path string, all []string) {
+	v.repeated(path, all)
+	known := v.spec.NodeNames()
+	for i, name := range all {
+		if name != "" && !slices.Contains(known, name) {
+			v.unknown(fmt.Sprintf("%s[%d]", path, i), name, "node", known)
+		}
+	}
+}
