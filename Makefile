@@ -3,6 +3,10 @@ SCENARIO ?= cilium-bgp-vrrp
 NAME     ?=
 LABELS   ?= !slow
 REPORTS  ?= reports
+SUITES   ?= ./suites/...
+
+# Labs that suites share, beside that of SCENARIO.
+SHARED = cilium-l2 cilium-matrix
 
 name_flag = $(if $(NAME),--name $(NAME))
 skidpad   = bin/skidpad
@@ -13,7 +17,7 @@ skidpad   = bin/skidpad
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo "  SCENARIO=$(SCENARIO) and NAME=<lab> choose; LABELS='$(LABELS)' filters the end-to-end specs."
+	@echo "  SCENARIO=$(SCENARIO) and NAME=<lab> choose; LABELS='$(LABELS)' and SUITES='$(SUITES)' choose end-to-end specs."
 
 build: ## build bin/skidpad
 	@go build -o $(skidpad) ./tools/skidpad
@@ -29,12 +33,13 @@ test: unit e2e ## unit tests, then the end-to-end suites
 unit: ## unit tests: no engine, no root
 	@go test ./lab/... ./tools/... ./fixtures/... ./scenarios/...
 
-e2e: build ## the end-to-end suites on real labs; the lab of SCENARIO is used, and taken down at the end
+e2e: build ## the end-to-end suites on real labs; suites share them, and all are taken down at the end
 	@$(skidpad) images build
 	@mkdir -p $(REPORTS)
-	@status=0; SKIDPAD_KEEP=1 go tool ginkgo run --label-filter='$(LABELS)' --randomize-all --timeout=45m \
-		--junit-report=suites.xml --json-report=suites.json --output-dir=$(REPORTS) ./suites/... || status=$$?; \
-	$(skidpad) down --name $(SCENARIO); exit $$status
+	@status=0; SKIDPAD_KEEP=1 SKIDPAD_REPORTS=$(abspath $(REPORTS)) go tool ginkgo run --label-filter='$(LABELS)' --randomize-all --timeout=45m \
+		--junit-report=suites.xml --json-report=suites.json --output-dir=$(REPORTS) $(SUITES) || status=$$?; \
+	go run ./tools/runs report $(REPORTS)/suites.json; \
+	for lab in $(SCENARIO) $(SHARED); do $(skidpad) down --name $$lab; done; exit $$status
 
 images: build ## build or find every image of the default lab
 	@$(skidpad) images build

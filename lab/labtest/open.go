@@ -69,7 +69,10 @@ func Open(ctx context.Context, name string) *Lab {
 		if *keep && ginkgo.CurrentSpecReport().Failed() {
 			return
 		}
-		gomega.Expect(sh.returned(ctx)).To(gomega.Succeed(), "the spec is to leave the lab as it found it")
+		began := time.Now()
+		err := sh.returned(ctx)
+		ginkgo.AddReportEntry("base state", time.Since(began).Seconds(), ginkgo.ReportEntryVisibilityNever)
+		gomega.Expect(err).NotTo(gomega.HaveOccurred(), "the spec is to leave the lab as it found it")
 	})
 	return s
 }
@@ -112,12 +115,13 @@ func ready(ctx context.Context, name string, before *shared) *shared {
 // Up brings a lab up for this suite, under a name of the suite's own, and waits until nothing at all is wrong with it.
 func Up(ctx context.Context, name string, s *scenario.Scenario) *Lab {
 	ginkgo.GinkgoHelper()
-	name = named(name)
+	name, began := named(name), time.Now()
 	up, err := lab.Up(ctx, lab.Options{Name: name, Scenario: s, Images: image.Auto, Source: Source(), Progress: progress{ginkgo.GinkgoWriter}})
 	downs[name] = true
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	l := &Lab{Lab: up}
 	gomega.Eventually(ctx, l.problems).WithTimeout(baseWithin).WithPolling(200*time.Millisecond).Should(gomega.BeEmpty(), "the lab is to be in its base state before a spec")
+	ginkgo.AddReportEntry("lab up", time.Since(began).Seconds(), ginkgo.ReportEntryVisibilityNever)
 	if up.Plan.Cluster != nil {
 		l.Kube, err = connect(up)
 		gomega.Expect(err).NotTo(gomega.HaveOccurred())

@@ -100,3 +100,13 @@ func localAddresses(ctx context.Context, l *labtest.Lab, router string) ([]strin
 	slices.Sort(list)
 	return list, err
 }
+
+const (
+	// patience is how long an answer may take: a busy machine's, not a packet's time.
+	patience = 5 * time.Second
+	// flowFor is how long a flow is sent while the ECMP set changes.
+	flowFor = 6 * time.Second
+	// maxLeave is what a flow may lose while a node leaves: its speaker withdraws its routes and goes on forwarding, so nothing but
+	// the routers' change of their kernels' routes.
+	maxLeave = 300 * time.Millisecond
+)

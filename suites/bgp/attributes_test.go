@@ -1,0 +1,144 @@
+package bgp_test
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/labtest"
+)
+
+// advertised is the patch that announces services' LoadBalancer IPs with attributes, as JSON.
+func advertised(attributes string) string {
+	return fmt.Sprintf(`{"spec": {"advertisements": [{"advertisementType": "PodCIDR"}, {"advertisementType": "Service", "service": {"addresses": ["ClusterIP", "ExternalIP", "LoadBalancerIP"]},
+		"selector": {"matchExpressions": [{"key": "skidpad.dev/advertise", "operator": "NotIn", "values": ["no"]}]}, "attributes": %s}]}}`, attributes)
+}
+
+var _ = Describe("Path attributes:", Label("bgp", "cilium", "frr", "attributes"), func() {
+	var (
+		l   *labtest.Lab
+		vip netip.Prefix
+	)
+	BeforeEach(func(ctx SpecContext) {
+		l = labtest.Open(ctx, "cilium-bgp-vrrp")
+		e, err := l.Endpoints(ctx, "echo")
+		Expect(err).NotTo(HaveOccurred())
+		vip = labtest.HostPrefix(e.LoadBalancerIPs[0])
+	})
+	// external are r1's paths from nodes.
+	external := func(ctx SpecContext) ([]labtest.Path, error) {
+		all, err := l.Paths(ctx, "r1", vip)
+		var from []labtest.Path
+		for _, p := range all {
+			if p.Peer.Type == "external" {
+				from = append(from, p)
+			}
+		}
+		return from, err
+	}
+	eventually := func(ctx SpecContext, read func(SpecContext) ([]labtest.Path, error)) AsyncAssertion {
+		return Eventually(ctx, func() ([]labtest.Path, error) { return read(ctx) }).WithTimeout(changeWithin).WithPolling(labtest.Often)
+	}
+
+	It("a node's path is the node's ASN alone, of origin IGP, and one for each node", func(ctx SpecContext) {
+		eventually(ctx, external).Should(And(HaveLen(len(l.AllNodes())), HaveEach(And(
+			HaveField("ASPath.String", "64512"), HaveField("Origin", "IGP"), HaveField("Valid", true)))))
+	})
+
+	It("no path has a community, unless the advertisement gives one (negative control)", Label("communities", "negative-control"), func(ctx SpecContext) {
+		eventually(ctx, external).Should(And(HaveLen(3), HaveEach(And(HaveField("Community.String", ""), HaveField("LargeCommunity.String", "")))))
+	})
+
+	It("standard, large and well-known communities of an advertisement arrive at the router, and go with it", Label("communities"), func(ctx SpecContext) {
+		l.Patch(ctx, labtest.BGPAdvertisement, labtest.Planned, advertised(`{"communities": {"standard": ["64512:99"], "large": ["64512:100:50"], "wellKnown": ["no-export"]}}`))
+		eventually(ctx, external).Should(And(HaveLen(3), HaveEach(And(
+			HaveField("Community.String", And(ContainSubstring("64512:99"), ContainSubstring("noExport"))), HaveField("LargeCommunity.String", "64512:100:50")))))
+		l.Repatch(ctx, labtest.BGPAdvertisement, labtest.Planned, advertised(`null`))
+		eventually(ctx, external).Should(And(HaveLen(3), HaveEach(HaveField("Community.String", ""))))
+	})
+
+	It("a local preference is not told to peers of another AS", func(ctx SpecContext) {
+		l.Patch(ctx, labtest.BGPAdvertisement, labtest.Planned, advertised(`{"localPreference": 333, "communities": {"standard": ["64512:7"]}}`))
+		eventually(ctx, external).Should(And(HaveLen(3), HaveEach(And(HaveField("Community.String", "64512:7"), HaveField("LocalPref", Not(Equal(333)))))))
+	})
+
+	It("a local preference that r1 gives is r1's and r2's, which prefers r1's paths then", Label("local-preference", "ibgp"), func(ctx SpecContext) {
+		prefer(ctx, l, "r1", "set local-preference 200")
+		eventually(ctx, func(ctx SpecContext) ([]labtest.Path, error) { return best(ctx, l, "r2", vip) }).
+			Should(And(HaveLen(1), HaveEach(And(HaveField("LocalPref", 200), HaveField("Peer.Type", "internal")))))
+	})
+
+	It("r2 prefers its own paths to those of r1 as long as none has a preference (negative control)", Label("local-preference", "ibgp", "negative-control"), func(ctx SpecContext) {
+		eventually(ctx, func(ctx SpecContext) ([]labtest.Path, error) { return best(ctx, l, "r2", vip) }).
+			Should(And(HaveLen(1), HaveEach(HaveField("Peer.Type", "external"))))
+	})
+
+	It("of a node's paths the one with the higher MED is not used beside the others", Label("med"), func(ctx SpecContext) {
+		worker := l.Nodes(ctx)["worker"]
+		l.Configure(ctx, "r1", []string{
+			"ip prefix-list from-worker permit " + worker.String() + "/32",
+			"route-map skidpad permit 10", "match ip next-hop prefix-list from-worker", "set metric 50", "exit",
+			"route-map skidpad permit 20", "exit",
+			"router bgp 64513", "address-family ipv4 unicast", "neighbor nodes route-map skidpad in"},
+			[]string{"router bgp 64513", "address-family ipv4 unicast", "no neighbor nodes route-map skidpad in", "exit", "exit", "no route-map skidpad", "no ip prefix-list from-worker"})
+		refresh(ctx, l, "r1")
+		Eventually(ctx, l.NextHops).WithArguments("r1", vip).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(ConsistOf("control-plane", "worker2"))
+	})
+})
+
+// prefer has a router set something on all that nodes tell it.
+func prefer(ctx SpecContext, l *labtest.Lab, router, set string) {
+	GinkgoHelper()
+	l.Configure(ctx, router, []string{"route-map skidpad permit 10", set, "exit", "router bgp 64513", "address-family ipv4 unicast", "neighbor nodes route-map skidpad in"},
+		[]string{"router bgp 64513", "address-family ipv4 unicast", "no neighbor nodes route-map skidpad in", "exit", "exit", "no route-map skidpad"})
+	refresh(ctx, l, router)
+}
+
+// refresh has a router ask the nodes for all routes again (RFC 2918), now and when the spec has undone its change.
+func refresh(ctx SpecContext, l *labtest.Lab, router string) {
+	GinkgoHelper()
+	n, err := l.Node(router)
+	Expect(err).NotTo(HaveOccurred())
+	_, err = n.Exec(ctx, "vtysh", "-c", "clear bgp * soft in")
+	Expect(err).NotTo(HaveOccurred())
+}
+
+// best is the best path alone.
+func best(ctx SpecContext, l *labtest.Lab, router string, to netip.Prefix) ([]labtest.Path, error) {
+	all, err := l.Paths(ctx, router, to)
+	var one []labtest.Path
+	for _, p := range all {
+		if p.BestPath.Overall {
+			one = append(one, p)
+		}
+	}
+	return one, err
+}
+
+var _ = Describe("A prefix limit", Label("bgp", "cilium", "frr", "limit"), func() {
+	var l *labtest.Lab
+	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-bgp-vrrp") })
+	limit := func(ctx SpecContext, n int) {
+		GinkgoHelper()
+		l.Configure(ctx, "r2", []string{"router bgp 64513", "address-family ipv4 unicast", fmt.Sprintf("neighbor nodes maximum-prefix %d", n)},
+			[]string{"router bgp 64513", "address-family ipv4 unicast", "no neighbor nodes maximum-prefix"})
+	}
+
+	It("that a node exceeds ends the session (RFC 4486), and the other router goes on", func(ctx SpecContext) {
+		limit(ctx, 2)
+		n, err := l.Node("r2")
+		Expect(err).NotTo(HaveOccurred())
+		_, err = n.Exec(ctx, "vtysh", "-c", "clear bgp 64512")
+		Expect(err).NotTo(HaveOccurred())
+		up(ctx, l, "r2")
+		up(ctx, l, "r1", l.AllNodes()...)
+	})
+
+	It("that no node reaches changes nothing (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		limit(ctx, 500)
+		Consistently(ctx, l.Established).WithArguments("r2").WithTimeout(3 * time.Second).WithPolling(labtest.Often).Should(ConsistOf(l.AllNodes()))
+	})
+})

@@ -1,0 +1,162 @@
+package l2_test
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/timeline"
+)
+
+var _ = Describe("A LoadBalancer IP on the nodes' segment", Label("l2", "cilium", "lease"), func() {
+	var (
+		l   *labtest.Lab
+		vip netip.Addr
+	)
+	BeforeEach(func(ctx SpecContext) {
+		l = labtest.Open(ctx, "cilium-l2")
+		vip = address(ctx, l, "echo")
+	})
+
+	It("has one lease holder, a worker, and only its MAC answers ARP", Label("arp"), func(ctx SpecContext) {
+		by, err := holder(ctx, l, "echo")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(by).To(BeElementOf("worker", "worker2"))
+		announcedBy(ctx, l, vip, by)
+		Expect(ask(ctx, l, vip, 80)).To(Equal("answered"))
+	})
+
+	It("is of nobody where no service has it (negative control)", Label("arp", "negative-control"), func(ctx SpecContext) {
+		Expect(answering(ctx, l, netip.MustParseAddr("198.51.100.200"))).To(BeEmpty())
+	})
+
+	It("keeps its holder, who renews the lease within the renew deadline", func(ctx SpecContext) {
+		read := func() (time.Time, error) {
+			lease, err := l.Kube.Client.CoordinationV1().Leases(metav1.NamespaceSystem).Get(ctx, "cilium-l2announce-default-echo", metav1.GetOptions{})
+			if err != nil || lease.Spec.RenewTime == nil {
+				return time.Time{}, err
+			}
+			return lease.Spec.RenewTime.Time, nil
+		}
+		by, err := holder(ctx, l, "echo")
+		Expect(err).NotTo(HaveOccurred())
+		for range 3 {
+			before, err := read()
+			Expect(err).NotTo(HaveOccurred())
+			Eventually(ctx, read).WithTimeout(3 * time.Second).WithPolling(often).Should(BeTemporally(">", before))
+		}
+		Expect(holder(ctx, l, "echo")).To(Equal(by))
+	})
+
+	It("moves with its lease, and the new holder tells so by gratuitous ARP", Label("arp"), func(ctx SpecContext) {
+		by, err := holder(ctx, l, "echo")
+		Expect(err).NotTo(HaveOccurred())
+		l.Patch(ctx, labtest.L2Policy, labtest.Planned, onlyOn(l, other(by)))
+		announcedBy(ctx, l, vip, other(by))
+		e, err := l.Events().Await(ctx, timeline.Filter{Lanes: []timeline.Lane{timeline.LaneARP}, Subjects: []string{vip.String()}})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(e.Text).NotTo(BeEmpty())
+		Expect(ask(ctx, l, vip, 80)).To(Equal("answered"))
+	})
+
+	It("is taken over when the holder's link goes down, and one MAC alone answers when it is up again", Label("failover"), func(ctx SpecContext) {
+		by, err := holder(ctx, l, "echo")
+		Expect(err).NotTo(HaveOccurred())
+		node, err := l.Node(by)
+		Expect(err).NotTo(HaveOccurred())
+		labtest.Undo(func(ctx SpecContext) {
+			_, err := node.Exec(ctx, "sh", "-c", restore)
+			Expect(err).NotTo(HaveOccurred())
+		})
+		_, err = node.Exec(ctx, "sh", "-c", "ip route save table main > /tmp/skidpad-routes; ip link set eth0 down")
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(ctx, func() string { return ask(ctx, l, vip, 80) }).WithTimeout(within).WithPolling(often).Should(Equal("answered"))
+		Eventually(ctx, holder).WithArguments(l, "echo").WithTimeout(within).WithPolling(often).Should(Equal(other(by)))
+		_, err = node.Exec(ctx, "sh", "-c", restore)
+		Expect(err).NotTo(HaveOccurred())
+		Consistently(ctx, answering).WithArguments(l, vip).WithTimeout(6 * time.Second).WithPolling(time.Second).Should(HaveLen(1))
+	})
+
+	It("stays answered while the holder's agent is killed and comes back", Label("agent"), func(ctx SpecContext) {
+		by, err := holder(ctx, l, "echo")
+		Expect(err).NotTo(HaveOccurred())
+		node, err := l.Node(by)
+		Expect(err).NotTo(HaveOccurred())
+		_, err = node.Exec(ctx, "pkill", "-KILL", "-x", "cilium-agent")
+		Expect(err).NotTo(HaveOccurred())
+		Consistently(ctx, func() string { return ask(ctx, l, vip, 80) }).WithTimeout(6 * time.Second).WithPolling(time.Second).Should(Equal("answered"))
+		Eventually(ctx, answering).WithArguments(l, vip).WithTimeout(60 * time.Second).WithPolling(time.Second).Should(HaveLen(1))
+	})
+})
+
+// restore brings a node's link up, with the routes that it had.
+const restore = "ip link set eth0 up; ip route restore < /tmp/skidpad-routes 2>/dev/null; true"
+
+// onlyOn is the patch that lets one node alone announce.
+func onlyOn(l *labtest.Lab, node string) string {
+	return fmt.Sprintf(`{"spec": {"nodeSelector": {"matchLabels": {"kubernetes.io/hostname": %q}}}}`, l.Plan.Cluster.Name+"-"+node)
+}
+
+var _ = Describe("An L2 announcement policy", Label("l2", "cilium", "policy"), func() {
+	var l *labtest.Lab
+	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-l2") })
+
+	for _, node := range []string{"worker", "worker2"} {
+		It("that selects "+node+" has that node alone answer", func(ctx SpecContext) {
+			vip := address(ctx, l, "echo")
+			l.Patch(ctx, labtest.L2Policy, labtest.Planned, onlyOn(l, node))
+			announcedBy(ctx, l, vip, node)
+			Eventually(ctx, holder).WithArguments(l, "echo").WithTimeout(within).WithPolling(often).Should(Equal(node))
+		})
+	}
+
+	It("whose interfaces no node has, has nobody answer (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		vip := address(ctx, l, "echo")
+		l.Patch(ctx, labtest.L2Policy, labtest.Planned, `{"spec": {"interfaces": ["^absent[0-9]+$"]}}`)
+		announcedBy(ctx, l, vip)
+		l.Repatch(ctx, labtest.L2Policy, labtest.Planned, `{"spec": {"interfaces": ["^eth[0-9]+$"]}}`)
+		Eventually(ctx, answering).WithArguments(l, vip).WithTimeout(within).WithPolling(often).Should(HaveLen(1))
+	})
+
+	It("that selects no LoadBalancer IPs leaves them unanswered (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		vip := address(ctx, l, "echo")
+		l.Patch(ctx, labtest.L2Policy, labtest.Planned, `{"spec": {"loadBalancerIPs": false}}`)
+		announcedBy(ctx, l, vip)
+	})
+
+	It("that selects services by label announces those alone", func(ctx SpecContext) {
+		vip := address(ctx, l, "echo")
+		l.Patch(ctx, labtest.L2Policy, labtest.Planned, `{"spec": {"serviceSelector": {"matchLabels": {"announce": "yes"}}}}`)
+		l.Service(ctx, "chosen", "echo", func(s *corev1.Service) { s.Labels["announce"] = "yes" })
+		Eventually(ctx, answering).WithArguments(l, address(ctx, l, "chosen")).WithTimeout(within).WithPolling(often).Should(HaveLen(1))
+		announcedBy(ctx, l, vip)
+	})
+
+	It("announces an ExternalIP too, from when a service has it", Label("externalIP"), func(ctx SpecContext) {
+		at := netip.MustParseAddr("198.51.100.250")
+		l.Service(ctx, "fresh", "echo", func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP })
+		Expect(answering(ctx, l, at)).To(BeEmpty())
+		l.EditService(ctx, "fresh", func(s *corev1.Service) { s.Spec.ExternalIPs = []string{at.String()} })
+		Eventually(ctx, answering).WithArguments(l, at).WithTimeout(within).WithPolling(often).Should(HaveLen(1))
+		Expect(ask(ctx, l, at, 80)).To(Equal("answered"))
+	})
+
+	It("does not announce a service of BGP's load-balancer class (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		class := "io.cilium/bgp-control-plane"
+		l.Service(ctx, "silent", "echo", func(s *corev1.Service) { s.Spec.LoadBalancerClass = &class })
+		l.Service(ctx, "witness", "echo", nil)
+		Eventually(ctx, answering).WithArguments(l, address(ctx, l, "witness")).WithTimeout(within).WithPolling(often).Should(HaveLen(1))
+		// BGP is off in this lab, so nobody gives that class an address either.
+		at, err := l.Ingress(ctx, "silent")
+		Expect(err).NotTo(HaveOccurred())
+		if at.IsValid() {
+			Expect(answering(ctx, l, at)).To(BeEmpty())
+		}
+	})
+})

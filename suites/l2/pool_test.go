@@ -1,0 +1,145 @@
+package l2_test
+
+import (
+	"net/netip"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+
+	"skidpad.dev/skidpad/lab/labtest"
+)
+
+// narrow makes a pool with the addresses from first to last, for services that are labelled pool=narrow.
+func narrow(ctx SpecContext, l *labtest.Lab, first, last string) {
+	GinkgoHelper()
+	l.Object(ctx, labtest.Pool, "CiliumLoadBalancerIPPool", "narrow", nil, map[string]any{
+		"blocks":          []any{map[string]any{"start": first, "stop": last}},
+		"serviceSelector": map[string]any{"matchLabels": map[string]any{"pool": "narrow"}},
+	})
+	// The lab's own pool takes every service; those are left to this one.
+	l.Patch(ctx, labtest.Pool, labtest.Planned, `{"spec": {"serviceSelector": {"matchExpressions": [{"key": "pool", "operator": "DoesNotExist"}]}}}`)
+}
+
+func inNarrow(s *corev1.Service) { s.Labels["pool"] = "narrow" }
+
+var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool"), func() {
+	var l *labtest.Lab
+	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-l2") })
+	first, second := netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("192.0.2.11")
+	none := func(ctx SpecContext, service string) {
+		GinkgoHelper()
+		Consistently(ctx, l.Ingress).WithArguments(service).WithTimeout(3 * time.Second).WithPolling(often).Should(HaveField("IsValid()", false))
+	}
+
+	It("that is full gives a further service none, until an address is free", func(ctx SpecContext) {
+		narrow(ctx, l, "192.0.2.10", "192.0.2.10")
+		l.Service(ctx, "one", "echo", inNarrow)
+		Expect(address(ctx, l, "one")).To(Equal(first))
+		l.Service(ctx, "two", "echo", inNarrow)
+		none(ctx, "two")
+		l.DeleteService(ctx, "one")
+		Expect(address(ctx, l, "two")).To(Equal(first))
+	})
+
+	It("that is widened gives the waiting service one, and leaves those that are given (cilium#40358)", func(ctx SpecContext) {
+		narrow(ctx, l, "192.0.2.10", "192.0.2.10")
+		l.Service(ctx, "one", "echo", inNarrow)
+		Expect(address(ctx, l, "one")).To(Equal(first))
+		l.Service(ctx, "two", "echo", inNarrow)
+		none(ctx, "two")
+		l.Repatch(ctx, labtest.Pool, "narrow", `{"spec": {"blocks": [{"start": "192.0.2.10", "stop": "192.0.2.11"}]}}`)
+		Expect(address(ctx, l, "two")).To(Equal(second))
+		Expect(address(ctx, l, "one")).To(Equal(first))
+	})
+
+	It("that is moved takes back what is no longer in it, and gives another", func(ctx SpecContext) {
+		narrow(ctx, l, "192.0.2.10", "192.0.2.10")
+		l.Service(ctx, "one", "echo", inNarrow)
+		Expect(address(ctx, l, "one")).To(Equal(first))
+		l.Repatch(ctx, labtest.Pool, "narrow", `{"spec": {"blocks": [{"start": "192.0.2.11", "stop": "192.0.2.11"}]}}`)
+		Eventually(ctx, l.Ingress).WithArguments("one").WithTimeout(within).WithPolling(often).Should(Equal(second))
+	})
+
+	It("that is disabled keeps what is given and gives nothing new", func(ctx SpecContext) {
+		narrow(ctx, l, "192.0.2.10", "192.0.2.11")
+		l.Service(ctx, "one", "echo", inNarrow)
+		given := address(ctx, l, "one")
+		l.Repatch(ctx, labtest.Pool, "narrow", `{"spec": {"disabled": true}}`)
+		l.Service(ctx, "two", "echo", inNarrow)
+		none(ctx, "two")
+		Expect(address(ctx, l, "one")).To(Equal(given))
+	})
+
+	It("gives a service nothing that asks for an address outside of it (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		l.Service(ctx, "stranger", "echo", func(s *corev1.Service) { s.Annotations["lbipam.cilium.io/ips"] = "192.0.2.99" })
+		none(ctx, "stranger")
+	})
+
+	It("gives two services one address that share a key, and both answer by one MAC", Label("arp"), func(ctx SpecContext) {
+		share := func(port int32) func(*corev1.Service) {
+			return func(s *corev1.Service) {
+				s.Annotations["lbipam.cilium.io/sharing-key"], s.Annotations["lbipam.cilium.io/ips"] = "together", "198.51.100.99"
+				s.Spec.Ports = s.Spec.Ports[:1]
+				s.Spec.Ports[0].Port = port
+			}
+		}
+		l.Service(ctx, "one", "echo", share(80))
+		l.Service(ctx, "two", "echo", share(81))
+		at := address(ctx, l, "one")
+		Expect(address(ctx, l, "two")).To(Equal(at))
+		for _, port := range []uint16{80, 81} {
+			Eventually(ctx, func() string { return ask(ctx, l, at, port) }).WithTimeout(within).WithPolling(often).Should(Equal("answered"))
+		}
+	})
+
+	It("gives two services that share no key two addresses (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		l.Service(ctx, "one", "echo", nil)
+		l.Service(ctx, "two", "echo", nil)
+		Expect(address(ctx, l, "one")).NotTo(Equal(address(ctx, l, "two")))
+	})
+})
+
+var _ = Describe("eTP=Local with L2 announcements", Label("l2", "cilium", "eTP-Local"), func() {
+	var l *labtest.Lab
+	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-l2") })
+
+	// alone leaves one pod, and has one node announce: the pod's, or the other worker.
+	alone := func(ctx SpecContext, beside bool) netip.Addr {
+		GinkgoHelper()
+		l.Scale(ctx, "echo", 1)
+		var on string
+		Eventually(ctx, func() (int, error) {
+			e, err := l.Endpoints(ctx, "echo")
+			if len(e.Pods) > 0 {
+				on = e.Pods[0].Node
+			}
+			return len(e.Pods), err
+		}).WithTimeout(within).WithPolling(often).Should(Equal(1))
+		if !beside {
+			on = other(on)
+		}
+		l.Patch(ctx, labtest.L2Policy, labtest.Planned, onlyOn(l, on))
+		vip := address(ctx, l, "echo")
+		announcedBy(ctx, l, vip, on)
+		return vip
+	}
+
+	It("is answered where the announcing node has a pod", func(ctx SpecContext) {
+		vip := alone(ctx, true)
+		Eventually(ctx, func() string { return ask(ctx, l, vip, 80) }).WithTimeout(within).WithPolling(often).Should(Equal("answered"))
+	})
+
+	It("is refused where the announcing node has none, as Cilium's limitations say (cilium#27800)", func(ctx SpecContext) {
+		vip := alone(ctx, false)
+		Eventually(ctx, func() string { return ask(ctx, l, vip, 80) }).WithTimeout(within).WithPolling(often).Should(Equal("connection refused"))
+	})
+
+	It("follows the policy alone: with Cluster the same node's announcement is answered (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		alone(ctx, false)
+		l.Service(ctx, "cluster", "echo", nil)
+		at := address(ctx, l, "cluster")
+		Eventually(ctx, func() string { return ask(ctx, l, at, 80) }).WithTimeout(within).WithPolling(often).Should(Equal("answered"))
+	})
+})

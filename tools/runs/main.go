@@ -1,0 +1,46 @@
+// Command runs tells what the end-to-end suites did, and runs them several times over.
+//
+//	go run ./tools/runs -n 5                        run them until five runs have ended; go on after an interruption
+//	go run ./tools/runs report reports/suites.json  what a run did: text, and reports/suites.html
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := command(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "runs:", err)
+		os.Exit(1)
+	}
+}
+
+func command(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == "report" {
+		if len(args) != 2 {
+			return errors.New("usage: runs report FILE, Ginkgo's JSON report")
+		}
+		return report(args[1], filepath.Join(filepath.Dir(args[1]), "suites.html"), os.Stdout)
+	}
+	flags := flag.NewFlagSet("runs", flag.ContinueOnError)
+	n := flags.Int("n", 5, "how many runs are to have ended")
+	record := flags.String("record", "reports/runs.jsonl", "file that the runs are recorded in")
+	fresh := flags.Bool("fresh", false, "begin a new series: runs that are in the record do not count")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 || *n < 1 {
+		return errors.New("usage: runs [-n N] [-record FILE] [-fresh]")
+	}
+	return series(ctx, *n, *record, *fresh, os.Stdout)
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"skidpad.dev/skidpad/lab/matrix"
+)
+
+// aRun is a report with a spec of each outcome.
+func aRun(t *testing.T) string {
+	t.Helper()
+	cell, err := json.Marshal(matrix.NewVerdict(matrix.Cells()[0], "own", true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	quoted, err := json.Marshal(string(cell))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := `[{"SuiteDescription": "bgp", "RunTime": 9000000000, "SpecReports": [
+		{"LeafNodeType": "It", "ContainerHierarchyTexts": ["A session"], "LeafNodeText": "comes up", "State": "passed", "RunTime": 2000000000, "NumAttempts": 1,
+		 "ReportEntries": [{"Name": "lab up", "Value": {"AsJSON": "1.5"}}, {"Name": "matrix-cell", "Value": {"AsJSON": ` + string(quoted) + `}}]},
+		{"LeafNodeType": "It", "LeafNodeText": "stays down", "LeafNodeLabels": ["negative-control"], "State": "failed", "RunTime": 5000000000, "NumAttempts": 1,
+		 "Failure": {"Message": "it came up\nand more"}, "ReportEntries": [{"Name": "folder", "Value": {"AsJSON": "\"/somewhere/stays-down\""}}]},
+		{"LeafNodeType": "It", "LeafNodeText": "is not for this kernel", "State": "skipped", "Failure": {"Message": "no such option"}},
+		{"LeafNodeType": "It", "LeafNodeText": "was left out", "State": "skipped"},
+		{"LeafNodeType": "AfterSuite", "State": "passed"}]}]`
+	path := filepath.Join(t.TempDir(), "suites.json")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestReport(t *testing.T) {
+	file := aRun(t)
+	page := filepath.Join(filepath.Dir(file), "suites.html")
+	var b strings.Builder
+	if err := report(file, page, &b); err != nil {
+		t.Fatal(err)
+	}
+	html, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"2 specs, 1 negative controls, 1 matrix cells, 1 failed", "   5.0s  bgp: stays down", "of it 1.5s bringing labs up",
+		"FAILED bgp: stays down", "it came up", "skipped: bgp: is not for this kernel: no such option", "POD"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the text lacks %q:\n%s", want, b.String())
+		}
+	}
+	for _, want := range []string{"stays-down/spec.txt", "A session comes up", `class="held"`} {
+		if !strings.Contains(string(html), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(b.String(), "was left out") {
+		t.Error("specs that the filter left out are told")
+	}
+}
+
+func TestASeriesGoesOnWhereItStopped(t *testing.T) {
+	now := time.Now()
+	began := func(s, r int) entry { return entry{Series: s, Run: r, Began: now} }
+	ended := func(s, r int) entry { return entry{Series: s, Run: r, Began: now, Ended: now, Green: true} }
+	for _, tt := range []struct {
+		name          string
+		past          []entry
+		fresh         bool
+		number, ended int
+	}{
+		{"nothing yet", nil, false, 1, 0},
+		{"two ended", []entry{began(1, 1), ended(1, 1), began(1, 2), ended(1, 2)}, false, 1, 2},
+		{"the second was cut", []entry{began(1, 1), ended(1, 1), began(1, 2)}, false, 1, 1},
+		{"a later series", []entry{ended(1, 1), ended(1, 2), began(2, 1)}, false, 2, 0},
+		{"a fresh one", []entry{ended(1, 1)}, true, 2, 0},
+	} {
+		if number, ended := position(tt.past, tt.fresh); number != tt.number || ended != tt.ended {
+			t.Errorf("%s: series %d, %d ended; want %d, %d", tt.name, number, ended, tt.number, tt.ended)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "reports", "runs.jsonl")
+	for _, e := range []entry{began(1, 1), ended(1, 1)} {
+		if err := appendRecord(path, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := readRecord(path)
+	if err != nil || len(got) != 2 || !got[1].Green || !got[0].Ended.IsZero() {
+		t.Errorf("the record was read as %+v, %v", got, err)
+	}
+	var b strings.Builder
+	if err := tell(&b, got, 1); err != nil || !strings.Contains(b.String(), "1 of 1 runs green") {
+		t.Errorf("%q, %v", b.String(), err)
+	}
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// entry is a line of the record: a run that began, or one that ended.
+type entry struct {
+	Series  int       `json:"series"`
+	Run     int       `json:"run"` // from 1
+	Began   time.Time `json:"began"`
+	Ended   time.Time `json:"ended,omitzero"` // absent: it began, and nobody saw its end
+	Green   bool      `json:"green,omitempty"`
+	Passed  int       `json:"passed,omitempty"`
+	Failed  []string  `json:"failed,omitempty"` // the specs' texts
+	Retried int       `json:"retried,omitempty"`
+	Seconds float64   `json:"seconds,omitempty"`
+	Error   string    `json:"error,omitempty"`
+}
+
+// series runs the suites until n runs of this series have ended, each recorded when it begins and when it ends, so that a
+// series which was interrupted goes on where it stopped. A run of which the end is missing does not count.
+func series(ctx context.Context, n int, record string, fresh bool, w io.Writer) error {
+	past, err := readRecord(record)
+	if err != nil {
+		return err
+	}
+	number, ended := position(past, fresh)
+	for run := ended + 1; run <= n; run++ {
+		e := entry{Series: number, Run: run, Began: time.Now().UTC()}
+		if err := appendRecord(record, e); err != nil {
+			return err
+		}
+		suites := filepath.Join(filepath.Dir(record), fmt.Sprintf("series-%d-run-%d", number, run))
+		e.once(ctx, suites)
+		if ctx.Err() != nil {
+			return fmt.Errorf("run %d of %d was interrupted; the same command goes on with it", run, n)
+		}
+		if err := appendRecord(record, e); err != nil {
+			return err
+		}
+		past = append(past, e)
+		fmt.Fprintln(w, e.line())
+	}
+	return tell(w, past, number)
+}
+
+// position is the series to go on with, and how many of its runs have ended.
+func position(past []entry, fresh bool) (number, ended int) {
+	for _, e := range past {
+		if e.Series > number {
+			number, ended = e.Series, 0
+		}
+		if e.Series == number && !e.Ended.IsZero() {
+			ended = e.Run
+		}
+	}
+	if fresh || number == 0 {
+		return number + 1, 0
+	}
+	return number, ended
+}
+
+// once runs the suites, with their reports in a folder of the run's own.
+func (e *entry) once(ctx context.Context, reports string) {
+	if err := os.MkdirAll(reports, 0o755); err != nil {
+		e.Error = err.Error()
+		return
+	}
+	log, err := os.Create(filepath.Join(reports, "output.txt"))
+	if err != nil {
+		e.Error = err.Error()
+		return
+	}
+	defer log.Close()
+	cmd := exec.CommandContext(ctx, "make", "e2e", "REPORTS="+reports)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 2 * time.Minute
+	failed := cmd.Run()
+	e.Ended = time.Now().UTC()
+	e.Seconds = e.Ended.Sub(e.Began).Seconds()
+	all, err := readSuites(filepath.Join(reports, "suites.json"))
+	if err != nil {
+		e.Error = err.Error()
+		return
+	}
+	for _, s := range specsOf(all) {
+		switch {
+		case s.State == "passed":
+			e.Passed++
+		case s.bad():
+			e.Failed = append(e.Failed, s.text())
+		}
+		e.Retried += max(0, s.NumAttempts-1)
+	}
+	e.Green = failed == nil && len(e.Failed) == 0 && e.Retried == 0 && e.Passed > 0
+	if failed != nil && len(e.Failed) == 0 {
+		e.Error = failed.Error()
+	}
+}
+
+func (e *entry) line() string {
+	verdict := "green"
+	if !e.Green {
+		verdict = "NOT GREEN"
+	}
+	text := fmt.Sprintf("run %d: %s, %d passed, %d failed, %d retried, %.1f min %s", e.Run, verdict, e.Passed, len(e.Failed), e.Retried, e.Seconds/60, e.Error)
+	for _, f := range e.Failed {
+		text += "\n  failed: " + f
+	}
+	return text
+}
+
+// tell sums a series up. A run that is not green is an error.
+func tell(w io.Writer, past []entry, number int) error {
+	green, ended := 0, 0
+	for _, e := range past {
+		if e.Series != number || e.Ended.IsZero() {
+			continue
+		}
+		ended++
+		if e.Green {
+			green++
+		}
+	}
+	fmt.Fprintf(w, "series %d: %d of %d runs green\n", number, green, ended)
+	if green < ended {
+		return errors.New("not every run was green; see the record and the runs' folders beside it")
+	}
+	return nil
+}
+
+func readRecord(path string) ([]entry, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var all []entry
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var e entry
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			continue // a line that an interruption cut
+		}
+		all = append(all, e)
+	}
+	return all, lines.Err()
+}
+
+func appendRecord(path string, e entry) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(e)
+	if err == nil {
+		_, err = f.Write(append(text, '\n'))
+	}
+	return errors.Join(err, f.Close())
+}

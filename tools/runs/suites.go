@@ -1,0 +1,190 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"skidpad.dev/skidpad/lab/matrix"
+)
+
+// suite and spec are what is read of Ginkgo's JSON report.
+type suite struct {
+	SuiteDescription string
+	SuiteSucceeded   bool
+	RunTime          time.Duration
+	SpecReports      []spec
+}
+
+type spec struct {
+	ContainerHierarchyTexts  []string
+	ContainerHierarchyLabels [][]string
+	LeafNodeType             string
+	LeafNodeText             string
+	LeafNodeLabels           []string
+	State                    string
+	RunTime                  time.Duration
+	NumAttempts              int
+	Failure                  struct{ Message string }
+	ReportEntries            []struct {
+		Name  string
+		Value struct{ AsJSON, Representation string }
+	}
+	suite string
+}
+
+// control is the label of negative controls.
+const control = "negative-control"
+
+func (s spec) text() string {
+	return strings.TrimSpace(strings.Join(append(slices.Clone(s.ContainerHierarchyTexts), s.LeafNodeText), " "))
+}
+
+// bad reports whether a spec, or a node around specs, failed, in whichever way.
+func (s spec) bad() bool {
+	return !slices.Contains([]string{"passed", "skipped", "pending", ""}, s.State)
+}
+
+func (s spec) labelled(label string) bool {
+	return slices.Contains(slices.Concat(append(slices.Clone(s.ContainerHierarchyLabels), s.LeafNodeLabels)...), label)
+}
+
+// entries are the values of the report entries of that name, as JSON.
+func (s spec) entries(name string) []string {
+	var all []string
+	for _, e := range s.ReportEntries {
+		if e.Name == name {
+			all = append(all, e.Value.AsJSON)
+		}
+	}
+	return all
+}
+
+func readSuites(path string) ([]suite, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var all []suite
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, fmt.Errorf("%s: not Ginkgo's JSON report: %w", path, err)
+	}
+	return all, nil
+}
+
+// specsOf are the specs that ran, of all suites, and the nodes around them that failed.
+func specsOf(all []suite) []spec {
+	var list []spec
+	for _, su := range all {
+		for _, s := range su.SpecReports {
+			s.suite = su.SuiteDescription
+			if (s.LeafNodeType == "It" && s.State != "skipped" && s.State != "pending") || s.bad() {
+				list = append(list, s)
+			}
+		}
+	}
+	return list
+}
+
+// summary is what is told of a run.
+type summary struct {
+	Suites   []suiteLine
+	Specs    int
+	Failed   []spec
+	Skipped  []spec // that said themselves why they cannot run here
+	Controls []spec
+	Slowest  []spec
+	Matrix   []matrix.Verdict
+	Took     time.Duration
+	LabTime  time.Duration // of it, bringing labs up
+	BaseTime time.Duration // of it, waiting for labs to be back in their base state
+}
+
+type suiteLine struct {
+	Name         string
+	Specs, Wrong int
+	Took         time.Duration
+}
+
+// slowest is how many of the slowest specs are told.
+const slowest = 10
+
+func summarise(all []suite) summary {
+	var m summary
+	specs := specsOf(all)
+	for _, su := range all {
+		line := suiteLine{Name: su.SuiteDescription, Took: su.RunTime}
+		m.Took += su.RunTime
+		for _, s := range specs {
+			if s.suite != su.SuiteDescription {
+				continue
+			}
+			if s.LeafNodeType == "It" {
+				line.Specs++
+			}
+			if s.bad() {
+				line.Wrong++
+			}
+		}
+		for _, s := range su.SpecReports {
+			if s.suite = su.SuiteDescription; s.State == "skipped" && s.Failure.Message != "" {
+				m.Skipped = append(m.Skipped, s)
+			}
+		}
+		m.Suites = append(m.Suites, line)
+		m.Specs += line.Specs
+	}
+	for _, s := range specs {
+		m.add(s)
+	}
+	m.Slowest = slices.Clone(specs)
+	slices.SortFunc(m.Slowest, func(a, b spec) int { return int(b.RunTime - a.RunTime) })
+	m.Slowest = m.Slowest[:min(slowest, len(m.Slowest))]
+	return m
+}
+
+func (m *summary) add(s spec) {
+	if s.bad() {
+		m.Failed = append(m.Failed, s)
+	}
+	if s.labelled(control) {
+		m.Controls = append(m.Controls, s)
+	}
+	for _, text := range s.entries(matrix.EntryName) {
+		var v matrix.Verdict
+		if json.Unmarshal([]byte(text), &v) == nil {
+			m.Matrix = append(m.Matrix, v)
+		}
+	}
+	m.LabTime += seconds(s.entries("lab up"))
+	m.BaseTime += seconds(s.entries("base state"))
+}
+
+func seconds(texts []string) time.Duration {
+	var sum float64
+	for _, text := range texts {
+		var s float64
+		if json.Unmarshal([]byte(text), &s) == nil {
+			sum += s
+		}
+	}
+	return time.Duration(sum * float64(time.Second))
+}
+
+// folder is where a failed spec's evidence is, from the report's own folder.
+func (s spec) folder(from string) string {
+	for _, text := range s.entries("folder") {
+		var dir string
+		if json.Unmarshal([]byte(text), &dir) == nil {
+			if rel, err := filepath.Rel(from, dir); err == nil {
+				return rel
+			}
+			return dir
+		}
+	}
+	return ""
+}
