@@ -49,7 +49,7 @@ var _ = Describe("The ECMP set", Label("bgp", "cilium", "frr", "ecmp"), func() {
 		Eventually(ctx, l.NextHops).WithArguments("r1", labtest.HostPrefix(vip)).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(HaveLen(2))
 	})
 
-	It("lets every new connection be answered while a node leaves it", func(ctx SpecContext) {
+	It("loses a node, and a flow goes on with losses of 300 ms at the most", func(ctx SpecContext) {
 		speakers(ctx)
 		flow := l.Probe(ctx, "client", "loadBalancer/echo", 200, flowFor)
 		l.LabelNode(ctx, "control-plane", "skidpad.dev/away", "yes")

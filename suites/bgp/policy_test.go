@@ -12,10 +12,10 @@ import (
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
-// podNodes are the nodes of a workload's pods, as they are now.
-func podNodes(ctx context.Context, l *labtest.Lab, workload string) []string {
+// podNodes are the nodes of the pods of workload local, as they are now.
+func podNodes(ctx context.Context, l *labtest.Lab) []string {
 	GinkgoHelper()
-	e, err := l.Endpoints(ctx, workload)
+	e, err := l.Endpoints(ctx, "local")
 	Expect(err).NotTo(HaveOccurred())
 	var nodes []string
 	for _, p := range e.Pods {
@@ -38,8 +38,8 @@ var _ = Describe("Traffic policy Local:", Label("bgp", "cilium", "frr", "eTP-Loc
 	// onPods expects that the address is announced by the pods' nodes alone, once there are as many as said.
 	onPods := func(ctx SpecContext, at netip.Addr, nodes int) {
 		GinkgoHelper()
-		Eventually(ctx, func() []string { return podNodes(ctx, l, "local") }).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(HaveLen(nodes))
-		both(ctx, l, at, podNodes(ctx, l, "local")...)
+		Eventually(ctx, func() []string { return podNodes(ctx, l) }).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(HaveLen(nodes))
+		both(ctx, l, at, podNodes(ctx, l)...)
 	}
 
 	It("a LoadBalancer IP is announced by the nodes that have a pod, and by no other", func(ctx SpecContext) {
@@ -67,7 +67,7 @@ var _ = Describe("Traffic policy Local:", Label("bgp", "cilium", "frr", "eTP-Loc
 	It("an internal policy Local holds for the ClusterIP, and the external policy for the LoadBalancer IP", Label("iTP-Local"), func(ctx SpecContext) {
 		local := corev1.ServiceInternalTrafficPolicyLocal
 		s := l.Service(ctx, "fresh", "local", func(s *corev1.Service) { s.Spec.InternalTrafficPolicy = &local })
-		both(ctx, l, netip.MustParseAddr(s.Spec.ClusterIP), podNodes(ctx, l, "local")...)
+		both(ctx, l, netip.MustParseAddr(s.Spec.ClusterIP), podNodes(ctx, l)...)
 		both(ctx, l, ingress(ctx, l, "fresh"), l.AllNodes()...)
 	})
 
@@ -76,7 +76,7 @@ var _ = Describe("Traffic policy Local:", Label("bgp", "cilium", "frr", "eTP-Loc
 		at := ingress(ctx, l, "fresh")
 		both(ctx, l, at, l.AllNodes()...)
 		l.EditService(ctx, "fresh", func(s *corev1.Service) { s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal })
-		both(ctx, l, at, podNodes(ctx, l, "local")...)
+		both(ctx, l, at, podNodes(ctx, l)...)
 		l.EditService(ctx, "fresh", func(s *corev1.Service) { s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyCluster })
 		both(ctx, l, at, l.AllNodes()...)
 	})

@@ -59,9 +59,11 @@ var _ = Describe("A LoadBalancer IP on the nodes' segment", Label("l2", "cilium"
 		Expect(err).NotTo(HaveOccurred())
 		l.Patch(ctx, labtest.L2Policy, labtest.Planned, onlyOn(l, other(by)))
 		announcedBy(ctx, l, vip, other(by))
-		e, err := l.Events().Await(ctx, timeline.Filter{Lanes: []timeline.Lane{timeline.LaneARP}, Subjects: []string{vip.String()}})
+		e, err := l.Events().Await(ctx, timeline.Filter{Lanes: []timeline.Lane{timeline.LaneARP}, Kinds: []string{"gratuitous"}, Fields: map[string]string{"sender": vip.String()}})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(e.Text).NotTo(BeEmpty())
+		macs, err := nodeMACs(ctx, l)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(macs[e.Fields["senderMAC"]]).To(Equal(other(by)), "who announced itself")
 		Expect(ask(ctx, l, vip, 80)).To(Equal("answered"))
 	})
 

@@ -11,11 +11,11 @@ import (
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
-// narrow makes a pool with the addresses from first to last, for services that are labelled pool=narrow.
-func narrow(ctx SpecContext, l *labtest.Lab, first, last string) {
+// narrow makes a pool with the addresses from 192.0.2.10 to last, for services that are labelled pool=narrow.
+func narrow(ctx SpecContext, l *labtest.Lab, last string) {
 	GinkgoHelper()
 	l.Object(ctx, labtest.Pool, "CiliumLoadBalancerIPPool", "narrow", nil, map[string]any{
-		"blocks":          []any{map[string]any{"start": first, "stop": last}},
+		"blocks":          []any{map[string]any{"start": "192.0.2.10", "stop": last}},
 		"serviceSelector": map[string]any{"matchLabels": map[string]any{"pool": "narrow"}},
 	})
 	// The lab's own pool takes every service; those are left to this one.
@@ -34,7 +34,7 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 	}
 
 	It("that is full gives a further service none, until an address is free", func(ctx SpecContext) {
-		narrow(ctx, l, "192.0.2.10", "192.0.2.10")
+		narrow(ctx, l, "192.0.2.10")
 		l.Service(ctx, "one", "echo", inNarrow)
 		Expect(address(ctx, l, "one")).To(Equal(first))
 		l.Service(ctx, "two", "echo", inNarrow)
@@ -44,7 +44,7 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 	})
 
 	It("that is widened gives the waiting service one, and leaves those that are given (cilium#40358)", func(ctx SpecContext) {
-		narrow(ctx, l, "192.0.2.10", "192.0.2.10")
+		narrow(ctx, l, "192.0.2.10")
 		l.Service(ctx, "one", "echo", inNarrow)
 		Expect(address(ctx, l, "one")).To(Equal(first))
 		l.Service(ctx, "two", "echo", inNarrow)
@@ -55,7 +55,7 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 	})
 
 	It("that is moved takes back what is no longer in it, and gives another", func(ctx SpecContext) {
-		narrow(ctx, l, "192.0.2.10", "192.0.2.10")
+		narrow(ctx, l, "192.0.2.10")
 		l.Service(ctx, "one", "echo", inNarrow)
 		Expect(address(ctx, l, "one")).To(Equal(first))
 		l.Repatch(ctx, labtest.Pool, "narrow", `{"spec": {"blocks": [{"start": "192.0.2.11", "stop": "192.0.2.11"}]}}`)
@@ -63,7 +63,7 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 	})
 
 	It("that is disabled keeps what is given and gives nothing new", func(ctx SpecContext) {
-		narrow(ctx, l, "192.0.2.10", "192.0.2.11")
+		narrow(ctx, l, "192.0.2.11")
 		l.Service(ctx, "one", "echo", inNarrow)
 		given := address(ctx, l, "one")
 		l.Repatch(ctx, labtest.Pool, "narrow", `{"spec": {"disabled": true}}`)
