@@ -65,13 +65,13 @@ var _ = Describe("curl from a client beyond the routers", Label("api", "reachabi
 		Expect(answered).To(HaveLen(len(e.Pods)))
 	})
 
-	It("gets 404 for a page that is not there, from a pod and not from anything on the way", func(ctx SpecContext) {
+	It("is told by the pod, and not by anything on the way, that it does not take a POST", func(ctx SpecContext) {
 		client, err := l.Node("client")
 		Expect(err).NotTo(HaveOccurred())
-		out, err := client.Exec(ctx, "curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--max-time", "5",
-			fmt.Sprintf("http://%s/absent", e.Addresses(scenario.TargetLoadBalancer, record.HTTP)[0].At))
+		out, err := client.Exec(ctx, "curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--max-time", "5", "--request", "POST",
+			fmt.Sprintf("http://%s/", e.Addresses(scenario.TargetLoadBalancer, record.HTTP)[0].At))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(string(out)).To(Equal("404"))
+		Expect(string(out)).To(Equal("405"))
 	})
 
 	It("is refused at a port of the LoadBalancer IP that the service does not have (negative control)", Label("negative-control"), func(ctx SpecContext) {

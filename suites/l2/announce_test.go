@@ -1,6 +1,7 @@
 package l2_test
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"time"
@@ -59,7 +60,9 @@ var _ = Describe("A LoadBalancer IP on the nodes' segment", Label("l2", "cilium"
 		Expect(err).NotTo(HaveOccurred())
 		l.Patch(ctx, labtest.L2Policy, labtest.Planned, onlyOn(l, other(by)))
 		announcedBy(ctx, l, vip, other(by))
-		e, err := l.Events().Await(ctx, timeline.Filter{Lanes: []timeline.Lane{timeline.LaneARP}, Kinds: []string{"gratuitous"}, Fields: map[string]string{"sender": vip.String()}})
+		soon, cancel := context.WithTimeout(ctx, within)
+		defer cancel()
+		e, err := l.Events().Await(soon, timeline.Filter{Lanes: []timeline.Lane{timeline.LaneARP}, Kinds: []string{"gratuitous"}, Fields: map[string]string{"sender": vip.String()}})
 		Expect(err).NotTo(HaveOccurred())
 		macs, err := nodeMACs(ctx, l)
 		Expect(err).NotTo(HaveOccurred())
