@@ -43,7 +43,8 @@ func readBase(ctx context.Context, l *Lab) (base, error) {
 	r := &reading{b: base{}}
 	for _, router := range l.Plan.Routers {
 		if router.Software == scenario.FRR {
-			r.exec(ctx, l, router.Name, "vtysh", "-c", "show running-config")
+			// The watch tells bgpd where to send its events (BMP), and tells it anew after a restart.
+			r.exec(ctx, l, router.Name, "sh", "-c", "vtysh -c 'show running-config' | grep -v bmp")
 		}
 	}
 	for _, name := range l.Names() {
