@@ -28,7 +28,7 @@ func give(ctx SpecContext, l *labtest.Lab, password string) {
 	Expect(err).NotTo(HaveOccurred())
 }
 
-var _ = Describe("A session's MD5 password (RFC 2385)", Label("bgp", "cilium", "frr", "md5", "security"), func() {
+var _ = Describe("A session's MD5 password (RFC 2385)", Label("slow", "bgp", "cilium", "frr", "md5", "security"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) {
 		l = labtest.Open(ctx, "cilium-bgp-vrrp")
@@ -89,7 +89,7 @@ var _ = Describe("A session's MD5 password (RFC 2385)", Label("bgp", "cilium", "
 	})
 })
 
-var _ = Describe("TTL security (RFC 5082)", Label("bgp", "cilium", "frr", "ttl", "security"), func() {
+var _ = Describe("TTL security (RFC 5082)", Label("slow", "bgp", "cilium", "frr", "ttl", "security"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) {
 		l = labtest.Open(ctx, "cilium-bgp-vrrp")

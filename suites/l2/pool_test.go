@@ -24,7 +24,7 @@ func narrow(ctx SpecContext, l *labtest.Lab, last string) {
 
 func inNarrow(s *corev1.Service) { s.Labels["pool"] = "narrow" }
 
-var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool"), func() {
+var _ = Describe("A pool of LoadBalancer addresses", Label("slow", "l2", "cilium", "pool"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-l2") })
 	first, second := netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("192.0.2.11")
@@ -101,7 +101,7 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 	})
 })
 
-var _ = Describe("eTP=Local with L2 announcements", Label("l2", "cilium", "eTP-Local"), func() {
+var _ = Describe("eTP=Local with L2 announcements", Label("slow", "l2", "cilium", "eTP-Local"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-l2") })
 
