@@ -26,8 +26,9 @@ var layers = []struct {
 	{6, []string{"lab/addon", "lab/watch", "lab/fault"}},
 	{7, []string{"lab/check"}},
 	{8, []string{"lab", "lab/report"}},
-	{9, []string{"lab/labtest", "tools"}},
-	{10, []string{"suites"}},
+	{9, []string{"lab/labtest", "lab/repro"}},
+	{10, []string{"tools"}},
+	{11, []string{"suites"}},
 }
 
 // depth returns the layer of the longest listed prefix of pkg, or -1 where pkg is free (scenarios, fixtures).

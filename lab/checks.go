@@ -11,7 +11,6 @@ import (
 
 	"skidpad.dev/skidpad/lab/capture"
 	"skidpad.dev/skidpad/lab/check"
-	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/timeline"
 	"skidpad.dev/skidpad/lab/watch"
@@ -39,11 +38,10 @@ func (l *Lab) Test(ctx context.Context, o TestOptions) []check.Result {
 		return check.All(ctx, l, l.Plan, o.Done)
 	}
 	a := &arena{Lab: l, options: o}
-	dir, err := Dir(l.Plan.Lab)
-	if err != nil {
+	var err error
+	if a.injector, err = l.Injector(timeline.SinkFunc(a.add)); err != nil {
 		return []check.Result{{Scenario: l.Plan.Scenario.Metadata.Name, Name: "checks", Verdict: check.Unknown, Expected: "a folder for the lab's files", Observed: err.Error()}}
 	}
-	a.injector = fault.New(l.engine, l.Plan, dir, l.kube, timeline.SinkFunc(a.add))
 	stop := a.watch(ctx)
 	defer stop()
 	return check.All(ctx, a, l.Plan, o.Done)

@@ -62,7 +62,7 @@ func (i injected) Clear(ctx context.Context) error {
 
 // Inject puts a scenario's fault into force.
 func (a *arena) Inject(ctx context.Context, f scenario.Fault) (check.Injected, error) {
-	faults := a.faults(f)
+	faults := a.Faults(f)
 	all := make(injected, len(faults))
 	errs := make([]error, len(faults))
 	var group sync.WaitGroup
@@ -77,15 +77,15 @@ func (a *arena) Inject(ctx context.Context, f scenario.Fault) (check.Injected, e
 	return all, nil
 }
 
-// faults are what a scenario's fault means: one, or one for each node of the cluster.
-func (a *arena) faults(f scenario.Fault) []fault.Fault {
+// Faults are what a scenario's fault means: one, or one for each node of the cluster.
+func (l *Lab) Faults(f scenario.Fault) []fault.Fault {
 	verb, node := f.Verb()
-	one := fault.Fault{Kind: fault.Kind(verb), Node: node, Network: f.Network, Process: f.Process, Peer: f.Peer}
-	if node != scenario.AllNodes || a.Plan.Cluster == nil {
+	one := fault.Fault{Kind: fault.Kind(verb), Node: node, Network: f.Network, Process: f.Process, Peer: f.Peer, Proto: f.Proto, Direction: f.Direction}
+	if node != scenario.AllNodes || l.Plan.Cluster == nil {
 		return []fault.Fault{one}
 	}
 	var all []fault.Fault
-	for _, n := range a.Plan.Cluster.Nodes {
+	for _, n := range l.Plan.Cluster.Nodes {
 		one.Node = n.Short
 		all = append(all, one)
 	}

@@ -25,7 +25,7 @@ func TestFaultsOfAScenario(t *testing.T) {
 		{scenario.Fault{KillProcess: scenario.AllNodes, Process: "cilium-agent"},
 			[]fault.Fault{fault.KillProcess("control-plane", "cilium-agent"), fault.KillProcess("worker", "cilium-agent")}},
 	} {
-		if got := a.faults(c.in); !reflect.DeepEqual(got, c.want) {
+		if got := a.Faults(c.in); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %v, wanted %v", c.in, got, c.want)
 		}
 	}

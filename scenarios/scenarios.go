@@ -1,9 +1,9 @@
-// Package scenarios holds the scenarios that come with skidpad, a folder each.
+// Package scenarios holds the scenarios that come with skidpad, a folder each, and in bugs those that reproduce a bug.
 package scenarios
 
 import "embed"
 
-// FS holds <name>/scenario.yaml and <name>/README.md.
+// FS holds <name>/scenario.yaml and <name>/README.md, and the same of bugs/<id>.
 //
-//go:embed */scenario.yaml */README.md
+//go:embed */scenario.yaml */README.md bugs
 var FS embed.FS

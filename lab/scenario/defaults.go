@@ -49,6 +49,9 @@ func (s *Scenario) setDefaults() {
 	for i := range spec.Checks {
 		spec.Checks[i].setDefaults(spec)
 	}
+	if s.Bug != nil {
+		s.Bug.setDefaults()
+	}
 }
 
 func (c *Cluster) setDefaults(networks []Network) {

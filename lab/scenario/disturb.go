@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -47,10 +48,20 @@ type Fault struct {
 	Partition string `json:"partition,omitempty"`
 	// Drain cordons a cluster node and evicts its pods.
 	Drain string `json:"drain,omitempty"`
+	// Drop lets nothing of Proto pass on that node, as seen from it where Direction says so.
+	Drop string `json:"drop,omitempty"`
+	// StaleNeighbor gives this node a wrong MAC for Peer, until the kernel asks again.
+	StaleNeighbor string `json:"staleNeighbor,omitempty"`
+	// CutAPI parts a cluster node, with its pods, from the API server.
+	CutAPI string `json:"cutAPI,omitempty"`
+	// BGPClear resets a router's sessions, or that with Peer.
+	BGPClear string `json:"bgpClear,omitempty"`
 
-	Network string `json:"network,omitempty"` // of linkDown
-	Process string `json:"process,omitempty"` // of killProcess and pauseProcess: bgpd, keepalived, cilium-agent …
-	Peer    string `json:"peer,omitempty"`    // of partition
+	Network   string `json:"network,omitempty"`                                                 // of linkDown; of drop, where it is not every one
+	Process   string `json:"process,omitempty"`                                                 // of killProcess: bgpd, keepalived, cilium-agent …
+	Peer      string `json:"peer,omitempty"`                                                    // of partition, staleNeighbor and bgpClear
+	Proto     string `json:"proto,omitempty" jsonschema:"enum=bgp,enum=bfd,enum=vrrp,enum=arp"` // of drop
+	Direction string `json:"direction,omitempty" jsonschema:"enum=in,enum=out"`                 // of drop; default both
 }
 
 // Verb returns which verb is set and the node that it names; empty where none is.
@@ -76,6 +87,10 @@ func (f Fault) verbs() []faultVerb {
 		{"pauseProcess", f.PauseProcess},
 		{"partition", f.Partition},
 		{"drain", f.Drain},
+		{"drop", f.Drop},
+		{"staleNeighbor", f.StaleNeighbor},
+		{"cutAPI", f.CutAPI},
+		{"bgpClear", f.BGPClear},
 	}
 }
 
@@ -94,6 +109,14 @@ func (f Fault) String() string {
 		return fmt.Sprintf("pause %s on %s", f.Process, node)
 	case "partition":
 		return fmt.Sprintf("partition %s from %s", node, f.Peer)
+	case "drop":
+		return fmt.Sprintf("drop %s at %s", f.Proto, strings.TrimSpace(node+" "+f.Direction))
+	case "staleNeighbor":
+		return fmt.Sprintf("stale neighbour %s on %s", f.Peer, node)
+	case "cutAPI":
+		return "cut " + node + " from the API server"
+	case "bgpClear":
+		return "reset the sessions of " + node
 	}
 	return verb + " " + node
 }

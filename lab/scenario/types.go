@@ -16,6 +16,8 @@ type Scenario struct {
 	Kind       string   `json:"kind" jsonschema:"enum=Scenario"`
 	Metadata   Metadata `json:"metadata"`
 	Spec       Spec     `json:"spec"`
+	// Bug makes it the reproduction of one; see skidpad repro.
+	Bug *Bug `json:"bug,omitempty"`
 }
 
 // Metadata names a scenario. Labels are free; `origin` and `cni` are shown by listings.
@@ -172,7 +174,7 @@ const (
 
 // Cilium is Cilium, installed by its Helm chart.
 type Cilium struct {
-	Version string         `json:"version,omitempty" jsonschema:"example=1.19.5"` // default 1.19.5
+	Version string         `json:"version,omitempty" jsonschema:"example=1.19.5"` // a release, or the folder of a checkout; default 1.19.5
 	Chart   string         `json:"chart,omitempty"`                               // a folder or archive; default: the module cache's, else the Helm repository's
 	Values  map[string]any `json:"values,omitempty"`                              // over the values that the plan computes
 	BGP     *CiliumBGP     `json:"bgp,omitempty"`

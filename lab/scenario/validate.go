@@ -25,6 +25,8 @@ func validate(s *Scenario, found *problems) {
 	v.addons()
 	v.workloads()
 	v.checks()
+	v.bug(s.Bug)
+	v.halves(s)
 }
 
 // add records a problem, unless the value at the path could not be decoded in the first place.

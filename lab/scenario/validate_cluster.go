@@ -59,6 +59,7 @@ func cannotBeHad(cilium string) bool {
 
 func (v *validator) ciliumVersion(path string, c *Cilium) {
 	switch {
+	case strings.Contains(c.Version, "/"): // a checkout of Cilium's repository, which its builder looks at
 	case !ciliumForm.MatchString(c.Version):
 		v.add(path, "seen %q, want a version such as %s", c.Version, DefaultCilium)
 	case cannotBeHad(c.Version):

@@ -117,13 +117,19 @@ func (v *validator) fault(path string, f Fault) {
 			v.unknown(at, node, "worker", known)
 		}
 	case verb == "killProcess" && node == AllNodes && v.spec.Cluster != nil:
+	case verb == "cutAPI" && !slices.Contains(v.spec.NodeNames(), node):
+		v.unknown(at, node, "node", v.spec.NodeNames())
+	case verb == "bgpClear" && !slices.Contains(v.routerNames(), node):
+		v.unknown(at, node, "router", v.routerNames())
 	case !slices.Contains(known, node):
 		v.unknown(at, node, "client, router, node or gateway's guard", known)
 	}
-	v.needs(path, verb, "network", f.Network, "linkDown")
+	v.needs(path, verb, "network", f.Network, "linkDown", "drop?")
 	v.needs(path, verb, "process", f.Process, "killProcess", "pauseProcess")
-	v.needs(path, verb, "peer", f.Peer, "partition")
-	if f.Network != "" && verb == "linkDown" {
+	v.needs(path, verb, "peer", f.Peer, "partition", "staleNeighbor", "bgpClear?")
+	v.needs(path, verb, "proto", f.Proto, "drop")
+	v.needs(path, verb, "direction", f.Direction, "drop?")
+	if f.Network != "" && (verb == "linkDown" || verb == "drop") {
 		v.linkOf(path+".network", node, f.Network)
 	}
 	if f.Peer != "" && verb == "partition" && (!slices.Contains(known, f.Peer) || f.Peer == node) {
@@ -131,13 +137,13 @@ func (v *validator) fault(path string, f Fault) {
 	}
 }
 
-// needs checks a field that one verb, or some, want and no other knows.
+// needs checks a field that some verbs want and no other knows. A verb with a question mark may have it.
 func (v *validator) needs(path, verb, field, value string, of ...string) {
 	switch {
 	case slices.Contains(of, verb) && value == "":
 		v.add(path+"."+field, "seen nothing, want the %s of %s", field, verb)
-	case !slices.Contains(of, verb) && value != "":
-		v.add(path+"."+field, "seen %q with %s, want it with %s only", value, verb, strings.Join(of, " or "))
+	case !slices.Contains(of, verb) && !slices.Contains(of, verb+"?") && value != "":
+		v.add(path+"."+field, "seen %q with %s, want it with %s only", value, verb, strings.ReplaceAll(strings.Join(of, ", "), "?", ""))
 	}
 }
 

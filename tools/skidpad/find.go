@@ -22,6 +22,9 @@ func loadScenario(nameOrFile string) (*scenario.Scenario, error) {
 		return scenario.Load(nameOrFile)
 	}
 	data, err := fs.ReadFile(scenarios.FS, nameOrFile+"/scenario.yaml")
+	if errors.Is(err, fs.ErrNotExist) && slices.Contains(bugIDs(), nameOrFile) {
+		return loadBug(nameOrFile)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, usage("no scenario is called %q; there are: %s; a file's name ends in .yaml", nameOrFile, strings.Join(scenarioNames(), ", "))
 	}
@@ -39,7 +42,9 @@ func scenarioNames() []string {
 	}
 	var names []string
 	for _, e := range entries {
-		names = append(names, e.Name())
+		if e.Name() != bugsFolder {
+			names = append(names, e.Name())
+		}
 	}
 	slices.Sort(names)
 	return names

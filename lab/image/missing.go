@@ -1,0 +1,49 @@
+package image
+
+import (
+	"context"
+
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// Missing returns the keys of the images, those that a node image holds among them, which the engine does not have and
+// that would be pulled or built. One that can be neither, as far as that is known before trying, is an *UnavailableError.
+func (s *Store) Missing(ctx context.Context, images []plan.Image) ([]string, error) {
+	run, err := s.newRun(Auto, nil)
+	if err != nil {
+		return nil, err
+	}
+	var missing []string
+	for _, i := range images {
+		for _, one := range append([]plan.Image{{Name: i.Name, Version: i.Version}}, i.Preload...) {
+			e, version, err := run.find(one)
+			if err != nil {
+				return nil, err
+			}
+			var refs []string
+			if e.upstream != nil {
+				refs = append(refs, e.upstream(version))
+			}
+			recipe, buildErr := e.recipe(run.builder, version)
+			if buildErr == nil {
+				refs = append(refs, recipe.Ref())
+			}
+			have := false
+			for _, ref := range refs {
+				_, ok, err := run.has(ctx, one, ref)
+				if err != nil {
+					return nil, err
+				}
+				have = have || ok
+			}
+			switch {
+			case have:
+			case buildErr != nil && e.upstream == nil:
+				return nil, &UnavailableError{Image: one, Policy: Build, Build: buildErr}
+			default:
+				missing = append(missing, one.Key())
+			}
+		}
+	}
+	return missing, nil
+}

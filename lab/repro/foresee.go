@@ -1,0 +1,51 @@
+package repro
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Foresee says whether the halves of a bug can be had here: nothing where all images are there, else what would be pulled
+// or built first; an error is why they cannot. Whether a release's modules can all be had shows only when it is built.
+func Foresee(ctx context.Context, s *scenario.Scenario, source string) (string, error) {
+	eng, err := docker.Connect(ctx)
+	if err != nil {
+		return "", err
+	}
+	store := image.New(eng, source)
+	var missing []string
+	halves := []scenario.Half{s.Bug.Broken}
+	if s.Bug.Fixed != nil {
+		halves = append(halves, *s.Bug.Fixed)
+	}
+	for _, h := range halves {
+		made, err := s.Half(h)
+		if err != nil {
+			return "", err
+		}
+		p, err := plan.Make(made, "foreseen", plan.Host{})
+		if err != nil {
+			return "", err
+		}
+		gone, err := store.Missing(ctx, p.Images)
+		if err != nil {
+			return "", errors.Join(err)
+		}
+		for _, name := range gone {
+			if !strings.Contains(strings.Join(missing, " "), name) {
+				missing = append(missing, name)
+			}
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Sprintf("after getting %s", strings.Join(missing, ", ")), nil
+	}
+	return "", nil
+}

@@ -1,0 +1,237 @@
+package repro
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/fault"
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/report"
+	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/timeline"
+)
+
+// half is one column under way.
+type half struct {
+	Column
+	bug      *scenario.Bug
+	scenario *scenario.Scenario
+	options  Options
+	lab      *lab.Lab
+	began    time.Time
+}
+
+// up brings the half's lab up. What cannot be had is skipped, with the reason.
+func (h *half) up(ctx context.Context) {
+	h.began = time.Now()
+	var err error
+	h.lab, err = lab.Up(ctx, lab.Options{
+		Name: h.Lab, Scenario: h.scenario, Images: h.options.Images, Source: h.options.Source, Progress: prefixed{h.options.Progress, h.Half},
+	})
+	h.Up = time.Since(h.began)
+	var gone *image.UnavailableError
+	switch {
+	case errors.As(err, &gone):
+		h.Outcome, h.Why = Skipped, gone.Error()
+	case err != nil:
+		h.Outcome, h.Why = Unknown, err.Error()
+	}
+}
+
+// down takes the half's lab down, whatever became of it.
+func (h *half) down(ctx context.Context) error {
+	if h.options.Keep {
+		return nil
+	}
+	_, err := lab.Down(context.WithoutCancel(ctx), h.Lab)
+	return err
+}
+
+// run does to the lab what the bug says and judges what it sees. What goes wrong on the way makes it unknown.
+func (h *half) run(ctx context.Context) {
+	defer func() { h.Took = time.Since(h.began) }()
+	if h.Outcome != "" {
+		return
+	}
+	began := time.Now()
+	events := &timeline.Timeline{}
+	injector, err := h.lab.Injector(events)
+	if err != nil {
+		h.Outcome, h.Why = Unknown, err.Error()
+		return
+	}
+	r := &runner{lab: h.lab, half: h.Half, events: events, injector: injector, faults: map[string][]*fault.Active{}, flows: map[string]*flow{},
+		note: func(text string) { h.options.Progress.Note(h.Half, text) }}
+	watching, watchErr := h.lab.Watch(ctx, events)
+	err = h.observe(ctx, r)
+	if watchErr == nil {
+		watchErr = watching.Stop(context.WithoutCancel(ctx))
+	}
+	if watchErr != nil {
+		events.Add(timeline.New(timeline.LaneAgent, "watch", "source-missing", watchErr.Error(), nil))
+	}
+	if err != nil {
+		h.Outcome, h.Why = Unknown, err.Error()
+	} else {
+		h.Outcome, h.Why = outcomeOf(h.Observed)
+	}
+	if err := h.keep(ctx, r, began); err != nil {
+		h.Why = errors.Join(errors.New(h.Why), err).Error()
+	}
+}
+
+// observe prepares, triggers and looks, and undoes what was broken.
+func (h *half) observe(ctx context.Context, r *runner) (err error) {
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		if !h.options.Keep || err != nil {
+			err = errors.Join(err, r.injector.Close(closing))
+		}
+	}()
+	if err := r.steps(ctx, "setup", h.bug.Setup); err != nil {
+		return err
+	}
+	before, err := r.before(ctx, h.bug.Observe)
+	if err != nil {
+		return err
+	}
+	r.began = timeline.Now()
+	if err := r.steps(ctx, "trigger", h.bug.Trigger); err != nil {
+		return err
+	}
+	for i, o := range h.bug.Observe {
+		r.note("observe: " + o.Name)
+		seen, err := r.look(ctx, o, before[i])
+		if err != nil {
+			return fmt.Errorf("observe[%d], %s: %w", i, o.Name, err)
+		}
+		h.Observed = append(h.Observed, seen)
+		r.events.Add(timeline.New(timeline.LaneCheck, o.Name, string(seen.Outcome), seen.Seen, map[string]string{"expected": seen.Want}))
+	}
+	return nil
+}
+
+// before reads what is to be compared with afterwards.
+func (r *runner) before(ctx context.Context, all []scenario.Observation) ([]*value, error) {
+	before := make([]*value, len(all))
+	for i, o := range all {
+		if o.Right.Changed == nil && (o.Wrong == nil || o.Wrong.Changed == nil) {
+			continue
+		}
+		v, err := r.read(ctx, o.Signal)
+		if err != nil {
+			return nil, fmt.Errorf("observe[%d], %s, before the trigger: %w", i, o.Name, err)
+		}
+		before[i] = &v
+	}
+	return before, nil
+}
+
+// look looks at a signal as an observation says: once, until it is right, or for as long as it is to stay so.
+func (r *runner) look(ctx context.Context, o scenario.Observation, before *value) (Observed, error) {
+	began := time.Now()
+	right, err := r.filled(ctx, o.Right)
+	if err != nil {
+		return Observed{}, err
+	}
+	o.Right = right
+	if o.Wrong != nil {
+		wrong, err := r.filled(ctx, *o.Wrong)
+		if err != nil {
+			return Observed{}, err
+		}
+		o.Wrong = &wrong
+	}
+	seen := Observed{Name: o.Name, Control: o.Control, Want: words(o.Right, before)}
+	for {
+		v, err := r.read(ctx, o.Signal)
+		seen.Took = time.Since(began)
+		if err != nil && (o.Within == 0 || seen.Took >= o.Within.Std()) {
+			return seen, err
+		}
+		if err == nil {
+			seen.Seen, seen.Outcome = v.String(), outcome(o, v, before)
+		}
+		switch {
+		case o.During != 0 && (seen.Outcome != Right || seen.Took >= o.During.Std()):
+			seen.Seen += fmt.Sprintf(" (after %s)", seen.Took.Round(100*time.Millisecond))
+			return seen, nil
+		case o.During == 0 && (seen.Outcome == Right || seen.Took >= o.Within.Std()):
+			if o.Within != 0 {
+				seen.Seen += fmt.Sprintf(" (after %s)", seen.Took.Round(100*time.Millisecond))
+			}
+			return seen, nil
+		}
+		if err := pass(ctx, lookAgain); err != nil {
+			return seen, err
+		}
+	}
+}
+
+// filled is a condition with the lab's own values in its texts.
+func (r *runner) filled(ctx context.Context, c scenario.Condition) (scenario.Condition, error) {
+	var errs []error
+	fill := func(text string) string {
+		text, err := r.fill(ctx, text)
+		errs = append(errs, err)
+		return text
+	}
+	if c.Is != nil {
+		is := make([]string, len(c.Is))
+		for i, text := range c.Is {
+			is[i] = fill(text)
+		}
+		c.Is = is
+	}
+	c.Has, c.Lacks = fill(c.Has), fill(c.Lacks)
+	return c, errors.Join(errs...)
+}
+
+// keep writes the half's folder, as reports read it.
+func (h *half) keep(ctx context.Context, r *runner, began time.Time) error {
+	if h.options.Dir == "" {
+		return nil
+	}
+	h.Dir = filepath.Join(h.options.Dir, h.Half)
+	var flows []report.Flow
+	for name, f := range r.flows {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		rec, err := r.recording(closing, name)
+		cancel()
+		if err == nil {
+			flows = append(flows, report.Flow{Check: name, From: f.spec.From, To: f.spec.To, Recording: rec})
+		}
+	}
+	run := report.Run{Scenario: fmt.Sprintf("%s, %s half: %s", h.options.ID, h.Half, h.What), Started: began, Duration: time.Since(began)}
+	for _, o := range h.Observed {
+		run.Checks = append(run.Checks, checked(h.options.ID, o))
+	}
+	return report.Save(h.Dir, run, h.lab.Plan, r.events.Events(), flows)
+}
+
+// checked is an observation as a check's result.
+func checked(id string, o Observed) check.Result {
+	verdict := map[Outcome]check.Verdict{Right: check.Held, Wrong: check.Failed, Skipped: check.Skipped}[o.Outcome]
+	if verdict == "" {
+		verdict = check.Unknown
+	}
+	return check.Result{Scenario: id, Name: o.Name, Verdict: verdict, Expected: o.Want, Observed: o.Seen, Duration: o.Took}
+}
+
+// prefixed tells a half's steps under its name.
+type prefixed struct {
+	lab.Progress
+	half string
+}
+
+func (p prefixed) Begin(step, what string) { p.Progress.Begin(p.half+": "+step, what) }
+func (p prefixed) Note(step, text string)  { p.Progress.Note(p.half+": "+step, text) }
+func (p prefixed) End(step string, took time.Duration, err error) {
+	p.Progress.End(p.half+": "+step, took, err)
+}

@@ -1,0 +1,158 @@
+package repro
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// fill puts what the lab knows in the place of the names in a text.
+func (r *runner) fill(ctx context.Context, text string) (string, error) {
+	values := map[string]string{}
+	var errs []error
+	for _, name := range scenario.NamesIn(text) {
+		v, err := r.named(ctx, name)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("@{%s}: %w", name, err))
+		}
+		values[name] = v
+	}
+	if err := errors.Join(errs...); err != nil {
+		return "", err
+	}
+	return scenario.FillIn(text, values), nil
+}
+
+// named is what one name stands for: what the plan knows, or what the cluster says now.
+func (r *runner) named(ctx context.Context, name string) (string, error) {
+	if v, ok := planned(r.lab.Plan, name); ok {
+		return v, nil
+	}
+	if kind, of, ok := strings.Cut(name, "/"); ok {
+		if kind == "service" {
+			return r.serviceIP(ctx, of)
+		}
+		e, err := r.lab.Endpoints(ctx, of)
+		if err != nil {
+			return "", err
+		}
+		all := e.Addresses(scenario.Target(kind), record.TCP)
+		if len(all) == 0 {
+			return "", fmt.Errorf("workload %s has no such address now", of)
+		}
+		return all[0].At.Addr().String(), nil
+	}
+	node, what, _ := strings.Cut(name, ".")
+	nodes, err := r.lab.ClusterNodes(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, n := range nodes {
+		if n.Name == node && what == "ip" && len(n.Addresses) > 0 {
+			return n.Addresses[0].String(), nil
+		}
+	}
+	return "", errors.New("the lab has none of that name")
+}
+
+// planned looks a name up in the plan. It is pure.
+func planned(p *plan.Plan, name string) (string, bool) {
+	of, what, ok := strings.Cut(name, ".")
+	if !ok {
+		return "", false
+	}
+	for _, a := range attachments(p)[of] {
+		if a.Network == what {
+			return a.Address.String(), true
+		}
+	}
+	for _, n := range p.Networks {
+		if n.Name != of {
+			continue
+		}
+		offset, err := strconv.Atoi(what)
+		switch {
+		case what == "subnet":
+			return n.Subnet.String(), true
+		case what == "host":
+			return n.Host.String(), true
+		case err == nil && offset > 0 && offset < 255:
+			return offsetIn(n.Subnet, offset).String(), true
+		}
+	}
+	if p.Cluster != nil && what == "name" {
+		for _, n := range p.Cluster.Nodes {
+			if n.Short == of {
+				return n.Name, true
+			}
+		}
+	}
+	return "", false
+}
+
+// attachments are the places of routers, clients and gateways on networks.
+func attachments(p *plan.Plan) map[string][]plan.Attachment {
+	all := map[string][]plan.Attachment{}
+	for _, r := range p.Routers {
+		all[r.Name] = r.Networks
+	}
+	for _, c := range p.Clients {
+		all[c.Name] = []plan.Attachment{c.Network}
+	}
+	for _, g := range p.Gateways {
+		all[g.Name] = g.Addresses
+	}
+	return all
+}
+
+func offsetIn(p netip.Prefix, offset int) netip.Addr {
+	a := p.Addr().As4()
+	a[3] += byte(offset)
+	return netip.AddrFrom4(a)
+}
+
+// serviceIP is the first load-balancer address of a Service in namespace default.
+func (r *runner) serviceIP(ctx context.Context, name string) (string, error) {
+	kube, err := r.lab.Kube(ctx)
+	if err != nil {
+		return "", err
+	}
+	s, err := kube.Client.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return "", err
+	}
+	if len(s.Status.LoadBalancer.Ingress) == 0 || s.Status.LoadBalancer.Ingress[0].IP == "" {
+		return "", fmt.Errorf("service %s has no load-balancer address yet", name)
+	}
+	return s.Status.LoadBalancer.Ingress[0].IP, nil
+}
+
+// owners names who has an address: nodes, routers, clients and gateways, by their addresses.
+func (r *runner) owners(ctx context.Context) map[netip.Addr]string {
+	all := map[netip.Addr]string{}
+	for name, places := range attachments(r.lab.Plan) {
+		for _, a := range places {
+			all[a.Address] = name
+		}
+	}
+	if r.lab.Plan.Cluster == nil {
+		return all
+	}
+	if nodes, err := r.lab.ClusterNodes(ctx); err == nil {
+		for _, n := range nodes {
+			for _, a := range n.Addresses {
+				all[a] = n.Name
+			}
+		}
+	}
+	return all
+}

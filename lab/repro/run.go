@@ -1,0 +1,156 @@
+package repro
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Options say how a bug is put to the test.
+type Options struct {
+	ID       string
+	Name     string // the labs' names begin with it; default: the ID
+	Images   image.Policy
+	Source   string // the folder that images are built from
+	Dir      string // of the run; empty: nothing is kept
+	Keep     bool   // leave the labs standing
+	Apart    bool   // one half after the other, also where memory would allow both at once
+	Progress lab.Progress
+	// Patched is a checkout of the component's source and Tried a version of it, each a column more; empty: none.
+	Patched, Tried string
+}
+
+// maxBase leaves room for the ending of a lab's name, which may have 20 characters.
+const maxBase = 18
+
+// labName is what a half's lab is called.
+func labName(base, ending string) string {
+	return strings.TrimRight(base[:min(len(base), maxBase)], "-") + "-" + ending
+}
+
+// Run puts a bug to the test. It returns an error only where the bug is none that can be run; what goes wrong with a
+// half is told in its column.
+func Run(ctx context.Context, s *scenario.Scenario, o Options) (*Report, error) {
+	if s.Bug == nil {
+		return nil, fmt.Errorf("scenario %s has no bug section; see `skidpad repro list`", s.Metadata.Name)
+	}
+	if o.Name == "" {
+		o.Name = o.ID
+	}
+	r := &Report{ID: o.ID, Title: s.Bug.Title, Link: s.Bug.Link, Component: s.Bug.Component, Started: time.Now()}
+	halves, err := halvesOf(s, o)
+	if err != nil {
+		return nil, err
+	}
+	if o.Apart || len(halves) > 1 && !roomFor(halves) {
+		err = oneByOne(ctx, halves)
+	} else {
+		err = together(ctx, halves)
+	}
+	for _, h := range halves {
+		r.Columns = append(r.Columns, h.Column)
+	}
+	r.Verdict, r.Why = judge(r.Columns)
+	r.Took = time.Since(r.Started)
+	return r, err
+}
+
+// halvesOf are the columns to run: broken, fixed, and what else is asked for.
+func halvesOf(s *scenario.Scenario, o Options) ([]*half, error) {
+	var all []*half
+	add := func(name, ending string, spec scenario.Half) error {
+		made, err := s.Half(spec)
+		if err != nil {
+			return err
+		}
+		all = append(all, &half{bug: s.Bug, scenario: made, options: o, Column: Column{Half: name, What: spec.What, Lab: labName(o.Name, ending)}})
+		return nil
+	}
+	if err := add(scenario.HalfBroken, "b", s.Bug.Broken); err != nil {
+		return nil, err
+	}
+	if s.Bug.Fixed != nil {
+		if err := add(scenario.HalfFixed, "f", *s.Bug.Fixed); err != nil {
+			return nil, err
+		}
+	}
+	for _, extra := range []struct{ half, ending, version string }{{scenario.HalfPatched, "p", o.Patched}, {scenario.HalfTried, "t", o.Tried}} {
+		if extra.version == "" {
+			continue
+		}
+		spec := scenario.Half{What: s.Bug.Component + " " + extra.version, Version: extra.version, Set: s.Bug.Broken.Set}
+		if err := add(extra.half, extra.ending, spec); err != nil {
+			return nil, fmt.Errorf("%s: %w", spec.What, err)
+		}
+	}
+	return all, nil
+}
+
+// What a lab's parts use of memory, in bytes, as measured with the default lab (three nodes, two routers: 2.5 GiB) and rounded up.
+const (
+	nodeMemory = 1 << 30
+	boxMemory  = 64 << 20
+	reserve    = 2 << 30
+)
+
+// roomFor reports whether all halves can stand side by side in the memory that is to be had now.
+func roomFor(halves []*half) bool {
+	var need int64 = reserve
+	for _, h := range halves {
+		spec := &h.scenario.Spec
+		need += int64(len(spec.NodeNames()))*nodeMemory + int64(len(spec.Routers)+len(spec.Clients))*boxMemory
+	}
+	return available() >= need
+}
+
+// available is how much memory can be had without swapping, in bytes (MemAvailable, proc_meminfo(5)); 0 where that is not known.
+func available() int64 {
+	f, err := os.Open("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = f.Close() }()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		var kib int64
+		if n, _ := fmt.Sscanf(lines.Text(), "MemAvailable: %d kB", &kib); n == 1 {
+			return kib << 10
+		}
+	}
+	return 0
+}
+
+func oneByOne(ctx context.Context, halves []*half) error {
+	var errs []error
+	for _, h := range halves {
+		h.up(ctx)
+		h.run(ctx)
+		errs = append(errs, h.down(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// together brings the labs up one after the other, since a process can bring up one at a time, then triggers in all at once.
+func together(ctx context.Context, halves []*half) error {
+	for _, h := range halves {
+		h.up(ctx)
+	}
+	var all sync.WaitGroup
+	for _, h := range halves {
+		all.Go(func() { h.run(ctx) })
+	}
+	all.Wait()
+	var errs []error
+	for _, h := range halves {
+		errs = append(errs, h.down(ctx))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,405 @@
+package repro
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/loss"
+	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/probe"
+	"skidpad.dev/skidpad/lab/router/netns"
+	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/timeline"
+)
+
+const (
+	// lookAgain lies between two looks at a signal.
+	lookAgain = 200 * time.Millisecond
+	// connectWithin is how long one of a signal's connections may take.
+	connectWithin = 2 * time.Second
+	// maxStall is how long a prober may stand still before its recording proves nothing: two labs may share the machine.
+	maxStall = 500 * time.Millisecond
+)
+
+// read looks at a signal once.
+func (r *runner) read(ctx context.Context, s scenario.Signal) (value, error) {
+	switch {
+	case s.ARP != nil:
+		return r.arp(ctx, *s.ARP)
+	case s.Ping != nil:
+		return r.ping(ctx, *s.Ping, answeredPings)
+	case s.TTLExceeded != nil:
+		return r.ping(ctx, *s.TTLExceeded, expiredPings)
+	case s.Connect != nil:
+		return r.connect(ctx, *s.Connect)
+	case s.Outage != "":
+		return r.outage(ctx, s.Outage)
+	case s.Lost != "":
+		return r.lost(ctx, s.Lost)
+	case s.Sessions != nil:
+		return r.sessions(ctx, *s.Sessions, func(b bgp.Session) string { return b.State.String() })
+	case s.PeerASNs != nil:
+		return r.sessions(ctx, *s.PeerASNs, func(b bgp.Session) string {
+			if b.State != bgp.Established {
+				return ""
+			}
+			return fmt.Sprint(b.PeerASN)
+		})
+	case s.RIB != nil:
+		return r.routes(ctx, *s.RIB, r.rib)
+	case s.FIB != nil:
+		return r.routes(ctx, *s.FIB, r.fib)
+	case s.Lease != "":
+		holder, err := r.lab.LeaseHolder(ctx, s.Lease)
+		return texts(holder), err
+	case s.ServiceIPs != "":
+		return r.serviceIPs(ctx, s.ServiceIPs)
+	case s.Elapsed != nil:
+		return r.elapsed(ctx, *s.Elapsed)
+	case s.Output != nil:
+		return r.output(ctx, *s.Output)
+	}
+	return value{}, errors.New("lab bug: a signal without content passed the validation")
+}
+
+var (
+	arpReply      = regexp.MustCompile(`bytes from ([0-9a-f:]{17}) `)
+	answeredPings = regexp.MustCompile(`(?m)^[0-9]+ bytes from `)
+	expiredPings  = regexp.MustCompile(`(?m)Time to live exceeded`)
+)
+
+// arp asks three times; each MAC that answers counts once.
+func (r *runner) arp(ctx context.Context, s scenario.ARPSignal) (value, error) {
+	address, err := r.fill(ctx, s.Address)
+	if err != nil {
+		return value{}, err
+	}
+	n, err := r.place(ctx, s.From)
+	if err != nil {
+		return value{}, err
+	}
+	device := s.Network
+	if device == "" {
+		if on := attachments(r.lab.Plan)[s.From]; len(on) > 0 {
+			device = on[0].Network
+		}
+	}
+	out, err := n.Exec(ctx, "arping", "-i", device, "-c", "3", "-W", "0.5", address)
+	if err := ranAtLeast(err); err != nil {
+		return value{}, err
+	}
+	owners := r.macs(ctx)
+	var all []string
+	for _, m := range arpReply.FindAllStringSubmatch(string(out), -1) {
+		text := m[1]
+		if of := owners[text]; of != "" {
+			text += " (" + of + ")"
+		}
+		all = append(all, text)
+	}
+	return texts(all...), nil
+}
+
+// ranAtLeast lets pass that a command found nothing: arping and ping end with 1 then.
+func ranAtLeast(err error) error {
+	var exit *node.ExitError
+	if errors.As(err, &exit) && exit.Code == 1 {
+		return nil
+	}
+	return err
+}
+
+// macs names who has a MAC. What cannot be asked is left out: it may be what was broken.
+func (r *runner) macs(ctx context.Context) map[string]string {
+	all := map[string]string{}
+	for _, name := range r.lab.Names() {
+		n, err := r.lab.Node(name)
+		if err != nil || n.Kind() == node.KindGateway {
+			continue
+		}
+		out, err := n.Exec(ctx, "sh", "-c", "cat /sys/class/net/*/address")
+		if err != nil {
+			continue
+		}
+		for _, mac := range strings.Fields(string(out)) {
+			if !slices.Contains(strings.Split(all[mac], ","), name) {
+				all[mac] = strings.Trim(all[mac]+","+name, ",")
+			}
+		}
+	}
+	return all
+}
+
+// ping sends echo requests and counts the lines of its output that match.
+func (r *runner) ping(ctx context.Context, s scenario.PingSignal, count *regexp.Regexp) (value, error) {
+	to, err := r.fill(ctx, s.To)
+	if err != nil {
+		return value{}, err
+	}
+	n, err := r.place(ctx, s.From)
+	if err != nil {
+		return value{}, err
+	}
+	out, err := n.Exec(ctx, "ping", "-n", "-c", strconv.Itoa(s.Count), "-i", "0.2", "-W", "1", to)
+	if err := ranAtLeast(err); err != nil {
+		return value{}, err
+	}
+	return number(float64(len(count.FindAllIndex(out, -1))), fmt.Sprintf(" of %d", s.Count)), nil
+}
+
+// connect opens connections side by side, each from a port of its own, and tells how many were answered and what became
+// of the others: connection refused is what a RST makes, timeout what silence does.
+func (r *runner) connect(ctx context.Context, s scenario.ConnectSignal) (value, error) {
+	to, err := r.fill(ctx, s.To)
+	if err != nil {
+		return value{}, err
+	}
+	ref, err := probe.ParseRef(to)
+	if err != nil {
+		return value{}, err
+	}
+	found, err := r.lab.Resolve(ctx, ref, record.Proto(s.Proto))
+	if err != nil {
+		return value{}, err
+	}
+	n, err := r.place(ctx, s.From)
+	if err != nil {
+		return value{}, err
+	}
+	targets := make([]netip.AddrPort, s.Count)
+	for i := range targets {
+		targets[i] = found[i%len(found)]
+	}
+	shots, err := probe.Once(ctx, n, probe.Shots{Proto: record.Proto(s.Proto), Targets: targets, Timeout: connectWithin})
+	if err != nil {
+		return value{}, err
+	}
+	answered := 0
+	var others []string
+	for _, shot := range shots {
+		if shot.Error == "" {
+			answered++
+			continue
+		}
+		others = append(others, shot.Error)
+	}
+	return number(float64(answered), fmt.Sprintf(" of %d answered", s.Count), others...), nil
+}
+
+// worst is the flow that was answered least of those sent under a name, since the trigger began.
+func (r *runner) worst(ctx context.Context, name string) (out time.Duration, percent float64, err error) {
+	rec, err := r.recording(ctx, name)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, s := range loss.OfRecording(rec, loss.Options{MaxStall: maxStall}) {
+		if len(s.Unknown) > 0 && s.Lost == 0 {
+			return 0, 0, fmt.Errorf("the recording of %s proves nothing: %s", name, strings.Join(s.Unknown, "; "))
+		}
+		var total time.Duration
+		for _, o := range s.Outages {
+			total += o.Length()
+		}
+		out = max(out, total)
+		percent = max(percent, 100*float64(s.Lost)/float64(max(1, s.Sent)))
+	}
+	return out, percent, nil
+}
+
+func (r *runner) outage(ctx context.Context, name string) (value, error) {
+	out, _, err := r.worst(ctx, name)
+	return value{time: &out}, err
+}
+
+func (r *runner) lost(ctx context.Context, name string) (value, error) {
+	_, percent, err := r.worst(ctx, name)
+	return number(math.Ceil(percent), "% lost"), err
+}
+
+// sessions tells one thing of each of a router's sessions; an empty text is left out.
+func (r *runner) sessions(ctx context.Context, s scenario.Speaks, tell func(bgp.Session) string) (value, error) {
+	router, err := r.lab.Router(s.Router)
+	if err != nil {
+		return value{}, err
+	}
+	all, err := router.Sessions(ctx)
+	if err != nil {
+		return value{}, err
+	}
+	owners := r.owners(ctx)
+	var told []string
+	count := 0
+	for _, session := range all {
+		if s.Peer != "" && s.Peer != session.Peer.String() && s.Peer != owners[session.Peer] {
+			continue
+		}
+		if text := tell(session); text != "" {
+			told = append(told, text)
+			count++
+		}
+	}
+	return number(float64(count), "", told...), nil
+}
+
+func (r *runner) rib(ctx context.Context, name string) ([]bgp.Route, error) {
+	router, err := r.lab.Router(name)
+	if err != nil {
+		return nil, err
+	}
+	return router.Routes(ctx)
+}
+
+func (r *runner) fib(ctx context.Context, name string) ([]bgp.Route, error) {
+	n, err := r.place(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return netns.FIB(ctx, n)
+}
+
+// routes are the next hops of one prefix, by the names of those that have them.
+func (r *runner) routes(ctx context.Context, s scenario.RouteSignal, ask func(context.Context, string) ([]bgp.Route, error)) (value, error) {
+	text, err := r.fill(ctx, s.To)
+	if err != nil {
+		return value{}, err
+	}
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil {
+		address, err := netip.ParseAddr(text)
+		if err != nil {
+			return value{}, fmt.Errorf("seen %q, want an address or a prefix", text)
+		}
+		prefix = netip.PrefixFrom(address, address.BitLen())
+	}
+	all, err := ask(ctx, s.Node)
+	if err != nil {
+		return value{}, err
+	}
+	route, _ := bgp.Find(all, prefix)
+	owners := r.owners(ctx)
+	var hops []string
+	for _, h := range route.NextHops {
+		switch {
+		case owners[h.Address] != "":
+			hops = append(hops, owners[h.Address])
+		case h.Address.IsValid():
+			hops = append(hops, h.Address.String())
+		default:
+			hops = append(hops, "dev "+h.Interface)
+		}
+	}
+	return texts(hops...), nil
+}
+
+func (r *runner) serviceIPs(ctx context.Context, namespace string) (value, error) {
+	kube, err := r.lab.Kube(ctx)
+	if err != nil {
+		return value{}, err
+	}
+	list, err := kube.Client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return value{}, err
+	}
+	var all []string
+	for i := range list.Items {
+		s := &list.Items[i]
+		if s.Spec.Type != "LoadBalancer" {
+			continue
+		}
+		address := "none"
+		for _, in := range s.Status.LoadBalancer.Ingress {
+			address = in.IP
+		}
+		all = append(all, s.Name+"="+address)
+	}
+	return texts(all...), nil
+}
+
+// elapsed finds both events among those of the timeline.
+func (r *runner) elapsed(ctx context.Context, e scenario.Elapsed) (value, error) {
+	to, err := r.fill(ctx, e.To.Text)
+	if err != nil {
+		return value{}, err
+	}
+	from := r.began
+	if e.From != nil {
+		text, err := r.fill(ctx, e.From.Text)
+		if err != nil {
+			return value{}, err
+		}
+		first, ok := r.find(*e.From, text, r.began)
+		if !ok {
+			return value{}, fmt.Errorf("the timeline has no event %s %s %q since the trigger, from which to count", e.From.Lane, e.From.Kind, text)
+		}
+		from = first.At
+	}
+	last, ok := r.find(e.To, to, from)
+	length := time.Duration(timeline.Now() - from)
+	if ok {
+		length = time.Duration(last.At - from)
+	}
+	return value{time: &length, never: !ok}, nil
+}
+
+// find returns the first event since an instant that a moment means.
+func (r *runner) find(m scenario.Moment, text string, since int64) (timeline.Event, bool) {
+	f := timeline.Filter{Lanes: []timeline.Lane{timeline.Lane(m.Lane)}, From: since}
+	if m.Subject != "" {
+		f.Subjects = []string{m.Subject}
+	}
+	if m.Kind != "" {
+		f.Kinds = []string{m.Kind}
+	}
+	for _, e := range r.events.Select(f).Events() {
+		if e.At >= since && mentions(e, text) {
+			return e, true
+		}
+	}
+	return timeline.Event{}, false
+}
+
+func mentions(e timeline.Event, text string) bool {
+	if strings.Contains(e.Text, text) {
+		return true
+	}
+	for _, v := range e.Fields {
+		if strings.Contains(v, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// output is what a command writes; where it is one number, that is the number.
+func (r *runner) output(ctx context.Context, e scenario.Exec) (value, error) {
+	out, err := r.shell(ctx, e)
+	if err != nil {
+		return value{}, err
+	}
+	var all []string
+	for line := range strings.Lines(string(out)) {
+		if line = strings.TrimSpace(line); line != "" {
+			all = append(all, line)
+		}
+	}
+	if len(all) == 1 {
+		if n, err := strconv.ParseFloat(all[0], 64); err == nil {
+			v := number(n, "")
+			v.texts = all
+			return v, nil
+		}
+	}
+	return texts(all...), nil
+}

@@ -1,0 +1,272 @@
+package repro
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/fault"
+	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/probe"
+	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/timeline"
+)
+
+// stepWithin bounds one command of a step.
+const stepWithin = 3 * time.Minute
+
+// runner does to one lab what a bug says.
+type runner struct {
+	lab      *lab.Lab
+	half     string
+	events   *timeline.Timeline
+	injector *fault.Injector
+	faults   map[string][]*fault.Active
+	flows    map[string]*flow
+	// began is when the trigger did: CLOCK_MONOTONIC in nanoseconds; 0 before it.
+	began int64
+	note  func(string)
+}
+
+// flow is what is sent, and its recording once it was stopped.
+type flow struct {
+	spec    scenario.Send
+	running *probe.Running
+	rec     *record.Recording
+}
+
+// steps does all that is for this half, in order.
+func (r *runner) steps(ctx context.Context, phase string, all []scenario.BugStep) error {
+	for i, s := range all {
+		if s.Only != "" && s.Only != r.counterpart() {
+			continue
+		}
+		text := describe(s)
+		r.note(phase + ": " + text)
+		began := timeline.Now()
+		err := r.step(ctx, s)
+		e := timeline.Event{At: began, Wall: timeline.WallAt(began), Until: timeline.Now(), Lane: timeline.LaneCheck, Subject: phase, Kind: "step", Text: text}
+		if err != nil {
+			e.Kind, e.Text = "step-failed", text+": "+err.Error()
+		}
+		r.events.Add(e)
+		if err != nil {
+			return fmt.Errorf("%s[%d], %s: %w", phase, i, text, err)
+		}
+	}
+	return nil
+}
+
+// counterpart is the half whose steps this one shares: what is tried is put to what breaks the broken one, and a patch
+// is to need nothing that avoids the bug.
+func (r *runner) counterpart() string {
+	if r.half == scenario.HalfFixed {
+		return scenario.HalfFixed
+	}
+	return scenario.HalfBroken
+}
+
+func (r *runner) step(ctx context.Context, s scenario.BugStep) error {
+	limited, cancel := context.WithTimeout(ctx, stepWithin)
+	defer cancel()
+	switch s.Verb() {
+	case scenario.StepFault:
+		return r.inject(limited, s)
+	case scenario.StepClear:
+		return clearAll(limited, r.faults[s.Clear])
+	case scenario.StepApply:
+		return r.apply(limited, s.Apply)
+	case scenario.StepKubectl:
+		_, err := r.shell(limited, scenario.Exec{Node: "control-plane", Run: "kubectl --kubeconfig /etc/kubernetes/admin.conf " + s.Kubectl})
+		return err
+	case scenario.StepExec:
+		_, err := r.shell(limited, *s.Exec)
+		return err
+	case scenario.StepSend:
+		return r.send(ctx, s)
+	case scenario.StepAwait:
+		return r.await(ctx, *s.Await)
+	case scenario.StepHold:
+		return pass(ctx, s.Hold.Std())
+	}
+	return errors.New("lab bug: a step without a verb passed the validation")
+}
+
+// pass lets time pass.
+func pass(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+func (r *runner) inject(ctx context.Context, s scenario.BugStep) error {
+	var all []*fault.Active
+	for _, f := range r.lab.Faults(*s.Fault) {
+		active, err := r.injector.Inject(ctx, f)
+		if err != nil {
+			return errors.Join(err, clearAll(ctx, all))
+		}
+		all = append(all, active)
+	}
+	if s.For != 0 {
+		return errors.Join(pass(ctx, s.For.Std()), clearAll(ctx, all))
+	}
+	r.faults[s.As] = append(r.faults[s.As], all...)
+	return nil
+}
+
+func clearAll(ctx context.Context, all []*fault.Active) error {
+	var errs []error
+	for _, f := range all {
+		errs = append(errs, f.Clear(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (r *runner) apply(ctx context.Context, manifests string) error {
+	text, err := r.fill(ctx, manifests)
+	if err != nil {
+		return err
+	}
+	kube, err := r.lab.Kube(ctx)
+	if err != nil {
+		return err
+	}
+	return kube.Apply(ctx, text)
+}
+
+// shell runs a command line where it is to run, and returns what it wrote.
+func (r *runner) shell(ctx context.Context, e scenario.Exec) ([]byte, error) {
+	line, err := r.fill(ctx, e.Run)
+	if err != nil {
+		return nil, err
+	}
+	n, err := r.place(ctx, e.Node)
+	if err != nil {
+		return nil, err
+	}
+	out, err := n.Exec(ctx, "sh", "-ec", line)
+	if exit := (*node.ExitError)(nil); errors.As(err, &exit) {
+		err = fmt.Errorf("exit code %d: %s", exit.Code, strings.TrimSpace(exit.Stderr)) // the command is told already
+	}
+	return out, err
+}
+
+// send begins a flow, and returns when its prober runs.
+func (r *runner) send(ctx context.Context, s scenario.BugStep) error {
+	to, err := r.fill(ctx, s.Send.To)
+	if err != nil {
+		return err
+	}
+	ref, err := probe.ParseRef(to)
+	if err != nil {
+		return err
+	}
+	targets, err := r.lab.Resolve(ctx, ref, record.Proto(s.Send.Proto))
+	if err != nil {
+		return err
+	}
+	n, err := r.place(ctx, s.Send.From)
+	if err != nil {
+		return err
+	}
+	f := probe.Flow{Proto: record.Proto(s.Send.Proto), Rate: float64(time.Second) / float64(s.Send.Every)}
+	for range max(1, s.Send.Flows) {
+		f.Targets = append(f.Targets, targets[0])
+	}
+	running, err := probe.Start(ctx, n, f)
+	r.flows[s.As] = &flow{spec: *s.Send, running: running}
+	return err
+}
+
+// recording stops a flow, once, and returns what became of it.
+func (r *runner) recording(ctx context.Context, name string) (*record.Recording, error) {
+	f := r.flows[name]
+	if f == nil || f.running == nil {
+		return nil, fmt.Errorf("nothing was sent under the name %q in this half", name)
+	}
+	if f.rec == nil {
+		rec, err := f.running.Stop(ctx)
+		if err != nil {
+			return nil, err
+		}
+		f.rec = rec
+	}
+	return f.rec, nil
+}
+
+// await waits until a signal is right. That it cannot be read is waited for, too.
+func (r *runner) await(ctx context.Context, a scenario.Await) error {
+	ctx, cancel := context.WithTimeout(ctx, a.Within.Std())
+	defer cancel()
+	last := "nothing was seen"
+	for {
+		v, err := r.read(ctx, a.Signal)
+		switch {
+		case err == nil && v.meets(a.Right, nil):
+			return nil
+		case err == nil:
+			last = "seen " + v.String()
+		case ctx.Err() == nil:
+			last = err.Error()
+		}
+		if pass(ctx, lookAgain) != nil {
+			return fmt.Errorf("not within %s: %s, want %s", a.Within, last, words(a.Right, nil))
+		}
+	}
+}
+
+// describe says a step in one line.
+func describe(s scenario.BugStep) string {
+	switch s.Verb() {
+	case scenario.StepFault:
+		text := s.Fault.String()
+		if s.For != 0 {
+			text += " for " + s.For.String()
+		}
+		return text
+	case scenario.StepClear:
+		return "undo " + s.Clear
+	case scenario.StepApply:
+		return "apply " + strings.Join(kinds(s.Apply), ", ")
+	case scenario.StepKubectl:
+		return "kubectl " + firstLine(s.Kubectl)
+	case scenario.StepExec:
+		return s.Exec.Node + ": " + firstLine(s.Exec.Run)
+	case scenario.StepSend:
+		return fmt.Sprintf("send %s from %s to %s, every %s", s.Send.Proto, s.Send.From, s.Send.To, s.Send.Every)
+	case scenario.StepAwait:
+		return fmt.Sprintf("await %s: %s", s.Await.Signal.Kind(), words(s.Await.Right, nil))
+	}
+	return "hold for " + s.Hold.String()
+}
+
+// kinds are what manifests are of, in order.
+func kinds(manifests string) []string {
+	var all []string
+	for line := range strings.Lines(manifests) {
+		if kind, ok := strings.CutPrefix(line, "kind: "); ok {
+			all = append(all, strings.TrimSpace(kind))
+		}
+	}
+	return all
+}
+
+func firstLine(text string) string {
+	line, _, more := strings.Cut(strings.TrimSpace(text), "\n")
+	if more {
+		line += " …"
+	}
+	return line
+}
+
+var _ node.Node = (*pod)(nil)

@@ -1,0 +1,115 @@
+package scenario
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Halves are the names of the halves that a bug has.
+func (b *Bug) Halves() []string {
+	if b.Fixed == nil {
+		return []string{HalfBroken}
+	}
+	return []string{HalfBroken, HalfFixed}
+}
+
+// Half returns the scenario of one half of a bug: with its values set, without the bug and without checks.
+func (s *Scenario) Half(h Half) (*Scenario, error) {
+	spec, err := treeOf(s.Spec)
+	if err != nil {
+		return nil, err
+	}
+	delete(spec, "checks")
+	for _, path := range slices.Sorted(maps.Keys(h.Set)) {
+		if err := put(spec, path, h.Set[path]); err != nil {
+			return nil, fmt.Errorf("set: %s: %w", path, err)
+		}
+	}
+	if h.Version != "" && s.Bug != nil && !setVersion(spec, s.Bug.Component, h.Version) {
+		return nil, fmt.Errorf("version: seen %s, want a component with a version in the scenario, an addon or a router's software; %s is none; leave it out, or set the value by its path", h.Version, s.Bug.Component)
+	}
+	metadata, err := treeOf(s.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(map[string]any{"apiVersion": s.APIVersion, "kind": s.Kind, "metadata": metadata, "spec": spec})
+	if err != nil {
+		return nil, fmt.Errorf("lab bug: half of %s cannot be written: %w", s.Metadata.Name, err)
+	}
+	return Parse(s.Metadata.Name+" with "+h.What, data)
+}
+
+// treeOf is a value as JSON knows it.
+func treeOf(v any) (map[string]any, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("lab bug: %T cannot be written: %w", v, err)
+	}
+	var tree map[string]any
+	if err := json.Unmarshal(data, &tree); err != nil {
+		return nil, fmt.Errorf("lab bug: %T cannot be read again: %w", v, err)
+	}
+	return tree, nil
+}
+
+// setVersion gives a component its version, wherever the spec has it; it reports whether it has it at all.
+func setVersion(spec map[string]any, component, version string) bool {
+	found := false
+	addons, _ := spec["addons"].([]any)
+	for _, a := range addons {
+		addon, _ := a.(map[string]any)
+		if of, ok := addon[component].(map[string]any); ok {
+			of["version"], found = version, true
+			if component == "cilium" && strings.Contains(version, "/") {
+				of["chart"] = version // a checkout brings its own
+			}
+		}
+	}
+	routers, _ := spec["routers"].([]any)
+	for _, r := range routers {
+		if of, ok := r.(map[string]any); ok && of["software"] == component {
+			of["version"], found = version, true
+		}
+	}
+	return found
+}
+
+// put sets the value at a path such as routers[0].bgp.asn. What lies on the way is made where it is missing; a list is not.
+func put(tree map[string]any, path string, value any) error {
+	var at any = tree
+	words := strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' })
+	if len(words) == 0 {
+		return fmt.Errorf("seen no path, want one such as routers[0].bgp.asn")
+	}
+	for i, word := range words {
+		last := i == len(words)-1
+		switch here := at.(type) {
+		case map[string]any:
+			if last {
+				here[word] = value
+				return nil
+			}
+			if here[word] == nil {
+				here[word] = map[string]any{}
+			}
+			at = here[word]
+		case []any:
+			n, err := strconv.Atoi(word)
+			if err != nil || n < 0 || n >= len(here) {
+				return fmt.Errorf("seen [%s], want an index below %d", word, len(here))
+			}
+			if last {
+				here[n] = value
+				return nil
+			}
+			at = here[n]
+		default:
+			return fmt.Errorf("seen %v before %s, want a mapping or a list", at, word)
+		}
+	}
+	return nil
+}

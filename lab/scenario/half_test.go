@@ -1,0 +1,77 @@
+package scenario
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestShippedBugs(t *testing.T) {
+	for _, file := range glob(t, "../../scenarios/bugs/*/scenario.yaml", 4) {
+		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
+			s, err := Load(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if folder := filepath.Base(filepath.Dir(file)); s.Metadata.Name != folder || s.Bug == nil {
+				t.Errorf("metadata.name %q, bug %v: want the folder's name %q and a bug", s.Metadata.Name, s.Bug != nil, folder)
+			}
+			glob(t, filepath.Join(filepath.Dir(file), "README.md"), 1)
+		})
+	}
+}
+
+// TestHalfOfItself holds for every scenario that a half with nothing set is the scenario itself.
+func TestHalfOfItself(t *testing.T) {
+	for _, file := range glob(t, "../../scenarios/*/scenario.yaml", 2) {
+		s, err := Load(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		half, err := s.Half(Half{What: "nothing set"})
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		s.Spec.Checks = nil
+		want, _ := treeOf(s.Spec)
+		got, _ := treeOf(half.Spec)
+		if a, b := toText(t, want), toText(t, got); a != b {
+			t.Errorf("%s: seen\n%s\nwant\n%s", file, b, a)
+		}
+	}
+}
+
+func TestHalfSets(t *testing.T) {
+	s, err := Load("testdata/valid-bug.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken, err := s.Half(s.Bug.Broken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixed, err := s.Half(*s.Bug.Fixed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, f := broken.Spec.Addons[0].Cilium, fixed.Spec.Addons[0].Cilium; b.Version != "1.18.1" || f.Version != "1.18.2" || f.Values["debug"] == nil {
+		t.Errorf("seen %v and %v", b, f)
+	}
+	if broken.Bug != nil {
+		t.Error("a half still has the bug")
+	}
+	if _, err := s.Half(Half{What: "x", Set: map[string]any{"routers[9].name": "r"}}); err == nil || !strings.Contains(err.Error(), "index below") {
+		t.Errorf("seen %v", err)
+	}
+}
+
+func toText(t *testing.T, v any) string {
+	t.Helper()
+	data, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}

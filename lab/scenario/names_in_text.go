@@ -1,0 +1,72 @@
+package scenario
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A bug's texts name what only the lab knows, since two labs of a bug run side by side on subnets of their own:
+//
+//	@{r1.fabric}       the address of a router, client or gateway on a network
+//	@{worker.ip}       the address of a cluster node; @{worker.name} is what Kubernetes calls it
+//	@{fabric.subnet}   a network's prefix; @{fabric.host} is its bridge's own address
+//	@{fabric.100}      an address of it: the 100th, for a VIP (the plan uses 1, 11-60, 64-127 and 201-254)
+//	@{loadBalancer/W}  the first address of workload W of that kind: pod, clusterIP, externalIP, loadBalancer
+//	@{service/N}       the first load-balancer address of Service N in namespace default
+var inText = regexp.MustCompile(`@\{[^}]*\}`)
+
+// NamesIn returns the names that a text has in @{…}, each once.
+func NamesIn(text string) []string {
+	var all []string
+	for _, m := range inText.FindAllString(text, -1) {
+		if name := m[2 : len(m)-1]; !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// FillIn puts values in the place of the names in a text.
+func FillIn(text string, values map[string]string) string {
+	return inText.ReplaceAllStringFunc(text, func(m string) string { return values[m[2:len(m)-1]] })
+}
+
+// text checks that all names in a text stand for something.
+func (v *validator) text(path, text string) {
+	for _, name := range NamesIn(text) {
+		if !v.stands(name) {
+			v.add(path, "seen @{%s}, want one of: @{ROUTER.NETWORK} (so for clients and gateways), @{NODE.ip}, @{NODE.name}, @{NETWORK.subnet}, "+
+				"@{NETWORK.host}, @{NETWORK.100}, @{KIND/WORKLOAD}, @{service/NAME}, with names of the scenario", name)
+		}
+	}
+}
+
+func (v *validator) stands(name string) bool {
+	if kind, of, ok := strings.Cut(name, "/"); ok {
+		if kind == "service" {
+			return of != ""
+		}
+		kinds := []Target{TargetPod, TargetClusterIP, TargetExternalIP, TargetLoadBalancer}
+		return slices.Contains(kinds, Target(kind)) && v.spec.echo(of) != nil
+	}
+	of, what, ok := strings.Cut(name, ".")
+	if !ok {
+		return false
+	}
+	if slices.Contains(v.spec.NodeNames(), of) {
+		return what == "ip" || what == "name"
+	}
+	if r := v.spec.router(of); r != nil {
+		return slices.Contains(r.Networks, what)
+	}
+	if g := v.spec.gateway(of); g != nil {
+		return slices.Contains(g.Networks, what)
+	}
+	if slices.ContainsFunc(v.spec.Clients, func(c Client) bool { return c.Name == of && c.Network == what }) {
+		return true
+	}
+	n, err := strconv.Atoi(what)
+	return v.spec.hasNetwork(of) && (what == "subnet" || what == "host" || err == nil && n > 0 && n < 255)
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/repro"
+	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/scenarios"
+)
+
+// bugsFolder is where bugs are among the scenarios.
+const bugsFolder = "bugs"
+
+// bugFolders are where bugs are looked for: the source tree, so that a new one needs no new build, then what came with
+// the program.
+func bugFolders() []fs.FS {
+	var all []fs.FS
+	if root := sourceRoot(); root != "" {
+		all = append(all, os.DirFS(filepath.Join(root, "scenarios")))
+	}
+	return append(all, scenarios.FS)
+}
+
+// bugIDs are the bugs that there are, sorted.
+func bugIDs() []string {
+	var ids []string
+	for _, folder := range bugFolders() {
+		files, err := fs.Glob(folder, bugsFolder+"/*/scenario.yaml")
+		if err != nil {
+			panic("lab bug: " + err.Error())
+		}
+		for _, f := range files {
+			if id := path.Base(path.Dir(f)); !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// loadBug reads a bug's scenario by its ID, or a file where the argument looks like one.
+func loadBug(idOrFile string) (*scenario.Scenario, error) {
+	s, err := readBug(idOrFile)
+	if err == nil && s.Bug == nil {
+		return nil, usage("%s has no bug section; `skidpad repro list` shows what has one", idOrFile)
+	}
+	return s, err
+}
+
+func readBug(idOrFile string) (*scenario.Scenario, error) {
+	if strings.ContainsRune(idOrFile, filepath.Separator) || strings.HasSuffix(idOrFile, ".yaml") {
+		return scenario.Load(idOrFile)
+	}
+	for _, folder := range bugFolders() {
+		name := path.Join(bugsFolder, idOrFile, "scenario.yaml")
+		data, err := fs.ReadFile(folder, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return scenario.Parse("scenarios/"+name, data)
+	}
+	return nil, usage("no bug is called %q; there are: %s; `skidpad repro new %[1]s` begins one", idOrFile, strings.Join(bugIDs(), ", "))
+}
+
+// bugID is what a bug is called: its scenario's name.
+func bugID(s *scenario.Scenario) string { return s.Metadata.Name }
+
+// measured is what a bug came to on this machine, the last time.
+type measured struct {
+	Verdict repro.Verdict `json:"verdict"`
+	Why     string        `json:"why"`
+	At      time.Time     `json:"at"`
+	Took    time.Duration `json:"took"` // nanoseconds
+}
+
+func measuredFile(id string) (string, error) {
+	dir, err := lab.Dir(".repro")
+	return filepath.Join(dir, id+".json"), err
+}
+
+// remember keeps a verdict for listings.
+func remember(r *repro.Report) error {
+	file, err := measuredFile(r.ID)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	data, err := json.Marshal(measured{r.Verdict, r.Why, r.Started, r.Took})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, data, 0o600)
+}
+
+// lastMeasured is what was remembered; nil where the bug was not measured here yet.
+func lastMeasured(id string) *measured {
+	file, err := measuredFile(id)
+	if err != nil {
+		return nil
+	}
+	data, err := os.ReadFile(file)
+	var m measured
+	if err != nil || json.Unmarshal(data, &m) != nil {
+		return nil
+	}
+	return &m
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/report"
+	"skidpad.dev/skidpad/lab/repro"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// reproOptions are the flags of repro.
+type reproOptions struct {
+	repro.Options
+	reports, junit, source string
+	format                 format
+}
+
+func reproCmd() *cobra.Command {
+	var o reproOptions
+	policy := policyFlag{image.Auto}
+	cmd := &cobra.Command{
+		Use:   "repro ID",
+		Short: "Reproduce a bug: broken and fixed, side by side",
+		Long: "Brings both halves of a bug up, does to each what its file says, and prints what should happen, what each did, and the verdict:\n" +
+			"reproduced (the broken half failed as described, the fixed one held), not reproduced, still broken, or unknown.\n" +
+			"ID is a folder under scenarios/bugs, or a file. Ends with 0 where it was reproduced, with 1 where it is still broken, or a patch does\n" +
+			"not hold, with 4 where it was not reproduced or is unknown.",
+		Example: "  skidpad repro frr-16995\n  skidpad repro cilium-43131 --cilium-source ../cilium\n  skidpad repro cilium-43131 --version 1.19.5 -o json",
+		Args:    args(cobra.ExactArgs(1)),
+	}
+	cmd.Flags().StringVar(&o.Name, "name", "", "the labs' names begin with it (default: ID)")
+	cmd.Flags().StringVar(&o.Tried, "version", "", "also try this version of the component")
+	cmd.Flags().StringVar(&o.source, "cilium-source", "", "also try Cilium built from this checkout: a patch under test")
+	cmd.Flags().StringVar(&o.reports, "reports", "reports", "folder for timelines, flows and the page of a run; empty: nowhere")
+	cmd.Flags().StringVar(&o.junit, "junit", "", "also write JUnit XML to this file")
+	cmd.Flags().BoolVar(&o.Keep, "keep", false, "leave the labs standing, as the trigger left them")
+	cmd.Flags().BoolVar(&o.Apart, "apart", false, "one half after the other, also where memory allows both at once")
+	cmd.Flags().Var(&policy, "images", "where images come from: auto, pull, build or local")
+	f := outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		o.Images, o.format = policy.Policy, *f
+		return reproduce(cmd, a[0], o)
+	}
+	cmd.AddCommand(reproListCmd(), reproNewCmd())
+	return cmd
+}
+
+// reproduce runs one bug and publishes what it came to.
+func reproduce(cmd *cobra.Command, id string, o reproOptions) error {
+	s, err := loadBug(id)
+	if err != nil {
+		return err
+	}
+	if o.source != "" {
+		if s.Bug.Component != "cilium" {
+			return usage("--cilium-source: bug %s is one of %s, not of cilium", bugID(s), s.Bug.Component)
+		}
+		if o.Patched, err = filepath.Abs(o.source); err != nil {
+			return err
+		}
+	}
+	p := newProgress(os.Stderr)
+	o.ID, o.Source, o.Progress = bugID(s), sourceRoot(), p
+	if o.reports != "" {
+		o.Dir = report.DirOf(o.reports, "repro-"+o.ID, p.start)
+	}
+	r, err := repro.Run(cmd.Context(), s, o.Options)
+	p.Close()
+	if r == nil {
+		return usage("%w", err)
+	}
+	return errors.Join(err, publishRepro(cmd, r, o))
+}
+
+// publishRepro writes the page and the files asked for, prints the table and ends with the right code.
+func publishRepro(cmd *cobra.Command, r *repro.Report, o reproOptions) error {
+	var errs []error
+	if o.Dir != "" {
+		errs = append(errs, reproPage(r, o.Dir))
+	}
+	if cmd.Context().Err() == nil {
+		errs = append(errs, remember(r))
+	}
+	if o.junit != "" {
+		errs = append(errs, writeFile(o.junit, func(w io.Writer) error { return report.JUnit(w, []report.Run{r.Run()}) }))
+	}
+	w := cmd.OutOrStdout()
+	errs = append(errs, printAs(w, o.format, r, func(w io.Writer) error {
+		_, err := io.WriteString(w, r.Text())
+		return err
+	}))
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if code := r.ExitCode(); code != exitHeld {
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+// reproPage makes one page of all halves' folders: their timelines, one under the other.
+func reproPage(r *repro.Report, dir string) error {
+	var folders []*report.Folder
+	for _, c := range r.Columns {
+		if c.Dir == "" {
+			continue
+		}
+		f, err := report.Open(c.Dir)
+		if err != nil {
+			return err
+		}
+		folders = append(folders, f)
+	}
+	if len(folders) == 0 {
+		return nil
+	}
+	page := filepath.Join(dir, "report.html")
+	if err := writeFile(page, func(w io.Writer) error { return report.HTML(w, folders, linkFrom(dir)) }); err != nil {
+		return err
+	}
+	r.Page = page
+	return nil
+}
+
+// bugLine is a line of `repro list`.
+type bugLine struct {
+	ID        string    `json:"id"`
+	Title     string    `json:"title"`
+	Component string    `json:"component"`
+	Affected  string    `json:"affected"`
+	FixedIn   string    `json:"fixedIn"`
+	Broken    string    `json:"broken"`
+	Fixed     string    `json:"fixed"`
+	Runnable  bool      `json:"runnable"`
+	Reason    string    `json:"reason"` // why not, or what is built first
+	Measured  *measured `json:"measured,omitempty"`
+}
+
+func reproListCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the bugs that can be put to the test",
+		Long:    "Lists every bug with its halves, whether both can be had here, and the verdict that it came to on this machine the last time.",
+		Example: "  skidpad repro list -o json",
+		Args:    args(cobra.NoArgs),
+	}
+	f := outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		lines := []bugLine{}
+		for _, id := range bugIDs() {
+			s, err := loadBug(id)
+			if err != nil {
+				return err
+			}
+			lines = append(lines, bugLineOf(cmd, id, s))
+		}
+		return printAs(cmd.OutOrStdout(), *f, lines, func(w io.Writer) error {
+			var rows [][]string
+			for _, l := range lines {
+				rows = append(rows, []string{l.ID, l.Component, l.Broken, l.Fixed, l.runs(), l.verdict(), l.Title})
+			}
+			return writeTable(w, []string{"ID", "COMPONENT", "BROKEN", "FIXED", "RUNS HERE", "LAST VERDICT", "TITLE"}, rows)
+		})
+	}
+	return cmd
+}
+
+func bugLineOf(cmd *cobra.Command, id string, s *scenario.Scenario) bugLine {
+	b := s.Bug
+	l := bugLine{ID: id, Title: b.Title, Component: b.Component, Affected: b.Affected, FixedIn: b.FixedIn, Broken: b.Broken.What, Fixed: "-", Measured: lastMeasured(id)}
+	if b.Fixed != nil {
+		l.Fixed = b.Fixed.What
+	}
+	outlook, err := repro.Foresee(cmd.Context(), s, sourceRoot())
+	l.Runnable, l.Reason = err == nil, outlook
+	if err != nil {
+		l.Reason = err.Error()
+	}
+	return l
+}
+
+func (l bugLine) runs() string {
+	if l.Runnable {
+		return cmp.Or(l.Reason, "yes")
+	}
+	return "no: " + l.Reason
+}
+
+func (l bugLine) verdict() string {
+	if l.Measured == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%s (%s, %.0f s)", l.Measured.Verdict, l.Measured.At.Format("2006-01-02 15:04"), l.Measured.Took.Seconds())
+}
+
+func reproNewCmd() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "new ID",
+		Short: "Write the skeleton of a bug: a scenario and a README to fill in",
+		Long: "Writes scenarios/bugs/ID/scenario.yaml and README.md. The skeleton is a bug that runs in a few seconds; see docs/bugs.md for what can be\n" +
+			"written into it.",
+		Example: "  skidpad repro new frr-1234",
+		Args:    args(cobra.ExactArgs(1)),
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", "the folder that gets the bug's folder (default: scenarios/bugs of the source tree)")
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		if dir == "" {
+			root := sourceRoot()
+			if root == "" {
+				return usage("no source tree of skidpad is here; name a folder with --dir")
+			}
+			dir = filepath.Join(root, "scenarios", bugsFolder)
+		}
+		files, err := repro.Skeleton(dir, a[0])
+		if err != nil {
+			return usage("%w", err)
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\nfill them in, then: skidpad scenarios validate %s && skidpad repro %s\n", strings.Join(files, "\n"), files[0], files[0])
+		return err
+	}
+	return cmd
+}
