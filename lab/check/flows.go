@@ -15,9 +15,12 @@ import (
 )
 
 // late is how long a datagram's answer may take before it counts as lost. Breaking something keeps processors busy, the
-// echo's too: what is answered late was delayed, not lost. Connections have the prober's own timeout, since TCP repeats
-// what is lost after a second.
-const late = 3 * time.Second
+// echo's too: what is answered late was delayed, not lost. A connection has less, since TCP repeats a lost SYN after a
+// second (RFC 6298, 2.1).
+const (
+	late           = 3 * time.Second
+	lateConnection = 900 * time.Millisecond
+)
 
 // maxStall is how long the prober may stand still in a lab that nobody disturbs before a recording proves nothing.
 // While something is broken that depends on how long an outage is accepted: see verdict.
@@ -49,7 +52,7 @@ func resolve(ctx context.Context, l Lab, p scenario.Probe) (netip.AddrPort, erro
 func flowOf(p scenario.Probe, target netip.AddrPort) probe.Flow {
 	f := probe.Flow{
 		Proto: record.Proto(p.Proto), Targets: slices.Repeat([]netip.AddrPort{target}, max(1, p.Flows)),
-		Rate: float64(time.Second) / float64(p.Every),
+		Rate: float64(time.Second) / float64(p.Every), Timeout: lateConnection,
 	}
 	if f.Proto == record.UDP {
 		f.Timeout = late
