@@ -11,7 +11,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/cluster"
-	"skidpad.dev/skidpad/lab/cluster/kind"
+	"skidpad.dev/skidpad/lab/cluster/providers"
 	"skidpad.dev/skidpad/lab/host"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
@@ -26,7 +26,7 @@ type building struct {
 	options Options
 	// networked is called when the networks stand and no other lab can be given their subnets.
 	networked func()
-	cluster   *kind.Cluster
+	cluster   cluster.Provider
 }
 
 // build walks the plan's steps.
@@ -37,7 +37,7 @@ func (l *Lab) build(ctx context.Context, o Options, networked func()) error {
 		if err != nil {
 			return err
 		}
-		b.cluster = kind.New(l.engine, l.Plan, kubeconfig, func(text string) { o.Progress.Note(plan.StepCluster, text) })
+		b.cluster = providers.New(l.engine, l.Plan, l.images, kubeconfig, func(text string) { o.Progress.Note(plan.StepCluster, text) })
 	}
 	return walk(ctx, l.Plan.Lab, l.Plan.Steps, b.actions(), o.Progress)
 }
@@ -58,7 +58,7 @@ func (b *building) actions() map[string]action {
 }
 
 func (b *building) makeNetworks(ctx context.Context, _ func(string)) error {
-	label, err := encode(kept{b.Plan, b.images})
+	label, err := encode(kept{b.Plan, b.images, b.missing})
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,10 @@ func (l *Lab) resolve(ctx context.Context, o Options) (map[string]image.Resolved
 	step := l.Plan.Steps[slices.IndexFunc(l.Plan.Steps, func(s plan.Step) bool { return s.Name == plan.StepImages })]
 	err := run(ctx, step, func(ctx context.Context, note func(string)) (err error) {
 		images, err = image.New(l.engine, o.Source).Ensure(ctx, l.Plan.Images, o.Images, func(e image.Event) { note(sentence(e)) })
-		return err
+		if err != nil {
+			return err
+		}
+		return l.resolveParts(ctx, o, images, note)
 	}, o.Progress)
 	return images, err
 }
@@ -169,7 +172,7 @@ func (b *building) installCNI(ctx context.Context, note func(string)) error {
 
 // installAddons runs beside makeCluster and installCNI, one addon after the other.
 func (b *building) installAddons(ctx context.Context, note func(string)) error {
-	for _, a := range b.Plan.Addons {
+	for _, a := range b.present() {
 		planned, err := addon.NewPlanned(b.Plan, a, b.images, note)
 		if err != nil {
 			return err
@@ -228,7 +231,7 @@ func (b *building) addons() []addon.Addon {
 	if cilium, err := addon.NewCilium(b.Plan, b.images, func(string) {}); err == nil && b.Plan.Cilium != nil {
 		all = append(all, cilium)
 	}
-	for _, a := range b.Plan.Addons {
+	for _, a := range b.present() {
 		if planned, err := addon.NewPlanned(b.Plan, a, b.images, nil); err == nil {
 			all = append(all, planned)
 		}

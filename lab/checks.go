@@ -28,14 +28,14 @@ type TestOptions struct {
 
 // Check runs the checks of the lab's scenario that only look, and calls done, if there is one, as each ends.
 func (l *Lab) Check(ctx context.Context, done func(check.Result)) []check.Result {
-	return check.Quick(ctx, l, l.Plan, done)
+	return append(l.skipped(done), check.Quick(ctx, l, l.Plan, done)...)
 }
 
 // Test runs all checks of the lab's scenario. Those that break something bring the lab back to its base state, which
 // is looked at before the next; what goes wrong with recording is told in the results and the events.
 func (l *Lab) Test(ctx context.Context, o TestOptions) []check.Result {
 	if !slices.ContainsFunc(l.Plan.Scenario.Spec.Checks, scenario.Check.Disturbs) {
-		return check.All(ctx, l, l.Plan, o.Done)
+		return append(l.skipped(o.Done), check.All(ctx, l, l.Plan, o.Done)...)
 	}
 	a := &arena{Lab: l, options: o}
 	var err error
@@ -44,7 +44,7 @@ func (l *Lab) Test(ctx context.Context, o TestOptions) []check.Result {
 	}
 	stop := a.watch(ctx)
 	defer stop()
-	return check.All(ctx, a, l.Plan, o.Done)
+	return append(l.skipped(o.Done), check.All(ctx, a, l.Plan, o.Done)...)
 }
 
 // add gives an event to whoever records, and keeps those of routes for RouteGone.

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"skidpad.dev/skidpad/lab/cluster/kind"
+	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/cluster/providers"
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/router/gateway"
@@ -23,6 +24,9 @@ func (l *Lab) planned() []place {
 	if c := l.Plan.Cluster; c != nil {
 		for _, n := range c.Nodes {
 			all = append(all, place{n.Short, node.KindCluster, n.Name})
+		}
+		if k := c.K3s; k != nil {
+			all = append(all, place{k.Datastore.Name, node.KindDatastore, k.Datastore.Container})
 		}
 	}
 	for _, r := range l.Plan.Routers {
@@ -93,7 +97,7 @@ func (l *Lab) Gateway(name string) (*gateway.Gateway, error) {
 }
 
 // provider is the lab's cluster.
-func (l *Lab) provider() (*kind.Cluster, error) {
+func (l *Lab) provider() (cluster.Provider, error) {
 	if l.Plan.Cluster == nil {
 		return nil, fmt.Errorf("lab %s has no cluster", l.Plan.Lab)
 	}
@@ -101,5 +105,5 @@ func (l *Lab) provider() (*kind.Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return kind.New(l.engine, l.Plan, path, func(string) {}), nil
+	return providers.New(l.engine, l.Plan, l.images, path, nil), nil
 }

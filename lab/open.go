@@ -15,7 +15,9 @@ import (
 type Lab struct {
 	Plan   *plan.Plan
 	images map[string]image.Resolved // by plan.Image.Key
-	engine *docker.Engine
+	// missing are the parts that were left out, and why.
+	missing map[string]string
+	engine  *docker.Engine
 }
 
 // NotFoundError says that a lab is not there, and which ones are.
@@ -86,7 +88,7 @@ func find(ctx context.Context, eng *docker.Engine, name string) (*Lab, error) {
 		if err != nil {
 			return nil, fmt.Errorf("lab %s: the plan on network %s cannot be read: %w; remove the lab with `skidpad down --name %s`", name, n.Name, err, name)
 		}
-		return &Lab{Plan: k.Plan, images: k.Images, engine: eng}, nil
+		return &Lab{Plan: k.Plan, images: k.Images, missing: k.Missing, engine: eng}, nil
 	}
 	containers, err := eng.Containers(ctx, name)
 	if err != nil || len(containers) == 0 {

@@ -28,6 +28,8 @@ const planLabel = "dev.skidpad.plan"
 type kept struct {
 	Plan   *plan.Plan                `json:"plan"`
 	Images map[string]image.Resolved `json:"images"`
+	// Missing are parts of the plan that were left out, and why.
+	Missing map[string]string `json:"missing,omitempty"`
 }
 
 // encode packs what is kept into a label's value: JSON, gzip, base64.

@@ -24,10 +24,12 @@ const statusWithin = 10 * time.Second
 
 // Status is how a lab is at this moment.
 type Status struct {
-	Name       string          `json:"name"`
-	Scenario   string          `json:"scenario"`
-	Healthy    bool            `json:"healthy"`
-	Problems   []string        `json:"problems"`
+	Name     string   `json:"name"`
+	Scenario string   `json:"scenario"`
+	Healthy  bool     `json:"healthy"`
+	Problems []string `json:"problems"`
+	// Notes are what is no problem and is to be known: what stands in for something else, what was left out.
+	Notes      []string        `json:"notes,omitempty"`
 	Kubeconfig string          `json:"kubeconfig,omitempty"`
 	Networks   []plan.Network  `json:"networks"`
 	Nodes      []NodeStatus    `json:"nodes"`
@@ -78,7 +80,7 @@ func (l *Lab) Status(ctx context.Context) (*Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusWithin)
 	defer cancel()
 	x := &examination{Lab: l}
-	x.st = Status{Name: l.Plan.Lab, Scenario: l.Plan.Scenario.Metadata.Name, Networks: l.Plan.Networks, Problems: []string{}, Sessions: []bgp.Session{}}
+	x.st = Status{Name: l.Plan.Lab, Scenario: l.Plan.Scenario.Metadata.Name, Networks: l.Plan.Networks, Problems: []string{}, Notes: l.Notes(), Sessions: []bgp.Session{}}
 	if l.Plan.Cluster != nil {
 		path, err := l.Kubeconfig()
 		if err != nil {

@@ -77,12 +77,13 @@ func create(ctx context.Context, eng *docker.Engine, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, asSkip(err)
 	}
+	missing := l.missing
 	l, networked, err := claim(ctx, eng, o)
 	defer networked()
 	if err != nil {
 		return nil, err
 	}
-	l.images = images
+	l.images, l.missing = images, missing
 	err = l.build(ctx, o, networked)
 	if err != nil && ctx.Err() != nil && !o.Keep {
 		_, undo := eng.Remove(context.WithoutCancel(ctx), o.Name)

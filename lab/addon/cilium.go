@@ -35,6 +35,7 @@ type Cilium struct {
 	plan   *plan.Cilium
 	values map[string]any
 	nodes  int
+	hubble []string // its Deployments
 	log    func(string)
 
 	chart *chart.Chart
@@ -55,7 +56,7 @@ func NewCilium(p *plan.Plan, images map[string]image.Resolved, log func(string))
 	if err != nil {
 		return nil, err
 	}
-	return &Cilium{plan: p.Cilium, values: values, nodes: len(p.Cluster.Members()), log: log}, nil
+	return &Cilium{plan: p.Cilium, values: values, nodes: len(p.Cluster.Members()), hubble: hubbleDeployments(values), log: log}, nil
 }
 
 // Name is how messages call it.
@@ -117,15 +118,21 @@ func (c *Cilium) Ready(ctx context.Context, k *cluster.Kube) error {
 			Explain: func(ctx context.Context) string { return k.ExplainPods(ctx, ciliumNamespace, "k8s-app=cilium") },
 		})
 	})
-	group.Go(func() error {
-		return k.WaitFor(ctx, cluster.Wait{
-			What:     "Deployment kube-system/cilium-operator: available",
-			Resource: deployments, Namespace: ciliumNamespace, Fields: "metadata.name=cilium-operator", Within: ciliumWithin,
-			Done:    func(seen []*unstructured.Unstructured) (bool, string) { return deploymentAvailable(seen, 1) },
-			Explain: func(ctx context.Context) string { return k.ExplainPods(ctx, ciliumNamespace, "name=cilium-operator") },
-		})
-	})
+	group.Go(func() error { return deployed(ctx, k, "cilium-operator", "name=cilium-operator") })
+	for _, name := range c.hubble {
+		group.Go(func() error { return deployed(ctx, k, name, "k8s-app="+name) })
+	}
 	return group.Wait()
+}
+
+// deployed waits until a Deployment of the chart's has a pod that is ready.
+func deployed(ctx context.Context, k *cluster.Kube, name, pods string) error {
+	return k.WaitFor(ctx, cluster.Wait{
+		What:     "Deployment kube-system/" + name + ": available",
+		Resource: deployments, Namespace: ciliumNamespace, Fields: "metadata.name=" + name, Within: ciliumWithin,
+		Done:    func(seen []*unstructured.Unstructured) (bool, string) { return deploymentAvailable(seen, 1) },
+		Explain: func(ctx context.Context) string { return k.ExplainPods(ctx, ciliumNamespace, pods) },
+	})
 }
 
 // ciliumValues are the plan's Helm values over those that name the images.
@@ -152,6 +159,11 @@ func ciliumValues(p *plan.Plan, images map[string]image.Resolved) (map[string]an
 		},
 		"envoy": map[string]any{"enabled": false},
 	}
+	if ref := refs["hubble-relay"]; ref != "" {
+		values["hubble"] = map[string]any{"relay": map[string]any{
+			"image": map[string]any{"override": ref, "useDigest": false, "pullPolicy": "IfNotPresent"},
+		}}
+	}
 	// Without kube-proxy nothing makes the API's ClusterIP work before Cilium does. Nodes find each other by name.
 	for _, n := range p.Cluster.Nodes {
 		if n.ControlPlane {
@@ -159,7 +171,7 @@ func ciliumValues(p *plan.Plan, images map[string]image.Resolved) (map[string]an
 			break
 		}
 	}
-	return merge(values, p.Cilium.Values), nil
+	return merge(values, merge(hubbleUIValues(p, images), p.Cilium.Values)), nil
 }
 
 // merge returns base with over laid over it, map by map. Neither is changed.

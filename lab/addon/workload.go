@@ -58,6 +58,9 @@ func NewWorkload(p *plan.Plan, w plan.Workload, images map[string]image.Resolved
 	return &Workload{plan: w, lab: p.Lab, image: img.Ref, workers: max(workers, 1)}, nil
 }
 
+// Selector are the labels that a workload's pods are known by.
+func Selector(w plan.Workload) map[string]string { return map[string]string{workloadLabel: w.Name} }
+
 // Name is how messages call it.
 func (w *Workload) Name() string { return "workload " + w.plan.Name }
 

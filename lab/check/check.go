@@ -165,6 +165,8 @@ func Run(ctx context.Context, l Lab, p *plan.Plan, c scenario.Check) []Result {
 		results = joining(ctx, l, p, *c.Join)
 	case c.Held != nil:
 		results = held(ctx, l, *c.Held)
+	case c.Flows != nil:
+		results = hubbleFlows(ctx, l, p, *c.Flows)
 	default:
 		results = []Result{{Name: "empty check", Verdict: Unknown, Expected: "a check with one field set",
 			Observed: "lab bug: a check without content passed the validation"}}

@@ -40,8 +40,8 @@ func leaseName(c scenario.Lease) string {
 	return "lease: the holder of " + c.Probe.Workload + " killed"
 }
 
-// killable is the lease's holder. Where that is the control plane's node, whose death would end the leases' own
-// server, the lease is released until a worker has it.
+// killable is the lease's holder. Where that is the first control plane's node, by which the leases' own server is
+// reached, the lease is released until another has it.
 func killable(ctx context.Context, l Disturbable, p *plan.Plan, workload string) (string, error) {
 	const tries = 10
 	last := ""
@@ -50,17 +50,25 @@ func killable(ctx context.Context, l Disturbable, p *plan.Plan, workload string)
 		if err != nil {
 			return "", err
 		}
-		for _, n := range p.Cluster.Nodes {
-			if n.Short == holder && !n.ControlPlane {
-				return holder, nil
-			}
+		if holder != firstControlPlane(p) && isNode(p, holder) {
+			return holder, nil
 		}
 		last = holder
 		if err := l.ReleaseLease(ctx, workload); err != nil {
 			return "", err
 		}
 	}
-	return "", fmt.Errorf("the lease of %s is held by %s, also after %d releases; wanted is a worker that can be killed", workload, last, tries)
+	return "", fmt.Errorf("the lease of %s is held by %s, also after %d releases; wanted is a node that can be killed: any but the first control plane, by which the API is reached", workload, last, tries)
+}
+
+// firstControlPlane is the node by which the API is reached; empty where the plan has none.
+func firstControlPlane(p *plan.Plan) string {
+	for _, n := range p.Cluster.Nodes {
+		if n.ControlPlane {
+			return n.Short
+		}
+	}
+	return ""
 }
 
 // taken waits until another node than the dead one holds the lease, and says when.

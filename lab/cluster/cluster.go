@@ -17,6 +17,8 @@ type Provider interface {
 	// APIReady returns clients as soon as the API server answers its administrator, which is long before
 	// Create ends. It writes the kubeconfig file, mode 0600. It may run beside Create, or on a cluster that runs.
 	APIReady(ctx context.Context) (*Kube, error)
+	// Open is APIReady on a cluster that another process has made.
+	Open(ctx context.Context) (*Kube, error)
 	// Nodes are handles on the planned nodes, control plane first. They do no I/O.
 	Nodes() []node.Node
 }

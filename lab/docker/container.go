@@ -51,6 +51,15 @@ type Spec struct {
 	Files   []File            // are there before the entrypoint runs
 	Mounts  []Mount
 	Labels  map[string]string // besides the lab's own
+	// Machine, where set, makes it a container that runs containers.
+	Machine *Machine
+}
+
+// Machine is a container that runs containers, as a cluster's node does: privileged, in a cgroup namespace of its own.
+type Machine struct {
+	Volumes []string // folders that are no part of its root file system, and go with it
+	Tmpfs   []string // folders in memory
+	Publish []int    // TCP ports that the host has on its loopback, each at a port that the engine chooses
 }
 
 // Start creates and starts a container: never restarted by the engine, no port published, no image
@@ -127,7 +136,7 @@ func (e *Engine) request(s Spec) testcontainers.ContainerRequest {
 			PreCreates: []testcontainers.ContainerRequestHook{func(context.Context, testcontainers.ContainerRequest) error {
 				// By now it has published every port that the image names.
 				config.ExposedPorts, host.PortBindings = nil, nil
-				return nil
+				return s.Machine.publish(config, host)
 			}},
 			PostCreates: []testcontainers.ContainerHook{func(ctx context.Context, c testcontainers.Container) error {
 				return e.complete(ctx, s, c.GetContainerID())
@@ -150,6 +159,9 @@ func (s Spec) hostConfig(h *container.HostConfig) {
 	}
 	if s.PIDOf != "" {
 		h.PidMode = container.PidMode("container:" + s.PIDOf)
+	}
+	if s.Machine != nil {
+		s.Machine.hostConfig(h)
 	}
 	for _, m := range s.Mounts {
 		h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly})

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/cluster"
-	"skidpad.dev/skidpad/lab/cluster/kind"
+	"skidpad.dev/skidpad/lab/cluster/providers"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/plan"
 )
@@ -196,6 +196,6 @@ func KubeAt(e *docker.Engine, p *plan.Plan, dir string) func(context.Context) (*
 		if p.Cluster == nil {
 			return nil, fmt.Errorf("lab %s has no cluster", p.Lab)
 		}
-		return kind.New(e, p, filepath.Join(dir, "kubeconfig"), nil).Open(ctx)
+		return providers.New(e, p, nil, filepath.Join(dir, "kubeconfig"), nil).Open(ctx)
 	}
 }

@@ -22,6 +22,8 @@ type entry struct {
 	upstream func(version string) string
 	// recipe says how to build a version here. Its error says why it cannot be built.
 	recipe func(b *build.Builder, version string) (build.Recipe, error)
+	// standIn says that what is built here only stands in for what is published, which is asked for first each time.
+	standIn bool
 }
 
 // catalogue is the one list of images. Versions are without a leading v.
@@ -44,6 +46,15 @@ func catalogue() []entry {
 		{name: "cilium-operator", what: "Cilium's operator", version: "1.19.5",
 			upstream: func(v string) string { return "cilium/operator-generic:v" + v },
 			recipe:   func(b *build.Builder, v string) (build.Recipe, error) { return b.CiliumOperator(v) }},
+		{name: "k3s", what: "a node of k3s, or what stands in for it", version: "1.36.3", upstream: publishedK3s,
+			standIn: true, recipe: k3sRecipe},
+		{name: "etcd", what: "a datastore beside a cluster",
+			recipe: func(b *build.Builder, _ string) (build.Recipe, error) { return b.Etcd() }},
+		{name: "hubble-relay", what: "one API for Hubble's flows", version: "1.19.5",
+			upstream: func(v string) string { return "cilium/hubble-relay:v" + v },
+			recipe:   func(b *build.Builder, v string) (build.Recipe, error) { return b.HubbleRelay(v) }},
+		published("hubble-ui", "Hubble's page", "0.13.5", "cilium/hubble-ui:v", "its sources are a JavaScript application, which is no Go module"),
+		published("hubble-ui-backend", "what Hubble's page asks", "0.13.5", "cilium/hubble-ui-backend:v", "its sources can be had as no Go module"),
 		{name: "echo", what: "answers probes in the cluster",
 			recipe: func(b *build.Builder, _ string) (build.Recipe, error) { return b.Echo() }},
 		{name: "frr", what: "an FRR router",
@@ -60,6 +71,23 @@ func catalogue() []entry {
 			recipe: func(b *build.Builder, _ string) (build.Recipe, error) { return b.Balancer() }},
 		{name: "client", what: "a host beyond the routers", recipe: net("client")},
 	}, addonImages()...)
+}
+
+// publishedK3s is k3s's image of a release, 1.36.3-k3s1, or of a Kubernetes version's first release.
+func publishedK3s(v string) string {
+	if !strings.Contains(v, "-k3s") {
+		v += "-k3s1"
+	}
+	return "rancher/k3s:v" + v
+}
+
+// k3sRecipe builds what stands in for k3s, of the pinned Kubernetes version only.
+func k3sRecipe(b *build.Builder, version string) (build.Recipe, error) {
+	r, err := b.K3sStandIn(publishedK3s(version))
+	if plain, _, _ := strings.Cut(version, "-"); err == nil && plain != r.Version {
+		err = fmt.Errorf("what stands in for it is of Kubernetes %s; ask for that, or pin another in tools/images/kubernetes", r.Version)
+	}
+	return r, err
 }
 
 // nodeRecipe builds the pinned Kubernetes version only.
@@ -92,7 +120,7 @@ func find(i plan.Image) (entry, string, error) {
 	if version == "" {
 		version = e.version
 	}
-	if e.name == "node" && minorOnly.MatchString(version) && strings.HasPrefix(e.version, version+".") {
+	if (e.name == "node" || e.name == "k3s") && minorOnly.MatchString(version) && strings.HasPrefix(e.version, version+".") {
 		version = e.version // v1.36 is the patch release that the catalogue knows
 	}
 	return e, version, nil

@@ -203,6 +203,9 @@ func (r *run) plain(ctx context.Context, i plan.Image) (Resolved, error) {
 		mine = recipe.Ref()
 	}
 	for _, ref := range []string{published, mine} {
+		if ref == mine && e.standIn && published != "" && r.policy == Auto && r.builder.Engine.Pull(ctx, published) == nil {
+			ref = published
+		}
 		if got, ok, err := r.has(ctx, i, ref); err != nil || ok {
 			if ok {
 				r.report(Event{What: i.Key(), Status: build.Present, Detail: ref, Elapsed: time.Since(start)})
@@ -311,6 +314,9 @@ func (r *run) must(ctx context.Context, i plan.Image, ref string) (Resolved, err
 	}
 	return got, err
 }
+
+// StandsInFor is the published image that this one stands in for; empty for all but stand-ins.
+func (r Resolved) StandsInFor() string { return r.Labels[build.LabelStandIn] }
 
 func resolved(i plan.Image, ref string, f build.Found) Resolved {
 	got := Resolved{Image: i, Ref: ref, ID: f.ID, Source: "pulled", Size: f.Size, Labels: f.Labels, Parts: map[string]string{}}

@@ -18,6 +18,8 @@ const (
 	KindGateway Kind = "gateway"
 	KindClient  Kind = "client"
 	KindPod     Kind = "pod"
+	// KindDatastore is what a cluster keeps its state in, where that is no node of it.
+	KindDatastore Kind = "datastore"
 )
 
 // Node is a place to execute commands in: a cluster node, a router, a gateway, a client or

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"strconv"
 	"strings"
 
 	"skidpad.dev/skidpad/lab/scenario"
@@ -134,9 +135,10 @@ func (b *builder) nodePeers(names []string) []nodeSpeakerPeer {
 
 // apiEnv tells a pod on the host's network where the API server is before anybody makes its ClusterIP work.
 func (b *builder) apiEnv() []any {
+	host, port := b.apiServer()
 	return []any{
-		map[string]any{"name": "KUBERNETES_SERVICE_HOST", "value": "skidpad-" + b.Lab + "-control-plane"},
-		map[string]any{"name": "KUBERNETES_SERVICE_PORT", "value": "6443"},
+		map[string]any{"name": "KUBERNETES_SERVICE_HOST", "value": host},
+		map[string]any{"name": "KUBERNETES_SERVICE_PORT", "value": strconv.Itoa(port)},
 	}
 }
 

@@ -21,6 +21,9 @@ func (b *builder) cilium() {
 			{Name: "cilium-operator", Version: c.Version},
 		},
 	}
+	if c.Hubble != nil && c.Hubble.Relay {
+		b.Cilium.Images = append(b.Cilium.Images, Image{Name: "hubble-relay", Version: c.Version})
+	}
 }
 
 // ciliumValues are the chart's values that make packets of a client beyond the routers arrive, and
@@ -41,7 +44,7 @@ func (b *builder) ciliumValues(c *scenario.Cilium) map[string]any {
 		"bgpControlPlane": map[string]any{"enabled": c.BGP != nil},
 		"l2announcements": map[string]any{"enabled": c.L2 != nil},
 		"envoy":           map[string]any{"enabled": false},
-		"hubble":          map[string]any{"enabled": false},
+		"hubble":          hubbleValues(c.Hubble),
 		"operator":        map[string]any{"replicas": 1},
 		// Without Envoy there is nothing behind the layer 7 proxy.
 		"l7Proxy": false,

@@ -34,7 +34,7 @@ func (b *builder) ciliumManifests(c *scenario.Cilium) []string {
 			toYAML(b.bgpCluster(api, c.BGP)))
 	}
 	if c.L2 != nil {
-		docs = append(docs, toYAML(b.l2Policy()))
+		docs = append(docs, toYAML(b.l2Policy(c)))
 	}
 	return docs
 }
@@ -132,18 +132,27 @@ func (b *builder) bgpCluster(api string, bgp *scenario.CiliumBGP) map[string]any
 	})
 }
 
-// l2Policy lets every worker announce external and LoadBalancer addresses of all Services on its own network by ARP,
-// or every node where there are no workers: the control plane's node has no pods to answer with, and the leases end with
-// it. The resource is still v2alpha1 in Cilium 1.19.
-func (b *builder) l2Policy() map[string]any {
+// announcers are workers, controlPlanes or all. Where nothing is said they are the workers, if there are any: the control
+// plane's node has no pods to answer with, and the leases end with it.
+func (b *builder) announcers(l *scenario.CiliumL2) string {
+	if w := b.spec.Cluster.Workers; l.Nodes == "" && w != nil && *w > 0 {
+		return "workers"
+	}
+	return l.Nodes
+}
+
+// l2Policy lets nodes announce external and LoadBalancer addresses of all Services on their own network by ARP. The
+// resource is still v2alpha1 in Cilium 1.19.
+func (b *builder) l2Policy(c *scenario.Cilium) map[string]any {
 	spec := map[string]any{
 		"externalIPs":     true,
 		"loadBalancerIPs": true,
 		"interfaces":      []any{"^eth[0-9]+$"},
 	}
-	if w := b.spec.Cluster.Workers; w != nil && *w > 0 {
+	operator := map[string]string{"workers": "DoesNotExist", "controlPlanes": "Exists"}[b.announcers(c.L2)]
+	if operator != "" {
 		spec["nodeSelector"] = map[string]any{"matchExpressions": []any{
-			map[string]any{"key": "node-role.kubernetes.io/control-plane", "operator": "DoesNotExist"},
+			map[string]any{"key": "node-role.kubernetes.io/control-plane", "operator": operator},
 		}}
 	}
 	return object("cilium.io/v2alpha1", "CiliumL2AnnouncementPolicy", spec)

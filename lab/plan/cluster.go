@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 func (b *builder) cluster() {
@@ -18,7 +20,9 @@ func (b *builder) cluster() {
 		image.Preload = append(image.Preload, b.Cilium.Images...)
 	}
 	for _, a := range b.Addons {
-		image.Preload = append(image.Preload, a.Images...)
+		if !b.optional(a.Name) { // what may be missing is not baked in: the nodes pull it
+			image.Preload = append(image.Preload, a.Images...)
+		}
 	}
 	for _, w := range b.spec.Workloads {
 		if w.Echo != nil {
@@ -49,6 +53,10 @@ func (b *builder) cluster() {
 		})
 	}
 	b.Cluster = out
+	if c.Provider == scenario.ProviderK3s {
+		b.k3s()
+		return
+	}
 	out.KindConfig = b.kindConfig()
 }
 

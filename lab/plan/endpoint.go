@@ -83,6 +83,9 @@ func controlPlaneName(i int) string {
 
 // apiServer is where nodes and their agents reach the API: host and port.
 func (b *builder) apiServer() (string, int) {
+	if b.spec.Cluster.Provider == scenario.ProviderK3s {
+		return "127.0.0.1", k3sAPIPort
+	}
 	if e := b.endpoint(); e != nil {
 		return e.Address.String(), e.Port
 	}

@@ -45,6 +45,7 @@ func Make(s *scenario.Scenario, lab string, h Host) (*Plan, error) {
 	b.clients()
 	b.workloads()
 	b.kernel()
+	b.parts()
 	b.images()
 	b.steps()
 	hash, err := hashOf(p)
@@ -122,6 +123,12 @@ func (b *builder) images() {
 	}
 	if b.Cluster != nil {
 		add(b.Cluster.Image)
+		if k := b.Cluster.K3s; k != nil {
+			add(k.Datastore.Image)
+			for _, i := range k.Archives {
+				add(i)
+			}
+		}
 	}
 	for _, r := range b.Routers {
 		add(r.Image)

@@ -26,6 +26,7 @@ func load(t *testing.T, file string) *scenario.Scenario {
 
 const (
 	defaultFile = "../../scenarios/cilium-bgp-vrrp/scenario.yaml"
+	k3sFile     = "../../scenarios/k3s-cilium-l2/scenario.yaml"
 	routersFile = "../scenario/testdata/valid-routers-only.yaml"
 	oneWayFile  = "../scenario/testdata/valid-router-as-gateway.yaml"
 )
@@ -57,6 +58,7 @@ func TestGoldens(t *testing.T) {
 		{"kube-router", "../scenario/testdata/valid-kube-router.yaml", "lab", Host{}},
 		{"cilium-kube-router-purelb", "../scenario/testdata/valid-cilium-kube-router-purelb.yaml", "lab", Host{}},
 		{"calico", "../scenario/testdata/valid-calico.yaml", "lab", Host{}},
+		{"k3s", k3sFile, "k3s", Host{CgroupV1: true, NoSysResource: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := Make(load(t, c.file), c.lab, c.host)

@@ -106,8 +106,10 @@ func (p *Plan) endsText(t *text) {
 }
 
 func (p *Plan) documents(t *text) {
-	if p.Cluster != nil {
-		t.document("kind configuration", p.Cluster.KindConfig)
+	if c := p.Cluster; c != nil && c.K3s != nil {
+		p.k3sText(t)
+	} else if c != nil {
+		t.document("kind configuration", c.KindConfig)
 	}
 	if c := p.Cilium; c != nil {
 		t.document("values of Cilium "+c.Version, toYAML(c.Values))

@@ -35,7 +35,9 @@ type Plan struct {
 	Workloads []Workload `json:"workloads,omitempty"`
 	Kernel    []Need     `json:"kernel,omitempty"` // options that the kernel must have
 	Images    []Image    `json:"images"`           // what the engine must have before anything starts
-	Steps     []Step     `json:"steps"`
+	// Parts are what the lab can do without.
+	Parts []Part `json:"parts,omitempty"`
+	Steps []Step `json:"steps"`
 }
 
 // Network is one bridge.
@@ -61,7 +63,8 @@ type Cluster struct {
 	Provider    scenario.Provider `json:"provider"`
 	Network     string            `json:"network"` // the scenario's name
 	Image       Image             `json:"image"`
-	KindConfig  string            `json:"kindConfig"` // v1alpha4 YAML
+	KindConfig  string            `json:"kindConfig,omitempty"` // v1alpha4 YAML
+	K3s         *K3s              `json:"k3s,omitempty"`
 	Nodes       []Node            `json:"nodes"`
 	PodCIDR     netip.Prefix      `json:"podCIDR"`
 	ServiceCIDR netip.Prefix      `json:"serviceCIDR"`
@@ -77,6 +80,9 @@ type Node struct {
 	Short        string `json:"short"` // as in the scenario: worker2
 	ControlPlane bool   `json:"controlPlane,omitempty"`
 	Later        bool   `json:"later,omitempty"` // it is made and joins when it is told to
+	// Address and Args are of provider k3s: kind gives its nodes addresses and commands of its own.
+	Address netip.Addr `json:"address,omitzero"`
+	Args    []string   `json:"args,omitempty"`
 }
 
 // Route is a static route.

@@ -12,6 +12,7 @@ import (
 type Run struct {
 	Scenario string         `json:"scenario"`
 	Skipped  string         `json:"skipped,omitempty"` // why nothing was checked
+	Notes    []string       `json:"notes,omitempty"`   // what is to be known of the lab: what stands in for something else
 	Started  time.Time      `json:"started"`
 	Duration time.Duration  `json:"duration"` // nanoseconds
 	Checks   []check.Result `json:"checks"`

@@ -21,6 +21,9 @@ func Text(w io.Writer, runs []Run, all bool) error {
 			out.WriteByte('\n')
 		}
 		out.WriteString(heading(r) + "\n")
+		for _, note := range r.Notes {
+			out.WriteString("note     " + note + "\n")
+		}
 		width := 0
 		for _, c := range r.Checks {
 			width = max(width, len(c.Name))

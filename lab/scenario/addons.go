@@ -87,9 +87,11 @@ type CalicoBGP struct {
 
 // APISIX is the Apache APISIX gateway with its ingress controller, installed by its Helm chart.
 type APISIX struct {
-	Version string         `json:"version,omitempty" jsonschema:"example=2.14.0"` // the chart's; default 2.14.0
-	Chart   string         `json:"chart,omitempty"`                               // a folder or archive; default: the Helm repository's
-	Values  map[string]any `json:"values,omitempty"`                              // over the values that the plan computes
+	// Optional: where its images cannot be had it is left out and told as skipped, and the rest runs; default false.
+	Optional bool           `json:"optional,omitempty"`
+	Version  string         `json:"version,omitempty" jsonschema:"example=2.14.0"` // the chart's; default 2.14.0
+	Chart    string         `json:"chart,omitempty"`                               // a folder or archive; default: the Helm repository's
+	Values   map[string]any `json:"values,omitempty"`                              // over the values that the plan computes
 }
 
 // Kind is the name of the field that is set, such as cilium; empty where none or several are.

@@ -56,6 +56,7 @@ func (s *Scenario) setDefaults() {
 
 func (c *Cluster) setDefaults(networks []Network) {
 	or(&c.Provider, ProviderKind)
+	c.k3sDefaults()
 	or(&c.Kubernetes, DefaultKubernetes)
 	or(&c.ControlPlanes, 1)
 	if c.Workers == nil {
@@ -145,6 +146,9 @@ func (c *Check) setDefaults(spec *Spec) {
 		or(&r.Workload, first)
 		or(&r.Source, "client")
 		or(&r.Within, DefaultWithin)
+	}
+	if f := c.Flows; f != nil {
+		f.setDefaults(first)
 	}
 	if s := c.Sessions; s != nil {
 		or(&s.Within, DefaultWithin)

@@ -182,7 +182,10 @@ func (c Check) Disturbs() bool {
 }
 
 // Quick reports whether a check only looks: it ends as soon as what it promises holds, and disturbs nothing.
-func (c Check) Quick() bool { return !c.Disturbs() && c.Held == nil }
+func (c Check) Quick() bool {
+	denies := c.Flows != nil && c.Flows.Verdict == FlowDropped
+	return !c.Disturbs() && c.Held == nil && !denies
+}
 
 // probe returns the check's flows, or nil where it has none.
 func (c *Check) probe() *Probe {

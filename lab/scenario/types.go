@@ -91,6 +91,7 @@ type Cluster struct {
 	APIEndpoint *APIEndpoint `json:"apiEndpoint,omitempty"`
 	// JoinLater names nodes that are made and do not join at bring-up: `skidpad node join` and the check join have them do so.
 	JoinLater []string `json:"joinLater,omitempty"`
+	K3s       *K3s     `json:"k3s,omitempty"` // of provider k3s only
 }
 
 // Software is what a router runs.
@@ -179,6 +180,7 @@ type Cilium struct {
 	Values  map[string]any `json:"values,omitempty"`                              // over the values that the plan computes
 	BGP     *CiliumBGP     `json:"bgp,omitempty"`
 	L2      *CiliumL2      `json:"l2,omitempty"`
+	Hubble  *Hubble        `json:"hubble,omitempty"`
 	// LoadBalancerPools is where LoadBalancer addresses come from; default 198.51.100.0/24, or none where another
 	// addon gives them.
 	LoadBalancerPools []netip.Prefix `json:"loadBalancerPools,omitempty"`
@@ -198,6 +200,8 @@ type CiliumL2 struct {
 	LeaseDuration      Duration `json:"leaseDuration,omitempty"`      // default 15 s
 	LeaseRenewDeadline Duration `json:"leaseRenewDeadline,omitempty"` // default 5 s
 	LeaseRetryPeriod   Duration `json:"leaseRetryPeriod,omitempty"`   // default 2 s
+	// Nodes are who announces: workers (the default where there are any), controlPlanes or all.
+	Nodes string `json:"nodes,omitempty" jsonschema:"enum=workers,enum=controlPlanes,enum=all"`
 }
 
 // Workload is what is deployed for probes to reach. Exactly one field is set.
@@ -240,6 +244,7 @@ type Check struct {
 	Held       *Held       `json:"held,omitempty"`
 	API        *API        `json:"api,omitempty"`
 	Join       *Join       `json:"join,omitempty"`
+	Flows      *Flows      `json:"flows,omitempty"`
 }
 
 // Target is a kind of address at which a workload answers.

@@ -60,6 +60,9 @@ func (v *validator) cilium(path string, c *Cilium) {
 	if c.L2 != nil {
 		v.ciliumL2(path+".l2", c.L2)
 	}
+	if c.Hubble != nil {
+		v.hubble(path+".hubble", c.Hubble)
+	}
 }
 
 func (v *validator) ciliumBGP(path string, b *CiliumBGP) {

@@ -20,9 +20,9 @@ func (v *validator) workloads() {
 func (v *validator) checks() {
 	for i, c := range v.spec.Checks {
 		path := fmt.Sprintf("spec.checks[%d]", i)
-		if !v.exactlyOne(path, "reach, sessions, routes, wire, nodeRoutes, serviceList, failover, withdrawal, lease, held, api, join",
+		if !v.exactlyOne(path, "reach, sessions, routes, wire, nodeRoutes, serviceList, failover, withdrawal, lease, held, api, join, flows",
 			c.Reach != nil, c.Sessions != nil, c.Routes != nil, c.Wire != nil, c.NodeRoutes != nil, c.ServiceList != nil,
-			c.Failover != nil, c.Withdrawal != nil, c.Lease != nil, c.Held != nil, c.API != nil, c.Join != nil) {
+			c.Failover != nil, c.Withdrawal != nil, c.Lease != nil, c.Held != nil, c.API != nil, c.Join != nil, c.Flows != nil) {
 			continue
 		}
 		switch {
@@ -48,6 +48,8 @@ func (v *validator) checks() {
 			v.api(path+".api", c.API)
 		case c.Join != nil:
 			v.join(path+".join", c.Join)
+		case c.Flows != nil:
+			v.flows(path+".flows", c.Flows)
 		default:
 			v.routes(path+".routes", c.Routes)
 		}

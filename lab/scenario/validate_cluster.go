@@ -22,8 +22,8 @@ func (v *validator) cluster() {
 	case c.Kubernetes != "v1.36" && !strings.HasPrefix(c.Kubernetes, "v1.36."):
 		v.notYet(path+".kubernetes", c.Kubernetes, "v1.36 or a release of it such as v1.36.3")
 	}
-	if c.Provider != ProviderKind {
-		v.notYet(path+".provider", c.Provider, ProviderKind)
+	if c.K3s != nil {
+		v.k3s(path+".k3s", c.K3s)
 	}
 	if cilium, _ := v.spec.cilium(); cilium != nil && c.KubeProxy != KubeProxyNone {
 		v.notYet(path+".kubeProxy", string(c.KubeProxy)+" beside Cilium", KubeProxyNone)

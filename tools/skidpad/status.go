@@ -66,6 +66,9 @@ func statusTable(w io.Writer, st *lab.Status) error {
 	}
 	fmt.Fprintln(w)
 	statusLines(w, st)
+	for _, note := range st.Notes {
+		fmt.Fprintln(w, "note        ", note)
+	}
 	for _, p := range st.Problems {
 		fmt.Fprintln(w, "PROBLEM ", p)
 	}

@@ -105,7 +105,7 @@ func testScenario(cmd *cobra.Command, name string, o testOptions) (run report.Ru
 
 // quickLab runs the checks that only look, and shows each as it ends.
 func quickLab(ctx context.Context, l *lab.Lab, progress io.Writer) report.Run {
-	r := report.Run{Scenario: l.Plan.Scenario.Metadata.Name, Started: time.Now()}
+	r := report.Run{Scenario: l.Plan.Scenario.Metadata.Name, Notes: l.Notes(), Started: time.Now()}
 	r.Checks = l.Check(ctx, lineTo(progress))
 	r.Duration = time.Since(r.Started)
 	return r
@@ -113,7 +113,7 @@ func quickLab(ctx context.Context, l *lab.Lab, progress io.Writer) report.Run {
 
 // testLab runs all of a lab's checks, shows each as it ends, and keeps what was recorded in a folder of the run's own.
 func testLab(ctx context.Context, l *lab.Lab, o testOptions, progress io.Writer) (report.Run, error) {
-	r := report.Run{Scenario: l.Plan.Scenario.Metadata.Name, Started: time.Now()}
+	r := report.Run{Scenario: l.Plan.Scenario.Metadata.Name, Notes: l.Notes(), Started: time.Now()}
 	tests := lab.TestOptions{Done: lineTo(progress)}
 	events := &timeline.Timeline{}
 	dir := report.DirOf(o.reports, r.Scenario, r.Started)

@@ -24,6 +24,8 @@ const (
 	LabelInputs = "dev.skidpad.image.inputs" // hash of everything that the image was made from
 	LabelName   = "dev.skidpad.image.name"   // the catalogue's name
 	LabelPart   = "dev.skidpad.part."        // + a part's name: its version
+	// LabelStandIn names the published image that one built here only stands in for.
+	LabelStandIn = "dev.skidpad.image.stand-in-for"
 
 	// What the cluster's kubeadm must be told when a node image carries its own control plane.
 	LabelKubeadmRepository = "dev.skidpad.kubeadm.repository"

@@ -1,0 +1,20 @@
+// Package providers chooses the provider of a plan's cluster.
+package providers
+
+import (
+	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/cluster/k3s"
+	"skidpad.dev/skidpad/lab/cluster/kind"
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// New describes the cluster of a plan, without any I/O. images are needed by Create alone.
+func New(e *docker.Engine, p *plan.Plan, images map[string]image.Resolved, kubeconfig string, log func(string)) cluster.Provider {
+	if p.Cluster.Provider == scenario.ProviderK3s {
+		return k3s.New(e, p, images, kubeconfig, log)
+	}
+	return kind.New(e, p, kubeconfig, log)
+}

@@ -1,0 +1,85 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"skidpad.dev/skidpad/lab/addon"
+	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/hubble"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+var _ check.Told = (*Lab)(nil)
+
+// observe asks the relay ($1) with the Hubble CLI that every agent's image has, from within a node's agent.
+const observe = `id=$(crictl ps -q --state running --label io.kubernetes.container.name=cilium-agent | head -n 1)
+[ -n "$id" ] || { echo "no agent of Cilium runs here" >&2; exit 1; }
+exec crictl exec "$id" hubble observe --server "$1" --since "$2" --from-ip "$3" -o jsonpb`
+
+// HubbleFlows are what Hubble's relay tells of packets from an address since a time.
+func (l *Lab) HubbleFlows(ctx context.Context, from netip.Addr, since time.Time) ([]hubble.Flow, error) {
+	kube, err := l.kube(ctx)
+	if err != nil {
+		return nil, err
+	}
+	relay, err := kube.Client.CoreV1().Services(metav1.NamespaceSystem).Get(ctx, "hubble-relay", metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("lab %s: Hubble's relay: %w", l.Plan.Lab, err)
+	}
+	server := fmt.Sprintf("%s:%d", relay.Spec.ClusterIP, relay.Spec.Ports[0].Port)
+	n, err := l.Node(l.Plan.Cluster.Nodes[0].Short)
+	if err != nil {
+		return nil, err
+	}
+	out, err := n.Exec(ctx, "sh", "-c", observe, "observe", server, since.UTC().Format(time.RFC3339Nano), from.String())
+	if err != nil {
+		return nil, fmt.Errorf("lab %s: asking Hubble's relay at %s: %w", l.Plan.Lab, server, err)
+	}
+	return hubble.Parse(out)
+}
+
+// denyName is the policy that denies a workload everything, while there is one.
+const denyName = "skidpad-deny"
+
+// Deny denies all that enters a workload's pods by a NetworkPolicy, until undo is called. What the node itself sends, such
+// as the kubelet's probes, Cilium lets through.
+func (l *Lab) Deny(ctx context.Context, workload string) (undo func(context.Context) error, err error) {
+	i := slices.IndexFunc(l.Plan.Workloads, func(w plan.Workload) bool { return w.Name == workload })
+	if i < 0 {
+		return nil, fmt.Errorf("lab %s has no workload %q", l.Plan.Lab, workload)
+	}
+	kube, err := l.kube(ctx)
+	if err != nil {
+		return nil, err
+	}
+	policies := kube.Client.NetworkingV1().NetworkPolicies(l.Plan.Workloads[i].Namespace)
+	_, err = policies.Create(ctx, &networkingv1.NetworkPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: denyName},
+		Spec: networkingv1.NetworkPolicySpec{
+			PodSelector: metav1.LabelSelector{MatchLabels: addon.Selector(l.Plan.Workloads[i])},
+			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return nil, fmt.Errorf("lab %s: denying what enters %s: %w", l.Plan.Lab, workload, err)
+	}
+	return func(ctx context.Context) error {
+		err := policies.Delete(ctx, denyName, metav1.DeleteOptions{})
+		if apierrors.IsNotFound(err) {
+			err = nil
+		}
+		if err != nil {
+			err = fmt.Errorf("the NetworkPolicy %s is left: %w", denyName, err)
+		}
+		return errors.Join(err)
+	}, nil
+}

@@ -1,0 +1,85 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+const hubbleRelay = "hubble-relay"
+
+// The relay runs as upstream's: a program, as a user without a name.
+var hubbleRelayConfig = v1.Config{
+	Env:        []string{searchPath, "GOPS_CONFIG_DIR=/tmp"},
+	User:       "65532:65532",
+	Entrypoint: []string{"/usr/bin/" + hubbleRelay},
+	Cmd:        []string{"serve"},
+}
+
+// HubbleRelay is the image of the program that asks the agents of all nodes for their flows and has one API for them. It
+// is built on its own, from the same module as the agent: what few scenarios need is no reason to build the agent anew.
+// version is as for Cilium.
+func (b *Builder) HubbleRelay(version string) (Recipe, error) {
+	src, err := b.ciliumSource(version)
+	if err != nil {
+		return Recipe{}, err
+	}
+	return Recipe{
+		Name: hubbleRelay, Version: src.tag(), Parts: map[string]string{"cilium": src.tag()},
+		Key: Hash("hubble-relay 1", src.programsKey(), fmt.Sprint(hubbleRelayConfig)),
+		Make: func(ctx context.Context, b *Builder, r Recipe) error {
+			if err := b.need(ctx, toolGo()); err != nil {
+				return err
+			}
+			programs, err := b.HeavyArtefact(ctx, hubbleRelay+"-"+src.tag()+"-program", src.programsKey(), func(ctx context.Context, dir string) error {
+				return buildHubbleRelay(ctx, src, dir)
+			})
+			if err != nil {
+				return err
+			}
+			config := hubbleRelayConfig
+			config.Labels = r.Labels()
+			return b.loadLayers(ctx, r, config, []Entry{
+				{Path: "/usr/bin/" + hubbleRelay, Mode: 0o755, From: filepath.Join(programs, hubbleRelay)},
+				{Path: "/tmp", Mode: 0o777, Dir: true},
+			})
+		},
+	}, nil
+}
+
+func buildHubbleRelay(ctx context.Context, src ciliumSource, to string) error {
+	fail := func(err error) error { return fmt.Errorf("build hubble-relay of Cilium %s: %w", src.tag(), err) }
+	dir, err := src.dir(ctx)
+	if err != nil {
+		return err
+	}
+	stamp, err := src.stamp(ctx)
+	if err != nil {
+		return err
+	}
+	module, err := os.MkdirTemp("", "skidpad-relay-")
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { _ = os.RemoveAll(module) }()
+	// The module of the joint program has the requirements that this one is built with, too.
+	if err := src.writeModule(dir, module); err != nil {
+		return fail(err)
+	}
+	mode := "-mod=mod" // as for the agent: go.sum lacks the line of a release that is not pinned
+	if src.mod != nil {
+		mode = "-mod=readonly"
+	}
+	cmd := exec.CommandContext(ctx, "go", "-C", module, "build", "-trimpath", "-buildvcs=false", "-tags", strings.Join(ciliumTags, ","),
+		"-ldflags", fmt.Sprintf(`-s -w -X "%s/pkg/version.ciliumVersion=%s"`, ciliumModule, stamp), "-o", to+"/", ciliumModule+"/hubble-relay")
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS="+mode, "GOOS=linux", "CGO_ENABLED=0")
+	if err := run(cmd); err != nil {
+		return fail(err)
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// K3s is what makes a cluster of provider k3s, beside what its nodes have themselves.
+type K3s struct {
+	// Datastore is the etcd that the servers keep their state in.
+	Datastore Datastore `json:"datastore"`
+	// Registries is registries.yaml, the same on every node; empty where there is nothing to say.
+	Registries string `json:"registries,omitempty"`
+	// Containerd is a drop-in of containerd's configuration; empty where this host needs none.
+	Containerd string `json:"containerd,omitempty"`
+	// Archives are the images that every node finds as tar files, so that it need pull none.
+	Archives []Image `json:"archives"`
+}
+
+// Datastore is etcd in a container of its own.
+type Datastore struct {
+	Name      string     `json:"name"`      // etcd
+	Container string     `json:"container"` // skidpad-<lab>-etcd
+	Image     Image      `json:"image"`
+	Address   netip.Addr `json:"address"`
+	Endpoint  string     `json:"endpoint"` // as k3s is given it
+}
+
+const (
+	// datastoreAt is the datastore's place on the cluster's network: the last one below the nodes.
+	datastoreAt = nodesAt - 1
+	etcdPort    = 2379
+	// K3sTokenFile is where every node reads what it joins by. What is in it is made with the lab and no part of a plan.
+	K3sTokenFile = "/etc/rancher/k3s/skidpad-token" //nolint:gosec // a path
+	// k3sAPIPort is where k3s has a balancer of the API on each node's loopback (docs.k3s.io, agent: --lb-server-port).
+	k3sAPIPort = 6444
+	dnsAt      = 10 // as kubeadm and k3s have it: the tenth address of the services'
+)
+
+// k3s turns the cluster into one of provider k3s: nodes with addresses of their own and a command line each.
+func (b *builder) k3s() {
+	c, out := b.spec.Cluster, b.Cluster
+	subnet := b.network(c.Network).Subnet
+	k := &K3s{Registries: registries(c.K3s.Mirrors), Archives: out.Image.Preload}
+	k.Datastore = Datastore{Name: "etcd", Container: b.name("etcd"), Image: Image{Name: "etcd"}, Address: at(subnet, datastoreAt)}
+	k.Datastore.Endpoint = "http://" + netip.AddrPortFrom(k.Datastore.Address, etcdPort).String()
+	if b.host.NoSysResource {
+		// As for kind: without CAP_SYS_RESOURCE nobody can lower an oom_score_adj.
+		k.Containerd = "version = 3\n[plugins.'io.containerd.cri.v1.runtime']\n  restrict_oom_score_adj = true\n"
+	}
+	release := c.K3s.Release
+	if release == "" {
+		release = strings.TrimPrefix(c.Kubernetes, "v")
+	}
+	out.Image = Image{Name: "k3s", Version: release}
+	for i := range out.Nodes {
+		n := &out.Nodes[i]
+		n.Address = at(subnet, nodesAt+i)
+		if n.ControlPlane {
+			n.Args = b.k3sServer(*n, k.Datastore.Endpoint)
+		} else {
+			n.Args = b.k3sAgent(*n, out.Nodes[0].Address)
+		}
+	}
+	out.K3s = k
+}
+
+// k3sServer is the command line of a server (https://docs.k3s.io/cli/server). Flannel, kube-proxy and the network policy
+// controller are off: Cilium does their work, and two of a kind would fight.
+func (b *builder) k3sServer(n Node, datastore string) []string {
+	c := b.spec.Cluster
+	args := []string{
+		"server",
+		"--datastore-endpoint=" + datastore,
+		"--cluster-cidr=" + c.PodCIDR.String(),
+		"--service-cidr=" + c.ServiceCIDR.String(),
+		"--cluster-dns=" + at(c.ServiceCIDR, dnsAt).String(),
+		"--flannel-backend=none",
+		"--disable-network-policy",
+		"--disable-kube-proxy",
+	}
+	for _, name := range c.K3s.Disable {
+		args = append(args, "--disable="+name)
+	}
+	return append(args, b.k3sNode(n)...)
+}
+
+// k3sAgent is the command line of an agent (https://docs.k3s.io/cli/agent).
+func (b *builder) k3sAgent(n Node, server netip.Addr) []string {
+	return append([]string{"agent", fmt.Sprintf("--server=https://%s:6443", server)}, b.k3sNode(n)...)
+}
+
+// k3sNode are the arguments that servers and agents share.
+func (b *builder) k3sNode(n Node) []string {
+	args := []string{
+		"--token-file=" + K3sTokenFile,
+		"--node-name=" + n.Name,
+		"--node-ip=" + n.Address.String(),
+		"--prefer-bundled-bin",
+	}
+	if b.host.CgroupV1 {
+		// Kubernetes 1.35 and later refuse cgroup v1 unless told otherwise (KEP-5573).
+		args = append(args, "--kubelet-arg=fail-cgroupv1=false")
+	}
+	return args
+}
+
+// registries is /etc/rancher/k3s/registries.yaml (https://docs.k3s.io/installation/private-registry).
+func registries(mirrors []scenario.Mirror) string {
+	if len(mirrors) == 0 {
+		return ""
+	}
+	all := map[string]any{}
+	for _, m := range mirrors {
+		all[m.Registry] = map[string]any{"endpoint": m.Endpoints}
+	}
+	return toYAML(map[string]any{"mirrors": all})
+}
+
+func (p *Plan) k3sText(t *text) {
+	k := p.Cluster.K3s
+	t.table("DATASTORE\tCONTAINER\tENDPOINT")
+	t.row(k.Datastore.Name, k.Datastore.Container, k.Datastore.Endpoint)
+	t.table("IMAGES AS ARCHIVES")
+	t.row(keys(k.Archives))
+	for _, n := range p.Cluster.Nodes {
+		t.document("k3s on "+n.Short, strings.Join(n.Args, "\n  ")+"\n")
+	}
+	if k.Registries != "" {
+		t.document("registries.yaml", k.Registries)
+	}
+	if k.Containerd != "" {
+		t.document("containerd's drop-in", k.Containerd)
+	}
+}

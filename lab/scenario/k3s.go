@@ -1,0 +1,66 @@
+package scenario
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+)
+
+// K3s is what the nodes of provider k3s are told beyond the cluster's own fields
+// (https://docs.k3s.io/cli/server, https://docs.k3s.io/installation/private-registry). The servers keep their state in an
+// etcd of its own beside them, and flannel, kube-proxy and k3s's network policy are always off.
+type K3s struct {
+	Release string `json:"release,omitempty" jsonschema:"example=1.36.3-k3s1"` // of its image; default: that of kubernetes with -k3s1
+	// Disable are packaged components that are not deployed; default: servicelb, traefik, metrics-server, local-storage.
+	Disable []string `json:"disable,omitempty"`
+	// Mirrors are where images are pulled from, instead of the registry that their name says.
+	Mirrors []Mirror `json:"mirrors,omitempty"`
+}
+
+// Mirror is an entry of registries.yaml.
+type Mirror struct {
+	Registry  string   `json:"registry"`  // a registry's host, or * for every one
+	Endpoints []string `json:"endpoints"` // URLs, tried in this order
+}
+
+// packaged are the components that `k3s server --disable` takes.
+func packaged() []string {
+	return []string{"coredns", "servicelb", "traefik", "local-storage", "metrics-server", "runtimes"}
+}
+
+func (c *Cluster) k3sDefaults() {
+	if c.Provider != ProviderK3s {
+		return
+	}
+	if c.K3s == nil {
+		c.K3s = &K3s{}
+	}
+	if c.K3s.Disable == nil {
+		c.K3s.Disable = []string{"servicelb", "traefik", "metrics-server", "local-storage"}
+	}
+}
+
+func (v *validator) k3s(path string, k *K3s) {
+	if v.spec.Cluster.Provider != ProviderK3s {
+		v.add(path, "seen k3s with provider %s, want provider: k3s", v.spec.Cluster.Provider)
+		return
+	}
+	v.repeated(path+".disable", k.Disable)
+	for i, name := range k.Disable {
+		if !slices.Contains(packaged(), name) {
+			v.add(fmt.Sprintf("%s.disable[%d]", path, i), "seen %q, want a packaged component of k3s: %s", name, list(packaged()))
+		}
+	}
+	var registries []string
+	for i, m := range k.Mirrors {
+		at := fmt.Sprintf("%s.mirrors[%d]", path, i)
+		registries = append(registries, m.Registry)
+		v.notEmpty(at+".endpoints", len(m.Endpoints))
+		for j, e := range m.Endpoints {
+			if u, err := url.Parse(e); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+				v.add(fmt.Sprintf("%s.endpoints[%d]", at, j), "seen %q, want a URL such as http://192.0.2.10:5000", e)
+			}
+		}
+	}
+	v.repeated(path+".mirrors", registries)
+}

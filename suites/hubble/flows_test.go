@@ -1,0 +1,30 @@
+package hubble_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+var _ = Describe("Hubble's relay", Label("hubble", "cilium"), func() {
+	var l *labtest.Lab
+	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "hubble") })
+
+	flows := func(verdict string) scenario.Check {
+		return scenario.Check{Flows: &scenario.Flows{From: "client", To: scenario.TargetLoadBalancer, Workload: "echo",
+			Verdict: verdict, Within: scenario.Duration(30 * time.Second)}}
+	}
+
+	It("tells of each of a client's connections that it was forwarded, and to which pod", func(ctx SpecContext) {
+		Expect(check.Run(ctx, l, l.Plan, flows(scenario.FlowForwarded))).To(labtest.Hold())
+	})
+
+	It("tells that the same connections are dropped while a policy denies them (negative control)", Label("negative"), func(ctx SpecContext) {
+		Expect(check.Run(ctx, l, l.Plan, flows(scenario.FlowDropped))).To(labtest.Hold())
+	})
+})
