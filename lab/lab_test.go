@@ -29,7 +29,7 @@ func defaultPlan(t *testing.T) *plan.Plan {
 
 func TestWhatIsKeptComesBack(t *testing.T) {
 	p := defaultPlan(t)
-	label, err := encode(kept{p, map[string]image.Resolved{"frr": {Ref: "x:1"}}})
+	label, err := encode(kept{Plan: p, Images: map[string]image.Resolved{"frr": {Ref: "x:1"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
