@@ -148,6 +148,6 @@ func (b *builder) images() {
 func ClientImage() Image { return Image{Name: "client"} }
 
 // routerImage is the catalogue's name of the image that runs a router's software.
-func routerImage(s scenario.Software) Image {
-	return Image{Name: string(cmp.Or(s, scenario.FRR))}
+func routerImage(r scenario.Router) Image {
+	return Image{Name: string(cmp.Or(r.Software, scenario.FRR)), Version: r.Version}
 }

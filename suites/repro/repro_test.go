@@ -1,0 +1,65 @@
+package repro_test
+
+import (
+	"path/filepath"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/repro"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// load reads a bug's scenario.
+func load(id string) *scenario.Scenario {
+	GinkgoHelper()
+	s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", "bugs", id, "scenario.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	return s
+}
+
+// run puts a bug to the test, in labs of this suite's own.
+func run(ctx SpecContext, id string, s *scenario.Scenario) *repro.Report {
+	GinkgoHelper()
+	r, err := repro.Run(ctx, s, repro.Options{ID: id, Name: "repro-" + id, Images: image.Auto, Source: labtest.Source(), Dir: GinkgoT().TempDir(), Progress: labtest.Quiet{}})
+	Expect(err).NotTo(HaveOccurred())
+	AddReportEntry(id, r.Text())
+	return r
+}
+
+var _ = Describe("Bugs of routers", Label("repro", "slow"), func() {
+	DescribeTable("are reproduced, with what fails and what holds side by side",
+		func(ctx SpecContext, id string) {
+			r := run(ctx, id, load(id))
+			Expect(r.Verdict).To(Equal(repro.Reproduced), r.Text())
+		},
+		Entry("a VRRP backup that does not forward", "frr-7391"),
+		Entry("a VRRP device that outlives the link below", "frr-16658"),
+		Entry("an End-of-RIB that comes too early", "frr-22623"),
+	)
+})
+
+var _ = Describe("A verdict", Label("repro", "negative", "slow"), func() {
+	It("is 'still broken' where the fixed half is the broken one again", func(ctx SpecContext) {
+		s := load("frr-22623")
+		s.Bug.Fixed = &scenario.Half{What: "the same again"}
+		for i := range s.Bug.Trigger {
+			s.Bug.Trigger[i].Only = ""
+		}
+		Expect(run(ctx, "frr-22623", s).Verdict).To(Equal(repro.StillBroken))
+	})
+
+	It("is 'not reproduced' where the broken half is the fixed one", func(ctx SpecContext) {
+		s := load("frr-22623")
+		s.Bug.Trigger[0].Hold, s.Bug.Trigger[0].Fault, s.Bug.Trigger[0].As = scenario.Duration(1), nil, ""
+		Expect(run(ctx, "frr-22623", s).Verdict).To(Equal(repro.NotReproduced))
+	})
+
+	It("is 'unknown' where what should prove something cannot be observed", func(ctx SpecContext) {
+		s := load("frr-7391")
+		s.Bug.Setup = append(s.Bug.Setup, scenario.BugStep{Exec: &scenario.Exec{Node: "r1", Run: "false"}})
+		Expect(run(ctx, "frr-7391", s).Verdict).To(Equal(repro.Undecided))
+	})
+})
