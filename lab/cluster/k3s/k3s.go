@@ -29,8 +29,8 @@ const (
 	apiWithin = 4 * time.Minute
 	// resumeWithin bounds the wait for a server that ran before.
 	resumeWithin = time.Minute
-	// joinWithin bounds the wait from an API that answers to all nodes having joined.
-	joinWithin = 4 * time.Minute
+	// joinWithin bounds the wait from an API that answers to all nodes having joined: each unpacks its images first.
+	joinWithin = 10 * time.Minute
 	// datastoreWithin bounds the wait for etcd.
 	datastoreWithin = 30 * time.Second
 )
