@@ -37,14 +37,14 @@ func Unwrap(frame []byte) (Carried, bool) {
 			return c, false
 		}
 		inner := c
-		switch {
-		case proto == protoIPv4:
+		switch proto {
+		case protoIPv4:
 			inner.In = append(inner.In, "ipip")
 			data, proto, ok = inner.ipv4(data)
-		case proto == protoIPv6:
+		case protoIPv6:
 			inner.In = append(inner.In, "ipip")
 			data, proto, ok = inner.ipv6(data)
-		case proto == protoUDP:
+		case protoUDP:
 			name, within := tunnelled(data)
 			if name == "" {
 				return c, true

@@ -62,9 +62,9 @@ func lookAtWire(ctx context.Context, l Lab, tap Wiretap, c scenario.Wire) (held 
 	if err != nil {
 		return false, "", err
 	}
-	pairs, err := pairsOf(e, c.Between[0], c.Between[1])
-	if err != nil {
-		return false, err.Error(), nil
+	pairs, problem := pairsOf(e, c.Between[0], c.Between[1])
+	if problem != "" {
+		return false, problem, nil
 	}
 	from, err := l.Node("pod/" + e.Workload + "@" + c.Between[0])
 	if err != nil {
@@ -89,29 +89,26 @@ func lookAtWire(ctx context.Context, l Lab, tap Wiretap, c scenario.Wire) (held 
 	return held, observed, nil
 }
 
-// pairsOf are the pods' addresses on two nodes, a pair for each IP family that both have.
-func pairsOf(e probe.Endpoints, a, b string) ([]pair, error) {
-	on := func(node string) (probe.Pod, error) {
+// pairsOf are the pods' addresses on two nodes, a pair for each IP family that both have. The problem is that a node
+// has no pod.
+func pairsOf(e probe.Endpoints, a, b string) (pairs []pair, problem string) {
+	on := func(node string) []netip.Addr {
 		i := slices.IndexFunc(e.Pods, func(p probe.Pod) bool { return p.Node == node && len(p.IPs) > 0 })
 		if i < 0 {
-			return probe.Pod{}, fmt.Errorf("no pod of %s is on %s", e.Workload, node)
+			problem = fmt.Sprintf("no pod of %s is on %s", e.Workload, node)
+			return nil
 		}
-		return e.Pods[i], nil
+		return e.Pods[i].IPs
 	}
-	first, err := on(a)
-	second, otherErr := on(b)
-	if err := errors.Join(err, otherErr); err != nil {
-		return nil, err
-	}
-	var pairs []pair
-	for _, from := range first.IPs {
-		for _, to := range second.IPs {
+	first, second := on(a), on(b)
+	for _, from := range first {
+		for _, to := range second {
 			if from.Is4() == to.Is4() {
 				pairs = append(pairs, pair{from, to})
 			}
 		}
 	}
-	return pairs, nil
+	return pairs, problem
 }
 
 // count counts a frame that carries what goes between the two of a pair.
