@@ -5,9 +5,6 @@ LABELS   ?= !slow
 REPORTS  ?= reports
 SUITES   ?= ./suites/...
 
-# Labs that suites share, beside that of SCENARIO.
-SHARED = cilium-l2 cilium-matrix
-
 name_flag = $(if $(NAME),--name $(NAME))
 skidpad   = bin/skidpad
 
@@ -33,13 +30,13 @@ test: unit e2e ## unit tests, then the end-to-end suites
 unit: ## unit tests: no engine, no root
 	@go test ./lab/... ./tools/... ./fixtures/... ./scenarios/...
 
-e2e: build ## the end-to-end suites on real labs; suites share them, and all are taken down at the end
+e2e: build ## the end-to-end suites on real labs; suites share that of SCENARIO, which is taken down at the end
 	@$(skidpad) images build
 	@mkdir -p $(REPORTS)
-	@status=0; SKIDPAD_KEEP=1 SKIDPAD_REPORTS=$(abspath $(REPORTS)) go tool ginkgo run --label-filter='$(LABELS)' --randomize-all --timeout=45m \
+	@status=0; SKIDPAD_KEEP=$(SCENARIO) SKIDPAD_REPORTS=$(abspath $(REPORTS)) go tool ginkgo run --label-filter='$(LABELS)' --randomize-all --timeout=45m \
 		--junit-report=suites.xml --json-report=suites.json --output-dir=$(REPORTS) $(SUITES) || status=$$?; \
 	go run ./tools/runs report $(REPORTS)/suites.json; \
-	for lab in $(SCENARIO) $(SHARED); do $(skidpad) down --name $$lab; done; exit $$status
+	$(skidpad) down --name $(SCENARIO); exit $$status
 
 images: build ## build or find every image of the default lab
 	@$(skidpad) images build

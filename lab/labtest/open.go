@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -17,7 +19,8 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// KeepEnv leaves the labs of a run standing when it is set, so that the next run finds them.
+// KeepEnv leaves labs of a run standing, so that the next suite or run finds them: 1 means all of them, else it is a list of
+// their names with commas between.
 const KeepEnv = "SKIDPAD_KEEP"
 
 // PrefixEnv goes before the names of all labs of a run, so that two runs on one machine do not share any.
@@ -146,7 +149,7 @@ func connect(l *lab.Lab) (*cluster.Kube, error) {
 var downs = map[string]bool{}
 
 // DownAll is for a suite's AfterSuite: it ends the watching, and takes down every lab that the suite used. With SKIDPAD_KEEP
-// those under their scenario's name stay, for the next suite.
+// those that it names stay, for the next suite.
 func DownAll(ctx context.Context) {
 	ginkgo.GinkgoHelper()
 	for _, sh := range labs {
@@ -165,5 +168,7 @@ func DownAll(ctx context.Context) {
 
 // kept reports whether a lab is to stay: it is shared with other suites, or somebody wants to look inside.
 func kept(name string) bool {
-	return labs[name] != nil && os.Getenv(KeepEnv) != "" || *keep && failedLab == name
+	wanted := os.Getenv(KeepEnv)
+	shared := labs[name] != nil && (wanted == "1" || slices.Contains(strings.Split(wanted, ","), name))
+	return shared || *keep && failedLab == name
 }
