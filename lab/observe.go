@@ -66,6 +66,11 @@ func (l *Lab) shortName(name string) string {
 func (l *Lab) Endpoints(ctx context.Context, workload string) (probe.Endpoints, error) {
 	i := slices.IndexFunc(l.Plan.Workloads, func(w plan.Workload) bool { return workload == "" || w.Name == workload })
 	if i < 0 {
+		for _, c := range l.Plan.Clients {
+			if c.Echo && c.Name == workload {
+				return probe.Endpoints{Workload: c.Name, Client: c.Network.Address, PodPort: probe.Ports{TCP: plan.EchoPort, UDP: plan.EchoPort}}, nil
+			}
+		}
 		return probe.Endpoints{}, fmt.Errorf("lab %s has no workload %q", l.Plan.Lab, workload)
 	}
 	kube, err := l.kube(ctx)

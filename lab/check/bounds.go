@@ -39,12 +39,41 @@ func boundOf(p *plan.Plan, f scenario.Failover) *bound.Bound {
 		b = vrrp.Silent()
 	case (verb == "kill" || verb == "pause" || verb == "stop" || verb == "linkDown") && worker:
 		b = nodeLost(p, f.Probe.Workload)
+	case (verb == "kill" || verb == "pause" || verb == "linkDown") && len(noticed(p, node)) > 0:
+		b = bound.Worst(noticed(p, node)...)
 	case verb == "drain":
 		b = bound.Endpoint{}.Withdrawn()
 	default:
 		return nil
 	}
 	return &b
+}
+
+// noticed is how each router that has a session with one that falls silent notices it: by BFD, where that is on, else
+// by the hold time.
+// Of a gateway's member there is none: the traffic comes by the gateway's address.
+func noticed(p *plan.Plan, node string) []bound.Bound {
+	var all []bound.Bound
+	if slices.ContainsFunc(p.Gateways, func(g plan.Gateway) bool {
+		return slices.ContainsFunc(g.Members, func(m plan.GatewayGuard) bool { return m.Router == node })
+	}) {
+		return nil
+	}
+	for _, r := range p.Routers {
+		if r.BGP == nil {
+			continue
+		}
+		for _, n := range r.BGP.Neighbors {
+			switch {
+			case n.Name != node:
+			case n.BFD != nil:
+				all = append(all, bound.BFD(n.BFD.Multiplier, n.BFD.Interval.Std(), n.BFD.Interval.Std()))
+			default:
+				all = append(all, bound.HoldTime(r.BGP.HoldTime, r.BGP.Keepalive))
+			}
+		}
+	}
+	return all
 }
 
 // nodeLost is the bound of a node that fell silent: routers send packets to it until their hold timer ends, and other

@@ -50,3 +50,25 @@ func TestBoundOf(t *testing.T) {
 		t.Errorf("without a backup: %v", b)
 	}
 }
+
+// Who has a session with a router that falls silent notices it by BFD, else when the hold time is over.
+func TestBoundOfASilentNeighbor(t *testing.T) {
+	bfd := plan.Peering{BFD: &scenario.BFD{Interval: scenario.Duration(100 * time.Millisecond), Multiplier: 3}}
+	speaker := func(n plan.Neighbor) *plan.Speaker {
+		return &plan.Speaker{HoldTime: 3 * time.Second, Keepalive: time.Second, Neighbors: []plan.Neighbor{n}}
+	}
+	p := &plan.Plan{Routers: []plan.Router{{Name: "r1", BGP: speaker(plan.Neighbor{Name: "r2"})}, {Name: "r2", BGP: speaker(plan.Neighbor{Name: "r1"})}}}
+	for _, c := range []struct {
+		name    string
+		peering plan.Peering
+		max     time.Duration
+	}{{"hold time", plan.Peering{}, 3 * time.Second}, {"BFD", bfd, 300 * time.Millisecond}} {
+		p.Routers[0].BGP.Neighbors[0].Peering = c.peering
+		if b := boundOf(p, scenario.Failover{Fault: scenario.Fault{Kill: "r2"}}); b == nil || b.Max != c.max {
+			t.Errorf("%s: %v, wanted %v", c.name, b, c.max)
+		}
+	}
+	if b := boundOf(p, scenario.Failover{Fault: scenario.Fault{Kill: "r3"}}); b != nil {
+		t.Errorf("of a router that nobody peers with: %v", b)
+	}
+}

@@ -106,7 +106,7 @@ func (b *builder) workloads() {
 			Namespace: "default",
 			Replicas:  w.Echo.Replicas,
 			Image:     Image{Name: "echo"},
-			Ports:     Ports{HTTP: 8080, UDP: 8080},
+			Ports:     Ports{HTTP: EchoPort, UDP: EchoPort},
 			Service:   Service{Name: w.Echo.Name, Service: w.Echo.Service},
 		})
 	}

@@ -35,9 +35,12 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 		GracefulRestart: r.BGP.GracefulRestart,
 		MaximumPaths:    r.BGP.MaximumPaths,
 	}
+	for _, n := range r.BGP.Announce {
+		s.Announce = append(s.Announce, b.network(n).Subnet)
+	}
 	for _, p := range r.BGP.Peers {
 		if p.Router != "" {
-			s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Router, Address: b.peerAddress(r, p.Router), ASN: p.ASN})
+			s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Router, Address: b.peerAddress(r, p.Router), ASN: p.ASN, Peering: peeringOf(p)})
 			continue
 		}
 		s.Ranges = append(s.Ranges, Range{
@@ -45,6 +48,7 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 			Prefix:   b.network(b.clusterNetwork()).Nodes,
 			ASN:      p.ASN,
 			Sessions: len(b.Cluster.Members()),
+			Peering:  peeringOf(p),
 		})
 	}
 	return s
@@ -99,7 +103,7 @@ func (b *builder) learnsFromNodes(router string) bool {
 
 func (b *builder) clients() {
 	for i, c := range b.spec.Clients {
-		out := Client{Name: c.Name, Container: b.name(c.Name), Image: ClientImage(), Network: attach(b.network(c.Network), clientsAt+i)}
+		out := Client{Name: c.Name, Container: b.name(c.Name), Image: ClientImage(), Network: attach(b.network(c.Network), clientsAt+i), Echo: c.Echo}
 		switch {
 		case c.Gateway != "":
 			out.Via = b.gatewayAddress(c.Gateway, c.Network)

@@ -109,7 +109,9 @@ type Speaker struct {
 	Keepalive       time.Duration `json:"keepalive"`
 	GracefulRestart bool          `json:"gracefulRestart,omitempty"`
 	MaximumPaths    int           `json:"maximumPaths"`
-	Neighbors       []Neighbor    `json:"neighbors,omitempty"`
+	// Announce are prefixes of the router's own links that it tells its peers of.
+	Announce  []netip.Prefix `json:"announce,omitempty"`
+	Neighbors []Neighbor     `json:"neighbors,omitempty"`
 	// Ranges accept sessions that nodes open (FRR: bgp listen range).
 	Ranges []Range `json:"ranges,omitempty"`
 }
@@ -119,6 +121,7 @@ type Neighbor struct {
 	Name    string     `json:"name"`
 	Address netip.Addr `json:"address"`
 	ASN     uint32     `json:"asn"`
+	Peering
 }
 
 // Range is a prefix from which peers of one ASN may open sessions.
@@ -128,6 +131,7 @@ type Range struct {
 	ASN    uint32       `json:"asn"`
 	// Sessions is how many peers are to be there.
 	Sessions int `json:"sessions"`
+	Peering
 }
 
 // Gateway is a guarded address on each of its networks: one VRRP router per member and network.
@@ -157,6 +161,8 @@ type Client struct {
 	Network   Attachment `json:"network"`
 	// Via is the next hop of its default route, if it has one.
 	Via netip.Addr `json:"via,omitzero"`
+	// Echo has it answer probes on EchoPort.
+	Echo bool `json:"echo,omitempty"`
 	// OnLink are prefixes beyond its own that it finds on its segment, by ARP: what nodes announce there.
 	OnLink []netip.Prefix `json:"onLink,omitempty"`
 }

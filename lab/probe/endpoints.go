@@ -16,6 +16,7 @@ type Endpoints struct {
 	ExternalIPs     []netip.Addr
 	LoadBalancerIPs []netip.Addr
 	Nodes           []NodeAddress // every node of the cluster, for node ports
+	Client          netip.Addr    // of a client that answers, at PodPort
 	PodPort         Ports
 	ServicePort     Ports
 	NodePort        Ports // zero where the service has none
@@ -67,6 +68,8 @@ func (e Endpoints) Addresses(kind scenario.Target, proto record.Proto) []Address
 		for _, p := range e.Pods {
 			add(p.Name, e.PodPort.Of(proto), p.IPs...)
 		}
+	case scenario.TargetClient:
+		add("", e.PodPort.Of(proto), e.Client)
 	case scenario.TargetClusterIP:
 		add("", e.ServicePort.Of(proto), e.ClusterIPs...)
 	case scenario.TargetExternalIP:

@@ -17,7 +17,7 @@ type Ref struct {
 }
 
 // Spellings are the ways to write a Ref, for usage texts and errors.
-const Spellings = "pod/W, clusterIP/W, externalIP/W, loadBalancer/W, nodePort/W@NODE (W is a workload) or ADDRESS:PORT"
+const Spellings = "pod/W, clusterIP/W, externalIP/W, loadBalancer/W, nodePort/W@NODE (W is a workload), client/C (a client with echo) or ADDRESS:PORT"
 
 // ParseRef reads a target: pod/echo, nodePort/echo@worker, 192.0.2.1:80, [2001:db8::1]:80.
 func ParseRef(s string) (Ref, error) {
@@ -31,7 +31,7 @@ func ParseRef(s string) (Ref, error) {
 	workload, node, at := strings.Cut(rest, "@")
 	ref := Ref{Kind: scenario.Target(kind), Workload: workload, Node: node}
 	switch ref.Kind {
-	case scenario.TargetPod, scenario.TargetClusterIP, scenario.TargetExternalIP, scenario.TargetLoadBalancer:
+	case scenario.TargetPod, scenario.TargetClusterIP, scenario.TargetExternalIP, scenario.TargetLoadBalancer, scenario.TargetClient:
 		if at {
 			return Ref{}, fmt.Errorf("target %q: only a nodePort has a node; wanted %s", s, Spellings)
 		}

@@ -77,7 +77,7 @@ func enumOf(t reflect.Type) []string {
 	case reflect.TypeFor[Encapsulation]():
 		return []string{string(EncapsulationNone), string(EncapsulationVXLAN), string(EncapsulationGeneve), string(EncapsulationIPIP)}
 	case reflect.TypeFor[Target]():
-		return []string{string(TargetPod), string(TargetClusterIP), string(TargetExternalIP), string(TargetLoadBalancer), string(TargetNodePort)}
+		return []string{string(TargetPod), string(TargetClusterIP), string(TargetExternalIP), string(TargetLoadBalancer), string(TargetNodePort), string(TargetClient)}
 	}
 	return nil
 }

@@ -125,6 +125,8 @@ type BGP struct {
 	GracefulRestart bool `json:"gracefulRestart,omitempty"`
 	// MaximumPaths bounds the ECMP set; default 16.
 	MaximumPaths int `json:"maximumPaths,omitempty" jsonschema:"minimum=1,maximum=256"`
+	// Announce names networks of the router's whose prefixes it tells its peers of.
+	Announce []string `json:"announce,omitempty"`
 }
 
 // Peer is either every node of the cluster or another router; exactly one of Nodes and Router is set.
@@ -133,6 +135,22 @@ type Peer struct {
 	Router string `json:"router,omitempty"`                      // a router's name
 	// ASN is the peer's. For a router it defaults to that router's own, for nodes to Cilium's.
 	ASN uint32 `json:"asn,omitempty" jsonschema:"minimum=1,maximum=4294967295"`
+
+	// BFD is to be on at both ends.
+	BFD *BFD `json:"bfd,omitempty"`
+	// Password signs every segment (TCP MD5, RFC 2385): 1 to 80 letters, digits and ._~+/=-, the same at both ends.
+	Password Secret `json:"password,omitempty"`
+	// Multihop is the TTL of what an external peer is sent, so how many hops away it may be; unset is 1.
+	Multihop int `json:"multihop,omitempty" jsonschema:"minimum=2,maximum=255"`
+	// TTLSecurity is how many hops away an external peer may be, by the TTL of what it sends (RFC 5082); at both ends.
+	TTLSecurity int `json:"ttlSecurity,omitempty" jsonschema:"minimum=1,maximum=254"`
+	// RouteReflectorClient makes the router reflect routes to this internal peer and from it (RFC 4456).
+	RouteReflectorClient bool `json:"routeReflectorClient,omitempty"`
+	// MaxPrefixes is how many routes the peer may send; one more ends the session, which stays down.
+	MaxPrefixes int `json:"maxPrefixes,omitempty" jsonschema:"minimum=1,maximum=1000000"`
+	// Import and Export are set on what the peer sends and is sent.
+	Import *RoutePolicy `json:"import,omitempty"`
+	Export *RoutePolicy `json:"export,omitempty"`
 }
 
 // Gateway is an address on each of its networks that several routers guard.
@@ -152,6 +170,8 @@ type Client struct {
 	// Gateway or Router names its default route's next hop; unset, it reaches its own segment only.
 	Gateway string `json:"gateway,omitempty"`
 	Router  string `json:"router,omitempty"`
+	// Echo has the client answer probes itself, on port 8080, as the echo workload does.
+	Echo bool `json:"echo,omitempty"`
 }
 
 // Addon is what is installed into the cluster. Exactly one field is set.
@@ -259,6 +279,8 @@ const (
 	TargetExternalIP   Target = "externalIP"
 	TargetLoadBalancer Target = "loadBalancer"
 	TargetNodePort     Target = "nodePort"
+	// TargetClient is a client that answers probes; of a probe only, whose workload names the client.
+	TargetClient Target = "client"
 )
 
 // Reach promises that From gets an answer at every address of each kind in To.

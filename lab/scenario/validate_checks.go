@@ -98,6 +98,9 @@ func (v *validator) targets(path string, to []Target, workload string) {
 		kinds = append(kinds, string(t))
 	}
 	v.repeated(path+".to", kinds)
+	if j := slices.Index(to, TargetClient); j >= 0 {
+		v.add(fmt.Sprintf("%s.to[%d]", path, j), "seen client, want an address of a workload; a client is the target of a probe")
+	}
 	e := v.workload(path+".workload", workload)
 	if e == nil {
 		return

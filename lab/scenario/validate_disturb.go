@@ -22,7 +22,9 @@ func (v *validator) senders() []string {
 
 func (v *validator) probe(path string, p *Probe) {
 	v.origin(path+".from", p.From)
-	if e := v.workload(path+".workload", p.Workload); e != nil && p.To != "" {
+	if p.To == TargetClient {
+		v.answering(path+".workload", p.Workload)
+	} else if e := v.workload(path+".workload", p.Workload); e != nil && p.To != "" {
 		v.hasAddress(path+".to", p.To, e)
 	}
 	switch every := p.Every.Std(); {
@@ -30,6 +32,19 @@ func (v *validator) probe(path string, p *Probe) {
 		v.add(path+".every", "seen %s, want 1ms to 1s", p.Every)
 	case time.Duration(p.Flows)*time.Second/every > mostAttempts:
 		v.add(path+".flows", "seen %d flows with an attempt every %s each, want at most %d attempts a second in all", p.Flows, p.Every, mostAttempts)
+	}
+}
+
+// answering checks that a client of that name answers probes.
+func (v *validator) answering(path, name string) {
+	var known []string
+	for _, c := range v.spec.Clients {
+		if c.Echo {
+			known = append(known, c.Name)
+		}
+	}
+	if !slices.Contains(known, name) {
+		v.unknown(path, name, "client with echo", known)
 	}
 }
 

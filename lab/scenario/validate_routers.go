@@ -18,6 +18,7 @@ func (v *validator) routers() {
 			v.asn(path+".bgp.asn", r.BGP.ASN)
 			v.holdTime(path+".bgp.holdTime", r.BGP.HoldTime)
 			v.peers(path+".bgp.peers", &v.spec.Routers[i])
+			v.announce(path+".bgp.announce", &v.spec.Routers[i])
 		}
 	}
 }
@@ -55,6 +56,7 @@ func (v *validator) peers(path string, r *Router) {
 		} else {
 			v.routerPeer(at, r, p)
 		}
+		v.peering(at, r, p)
 		if slices.Contains(seenPeers, key) {
 			v.add(at, "seen %s twice, want one peer entry for each", key)
 		}

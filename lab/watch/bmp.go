@@ -42,8 +42,10 @@ func exporterOf(e *docker.Engine, p place) (exporter, error) {
 	switch p.router.Software {
 	case scenario.FRR:
 		return frr{n, *p.router.BGP}, nil
+	case scenario.GoBGP:
+		return gobgp{n}, nil
 	default:
-		return nil, fmt.Errorf("router %s: BGP of %s cannot be watched yet; wanted is %s, which exports BMP", p.name, p.router.Software, scenario.FRR)
+		return nil, fmt.Errorf("router %s: BGP of %s cannot be watched yet; wanted is %s or %s, which export BMP", p.name, p.router.Software, scenario.FRR, scenario.GoBGP)
 	}
 }
 

@@ -70,7 +70,15 @@ type netImage struct {
 	files    []Entry
 	programs *Programs // Go programs that are put into /usr/bin
 	config   v1.Config
-	probe    bool // has our probe program
+	probe    bool // has our probe and echo programs
+}
+
+// fixtures are the programs of ours that the image has.
+func (n netImage) fixtures() []string {
+	if n.probe {
+		return []string{"probe", "echo"}
+	}
+	return nil
 }
 
 func (n netImage) root() RootFS {
@@ -118,8 +126,8 @@ func (b *Builder) Net(name string) (Recipe, error) {
 		for _, f := range n.files {
 			inputs = append(inputs, f.Path, string(f.Data))
 		}
-		if n.probe {
-			key, err := b.fixtureKey("probe")
+		for _, name := range n.fixtures() {
+			key, err := b.fixtureKey(name)
 			if err != nil {
 				return Recipe{}, err
 			}
@@ -142,15 +150,16 @@ func (b *Builder) Net(name string) (Recipe, error) {
 
 // netParts makes what an image is put together of: its root file system's folder, and the files beside.
 func (b *Builder) netParts(ctx context.Context, n netImage) (rootfs string, files []Entry, err error) {
-	var probe, programs string
+	var programs string
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		rootfs, err = b.RootFS(ctx, n.root())
 		return err
 	})
-	if n.probe {
+	fixtures := make([]string, len(n.fixtures()))
+	for i, name := range n.fixtures() {
 		group.Go(func() (err error) {
-			probe, err = b.fixture(ctx, "probe")
+			fixtures[i], err = b.fixture(ctx, name)
 			return err
 		})
 	}
@@ -164,8 +173,8 @@ func (b *Builder) netParts(ctx context.Context, n netImage) (rootfs string, file
 		return "", nil, err
 	}
 	files = n.files
-	if n.probe {
-		files = append(files, Entry{Path: "/usr/local/bin/skidpad-probe", Mode: 0o755, From: filepath.Join(probe, "probe")})
+	for i, name := range n.fixtures() {
+		files = append(files, Entry{Path: "/usr/local/bin/skidpad-" + name, Mode: 0o755, From: filepath.Join(fixtures[i], name)})
 	}
 	if n.programs != nil {
 		for _, name := range slices.Sorted(maps.Keys(n.programs.Packages)) {

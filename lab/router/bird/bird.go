@@ -158,8 +158,11 @@ func (r *Router) Apply(ctx context.Context) error {
 		return fmt.Errorf("configuration of %s: %w", r.Name(), err)
 	}
 	out, err := r.birdc(ctx, "configure")
-	if err != nil || !bytes.Contains(out, []byte("Reconfigur")) {
-		return fmt.Errorf("configuration of %s: birdc configure: %v: %s", r.Name(), err, out)
+	if err != nil {
+		return fmt.Errorf("configuration of %s: %w", r.Name(), err)
+	}
+	if !bytes.Contains(out, []byte("Reconfigur")) { // -ed, or -ation in progress
+		return fmt.Errorf("configuration of %s: BIRD has not taken it: %s", r.Name(), bytes.TrimSpace(out))
 	}
 	return r.ready(ctx)
 }

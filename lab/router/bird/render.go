@@ -3,12 +3,15 @@ package bird
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
 
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router/internal/nexthop"
+	"skidpad.dev/skidpad/lab/router/internal/reveal"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 //go:embed bird.conf.tmpl
@@ -23,11 +26,15 @@ const fib = "fib"
 // restarts by keeping its routes (RFC 4724): a negative control would then prove nothing.
 func Render(r plan.Router) (string, error) {
 	t, err := template.New("bird.conf").Funcs(template.FuncMap{
-		"seconds":     func(d time.Duration) int { return max(1, int(d/time.Second)) },
-		"id":          routerID,
-		"protocol":    func(name string) string { return "'" + protocolName(name) + "'" },
-		"internal":    func(r plan.Router, n plan.Neighbor) bool { return n.ASN == r.BGP.ASN },
-		"nextHopSelf": nexthop.Self,
+		"seconds":      func(d time.Duration) int { return max(1, int(d/time.Second)) },
+		"id":           routerID,
+		"protocol":     func(name string) string { return "'" + protocolName(name) + "'" },
+		"internal":     func(r plan.Router, n plan.Neighbor) bool { return n.ASN == r.BGP.ASN },
+		"nextHopSelf":  nexthop.Self,
+		"milliseconds": func(d scenario.Duration) int64 { return d.Std().Milliseconds() },
+		"hasBFD":       hasBFD,
+		"reveal":       reveal.Password,
+		"pair":         func(c scenario.Community) string { return strings.ReplaceAll(string(c), ":", ",") },
 	}).Parse(configTemplate)
 	if err != nil {
 		return "", fmt.Errorf("lab bug: template of bird.conf: %w", err)
@@ -48,6 +55,11 @@ func routerID(r plan.Router) string {
 		return r.Networks[0].Address.String()
 	}
 	return "0.0.0.1"
+}
+
+func hasBFD(s plan.Speaker) bool {
+	return slices.ContainsFunc(s.Neighbors, func(n plan.Neighbor) bool { return n.BFD != nil }) ||
+		slices.ContainsFunc(s.Ranges, func(r plan.Range) bool { return r.BFD != nil })
 }
 
 // protocolName is what a peer, or a range of them, is called in BIRD's configuration: a name of its own, since a

@@ -26,9 +26,14 @@ var stayScript []byte
 // it beside its own; image is what the engine calls the client's image.
 func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, c plan.Client, image string, files ...docker.File) error {
 	at := []plan.Attachment{c.Network}
+	stay := []string{"/bin/sh", stayPath}
+	if c.Echo {
+		stay = append(stay, "-e", c.Name)
+	}
+	stay = append(append(stay, c.Network.Network), prefixes(c.OnLink)...)
 	err := box.Ensure(ctx, e, docker.Spec{
 		Lab: p.Lab, Role: string(node.KindClient), Node: c.Name, Name: c.Container, Image: image,
-		Entrypoint: netns.Entrypoint(at, c.Via, append([]string{"/bin/sh", stayPath, c.Network.Network}, prefixes(c.OnLink)...)...),
+		Entrypoint: netns.Entrypoint(at, c.Via, stay...),
 		Networks:   netns.Attach(p.Networks, at),
 		// SYS_NICE lets the prober be punctual on a busy machine.
 		CapAdd: []string{"NET_ADMIN", "NET_RAW", "SYS_NICE"},

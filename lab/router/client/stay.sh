@@ -1,11 +1,15 @@
 #!/bin/sh
 # Stays until it is told to end. As process 1 a shell, since it also collects orphans of what is executed here.
 #
-#   stay.sh [NETWORK PREFIX...]
+#   stay.sh [-e NAME] [NETWORK PREFIX...]
 #
-# The prefixes are found by ARP on the network's own segment.
+# With -e it answers probes meanwhile, as NAME. The prefixes are found by ARP on the network's own segment.
 trap 'exit 0' TERM INT
-network=$1
+if [ "${1:-}" = -e ]; then
+	POD_NAME=$2 skidpad-echo &
+	shift 2
+fi
+network=${1:-}
 [ $# -eq 0 ] || shift
 for prefix in "$@"; do
 	ip -4 route replace "$prefix" dev "$network" || exit 1

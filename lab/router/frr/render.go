@@ -3,12 +3,15 @@ package frr
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
 
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router/internal/nexthop"
+	"skidpad.dev/skidpad/lab/router/internal/reveal"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 //go:embed frr.conf.tmpl
@@ -29,14 +32,37 @@ bfdd_options="-A 127.0.0.1"
 
 const vtyshFile = "service integrated-vtysh-config\n"
 
+// peer is a neighbor or a range of them, as the template's parts take it.
+type peer struct {
+	Peer string // what FRR calls it: an address, or a peer group
+	Name string
+	plan.Peering
+}
+
+func peerOf(called any, p any) (peer, error) {
+	switch p := p.(type) {
+	case plan.Neighbor:
+		return peer{fmt.Sprint(called), p.Name, p.Peering}, nil
+	case plan.Range:
+		return peer{fmt.Sprint(called), p.Name, p.Peering}, nil
+	}
+	return peer{}, fmt.Errorf("lab bug: no peer: %T", p)
+}
+
 // Render makes a router's frr.conf. Two runs on the same plan give the same bytes.
 //
 // Without graceful restart in the plan it is disabled, not left to FRR's default, which would help a peer
 // that restarts by keeping its routes (RFC 4724): a negative control would then prove nothing.
 func Render(r plan.Router) (string, error) {
 	t, err := template.New("frr.conf").Funcs(template.FuncMap{
-		"seconds":     func(d time.Duration) int { return max(1, int(d/time.Second)) },
-		"nextHopSelf": nexthop.Self,
+		"seconds":      func(d time.Duration) int { return max(1, int(d/time.Second)) },
+		"nextHopSelf":  nexthop.Self,
+		"milliseconds": func(d scenario.Duration) int64 { return d.Std().Milliseconds() },
+		"hasBFD": func(s plan.Speaker) bool {
+			return slices.ContainsFunc(s.Neighbors, func(n plan.Neighbor) bool { return n.BFD != nil })
+		},
+		"peer":   peerOf,
+		"reveal": reveal.Password,
 	}).Parse(configTemplate)
 	if err != nil {
 		return "", fmt.Errorf("lab bug: template of frr.conf: %w", err)

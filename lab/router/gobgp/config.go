@@ -9,6 +9,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router/internal/nexthop"
+	"skidpad.dev/skidpad/lab/router/internal/reveal"
 )
 
 // config is gobgpd's configuration file, in the parts that labs use.
@@ -52,6 +53,8 @@ type zebra struct {
 		Version int    `yaml:"version"`
 		// Software is the FRR release of whose protocol version it is.
 		Software string `yaml:"software-name"`
+		// Take are the kinds of routes that zebra tells GoBGP of.
+		Take []string `yaml:"redistribute-route-type-list,omitempty"`
 	} `yaml:"config"`
 }
 
@@ -60,14 +63,16 @@ type neighbor struct {
 		Address     string `yaml:"neighbor-address"`
 		PeerAS      uint32 `yaml:"peer-as"`
 		Description string `yaml:"description"`
+		Password    string `yaml:"auth-password,omitempty"`
 	} `yaml:"config"`
 	peering `yaml:",inline"`
 }
 
 type peerGroup struct {
 	Config struct {
-		Name   string `yaml:"peer-group-name"`
-		PeerAS uint32 `yaml:"peer-as"`
+		Name     string `yaml:"peer-group-name"`
+		PeerAS   uint32 `yaml:"peer-as"`
+		Password string `yaml:"auth-password,omitempty"`
 	} `yaml:"config"`
 	peering `yaml:",inline"`
 }
@@ -84,6 +89,38 @@ type peering struct {
 	Timers   set[timers]  `yaml:"timers"`
 	Graceful set[restart] `yaml:"graceful-restart"`
 	Families []family     `yaml:"afi-safis"`
+	*options `yaml:",inline"`
+}
+
+// options are those parts of a peering that most have not.
+type options struct {
+	BFD         *set[bfd]         `yaml:"bfd,omitempty"`
+	Multihop    *set[multihop]    `yaml:"ebgp-multihop,omitempty"`
+	TTLSecurity *set[ttlSecurity] `yaml:"ttl-security,omitempty"`
+	Reflector   *set[reflector]   `yaml:"route-reflector,omitempty"`
+}
+
+// bfd has its intervals in microseconds.
+type bfd struct {
+	Enabled    bool  `yaml:"enabled"`
+	Tx         int64 `yaml:"desired-minimum-tx-interval"`
+	Rx         int64 `yaml:"required-minimum-receive"`
+	Multiplier int   `yaml:"detection-multiplier"`
+}
+
+type multihop struct {
+	Enabled bool `yaml:"enabled"`
+	TTL     int  `yaml:"multihop-ttl"`
+}
+
+type ttlSecurity struct {
+	Enabled bool `yaml:"enabled"`
+	Least   int  `yaml:"ttl-min"`
+}
+
+type reflector struct {
+	Client  bool   `yaml:"route-reflector-client"`
+	Cluster string `yaml:"route-reflector-cluster-id"`
 }
 
 // timers are in seconds.
@@ -104,35 +141,11 @@ type family struct {
 		Name string `yaml:"afi-safi-name"`
 	} `yaml:"config"`
 	Graceful set[enabled] `yaml:"mp-graceful-restart"`
+	Limit    *set[limit]  `yaml:"prefix-limit,omitempty"`
 }
 
-type definedSets struct {
-	Neighbors []neighborSet `yaml:"neighbor-sets,omitempty"`
-}
-
-type neighborSet struct {
-	Name string   `yaml:"neighbor-set-name"`
-	List []string `yaml:"neighbor-info-list"`
-}
-
-type policy struct {
-	Name       string      `yaml:"name"`
-	Statements []statement `yaml:"statements"`
-}
-
-type statement struct {
-	Conditions struct {
-		Neighbors struct {
-			Set string `yaml:"neighbor-set"`
-		} `yaml:"match-neighbor-set"`
-	} `yaml:"conditions"`
-	Actions struct {
-		BGP bgpActions `yaml:"bgp-actions"`
-	} `yaml:"actions"`
-}
-
-type bgpActions struct {
-	NextHop string `yaml:"set-next-hop,omitempty"`
+type limit struct {
+	Most int `yaml:"max-prefixes"`
 }
 
 // restartTime is for how long peers keep the routes of one that restarts, in seconds: what FRR asks for by default.
@@ -142,7 +155,10 @@ const restartTime = 120
 func Render(r plan.Router) (string, error) {
 	var c config
 	if r.BGP != nil {
-		c = configOf(r)
+		var err error
+		if c, err = configOf(r); err != nil {
+			return "", fmt.Errorf("gobgpd.yaml of %s: %w", r.Name, err)
+		}
 	}
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
@@ -153,32 +169,48 @@ func Render(r plan.Router) (string, error) {
 	return b.String(), nil
 }
 
-func configOf(r plan.Router) config {
+func configOf(r plan.Router) (config, error) {
 	var c config
 	c.Global.Config.AS, c.Global.Config.RouterID = r.BGP.ASN, r.BGP.RouterID.String()
 	c.Global.MultiplePaths.Config.Enabled = r.BGP.MaximumPaths > 1
 	z := &c.Zebra.Config
 	z.Enabled, z.URL, z.Version, z.Software = true, "unix:/var/run/frr/zserv.api", 6, "frr8.2"
+	if len(r.BGP.Announce) > 0 {
+		z.Take = []string{"connect"}
+		c.announceOnly(r.BGP.Announce)
+	}
 	for _, n := range r.BGP.Neighbors {
-		out := neighbor{peering: peeringOf(r.BGP)}
-		out.Config.Address, out.Config.PeerAS, out.Config.Description = n.Address.String(), n.ASN, n.Name
-		c.Neighbors = append(c.Neighbors, out)
-		if nexthop.Self(r, n) {
-			c.export(n.Name, n.Address.String()+"/32", bgpActions{NextHop: "self"})
+		password, err := reveal.Password(n.Password)
+		if err != nil {
+			return c, fmt.Errorf("peer %s: %w", n.Name, err)
 		}
+		out := neighbor{peering: peeringOf(r.BGP, n.Peering)}
+		out.Config.Address, out.Config.PeerAS, out.Config.Description = n.Address.String(), n.ASN, n.Name
+		out.Config.Password = password
+		c.Neighbors = append(c.Neighbors, out)
+		sent := actionsOf(n.Export)
+		if nexthop.Self(r, n) {
+			sent.NextHop = "self"
+		}
+		c.apply(n.Name, n.Address.String()+"/32", actionsOf(n.Import), sent)
 	}
 	for _, g := range r.BGP.Ranges {
-		group := peerGroup{peering: peeringOf(r.BGP)}
-		group.Config.Name, group.Config.PeerAS = g.Name, g.ASN
+		password, err := reveal.Password(g.Password)
+		if err != nil {
+			return c, fmt.Errorf("peers %s: %w", g.Name, err)
+		}
+		group := peerGroup{peering: peeringOf(r.BGP, g.Peering)}
+		group.Config.Name, group.Config.PeerAS, group.Config.Password = g.Name, g.ASN, password
 		c.PeerGroups = append(c.PeerGroups, group)
 		var d dynamicPeer
 		d.Config.Prefix, d.Config.PeerGroup = g.Prefix.String(), g.Name
 		c.Dynamic = append(c.Dynamic, d)
+		c.apply(g.Name, g.Prefix.String(), actionsOf(g.Import), actionsOf(g.Export))
 	}
-	return c
+	return c, nil
 }
 
-func peeringOf(s *plan.Speaker) peering {
+func peeringOf(s *plan.Speaker, o plan.Peering) peering {
 	var p peering
 	seconds := func(d time.Duration) int { return max(1, int(d/time.Second)) }
 	p.Timers.Config = timers{HoldTime: seconds(s.HoldTime), Keepalive: seconds(s.Keepalive), Retry: 1, IdleHold: 1}
@@ -188,22 +220,29 @@ func peeringOf(s *plan.Speaker) peering {
 		p.Graceful.Config = restart{true, restartTime}
 		f.Graceful.Config.Enabled = true
 	}
+	if o.MaxPrefixes > 0 {
+		f.Limit = &set[limit]{limit{o.MaxPrefixes}}
+	}
 	p.Families = []family{f}
+	p.options = optionsOf(s, o)
 	return p
 }
 
-// export has a policy applied to what is sent to peers, named by their addresses.
-func (c *config) export(name, peers string, actions bgpActions) {
-	if c.Defined == nil {
-		c.Defined = &definedSets{}
+func optionsOf(s *plan.Speaker, o plan.Peering) *options {
+	out := &options{}
+	if o.BFD != nil {
+		every := o.BFD.Interval.Std().Microseconds()
+		out.BFD = &set[bfd]{bfd{true, every, every, o.BFD.Multiplier}}
 	}
-	if c.Global.Apply == nil {
-		c.Global.Apply = &set[apply]{}
+	if o.Multihop > 0 {
+		out.Multihop = &set[multihop]{multihop{true, o.Multihop}}
 	}
-	c.Defined.Neighbors = append(c.Defined.Neighbors, neighborSet{name, []string{peers}})
-	var s statement
-	s.Conditions.Neighbors.Set = name
-	s.Actions.BGP = actions
-	c.Policies = append(c.Policies, policy{"to-" + name, []statement{s}})
-	c.Global.Apply.Config.Export = append(c.Global.Apply.Config.Export, "to-"+name)
+	if o.TTLSecurity > 0 {
+		// What is sent has TTL 255, and each hop takes one off (RFC 5082, 3).
+		out.TTLSecurity = &set[ttlSecurity]{ttlSecurity{true, 256 - o.TTLSecurity}}
+	}
+	if o.RouteReflectorClient {
+		out.Reflector = &set[reflector]{reflector{true, s.RouterID.String()}}
+	}
+	return out
 }

@@ -10,6 +10,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -32,6 +33,23 @@ func speaker() plan.Router {
 	}
 }
 
+// everyOption has an internal peer and two external ones, each with what can be said of such a peer.
+func everyOption(r *plan.Router) {
+	number := func(n uint32) *uint32 { return &n }
+	bfd := &scenario.BFD{Interval: scenario.Duration(100 * time.Millisecond), Multiplier: 3}
+	r.BGP.Announce = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	r.BGP.Neighbors[0].Peering = plan.Peering{
+		BFD: bfd, Password: "a+b/c=", RouteReflectorClient: true, MaxPrefixes: 100,
+		Import: &scenario.RoutePolicy{LocalPref: number(200), Communities: []scenario.Community{"64513:100", "64513:200"}},
+	}
+	r.BGP.Neighbors = append(r.BGP.Neighbors,
+		plan.Neighbor{Name: "r3", Address: addr("192.0.2.3"), ASN: 64514, Peering: plan.Peering{
+			BFD: bfd, TTLSecurity: 1, Export: &scenario.RoutePolicy{MED: number(50), Communities: []scenario.Community{"64513:300"}},
+		}},
+		plan.Neighbor{Name: "r4", Address: addr("192.0.2.4"), ASN: 64515, Peering: plan.Peering{Multihop: 2}})
+	r.BGP.Ranges[0].Peering = plan.Peering{MaxPrefixes: 50, Import: &scenario.RoutePolicy{LocalPref: number(150)}}
+}
+
 func TestRender(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -40,6 +58,7 @@ func TestRender(t *testing.T) {
 		{"ibgp-and-nodes", func(*plan.Router) {}},
 		{"graceful-restart", func(r *plan.Router) { r.BGP.GracefulRestart = true }},
 		{"one-path", func(r *plan.Router) { r.BGP.MaximumPaths = 1 }},
+		{"every-option", everyOption},
 		{"ibgp-beside-the-nodes", func(r *plan.Router) { r.BGP.Neighbors[0].Address = addr("192.0.2.3") }},
 	}
 	for _, tt := range tests {

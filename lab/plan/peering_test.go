@@ -1,0 +1,48 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// A password is in the plan that a router's configuration is made from, and in nothing that is written of it.
+func TestPasswordsStayOutOfWhatIsWritten(t *testing.T) {
+	s, err := scenario.Load("../scenario/testdata/valid-peering.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Make(s, "secrets", Host{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const password = "a+b/c="
+	n := p.Routers[0].BGP.Neighbors[0]
+	if got, ok := n.Password.Reveal(); !ok || got != password {
+		t.Fatalf("the plan has %q, %v", got, ok)
+	}
+	written, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, text := range map[string]string{"JSON": string(written), "text": p.Text(), "%v": fmt.Sprintf("%v %+v", n, n), "%#v": fmt.Sprintf("%#v", n.Password)} {
+		if strings.Contains(text, password) {
+			t.Errorf("%s tells the password", what)
+		}
+	}
+	var back Plan
+	if err := json.Unmarshal(written, &back); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := back.Routers[0].BGP.Neighbors[0].Password.Reveal(); ok {
+		t.Errorf("what was read back passes for a password: %q", got)
+	}
+	s.Spec.Routers[0].BGP.Peers[0].Password = "another-one"
+	other, err := Make(s, "secrets", Host{})
+	if err != nil || other.Hash == p.Hash {
+		t.Errorf("another password makes the same lab: %v", err)
+	}
+}
