@@ -43,7 +43,7 @@ func (g gobgp) connect(ctx context.Context, port int) error {
 }
 
 func (g gobgp) disconnect(ctx context.Context, port int) error {
-	_, err := g.bmp(ctx, "delete", fmt.Sprintf("127.0.0.1:%d", port))
+	_, err := g.bmp(ctx, "del", fmt.Sprintf("127.0.0.1:%d", port))
 	return err
 }
 
