@@ -42,7 +42,7 @@ func reproCmd() *cobra.Command {
 	cmd.Flags().StringVar(&o.source, "cilium-source", "", "also try Cilium built from this checkout: a patch under test")
 	cmd.Flags().StringVar(&o.reports, "reports", "reports", "folder for timelines, flows and the page of a run; empty: nowhere")
 	cmd.Flags().StringVar(&o.junit, "junit", "", "also write JUnit XML to this file")
-	cmd.Flags().BoolVar(&o.Keep, "keep", false, "leave the labs standing, as the trigger left them")
+	cmd.Flags().BoolVar(&o.Keep, "keep", false, "leave the labs standing; faults end with the command")
 	cmd.Flags().BoolVar(&o.Apart, "apart", false, "one half after the other, also where memory allows both at once")
 	cmd.Flags().Var(&policy, "images", "where images come from: auto, pull, build or local")
 	f := outputFlag(cmd)
