@@ -48,8 +48,12 @@ func (b *builder) ciliumValues(c *scenario.Cilium) map[string]any {
 		"operator":        map[string]any{"replicas": 1},
 		// Without Envoy there is nothing behind the layer 7 proxy.
 		"l7Proxy": false,
-		// The rest is for a quick start: one init container fewer on each node (with it, overrides by
-		// CiliumNodeConfig), and a look each second, not every other, at whether the agent is up.
+		// The rest is for a quick start: three init containers fewer on each node, and a look each second, not every
+		// other, at whether the agent is up. The first would merge overrides by CiliumNodeConfig. The second would
+		// mount what the nodes have from their start; see ciliumMounts. The third guards against an udev that applies
+		// sysctl.d to new interfaces, and nodes run no udev.
+		"cgroup":       map[string]any{"autoMount": map[string]any{"enabled": false}, "hostRoot": ciliumCgroupRoot},
+		"sysctlfix":    map[string]any{"enabled": false},
 		"daemon":       map[string]any{"configSources": "config-map:cilium-config"},
 		"startupProbe": map[string]any{"periodSeconds": 1},
 	}
@@ -66,6 +70,14 @@ func (b *builder) ciliumValues(c *scenario.Cilium) map[string]any {
 		values["securityContext"] = map[string]any{"privileged": true}
 	}
 	return values
+}
+
+// ciliumCgroupRoot is where Cilium's chart has the agent look for cgroup2, for its socket load balancing.
+const ciliumCgroupRoot = "/run/cilium/cgroupv2"
+
+// ciliumMounts are the file systems that Cilium otherwise mounts on each node before its agent starts.
+func ciliumMounts() []Mount {
+	return []Mount{{Where: "/sys/fs/bpf", Type: "bpf"}, {Where: ciliumCgroupRoot, Type: "cgroup2"}}
 }
 
 // merge lays over on top of base, map by map, and shares nothing with over.

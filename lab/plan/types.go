@@ -72,6 +72,14 @@ type Cluster struct {
 	Routes []Route `json:"routes,omitempty"`
 	// APIEndpoint is how the API is reached; nil: at the only API server itself.
 	APIEndpoint *APIEndpoint `json:"apiEndpoint,omitempty"`
+	// Mounts are file systems that every node has from its start.
+	Mounts []Mount `json:"mounts,omitempty"`
+}
+
+// Mount is a file system that is mounted from nothing but its type.
+type Mount struct {
+	Where string `json:"where"`
+	Type  string `json:"type"` // bpf, cgroup2
 }
 
 // Node is a cluster node.

@@ -78,7 +78,7 @@ func (c *Cluster) Create(ctx context.Context, img image.Resolved) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return c.timed(ctx, "routes", c.InstallRoutes)
+		return c.timed(ctx, "mounts and routes", c.Boot)
 	})
 	group.Go(func() error {
 		return c.timed(ctx, "kubeadm init", func(ctx context.Context) error { return c.initialise(ctx, img) })

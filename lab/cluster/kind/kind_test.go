@@ -74,10 +74,13 @@ func TestConfig(t *testing.T) {
 }
 
 func TestUnit(t *testing.T) {
-	golden(t, "routes.service", unit([]plan.Route{
-		{To: netip.MustParsePrefix("192.0.2.0/24"), Via: netip.MustParseAddr("172.30.0.1")},
-		{To: netip.MustParsePrefix("198.18.0.0/24"), Via: netip.MustParseAddr("172.30.0.2")},
-	}))
+	golden(t, "boot.service", unit(bootCommands(&plan.Cluster{
+		Mounts: []plan.Mount{{Where: "/sys/fs/bpf", Type: "bpf"}},
+		Routes: []plan.Route{
+			{To: netip.MustParsePrefix("192.0.2.0/24"), Via: netip.MustParseAddr("172.30.0.1")},
+			{To: netip.MustParsePrefix("198.18.0.0/24"), Via: netip.MustParseAddr("172.30.0.2")},
+		},
+	})))
 }
 
 const admin = `apiVersion: v1

@@ -179,5 +179,5 @@ func (c *Cluster) rejoin(ctx context.Context) error {
 			return fmt.Errorf("node %s has not joined", n.Name)
 		}
 	}
-	return c.InstallRoutes(ctx)
+	return c.Boot(ctx)
 }
