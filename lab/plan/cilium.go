@@ -48,14 +48,16 @@ func (b *builder) ciliumValues(c *scenario.Cilium) map[string]any {
 		"operator":        map[string]any{"replicas": 1},
 		// Without Envoy there is nothing behind the layer 7 proxy.
 		"l7Proxy": false,
-		// The rest is for a quick start: three init containers fewer on each node, and a look each second, not every
-		// other, at whether the agent is up. The first would merge overrides by CiliumNodeConfig. The second would
-		// mount what the nodes have from their start; see ciliumMounts. The third guards against an udev that applies
-		// sysctl.d to new interfaces, and nodes run no udev.
-		"cgroup":       map[string]any{"autoMount": map[string]any{"enabled": false}, "hostRoot": ciliumCgroupRoot},
-		"sysctlfix":    map[string]any{"enabled": false},
+		// The rest is for a quick start: one init container fewer on each node (with it, overrides by
+		// CiliumNodeConfig), and a look each second, not every other, at whether the agent is up.
 		"daemon":       map[string]any{"configSources": "config-map:cilium-config"},
 		"startupProbe": map[string]any{"periodSeconds": 1},
+	}
+	if b.spec.Cluster.Provider == scenario.ProviderKind {
+		// Two init containers fewer: kind's nodes have from their start what the first would mount (ciliumMounts), and
+		// run no udev, which is what the second guards against: it applies sysctl.d to new interfaces.
+		values["cgroup"] = map[string]any{"autoMount": map[string]any{"enabled": false}, "hostRoot": ciliumCgroupRoot}
+		values["sysctlfix"] = map[string]any{"enabled": false}
 	}
 	if l := c.L2; l != nil {
 		values["l2announcements"] = map[string]any{
@@ -76,7 +78,10 @@ func (b *builder) ciliumValues(c *scenario.Cilium) map[string]any {
 const ciliumCgroupRoot = "/run/cilium/cgroupv2"
 
 // ciliumMounts are the file systems that Cilium otherwise mounts on each node before its agent starts.
-func ciliumMounts() []Mount {
+func (b *builder) ciliumMounts() []Mount {
+	if b.Cilium == nil || b.spec.Cluster.Provider != scenario.ProviderKind {
+		return nil
+	}
 	return []Mount{{Where: "/sys/fs/bpf", Type: "bpf"}, {Where: ciliumCgroupRoot, Type: "cgroup2"}}
 }
 

@@ -24,10 +24,6 @@ func (b *builder) cluster() {
 			image.Preload = append(image.Preload, a.Images...)
 		}
 	}
-	var mounts []Mount
-	if b.Cilium != nil {
-		mounts = ciliumMounts()
-	}
 	for _, w := range b.spec.Workloads {
 		if w.Echo != nil {
 			image.Preload = append(image.Preload, Image{Name: "echo"})
@@ -47,7 +43,7 @@ func (b *builder) cluster() {
 		ServiceCIDR: c.ServiceCIDR,
 		Routes:      b.nodeRoutes(),
 		APIEndpoint: endpoint,
-		Mounts:      mounts,
+		Mounts:      b.ciliumMounts(),
 	}
 	for _, short := range b.spec.NodeNames() {
 		out.Nodes = append(out.Nodes, Node{
