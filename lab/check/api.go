@@ -115,7 +115,7 @@ func (m *measurement) writeThrough(ctx context.Context, lab Writable, r *Result)
 	if err := errors.Join(err, fault.Clear(context.WithoutCancel(ctx))); err != nil {
 		return err
 	}
-	if err := m.base(ctx, healWithin); err != nil {
+	if err := m.base(ctx); err != nil {
 		r.Notes = append(r.Notes, "while writes went on: "+err.Error())
 	}
 	return m.spend(ctx, tail)

@@ -142,7 +142,7 @@ func (m *measurement) run(ctx context.Context, p *plan.Plan, r *Result) {
 		}
 	}
 	if r.Verdict == "" {
-		if err := m.base(ctx, healWithin); err != nil {
+		if err := m.base(ctx); err != nil {
 			unknown(fmt.Errorf("the lab was not in its base state before the fault: %w", err))
 		}
 	}
@@ -164,7 +164,7 @@ func (m *measurement) run(ctx context.Context, p *plan.Plan, r *Result) {
 		err = m.GracefulRestart(back, nil)
 	}
 	if ctx.Err() == nil {
-		err = errors.Join(err, m.base(back, healWithin))
+		err = errors.Join(err, m.base(back))
 	}
 	if ctx.Err() == nil && err == nil {
 		err = m.promises(back, p)
@@ -259,7 +259,7 @@ func (m *measurement) after(ctx context.Context, r *Result) error {
 		return err
 	}
 	if verb, _ := m.fault.Verb(); m.clear || verb == "killProcess" || verb == "restart" {
-		if err := m.base(ctx, healWithin); err != nil {
+		if err := m.base(ctx); err != nil {
 			r.Notes = append(r.Notes, "while the flows ran: "+err.Error())
 		}
 	}
@@ -312,8 +312,8 @@ func (m *measurement) settle(ctx context.Context, target netip.AddrPort) error {
 }
 
 // base waits until the lab is as its plan says.
-func (m *measurement) base(ctx context.Context, within time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, within)
+func (m *measurement) base(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, healWithin)
 	defer cancel()
 	for {
 		err := m.Base(ctx)
@@ -321,7 +321,7 @@ func (m *measurement) base(ctx context.Context, within time.Duration) error {
 			return nil
 		}
 		if m.spend(ctx, basePause) != nil {
-			return fmt.Errorf("not within %v; last seen: %w", within, err)
+			return fmt.Errorf("not within %v; last seen: %w", healWithin, err)
 		}
 	}
 }

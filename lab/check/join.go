@@ -83,5 +83,5 @@ func leave(ctx context.Context, lab Growing, nodes []string) error {
 		errs = append(errs, lab.Leave(ctx, nodes[len(nodes)-1-i], func(string) {}))
 	}
 	m := &measurement{Disturbable: lab, sink: nowhere}
-	return errors.Join(append(errs, m.base(ctx, healWithin))...)
+	return errors.Join(append(errs, m.base(ctx))...)
 }

@@ -61,17 +61,17 @@ func (c *Cluster) joinNow(ctx context.Context, n plan.Node, img image.Resolved, 
 
 // nodeReady judges the one node that is waited for.
 func nodeReady(objects []*unstructured.Unstructured) (bool, string) {
-	for _, o := range objects {
-		conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
-		for _, raw := range conditions {
-			condition, _ := raw.(map[string]any)
-			if condition["type"] == "Ready" {
-				return condition["status"] == "True", fmt.Sprint(condition["message"])
-			}
-		}
-		return false, "it has not said how it is"
+	if len(objects) == 0 {
+		return false, "it is not there"
 	}
-	return false, "it is not there"
+	conditions, _, _ := unstructured.NestedSlice(objects[0].Object, "status", "conditions")
+	for _, raw := range conditions {
+		condition, _ := raw.(map[string]any)
+		if condition["type"] == "Ready" {
+			return condition["status"] == "True", fmt.Sprint(condition["message"])
+		}
+	}
+	return false, "it has not said how it is"
 }
 
 // Leave takes a node out of the cluster: its member of etcd, its object, and what kubeadm put on it. It can join again.
