@@ -101,7 +101,7 @@ func (m *measurement) measureWrites(ctx context.Context, r *Result) error {
 
 // writeThrough breaks and puts right while writes go on.
 func (m *measurement) writeThrough(ctx context.Context, lab Writable, r *Result) (err error) {
-	if err := m.spend(ctx, lead); err != nil {
+	if err := spend(ctx, lead); err != nil {
 		return err
 	}
 	fault, err := m.Inject(ctx, m.fault)
@@ -109,7 +109,7 @@ func (m *measurement) writeThrough(ctx context.Context, lab Writable, r *Result)
 		return fmt.Errorf("the fault could not be injected: %w", err)
 	}
 	r.Measured.InjectBegin, r.Measured.InjectEnd = fault.Window()
-	err = m.spend(ctx, r.Measured.Limit+tail)
+	err = spend(ctx, r.Measured.Limit+tail)
 	r.Measured.After = holder(ctx, lab)
 	// Ctrl-C must not leave the lab changed.
 	if err := errors.Join(err, fault.Clear(context.WithoutCancel(ctx))); err != nil {
@@ -118,7 +118,7 @@ func (m *measurement) writeThrough(ctx context.Context, lab Writable, r *Result)
 	if err := m.base(ctx); err != nil {
 		r.Notes = append(r.Notes, "while writes went on: "+err.Error())
 	}
-	return m.spend(ctx, tail)
+	return spend(ctx, tail)
 }
 
 // holder says who holds the API's address.

@@ -22,6 +22,8 @@ const (
 	// healWithin is what a killed process, or a lab after its fault was cleared, may take to be as it was. A killed
 	// cluster node's kubelet, agent and pods take most of a minute.
 	healWithin = 4 * time.Minute
+	// answerWithin is how long a healthy lab may take to answer at a target for the first time.
+	answerWithin = 30 * time.Second
 	// basePause lies between two looks at whether the lab is as it was.
 	basePause = 200 * time.Millisecond
 )
@@ -210,13 +212,18 @@ func (m *measurement) measure(ctx context.Context, r *Result) (err error) {
 			return err
 		}
 	}
+	if !m.clear {
+		if err := awaitAnswer(ctx, m, m.probe, target, answerWithin); err != nil {
+			return fmt.Errorf("before the fault: %w", err)
+		}
+	}
 	r.Measured.Before = m.carrier(ctx, target)
 	sent, err := startFlows(ctx, m, m.probe, target)
 	if err != nil {
 		return err
 	}
 	// The flows' own time, not a guess at when something is ready.
-	during := m.spend(ctx, lead)
+	during := spend(ctx, lead)
 	var begin, end int64
 	switch {
 	case during != nil:
@@ -255,7 +262,7 @@ func (m *measurement) after(ctx context.Context, r *Result) error {
 		}
 	}
 	elapsed := time.Duration(m.now() - r.Measured.InjectEnd)
-	if err := m.spend(ctx, max(r.Measured.Limit, lead)-elapsed); err != nil {
+	if err := spend(ctx, max(r.Measured.Limit, lead)-elapsed); err != nil {
 		return err
 	}
 	if verb, _ := m.fault.Verb(); m.clear || verb == "killProcess" || verb == "restart" {
@@ -263,7 +270,7 @@ func (m *measurement) after(ctx context.Context, r *Result) error {
 			r.Notes = append(r.Notes, "while the flows ran: "+err.Error())
 		}
 	}
-	return m.spend(ctx, tail)
+	return spend(ctx, tail)
 }
 
 // take puts what the flows tell into the result.
@@ -292,21 +299,30 @@ func (r *Result) take(j judged, sink timeline.Sink) {
 
 // settle waits until the address is answered while the fault lasts: then somebody else carries it.
 func (m *measurement) settle(ctx context.Context, target netip.AddrPort) error {
-	ctx, cancel := context.WithTimeout(ctx, healWithin)
+	if err := awaitAnswer(ctx, m, m.probe, target, healWithin); err != nil {
+		return fmt.Errorf("while the fault lasted, so its end proves nothing: %w", err)
+	}
+	return nil
+}
+
+// awaitAnswer waits until every one of some attempts in a row is answered: routes and agents may come a moment after the
+// sessions and pods that a lab's state tells of.
+func awaitAnswer(ctx context.Context, l Lab, p scenario.Probe, target netip.AddrPort, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	var last string
 	for {
-		shots, err := once(ctx, m, m.probe, target)
+		lost, err := once(ctx, l, p, target)
 		switch {
 		case err != nil:
 			last = err.Error()
-		case shots == "":
+		case lost == "":
 			return nil
 		default:
-			last = shots
+			last = lost
 		}
-		if err := m.spend(ctx, basePause); err != nil {
-			return fmt.Errorf("%s was not answered while the fault lasted, so its end proves nothing; last seen: %s", target, last)
+		if err := spend(ctx, basePause); err != nil {
+			return fmt.Errorf("%s was not answered from %s within %v; last seen: %s", target, p.From, within, last)
 		}
 	}
 }
@@ -320,7 +336,7 @@ func (m *measurement) base(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if m.spend(ctx, basePause) != nil {
+		if spend(ctx, basePause) != nil {
 			return fmt.Errorf("not within %v; last seen: %w", healWithin, err)
 		}
 	}
@@ -335,7 +351,7 @@ func (m *measurement) carrier(ctx context.Context, target netip.AddrPort) Carrie
 }
 
 // spend lets time pass.
-func (m *measurement) spend(ctx context.Context, d time.Duration) error {
+func spend(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}

@@ -157,6 +157,9 @@ func (r *Result) sendFor(ctx context.Context, l Lab, c scenario.Held) error {
 	if err != nil {
 		return err
 	}
+	if err := awaitAnswer(ctx, l, c.Probe, target, answerWithin); err != nil {
+		return err
+	}
 	flow := flowOf(c.Probe, target)
 	flow.Duration = c.For.Std()
 	rec, err := probe.Run(ctx, n, flow)
