@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,9 +116,35 @@ func readCRDs(pattern string) ([]*apiextensionsv1.CustomResourceDefinition, erro
 		if err := yaml.Unmarshal(bytes.TrimPrefix(raw, []byte("---\n")), crd); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
+		for i := range crd.Spec.Versions {
+			if v := crd.Spec.Versions[i].Schema; v != nil {
+				widen(v.OpenAPIV3Schema)
+			}
+		}
 		all = append(all, crd)
 	}
 	return all, nil
+}
+
+// widen makes the format of an integer fit its bound. Generators write int32 for Go's uint32, whose bound Kubernetes 1.36
+// then takes for a mistake of the definition, and it refuses every object of the kind.
+func widen(s *apiextensionsv1.JSONSchemaProps) {
+	if s == nil {
+		return
+	}
+	if s.Format == "int32" && s.Maximum != nil && *s.Maximum > math.MaxInt32 {
+		s.Format = "int64"
+	}
+	for name, p := range s.Properties {
+		widen(&p)
+		s.Properties[name] = p
+	}
+	if s.Items != nil {
+		widen(s.Items.Schema)
+	}
+	if s.AdditionalProperties != nil {
+		widen(s.AdditionalProperties.Schema)
+	}
 }
 
 // Install hands definitions, chart and manifests to the API server.
