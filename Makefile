@@ -33,7 +33,7 @@ unit: ## unit tests: no engine, no root
 e2e: build ## the end-to-end suites on real labs; suites share that of SCENARIO, which is taken down at the end
 	@$(skidpad) images build
 	@mkdir -p $(REPORTS)
-	@status=0; SKIDPAD_KEEP=$(SCENARIO) SKIDPAD_REPORTS=$(abspath $(REPORTS)) go tool ginkgo run --label-filter='$(LABELS)' --randomize-all --timeout=45m \
+	@status=0; SKIDPAD_KEEP=$(SCENARIO) SKIDPAD_REPORTS=$(abspath $(REPORTS)) go tool ginkgo run --label-filter='$(LABELS)' --randomize-all --keep-going --timeout=45m \
 		--junit-report=suites.xml --json-report=suites.json --output-dir=$(REPORTS) $(SUITES) || status=$$?; \
 	go run ./tools/runs report $(REPORTS)/suites.json; \
 	$(skidpad) down --name $(SCENARIO); exit $$status

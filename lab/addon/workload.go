@@ -171,8 +171,8 @@ func (w *Workload) container() corev1.Container {
 			{Name: "http", ContainerPort: int32(w.plan.Ports.HTTP), Protocol: corev1.ProtocolTCP},
 			{Name: "udp", ContainerPort: int32(w.plan.Ports.UDP), Protocol: corev1.ProtocolUDP},
 		},
-		// A pod that requests nothing gets the least share that the kernel knows, 2 of 1024: on a busy machine it answers
-		// seconds late, which a prober cannot tell from loss, and its readiness probe drives it out of the service.
+		// A pod that requests nothing has the least weight that the kernel knows. What answers probes is to be late as
+		// seldom as can be on a busy machine: a prober cannot tell late from lost.
 		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m")}},
 		ReadinessProbe: &corev1.Probe{
 			ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/", Port: intstr.FromString("http"), Scheme: corev1.URISchemeHTTP}},

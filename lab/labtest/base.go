@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -48,6 +49,9 @@ func readBase(ctx context.Context, l *Lab) (base, error) {
 		}
 	}
 	for _, name := range l.Names() {
+		if n, err := l.Node(name); err == nil && n.Kind() == node.KindDatastore {
+			continue // it routes nothing, and has nothing to ask with
+		}
 		r.exec(ctx, l, name, "sh", "-c", "ip -br link show up type veth | grep -v lxc | cut -d@ -f1")
 		r.exec(ctx, l, name, "ip", "route", "show", "type", "blackhole")
 	}
