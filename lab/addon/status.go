@@ -29,7 +29,9 @@ type Pod struct {
 	Name    string     `json:"name"`
 	Node    string     `json:"node"`
 	Address netip.Addr `json:"address,omitzero"`
-	Ready   bool       `json:"ready"`
+	// Addresses are all that it has: one, or one of each IP family.
+	Addresses []netip.Addr `json:"addresses,omitempty"`
+	Ready     bool         `json:"ready"`
 }
 
 // Port is a port of the Service. NodePort is 0 where it has none; Pod is where its pods answer.
@@ -71,7 +73,11 @@ func ReadStatus(ctx context.Context, k *cluster.Kube, w plan.Workload) (*Status,
 			continue
 		}
 		address, _ := netip.ParseAddr(p.Status.PodIP)
-		s.Pods = append(s.Pods, Pod{Name: p.Name, Node: p.Spec.NodeName, Address: address, Ready: cluster.PodReady(p)})
+		pod := Pod{Name: p.Name, Node: p.Spec.NodeName, Address: address, Ready: cluster.PodReady(p)}
+		for _, ip := range p.Status.PodIPs {
+			pod.Addresses = append(pod.Addresses, addresses(ip.IP)...)
+		}
+		s.Pods = append(s.Pods, pod)
 	}
 	sort.Slice(s.Pods, func(i, j int) bool { return s.Pods[i].Name < s.Pods[j].Name })
 	for _, in := range service.Status.LoadBalancer.Ingress {

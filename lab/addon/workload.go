@@ -2,7 +2,6 @@ package addon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -92,7 +91,7 @@ func (w *Workload) Ready(ctx context.Context, k *cluster.Kube) error {
 	return k.WaitFor(ctx, cluster.Wait{
 		What:     fmt.Sprintf("Service %s/%s: a LoadBalancer address", w.plan.Namespace, w.plan.Service.Name),
 		Resource: servicesResource, Namespace: w.plan.Namespace, Fields: "metadata.name=" + w.plan.Service.Name, Within: workloadWithin,
-		Done: hasIngress,
+		Done: func(seen []*unstructured.Unstructured) (bool, string) { return hasIngress(seen, w.families()) },
 	})
 }
 
@@ -107,7 +106,15 @@ func podsReady(seen []*unstructured.Unstructured, want int) (bool, string) {
 	return ready >= want && len(seen) == want, fmt.Sprintf("%d of %d pods ready, %d wanted", ready, len(seen), want)
 }
 
-func hasIngress(seen []*unstructured.Unstructured) (bool, string) {
+// families is how many addresses of a kind the service has.
+func (w *Workload) families() int {
+	if w.plan.DualStack {
+		return 2
+	}
+	return 1
+}
+
+func hasIngress(seen []*unstructured.Unstructured, want int) (bool, string) {
 	if len(seen) == 0 {
 		return false, "it is not there"
 	}
@@ -115,10 +122,10 @@ func hasIngress(seen []*unstructured.Unstructured) (bool, string) {
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(seen[0].Object, s); err != nil {
 		return false, err.Error()
 	}
-	if len(s.Status.LoadBalancer.Ingress) > 0 {
+	if len(s.Status.LoadBalancer.Ingress) >= want {
 		return true, ""
 	}
-	why := errors.New("no address, and nobody says why; is there a pool whose selector takes the Service?")
+	why := fmt.Errorf("%d of %d addresses, and nobody says why; is there a pool whose selector takes the Service?", len(s.Status.LoadBalancer.Ingress), want)
 	for _, c := range s.Status.Conditions {
 		if c.Status != metav1.ConditionTrue {
 			why = fmt.Errorf("no address: %s: %s: %s", c.Type, c.Reason, c.Message)
@@ -217,6 +224,10 @@ func (w *Workload) service() *corev1.Service {
 	if s.LoadBalancerIP != nil {
 		// Deprecated since Kubernetes 1.24, and still what every giver of addresses understands.
 		spec.LoadBalancerIP = s.LoadBalancerIP.String()
+	}
+	if w.plan.DualStack {
+		policy := corev1.IPFamilyPolicyRequireDualStack
+		spec.IPFamilyPolicy, spec.IPFamilies = &policy, []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
 	}
 	if p := s.InternalTrafficPolicy; p != "" {
 		policy := corev1.ServiceInternalTrafficPolicy(p)

@@ -85,8 +85,10 @@ func wayBetween(p *plan.Plan, from, to ClusterNode, cidr netip.Prefix) (via []ne
 	}
 	for _, r := range p.Routers {
 		for _, a := range r.Networks {
-			if a.Network == on && family(a.Address) {
-				via = append(via, a.Address)
+			for _, address := range []netip.Addr{a.Address, a.Address6} {
+				if a.Network == on && address.IsValid() && family(address) {
+					via = append(via, address)
+				}
 			}
 		}
 	}

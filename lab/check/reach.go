@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -44,6 +45,7 @@ type reachable struct {
 	workload plan.Workload
 	nodes    []string // that must have a node port
 	own      bool     // the pod must see the sender's own address
+	dual     bool     // there must be addresses of both IP families
 }
 
 func reach(ctx context.Context, l Lab, p *plan.Plan, c scenario.Reach) []Result {
@@ -51,7 +53,7 @@ func reach(ctx context.Context, l Lab, p *plan.Plan, c scenario.Reach) []Result 
 	wanted := make([]reachable, len(c.To))
 	results := make([]Result, len(c.To))
 	for i, kind := range c.To {
-		wanted[i] = reachable{kind: kind, workload: w, nodes: nodeNames(p), own: c.Source != "any"}
+		wanted[i] = reachable{kind: kind, workload: w, nodes: nodeNames(p), own: c.Source != "any", dual: w.DualStack}
 		results[i] = Result{
 			Name:     fmt.Sprintf("reach from %s to %s/%s", c.From, kind, w.Name),
 			Expected: wanted[i].String(),
@@ -129,6 +131,7 @@ func (r reachable) judge(e probe.Endpoints, shots []record.Shot) (held bool, obs
 		}
 	}
 	problems = append(problems, r.missing(e, rows)...)
+	problems = append(problems, r.missingFamily(e, rows)...)
 	observed = fmt.Sprintf("%d of %d answered", answered, len(rows))
 	if answered > 0 {
 		observed += fmt.Sprintf(" (by %s; source %s)", strings.Join(by, ", "), strings.Join(sources, ", "))
@@ -162,6 +165,28 @@ func (r reachable) missing(e probe.Endpoints, rows []AddressRow) []string {
 		}
 	}
 	return nil
+}
+
+// missingFamily says of what a dual-stack cluster should have an address of each family: of every pod, every node's
+// port, and the service; not of its external IPs, which the scenario names.
+func (r reachable) missingFamily(e probe.Endpoints, rows []AddressRow) []string {
+	if !r.dual || r.kind == scenario.TargetExternalIP {
+		return nil
+	}
+	of := map[string][2]bool{}
+	for _, row := range rows {
+		has := of[row.Of]
+		has[0], has[1] = has[0] || row.At.Addr().Is4(), has[1] || row.At.Addr().Is6()
+		of[row.Of] = has
+	}
+	var problems []string
+	for name, has := range of {
+		if has != [2]bool{true, true} {
+			problems = append(problems, fmt.Sprintf("%s has no %s address of each IP family", cmp.Or(name, e.Workload), r.kind))
+		}
+	}
+	slices.Sort(problems)
+	return problems
 }
 
 // row judges one address: all attempts answered, by whom it should be, who saw whom it should see.

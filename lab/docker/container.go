@@ -20,6 +20,8 @@ import (
 type Attach struct {
 	Network string     // the engine's name
 	Address netip.Addr // IPv4
+	// Address6 is the IPv6 address on a network that has IPv6; invalid elsewhere.
+	Address6 netip.Addr
 }
 
 // Mount shows a folder or file of the host inside a container.
@@ -173,7 +175,7 @@ func (s Spec) hostConfig(h *container.HostConfig) {
 func (a Attach) endpoint() *network.EndpointSettings {
 	ip := a.Address.As4()
 	return &network.EndpointSettings{
-		IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: a.Address},
+		IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: a.Address, IPv6Address: a.Address6},
 		MacAddress: network.HardwareAddr{0x02, 0x42, ip[0], ip[1], ip[2], ip[3]},
 	}
 }

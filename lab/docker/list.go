@@ -43,6 +43,7 @@ type NetInfo struct {
 	Subnet  netip.Prefix
 	Nodes   netip.Prefix // what the engine hands out
 	Host    netip.Addr   // the bridge's address
+	Subnet6 netip.Prefix // invalid without IPv6
 	Labels  map[string]string
 	Created time.Time
 }
@@ -131,9 +132,11 @@ func netInfoOf(n network.Summary) NetInfo {
 		Bridge: n.Options[optionBridge], Labels: n.Labels, Created: n.Created,
 	}
 	for _, c := range n.IPAM.Config {
-		if c.Subnet.Addr().Is4() {
+		switch {
+		case c.Subnet.Addr().Is4() && !i.Subnet.IsValid():
 			i.Subnet, i.Nodes, i.Host = c.Subnet, c.IPRange, c.Gateway
-			break
+		case c.Subnet.Addr().Is6() && !i.Subnet6.IsValid():
+			i.Subnet6 = c.Subnet
 		}
 	}
 	return i

@@ -28,7 +28,7 @@ type OverlapError struct {
 
 // Error says which network and what it overlaps with.
 func (o *OverlapError) Error() string {
-	return fmt.Sprintf("network %s: subnet %s overlaps with %s; give the network another `ipv4` in the scenario, or none to have a free one found",
+	return fmt.Sprintf("network %s: subnet %s overlaps with %s; give the network another prefix in the scenario, or none to have a free one found",
 		o.Network, o.Subnet, strings.Join(o.By, " and "))
 }
 
@@ -46,11 +46,14 @@ func (e *Engine) CreateNetwork(ctx context.Context, lab string, n plan.Network, 
 	if _, err := netlink.LinkByName(n.Bridge); err == nil {
 		return fmt.Errorf("network %s: its bridge %s exists already and no network of the engine owns it; if nothing uses it, run `ip link delete %s`", n.Docker, n.Bridge, n.Bridge)
 	}
+	ipam := []network.IPAMConfig{{Subnet: n.Subnet.Masked(), IPRange: n.Nodes.Masked(), Gateway: n.Host}}
+	v6 := n.Subnet6.IsValid()
+	if v6 {
+		ipam = append(ipam, network.IPAMConfig{Subnet: n.Subnet6, IPRange: n.Nodes6, Gateway: n.Host6})
+	}
 	_, err = e.Client.NetworkCreate(ctx, n.Docker, client.NetworkCreateOptions{
-		Driver: "bridge",
-		IPAM: &network.IPAM{Config: []network.IPAMConfig{{
-			Subnet: n.Subnet.Masked(), IPRange: n.Nodes.Masked(), Gateway: n.Host,
-		}}},
+		Driver: "bridge", EnableIPv6: &v6,
+		IPAM:    &network.IPAM{Config: ipam},
 		Options: map[string]string{optionBridge: n.Bridge, optionMasquerade: "false"},
 		Labels:  labels(lab, RoleNetwork, n.Name, extra),
 	})
@@ -71,8 +74,10 @@ func (e *Engine) overlap(ctx context.Context, n plan.Network) error {
 	if err != nil {
 		return err
 	}
-	if by := overlapping(n.Subnet, uses); len(by) > 0 {
-		return &OverlapError{Network: n.Docker, Subnet: n.Subnet, By: by}
+	for _, subnet := range []netip.Prefix{n.Subnet, n.Subnet6} {
+		if by := overlapping(subnet, uses); subnet.IsValid() && len(by) > 0 {
+			return &OverlapError{Network: n.Docker, Subnet: subnet, By: by}
+		}
 	}
 	return nil
 }
@@ -126,6 +131,9 @@ func (e *Engine) networkExists(ctx context.Context, lab string, n plan.Network) 
 func sameNetwork(lab string, want plan.Network, have NetInfo) error {
 	if have.Lab != lab {
 		return fmt.Errorf("network %s exists already and is not of lab %s; choose another name with --name, or remove it with `docker network rm %s`", want.Docker, lab, want.Docker)
+	}
+	if have.Subnet6 != want.Subnet6 {
+		return fmt.Errorf("network %s exists with IPv6 subnet %s; wanted is %s; run `skidpad down --name %s` first", want.Docker, have.Subnet6, want.Subnet6, lab)
 	}
 	if have.Subnet != want.Subnet.Masked() || have.Bridge != want.Bridge || have.Nodes != want.Nodes.Masked() || have.Host != want.Host {
 		return fmt.Errorf("network %s exists with subnet %s, range %s, host address %s, bridge %s; wanted are %s, %s, %s, %s; run `skidpad down --name %s` first",

@@ -59,6 +59,10 @@ func (b *builder) ciliumValues(c *scenario.Cilium) map[string]any {
 		values["cgroup"] = map[string]any{"autoMount": map[string]any{"enabled": false}, "hostRoot": ciliumCgroupRoot}
 		values["sysctlfix"] = map[string]any{"enabled": false}
 	}
+	if b.spec.DualStack() {
+		values["ipv6"] = map[string]any{"enabled": true}
+		values["ipv6NativeRoutingCIDR"] = b.spec.Cluster.PodCIDR6.String()
+	}
 	if l := c.L2; l != nil {
 		values["l2announcements"] = map[string]any{
 			"enabled":            true,

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,9 @@ import (
 
 // resourceName is what every resource of ours is called in a cluster.
 const resourceName = "skidpad"
+
+// resourceName6 is what those are called that are there a second time, for IPv6.
+const resourceName6 = resourceName + "-6"
 
 // advertiseLabel ties advertisements to the peers' address family; on a Service, the value `no` keeps
 // it from being announced.
@@ -28,10 +32,11 @@ func (b *builder) ciliumManifests(c *scenario.Cilium) []string {
 		docs = append(docs, toYAML(pool(api, c)))
 	}
 	if c.BGP != nil {
-		docs = append(docs,
-			toYAML(advertisement(api, c.BGP)),
-			toYAML(peerConfig(api, c.BGP)),
-			toYAML(b.bgpCluster(api, c.BGP)))
+		docs = append(docs, toYAML(advertisement(api, c.BGP)), toYAML(peerConfig(api, c.BGP, resourceName, "ipv4")))
+		if b.spec.DualStack() {
+			docs = append(docs, toYAML(peerConfig(api, c.BGP, resourceName6, "ipv6")))
+		}
+		docs = append(docs, toYAML(b.bgpCluster(api, c.BGP)))
 	}
 	if c.L2 != nil {
 		docs = append(docs, toYAML(b.l2Policy(c)))
@@ -95,7 +100,9 @@ func advertisement(api string, bgp *scenario.CiliumBGP) map[string]any {
 	return doc
 }
 
-func peerConfig(api string, bgp *scenario.CiliumBGP) map[string]any {
+// peerConfig is of sessions that carry one family's routes. Each family has sessions of its own: over an IPv4 session,
+// releases of Cilium name an IPv4-mapped address as the next hop of IPv6 routes (cilium/cilium#37831).
+func peerConfig(api string, bgp *scenario.CiliumBGP, name, family string) map[string]any {
 	hold := int64(bgp.HoldTime.Std() / time.Second)
 	spec := map[string]any{
 		"timers": map[string]any{
@@ -104,7 +111,7 @@ func peerConfig(api string, bgp *scenario.CiliumBGP) map[string]any {
 			"keepAliveTimeSeconds":    hold / 3,
 		},
 		"families": []any{map[string]any{
-			"afi":            "ipv4",
+			"afi":            family,
 			"safi":           "unicast",
 			"advertisements": map[string]any{"matchLabels": map[string]any{advertiseLabel: "bgp"}},
 		}},
@@ -112,20 +119,29 @@ func peerConfig(api string, bgp *scenario.CiliumBGP) map[string]any {
 	if bgp.GracefulRestart {
 		spec["gracefulRestart"] = map[string]any{"enabled": true}
 	}
-	return object(api, "CiliumBGPPeerConfig", spec)
+	doc := object(api, "CiliumBGPPeerConfig", spec)
+	doc["metadata"] = map[string]any{"name": name}
+	return doc
 }
 
 // bgpCluster makes every node a speaker with a session to each router on the cluster's network.
 func (b *builder) bgpCluster(api string, bgp *scenario.CiliumBGP) map[string]any {
 	var peers []any
 	for _, name := range bgp.Peers {
-		i := b.routerIndex(name)
-		peers = append(peers, map[string]any{
-			"name":          name,
-			"peerAddress":   at(b.network(b.clusterNetwork()).Subnet, routersAt+i).String(),
-			"peerASN":       int64(b.spec.Routers[i].BGP.ASN),
-			"peerConfigRef": map[string]any{"name": resourceName},
-		})
+		v4, v6 := b.routerAddress(name, b.clusterNetwork())
+		asn := int64(b.spec.Routers[b.routerIndex(name)].BGP.ASN)
+		peer := func(name, config string, address netip.Addr) {
+			peers = append(peers, map[string]any{
+				"name":          name,
+				"peerAddress":   address.String(),
+				"peerASN":       asn,
+				"peerConfigRef": map[string]any{"name": config},
+			})
+		}
+		peer(name, resourceName, v4)
+		if v6.IsValid() {
+			peer(name+"-6", resourceName6, v6)
+		}
 	}
 	return object(api, "CiliumBGPClusterConfig", map[string]any{
 		"bgpInstances": []any{map[string]any{"name": resourceName, "localASN": int64(bgp.ASN), "peers": peers}},

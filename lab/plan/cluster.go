@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -80,8 +81,8 @@ func (b *builder) kindConfig() string {
 			"disableDefaultCNI": true,
 			"ipFamily":          string(c.IPFamily),
 			"kubeProxyMode":     string(c.KubeProxy),
-			"podSubnet":         c.PodCIDR.String(),
-			"serviceSubnet":     c.ServiceCIDR.String(),
+			"podSubnet":         both(c.PodCIDR, c.PodCIDR6),
+			"serviceSubnet":     both(c.ServiceCIDR, c.ServiceCIDR6),
 		},
 		"nodes": nodes,
 	}
@@ -98,6 +99,14 @@ func (b *builder) kindConfig() string {
 		}
 	}
 	return toYAML(config)
+}
+
+// both spells a prefix, with the IPv6 one behind it where there is one, as kubeadm wants it.
+func both(v4, v6 netip.Prefix) string {
+	if v6.IsValid() {
+		return v4.String() + "," + v6.String()
+	}
+	return v4.String()
 }
 
 // toYAML writes a value of maps, lists and scalars, with sorted keys. Such values always can be.

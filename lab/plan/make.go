@@ -108,6 +108,7 @@ func (b *builder) workloads() {
 			Image:     Image{Name: "echo"},
 			Ports:     Ports{HTTP: EchoPort, UDP: EchoPort},
 			Service:   Service{Name: w.Echo.Name, Service: w.Echo.Service},
+			DualStack: b.spec.DualStack(),
 		})
 	}
 }

@@ -28,6 +28,7 @@ const (
 	defaultFile = "../../scenarios/cilium-bgp-vrrp/scenario.yaml"
 	k3sFile     = "../../scenarios/k3s-cilium-l2/scenario.yaml"
 	routersFile = "../scenario/testdata/valid-routers-only.yaml"
+	dualFile    = "../../scenarios/cilium-dual-stack/scenario.yaml"
 	oneWayFile  = "../scenario/testdata/valid-router-as-gateway.yaml"
 )
 
@@ -59,6 +60,7 @@ func TestGoldens(t *testing.T) {
 		{"cilium-kube-router-purelb", "../scenario/testdata/valid-cilium-kube-router-purelb.yaml", "lab", Host{}},
 		{"calico", "../scenario/testdata/valid-calico.yaml", "lab", Host{}},
 		{"k3s", k3sFile, "k3s", Host{CgroupV1: true, NoSysResource: true}},
+		{"dual-stack", dualFile, "two-families", Host{Taken: prefixes("fd73:6b69:6400:1::/64")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := Make(load(t, c.file), c.lab, c.host)

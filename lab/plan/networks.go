@@ -37,13 +37,18 @@ type SubnetError struct {
 	// Wanted is the prefix that the scenario gives and Overlaps the one in its way. Both are invalid
 	// when the scenario gives none and every one of the pools is taken.
 	Wanted, Overlaps netip.Prefix
+	IPv6             bool // of which family the subnet is
 }
 
 // Error says what is in the way and what to do.
 func (e *SubnetError) Error() string {
+	if e.IPv6 && !e.Wanted.IsValid() {
+		return fmt.Sprintf("network %s: seen no free /64 in %s, want one: take labs down (`skidpad ls`, `skidpad down --name L`) "+
+			"or give the network an ipv6 of its own", e.Network, pool6())
+	}
 	if e.Wanted.IsValid() {
 		return fmt.Sprintf("network %s: seen %s, which overlaps %s, in use on this host, want a free prefix: "+
-			"leave ipv4 out to have one found, or take down what uses it (`skidpad ls`, `ip route`)", e.Network, e.Wanted, e.Overlaps)
+			"leave it out to have one found, or take down what uses it (`skidpad ls`, `ip route`)", e.Network, e.Wanted, e.Overlaps)
 	}
 	return fmt.Sprintf("network %s: seen no free /24 in %s or %s, want one: take labs down (`skidpad ls`, `skidpad down --name L`) "+
 		"or give the network an ipv4 of its own", e.Network, pools()[0], pools()[1])
@@ -65,14 +70,21 @@ func (b *builder) networks() error {
 			}
 		}
 		taken = append(taken, subnet)
-		b.Networks = append(b.Networks, Network{
+		out := Network{
 			Name:   n.Name,
 			Docker: b.name(n.Name),
 			Bridge: bridgeName(b.Lab, n.Name),
 			Subnet: subnet,
 			Host:   at(subnet, hostAt),
 			Nodes:  netip.PrefixFrom(at(subnet, nodesAt), nodesBits),
-		})
+		}
+		if b.spec.IPv6() {
+			if err := b.network6(&out, n.IPv6, taken); err != nil {
+				return err
+			}
+			taken = append(taken, out.Subnet6)
+		}
+		b.Networks = append(b.Networks, out)
 	}
 	return nil
 }
@@ -85,9 +97,12 @@ func (b *builder) reserved() []netip.Prefix {
 		if n.IPv4 != nil {
 			all = append(all, *n.IPv4)
 		}
+		if n.IPv6 != nil {
+			all = append(all, *n.IPv6)
+		}
 	}
 	if c := b.spec.Cluster; c != nil {
-		all = append(all, c.PodCIDR, c.ServiceCIDR)
+		all = append(all, c.PodCIDR, c.ServiceCIDR, c.PodCIDR6, c.ServiceCIDR6)
 	}
 	for _, a := range b.spec.Addons {
 		_, pools := a.Pools()
@@ -137,7 +152,7 @@ func at(p netip.Prefix, offset int) netip.Addr {
 
 // attach returns a place on a network.
 func attach(n Network, offset int) Attachment {
-	return Attachment{Network: n.Name, Address: at(n.Subnet, offset), Bits: n.Subnet.Bits()}
+	return Attachment{Network: n.Name, Address: at(n.Subnet, offset), Bits: n.Subnet.Bits(), Address6: at6(n.Subnet6, offset)}
 }
 
 // bridgeName returns an interface name of 13 characters (IFNAMSIZ allows 15) that no other lab's

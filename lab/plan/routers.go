@@ -37,10 +37,17 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 	}
 	for _, n := range r.BGP.Announce {
 		s.Announce = append(s.Announce, b.network(n).Subnet)
+		if v6 := b.network(n).Subnet6; v6.IsValid() {
+			s.Announce = append(s.Announce, v6)
+		}
 	}
 	for _, p := range r.BGP.Peers {
 		if p.Router != "" {
-			s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Router, Address: b.peerAddress(r, p.Router), ASN: p.ASN, Peering: peeringOf(p)})
+			v4, v6 := b.peerAddress(r, p.Router)
+			s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Router, Address: v4, ASN: p.ASN, Peering: peeringOf(p)})
+			if v6.IsValid() {
+				s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Router, Address: v6, ASN: p.ASN, Peering: peeringOf(p)})
+			}
 			continue
 		}
 		s.Ranges = append(s.Ranges, Range{
@@ -50,26 +57,32 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 			Sessions: len(b.Cluster.Members()),
 			Peering:  peeringOf(p),
 		})
+		if n := b.network(b.clusterNetwork()); n.Nodes6.IsValid() {
+			s.Ranges = append(s.Ranges, Range{
+				Name: "nodes6", Prefix: n.Nodes6, ASN: p.ASN, Sessions: len(b.Cluster.Members()), Peering: peeringOf(p),
+			})
+		}
 	}
 	return s
 }
 
-// peerAddress returns the address at which one router reaches another: on the cluster's network if both
-// are there, else on the first network that they share.
-func (b *builder) peerAddress(from scenario.Router, to string) netip.Addr {
+// peerAddress returns the addresses at which one router reaches another: on the cluster's network if both
+// are there, else on the first network that they share. Without IPv6, the second is invalid.
+func (b *builder) peerAddress(from scenario.Router, to string) (v4, v6 netip.Addr) {
 	i := b.routerIndex(to)
 	if i < 0 {
-		return netip.Addr{}
+		return v4, v6
 	}
 	shared := b.clusterNetwork()
 	if !slices.Contains(from.Networks, shared) || !slices.Contains(b.spec.Routers[i].Networks, shared) {
 		j := slices.IndexFunc(from.Networks, func(n string) bool { return slices.Contains(b.spec.Routers[i].Networks, n) })
 		if j < 0 {
-			return netip.Addr{}
+			return v4, v6
 		}
 		shared = from.Networks[j]
 	}
-	return at(b.network(shared).Subnet, routersAt+i)
+	n := b.network(shared)
+	return at(n.Subnet, routersAt+i), at6(n.Subnet6, routersAt+i)
 }
 
 func (b *builder) routerIndex(name string) int {
@@ -106,9 +119,9 @@ func (b *builder) clients() {
 		out := Client{Name: c.Name, Container: b.name(c.Name), Image: ClientImage(), Network: attach(b.network(c.Network), clientsAt+i), Echo: c.Echo}
 		switch {
 		case c.Gateway != "":
-			out.Via = b.gatewayAddress(c.Gateway, c.Network)
+			out.Via, out.Via6 = b.gatewayAddress(c.Gateway, c.Network)
 		case c.Router != "":
-			out.Via = at(b.network(c.Network).Subnet, routersAt+b.routerIndex(c.Router))
+			out.Via, out.Via6 = b.routerAddress(c.Router, c.Network)
 		default:
 			out.OnLink = b.onLink(c.Network)
 		}
@@ -138,14 +151,21 @@ func (b *builder) onLink(network string) []netip.Prefix {
 	return all
 }
 
-// gatewayAddress returns a gateway's address on a network; invalid if it has none there.
-func (b *builder) gatewayAddress(gateway, network string) netip.Addr {
+// gatewayAddress returns a gateway's addresses on a network; invalid if it has none there.
+func (b *builder) gatewayAddress(gateway, network string) (v4, v6 netip.Addr) {
 	for i, g := range b.spec.Gateways {
 		if g.Name == gateway && slices.Contains(g.Networks, network) {
-			return at(b.network(network).Subnet, gatewaysAt-i)
+			n := b.network(network)
+			return at(n.Subnet, gatewaysAt-i), at6(n.Subnet6, gatewaysAt-i)
 		}
 	}
-	return netip.Addr{}
+	return v4, v6
+}
+
+// routerAddress returns a router's addresses on a network that it is on.
+func (b *builder) routerAddress(router, network string) (v4, v6 netip.Addr) {
+	n, i := b.network(network), b.routerIndex(router)
+	return at(n.Subnet, routersAt+i), at6(n.Subnet6, routersAt+i)
 }
 
 // nodeRoutes are the nodes' ways back to the networks beyond the routers. BGP does not give them: a
@@ -158,14 +178,18 @@ func (b *builder) nodeRoutes() []Route {
 		if n.Name == cluster {
 			continue
 		}
-		if via := b.wayTo(n.Name, cluster); via.IsValid() {
-			routes = append(routes, Route{To: n.Subnet, Via: via})
+		v4, v6 := b.wayTo(n.Name, cluster)
+		if v4.IsValid() {
+			routes = append(routes, Route{To: n.Subnet, Via: v4})
+		}
+		if v6.IsValid() {
+			routes = append(routes, Route{To: n.Subnet6, Via: v6})
 		}
 	}
 	return routes
 }
 
-func (b *builder) wayTo(network, cluster string) netip.Addr {
+func (b *builder) wayTo(network, cluster string) (v4, v6 netip.Addr) {
 	for _, g := range b.spec.Gateways {
 		if slices.Contains(g.Networks, network) && slices.Contains(g.Networks, cluster) {
 			return b.gatewayAddress(g.Name, cluster)
@@ -174,8 +198,8 @@ func (b *builder) wayTo(network, cluster string) netip.Addr {
 	for _, c := range b.spec.Clients {
 		i := b.routerIndex(c.Router)
 		if c.Network == network && i >= 0 && slices.Contains(b.spec.Routers[i].Networks, cluster) {
-			return at(b.network(cluster).Subnet, routersAt+i)
+			return b.routerAddress(c.Router, cluster)
 		}
 	}
-	return netip.Addr{}
+	return v4, v6
 }

@@ -32,7 +32,7 @@ func (p *Plan) Text() string {
 func (p *Plan) networksText(t *text) {
 	t.table("NETWORK\tSUBNET\tNODES\tHOST\tBRIDGE\tENGINE'S NAME")
 	for _, n := range p.Networks {
-		t.row(n.Name, n.Subnet, n.Nodes, n.Host, n.Bridge, n.Docker)
+		t.row(n.Name, spelled(n.Subnet, n.Subnet6), spelled(n.Nodes, n.Nodes6), n.Host, n.Bridge, n.Docker)
 	}
 }
 
@@ -91,6 +91,9 @@ func (p *Plan) endsText(t *text) {
 		via := ""
 		if c.Via.IsValid() {
 			via = "via " + c.Via.String()
+		}
+		if c.Via6.IsValid() {
+			via += " and " + c.Via6.String()
 		}
 		if len(c.OnLink) > 0 {
 			via = fmt.Sprintf("none; on link: %v", c.OnLink)
@@ -175,9 +178,21 @@ func (t *text) done() string {
 func addresses(all []Attachment) string {
 	out := make([]string, 0, len(all))
 	for _, a := range all {
-		out = append(out, fmt.Sprintf("%s %s/%d", a.Network, a.Address, a.Bits))
+		text := fmt.Sprintf("%s %s/%d", a.Network, a.Address, a.Bits)
+		if a.Address6.IsValid() {
+			text += " " + a.Address6.String()
+		}
+		out = append(out, text)
 	}
 	return strings.Join(out, ", ")
+}
+
+// spelled is a prefix, with the IPv6 one behind it where there is one.
+func spelled(v4, v6 netip.Prefix) string {
+	if v6.IsValid() {
+		return v4.String() + " " + v6.String()
+	}
+	return v4.String()
 }
 
 func joined(all []netip.Addr) string {

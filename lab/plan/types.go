@@ -48,6 +48,10 @@ type Network struct {
 	Subnet netip.Prefix `json:"subnet"`
 	Host   netip.Addr   `json:"host"`  // the bridge's own address
 	Nodes  netip.Prefix `json:"nodes"` // what the engine hands out: cluster nodes get theirs from here
+	// The same of IPv6, in a lab that has it.
+	Subnet6 netip.Prefix `json:"subnet6,omitzero"`
+	Host6   netip.Addr   `json:"host6,omitzero"`
+	Nodes6  netip.Prefix `json:"nodes6,omitzero"`
 }
 
 // Attachment is a container's place on a network. The interface inside is named for the network.
@@ -55,6 +59,8 @@ type Attachment struct {
 	Network string     `json:"network"` // the scenario's name
 	Address netip.Addr `json:"address"`
 	Bits    int        `json:"bits"`
+	// Address6 is its IPv6 address, in a lab that has IPv6; its prefix is a /64.
+	Address6 netip.Addr `json:"address6,omitzero"`
 }
 
 // Cluster is the Kubernetes cluster.
@@ -127,7 +133,7 @@ type Speaker struct {
 // Neighbor is a peer with a known address.
 type Neighbor struct {
 	Name    string     `json:"name"`
-	Address netip.Addr `json:"address"`
+	Address netip.Addr `json:"address"` // IPv4 routes go over an IPv4 session, IPv6 routes over an IPv6 one
 	ASN     uint32     `json:"asn"`
 	Peering
 }
@@ -168,7 +174,8 @@ type Client struct {
 	Image     Image      `json:"image"`
 	Network   Attachment `json:"network"`
 	// Via is the next hop of its default route, if it has one.
-	Via netip.Addr `json:"via,omitzero"`
+	Via  netip.Addr `json:"via,omitzero"`
+	Via6 netip.Addr `json:"via6,omitzero"`
 	// Echo has it answer probes on EchoPort.
 	Echo bool `json:"echo,omitempty"`
 	// OnLink are prefixes beyond its own that it finds on its segment, by ARP: what nodes announce there.
@@ -193,6 +200,8 @@ type Workload struct {
 	Image     Image   `json:"image"`
 	Ports     Ports   `json:"ports"`
 	Service   Service `json:"service"`
+	// DualStack has its service take an address of each family; pods have both by themselves.
+	DualStack bool `json:"dualStack,omitempty"`
 }
 
 // Ports are where an echo answers.

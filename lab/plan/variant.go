@@ -21,6 +21,9 @@ func (p *Plan) With(change func(*scenario.Spec)) (*Plan, error) {
 	}
 	for i, n := range p.Networks {
 		s.Spec.Networks[i].IPv4 = &n.Subnet
+		if n.Subnet6.IsValid() {
+			s.Spec.Networks[i].IPv6 = &n.Subnet6
+		}
 	}
 	change(&s.Spec)
 	return Make(&s, p.Lab, Host{})

@@ -36,10 +36,10 @@ func (d decoder) decode(n *yaml.Node, v reflect.Value, path string, r rule) {
 	}
 	switch target := v.Addr().Interface().(type) {
 	case *netip.Prefix:
-		d.prefix(n, target, path)
+		d.prefix(n, target, path, r)
 		return
 	case *netip.Addr:
-		d.address(n, target, path)
+		d.address(n, target, path, r)
 		return
 	case *Duration:
 		d.duration(n, target, path)
@@ -196,11 +196,11 @@ func (d decoder) number(n *yaml.Node, v reflect.Value, path string, r rule) {
 	}
 }
 
-func (d decoder) prefix(n *yaml.Node, to *netip.Prefix, path string) {
+func (d decoder) prefix(n *yaml.Node, to *netip.Prefix, path string, r rule) {
 	p, err := netip.ParsePrefix(n.Value)
 	switch {
-	case n.Kind != yaml.ScalarNode || err != nil || !p.Addr().Is4():
-		d.add(path, "seen %s, want an IPv4 prefix such as 192.0.2.0/24", seen(n))
+	case n.Kind != yaml.ScalarNode || err != nil || !r.takes(p.Addr()):
+		d.add(path, "seen %s, want %s", seen(n), wanted(reflect.TypeFor[netip.Prefix](), r))
 	case p != p.Masked():
 		d.add(path, "seen %s, whose host bits are set, want %s", p, p.Masked())
 	default:
@@ -208,10 +208,10 @@ func (d decoder) prefix(n *yaml.Node, to *netip.Prefix, path string) {
 	}
 }
 
-func (d decoder) address(n *yaml.Node, to *netip.Addr, path string) {
+func (d decoder) address(n *yaml.Node, to *netip.Addr, path string, r rule) {
 	a, err := netip.ParseAddr(n.Value)
-	if n.Kind != yaml.ScalarNode || err != nil || !a.Is4() {
-		d.add(path, "seen %s, want an IPv4 address such as 203.0.113.50", seen(n))
+	if n.Kind != yaml.ScalarNode || err != nil || !r.takes(a) {
+		d.add(path, "seen %s, want %s", seen(n), wanted(reflect.TypeFor[netip.Addr](), r))
 		return
 	}
 	*to = a

@@ -67,6 +67,10 @@ func (c *Cluster) setDefaults(networks []Network) {
 	or(&c.IPFamily, IPv4Family)
 	or(&c.PodCIDR, netip.MustParsePrefix("10.244.0.0/16"))
 	or(&c.ServiceCIDR, netip.MustParsePrefix("10.96.0.0/16"))
+	if c.IPFamily == DualFamily {
+		or(&c.PodCIDR6, netip.MustParsePrefix("fd00:10:244::/56"))
+		or(&c.ServiceCIDR6, netip.MustParsePrefix("fd00:10:96::/112"))
+	}
 	if len(networks) > 0 {
 		or(&c.Network, networks[0].Name)
 	}
@@ -83,6 +87,9 @@ func (c *Cilium) setDefaults(s *Spec) {
 	others := slices.ContainsFunc(s.Addons, func(a Addon) bool { return a.Cilium == nil && slices.Contains(a.Roles(), RoleLoadBalancer) })
 	if c.LoadBalancerPools == nil && !others {
 		c.LoadBalancerPools = defaultPool()
+		if s.DualStack() {
+			c.LoadBalancerPools = append(c.LoadBalancerPools, netip.MustParsePrefix("2001:db8:198:51::/112"))
+		}
 	}
 	if b := c.BGP; b != nil {
 		or(&b.HoldTime, DefaultHoldTime)

@@ -43,9 +43,9 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 	}
 	switch t {
 	case reflect.TypeFor[netip.Prefix]():
-		return &jsonschema.Schema{Type: "string", Pattern: `^[0-9.]+/[0-9]+$`, Examples: []any{"192.0.2.0/24"}}
+		return &jsonschema.Schema{Type: "string", Pattern: `^[0-9a-f.:]+/[0-9]+$`, Examples: []any{"192.0.2.0/24"}}
 	case reflect.TypeFor[netip.Addr]():
-		return &jsonschema.Schema{Type: "string", Format: "ipv4", Examples: []any{"203.0.113.50"}}
+		return &jsonschema.Schema{Type: "string", Pattern: `^[0-9a-f.:]+$`, Examples: []any{"203.0.113.50"}}
 	case reflect.TypeFor[Duration]():
 		return &jsonschema.Schema{Type: "string", Pattern: `^([0-9.]+(ns|us|µs|ms|s|m|h))+$`, Examples: []any{"100ms", "9s"}}
 	}

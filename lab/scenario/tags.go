@@ -2,6 +2,8 @@ package scenario
 
 import (
 	"cmp"
+	"fmt"
+	"net/netip"
 	"reflect"
 	"strconv"
 	"strings"
@@ -19,7 +21,8 @@ type field struct {
 // rule bounds a scalar. The zero rule allows everything.
 type rule struct {
 	enum     []string
-	example  string
+	example  string // the first; of an address, its family is the one that is wanted
+	v4, v6   string // of addresses and prefixes: an example of each family that is taken
 	min, max int64
 	bounded  bool
 }
@@ -48,6 +51,11 @@ func parseRule(tag string) rule {
 			r.enum = append(r.enum, value)
 		case "example":
 			r.example = cmp.Or(r.example, value)
+			if strings.Contains(value, ":") {
+				r.v6 = cmp.Or(r.v6, value)
+			} else {
+				r.v4 = cmp.Or(r.v4, value)
+			}
 		case "minimum":
 			r.min, _ = strconv.ParseInt(value, 10, 64)
 			r.bounded = true
@@ -57,6 +65,28 @@ func parseRule(tag string) rule {
 		}
 	}
 	return r
+}
+
+// takes reports whether an address is of a family that the field has an example of; without examples, IPv4.
+func (r rule) takes(a netip.Addr) bool {
+	switch {
+	case a.Is4():
+		return r.v4 != "" || r.v6 == ""
+	case a.Is4In6() || a.Zone() != "":
+		return false
+	}
+	return a.Is6() && r.v6 != ""
+}
+
+// family says which address or prefix is wanted, with an example.
+func (r rule) family(noun, example string) string {
+	switch {
+	case r.v4 != "" && r.v6 != "":
+		return fmt.Sprintf("an IPv4 or IPv6 %s such as %s or %s", noun, r.v4, r.v6)
+	case r.v6 != "":
+		return fmt.Sprintf("an IPv6 %s such as %s", noun, r.v6)
+	}
+	return fmt.Sprintf("an IPv4 %s such as %s", noun, cmp.Or(r.v4, example))
 }
 
 // enumOf returns the values that a named string type may have, or nil.

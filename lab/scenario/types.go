@@ -44,6 +44,8 @@ type Network struct {
 	Name string `json:"name"`
 	// IPv4 is the segment's prefix (/16 to /24). Unset, a free /24 is found in the pool.
 	IPv4 *netip.Prefix `json:"ipv4,omitempty"`
+	// IPv6 is its second prefix (a /64). Unset, a free one is found in a lab that has IPv6.
+	IPv6 *netip.Prefix `json:"ipv6,omitempty" jsonschema:"example=2001:db8:0:1::/64"`
 }
 
 // Provider makes clusters.
@@ -86,7 +88,10 @@ type Cluster struct {
 	IPFamily      IPFamily     `json:"ipFamily,omitempty"`                                              // default ipv4
 	PodCIDR       netip.Prefix `json:"podCIDR,omitempty"`                                               // default 10.244.0.0/16
 	ServiceCIDR   netip.Prefix `json:"serviceCIDR,omitempty"`                                           // default 10.96.0.0/16
-	Network       string       `json:"network,omitempty"`                                               // default: the first network
+	// PodCIDR6 and ServiceCIDR6 are the IPv6 prefixes of ipFamily dual; default fd00:10:244::/56 and fd00:10:96::/112.
+	PodCIDR6     netip.Prefix `json:"podCIDR6,omitempty,omitzero" jsonschema:"example=fd00:10:244::/56"`
+	ServiceCIDR6 netip.Prefix `json:"serviceCIDR6,omitempty,omitzero" jsonschema:"example=fd00:10:96::/112"`
+	Network      string       `json:"network,omitempty"` // default: the first network
 	// APIEndpoint is one address in front of the API servers; it is there by default where there are several.
 	APIEndpoint *APIEndpoint `json:"apiEndpoint,omitempty"`
 	// JoinLater names nodes that are made and do not join at bring-up: `skidpad node join` and the check join have them do so.
@@ -203,9 +208,9 @@ type Cilium struct {
 	BGP     *CiliumBGP     `json:"bgp,omitempty"`
 	L2      *CiliumL2      `json:"l2,omitempty"`
 	Hubble  *Hubble        `json:"hubble,omitempty"`
-	// LoadBalancerPools is where LoadBalancer addresses come from; default 198.51.100.0/24, or none where another
-	// addon gives them.
-	LoadBalancerPools []netip.Prefix `json:"loadBalancerPools,omitempty"`
+	// LoadBalancerPools is where LoadBalancer addresses come from; default 198.51.100.0/24, and 2001:db8:198:51::/112 with
+	// ipFamily dual, or none where another addon gives them.
+	LoadBalancerPools []netip.Prefix `json:"loadBalancerPools,omitempty" jsonschema:"example=192.0.2.0/24,example=2001:db8:198:51::/112"`
 }
 
 // CiliumBGP configures Cilium's BGP control plane on every node.
@@ -241,7 +246,7 @@ type Echo struct {
 // Service is the Kubernetes Service in front of a workload.
 type Service struct {
 	Type                  string       `json:"type,omitempty" jsonschema:"enum=ClusterIP,enum=NodePort,enum=LoadBalancer"` // ClusterIP, NodePort or LoadBalancer; default LoadBalancer
-	ExternalIPs           []netip.Addr `json:"externalIPs,omitempty"`
+	ExternalIPs           []netip.Addr `json:"externalIPs,omitempty" jsonschema:"example=203.0.113.50,example=2001:db8:203::50"`
 	ExternalTrafficPolicy string       `json:"externalTrafficPolicy,omitempty" jsonschema:"enum=Cluster,enum=Local"` // Cluster or Local; default Cluster
 	InternalTrafficPolicy string       `json:"internalTrafficPolicy,omitempty" jsonschema:"enum=Cluster,enum=Local"` // Cluster or Local; default Cluster
 	// LoadBalancerIP asks for one address of the pool; unset, the next free one is given.

@@ -28,9 +28,7 @@ func (v *validator) cluster() {
 	if cilium, _ := v.spec.cilium(); cilium != nil && c.KubeProxy != KubeProxyNone {
 		v.notYet(path+".kubeProxy", string(c.KubeProxy)+" beside Cilium", KubeProxyNone)
 	}
-	if c.IPFamily != IPv4Family {
-		v.notYet(path+".ipFamily", c.IPFamily, IPv4Family)
-	}
+	v.ipFamily(path, c)
 	v.endpoint(c)
 	if c.Network != "" {
 		v.network(path+".network", c.Network)

@@ -39,6 +39,7 @@ func (v *validator) spans() []span {
 			spans = append(spans, span{path, what, p})
 		}
 	}
+	v.spans6(add)
 	for i, n := range v.spec.Networks {
 		path := fmt.Sprintf("spec.networks[%d].ipv4", i)
 		if n.IPv4 == nil || v.form.has(path) {
@@ -81,6 +82,9 @@ func unusable(p netip.Prefix) string {
 		{"169.254.0.0/16", "which is link-local"},
 		{"224.0.0.0/4", "which is multicast"},
 		{"240.0.0.0/4", "which is reserved"},
+		{"::/8", "which is reserved (RFC 4291)"},
+		{"fe80::/10", "which is link-local"},
+		{"ff00::/8", "which is multicast"},
 	} {
 		if p.Overlaps(netip.MustParsePrefix(reserved.prefix)) {
 			return reserved.why

@@ -49,7 +49,9 @@ func wanted(t reflect.Type, r rule) string {
 	}
 	switch {
 	case t == reflect.TypeFor[netip.Prefix]():
-		return "an IPv4 prefix such as 192.0.2.0/24"
+		return r.family("prefix", "192.0.2.0/24")
+	case t == reflect.TypeFor[netip.Addr]():
+		return r.family("address", "203.0.113.50")
 	case t == reflect.TypeFor[Duration]():
 		return "a duration such as 100ms, 9s or 1m30s"
 	case t.Kind() == reflect.Slice:

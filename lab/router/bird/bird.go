@@ -6,7 +6,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -63,10 +62,10 @@ func (r *Router) Start(ctx context.Context) error {
 	}
 	err = box.Ensure(ctx, r.engine, docker.Spec{
 		Lab: r.lab, Role: string(node.KindRouter), Node: r.plan.Name, Name: r.plan.Container, Image: r.image,
-		Entrypoint: netns.Entrypoint(r.plan.Networks, netip.Addr{}, "/bin/bash", startPath),
+		Entrypoint: netns.Entrypoint(r.plan.Networks, nil, "/bin/bash", startPath),
 		Networks:   netns.Attach(r.nets, r.plan.Networks),
 		CapAdd:     []string{"NET_ADMIN", "NET_RAW"},
-		Sysctls:    netns.RouterSysctls(),
+		Sysctls:    netns.RouterSysctls(r.plan.Networks),
 		Files: []docker.File{
 			netns.Init(),
 			{Path: startPath, Mode: 0o755, Data: startScript},

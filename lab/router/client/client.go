@@ -33,11 +33,12 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, c plan.Client, i
 	stay = append(append(stay, c.Network.Network), prefixes(c.OnLink)...)
 	err := box.Ensure(ctx, e, docker.Spec{
 		Lab: p.Lab, Role: string(node.KindClient), Node: c.Name, Name: c.Container, Image: image,
-		Entrypoint: netns.Entrypoint(at, c.Via, stay...),
+		Entrypoint: netns.Entrypoint(at, []netip.Addr{c.Via, c.Via6}, stay...),
 		Networks:   netns.Attach(p.Networks, at),
 		// SYS_NICE lets the prober be punctual on a busy machine.
-		CapAdd: []string{"NET_ADMIN", "NET_RAW", "SYS_NICE"},
-		Files:  append([]docker.File{netns.Init(), {Path: stayPath, Mode: 0o755, Data: stayScript}}, files...),
+		CapAdd:  []string{"NET_ADMIN", "NET_RAW", "SYS_NICE"},
+		Sysctls: netns.HostSysctls(at),
+		Files:   append([]docker.File{netns.Init(), {Path: stayPath, Mode: 0o755, Data: stayScript}}, files...),
 	})
 	if err != nil {
 		return err
@@ -71,9 +72,11 @@ func standing(routes []bgp.Route, c plan.Client) error {
 			return fmt.Errorf("no route to %v by interface %s; there are %v", p, c.Network.Network, routes)
 		}
 	}
-	def, ok := bgp.Find(routes, netip.PrefixFrom(netip.IPv4Unspecified(), 0))
-	if ok != c.Via.IsValid() || ok && !def.Via(c.Via) {
-		return fmt.Errorf("default route %v; wanted is next hop %v", def.NextHops, c.Via)
+	for _, way := range []struct{ everything, via netip.Addr }{{netip.IPv4Unspecified(), c.Via}, {netip.IPv6Unspecified(), c.Via6}} {
+		def, ok := bgp.Find(routes, netip.PrefixFrom(way.everything, 0))
+		if ok != way.via.IsValid() || ok && !def.Via(way.via) {
+			return fmt.Errorf("default route %v; wanted is next hop %v", def.NextHops, way.via)
+		}
 	}
 	return nil
 }

@@ -3,7 +3,8 @@
 #
 #   stay.sh [-e NAME] [NETWORK PREFIX...]
 #
-# With -e it answers probes meanwhile, as NAME. The prefixes are found by ARP on the network's own segment.
+# With -e it answers probes meanwhile, as NAME. The prefixes are found by ARP or neighbour discovery on the network's own
+# segment.
 trap 'exit 0' TERM INT
 if [ "${1:-}" = -e ]; then
 	POD_NAME=$2 skidpad-echo &
@@ -12,7 +13,7 @@ fi
 network=${1:-}
 [ $# -eq 0 ] || shift
 for prefix in "$@"; do
-	ip -4 route replace "$prefix" dev "$network" || exit 1
+	ip route replace "$prefix" dev "$network" || exit 1
 done
 while :; do
 	sleep 3600 &

@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"skidpad.dev/skidpad/lab/bgp"
@@ -74,11 +73,11 @@ func (r *Router) spec() (docker.Spec, error) {
 	}
 	return docker.Spec{
 		Lab: r.lab, Role: string(node.KindRouter), Node: r.plan.Name, Name: r.plan.Container, Image: r.image,
-		Entrypoint: netns.Entrypoint(r.plan.Networks, netip.Addr{}, "/bin/sh", startPath),
+		Entrypoint: netns.Entrypoint(r.plan.Networks, nil, "/bin/sh", startPath),
 		Networks:   netns.Attach(r.nets, r.plan.Networks),
 		// What FRR's daemons keep when they leave root: zebra installs routes and bgpd binds to devices.
 		CapAdd:  []string{"NET_ADMIN", "NET_RAW", "SYS_ADMIN"},
-		Sysctls: netns.RouterSysctls(),
+		Sysctls: netns.RouterSysctls(r.plan.Networks),
 		Files: []docker.File{
 			netns.Init(),
 			{Path: startPath, Mode: 0o755, Data: startScript},
@@ -120,13 +119,32 @@ func (r *Router) Sessions(ctx context.Context) ([]bgp.Session, error) {
 	return parseNeighbors(r.Name(), out)
 }
 
-// Routes returns the RIB: what BGP learned, IPv4 unicast, by prefix.
+// Routes returns the RIB: what BGP learned, unicast, by prefix.
 func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
-	out, err := r.vtysh(ctx, "show bgp ipv4 unicast json")
-	if err != nil {
-		return nil, fmt.Errorf("routes of %s: %w", r.Name(), err)
+	var all []bgp.Route
+	for _, family := range r.families() {
+		out, err := r.vtysh(ctx, "show bgp "+family+" unicast json")
+		if err != nil {
+			return nil, fmt.Errorf("routes of %s: %w", r.Name(), err)
+		}
+		routes, err := parseRIB(out)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, routes...)
 	}
-	return parseRIB(out)
+	bgp.SortRoutes(all)
+	return all, nil
+}
+
+// families are the address families that the router has.
+func (r *Router) families() []string {
+	for _, a := range r.plan.Networks {
+		if a.Address6.IsValid() {
+			return []string{"ipv4", "ipv6"}
+		}
+	}
+	return []string{"ipv4"}
 }
 
 // FIB returns the kernel's routes, of all origins, by prefix.

@@ -52,6 +52,13 @@ func everyOption(r *plan.Router) {
 	r.BGP.Ranges[0].Peering = plan.Peering{MaxPrefixes: 50, Import: &scenario.RoutePolicy{LocalPref: number(150)}}
 }
 
+// dualStack has a second session with the internal peer, and with each node, over IPv6.
+func dualStack(r *plan.Router) {
+	r.Networks[0].Address6, r.Networks[1].Address6 = addr("2001:db8:1::11"), addr("2001:db8:2::11")
+	r.BGP.Neighbors = append(r.BGP.Neighbors, plan.Neighbor{Name: "r2", Address: addr("2001:db8:1::12"), ASN: 64513})
+	r.BGP.Ranges = append(r.BGP.Ranges, plan.Range{Name: "nodes6", Prefix: prefix("2001:db8:1::64:0/112"), ASN: 64512, Sessions: 3})
+}
+
 func TestRender(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -65,8 +72,19 @@ func TestRender(t *testing.T) {
 			r.BGP.Ranges = nil
 			r.BGP.Neighbors = []plan.Neighbor{{Name: "r3", Address: addr("192.0.2.3"), ASN: 4200000000}}
 		}},
+		{"dual-stack", dualStack},
 		{"no-bgp", func(r *plan.Router) { r.BGP = nil }},
 		{"every-option", everyOption},
+		{"every-option-dual-stack", func(r *plan.Router) {
+			everyOption(r)
+			dualStack(r)
+			r.BGP.Announce = append(r.BGP.Announce, prefix("2001:db8:2::/64"))
+			r.BGP.Neighbors[3].Peering = r.BGP.Neighbors[0].Peering
+			r3 := r.BGP.Neighbors[1]
+			r3.Address = addr("2001:db8:2::13")
+			r.BGP.Neighbors = append(r.BGP.Neighbors, r3)
+			r.BGP.Ranges[1].Peering = r.BGP.Ranges[0].Peering
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -36,17 +36,45 @@ const vtyshFile = "service integrated-vtysh-config\n"
 type peer struct {
 	Peer string // what FRR calls it: an address, or a peer group
 	Name string
+	// V6 is that the session is over IPv6. Of the two next hops that such a peer on the same link tells (RFC 2545, 3),
+	// the global one is taken: it names the node, and the same in every router.
+	V6 bool
 	plan.Peering
 }
 
 func peerOf(called any, p any) (peer, error) {
 	switch p := p.(type) {
 	case plan.Neighbor:
-		return peer{fmt.Sprint(called), p.Name, p.Peering}, nil
+		return peer{fmt.Sprint(called), p.Name, p.Address.Is6(), p.Peering}, nil
 	case plan.Range:
-		return peer{fmt.Sprint(called), p.Name, p.Peering}, nil
+		return peer{fmt.Sprint(called), p.Name, p.Prefix.Addr().Is6(), p.Peering}, nil
 	}
 	return peer{}, fmt.Errorf("lab bug: no peer: %T", p)
+}
+
+// From and To name the route maps of what the peer sends and is sent. A router's two sessions with another, one of
+// each family, have their own.
+func (p peer) From() string { return p.routeMap("from") }
+
+// To names the second.
+func (p peer) To() string { return p.routeMap("to") }
+
+func (p peer) routeMap(way string) string {
+	if p.V6 {
+		way += "6"
+	}
+	return way + "-" + p.Name
+}
+
+// profiles are the neighbors with BFD, one of each name: its sessions of both families share a profile.
+func profiles(s plan.Speaker) []plan.Neighbor {
+	var found []plan.Neighbor
+	for _, n := range s.Neighbors {
+		if n.BFD != nil && !slices.ContainsFunc(found, func(f plan.Neighbor) bool { return f.Name == n.Name }) {
+			found = append(found, n)
+		}
+	}
+	return found
 }
 
 // Render makes a router's frr.conf. Two runs on the same plan give the same bytes.
@@ -58,11 +86,10 @@ func Render(r plan.Router) (string, error) {
 		"seconds":      func(d time.Duration) int { return max(1, int(d/time.Second)) },
 		"nextHopSelf":  nexthop.Self,
 		"milliseconds": func(d scenario.Duration) int64 { return d.Std().Milliseconds() },
-		"hasBFD": func(s plan.Speaker) bool {
-			return slices.ContainsFunc(s.Neighbors, func(n plan.Neighbor) bool { return n.BFD != nil })
-		},
-		"peer":   peerOf,
-		"reveal": reveal.Password,
+		"profiles":     profiles,
+		"peer":         peerOf,
+		"reveal":       reveal.Password,
+		"v6":           overIPv6,
 	}).Parse(configTemplate)
 	if err != nil {
 		return "", fmt.Errorf("lab bug: template of frr.conf: %w", err)
@@ -72,4 +99,19 @@ func Render(r plan.Router) (string, error) {
 		return "", fmt.Errorf("frr.conf of %s: %w", r.Name, err)
 	}
 	return b.String(), nil
+}
+
+// overIPv6 reports whether a router has sessions over IPv6; IPv6 routes go over those and no others.
+func overIPv6(r plan.Router) bool {
+	for _, n := range r.BGP.Neighbors {
+		if n.Address.Is6() {
+			return true
+		}
+	}
+	for _, g := range r.BGP.Ranges {
+		if g.Prefix.Addr().Is6() {
+			return true
+		}
+	}
+	return false
 }

@@ -130,7 +130,7 @@ func (g *Gateway) Members(ctx context.Context) []Member {
 
 func (g *Gateway) member(ctx context.Context, m plan.GatewayGuard) Member {
 	n := g.engine.Node(m.Router+"-"+g.plan.Name, node.KindGateway, m.Container)
-	out, err := n.Exec(ctx, "sh", "-c", "cat "+directory+"/state && ip -j -4 addr show")
+	out, err := n.Exec(ctx, "sh", "-c", "cat "+directory+"/state && ip -j addr show")
 	if err != nil {
 		return Member{Router: m.Router, Seen: err.Error()}
 	}
@@ -143,9 +143,12 @@ func (g *Gateway) member(ctx context.Context, m plan.GatewayGuard) Member {
 }
 
 func (g *Gateway) addresses() []netip.Addr {
-	list := make([]netip.Addr, len(g.plan.Addresses))
-	for i, a := range g.plan.Addresses {
-		list[i] = a.Address
+	var list []netip.Addr
+	for _, a := range g.plan.Addresses {
+		list = append(list, a.Address)
+		if a.Address6.IsValid() {
+			list = append(list, a.Address6)
+		}
 	}
 	return list
 }

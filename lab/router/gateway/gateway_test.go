@@ -27,11 +27,13 @@ func guarded() plan.Gateway {
 func TestRender(t *testing.T) {
 	alone := guarded()
 	alone.Addresses = alone.Addresses[:1]
+	dual := guarded()
+	dual.Addresses[0].Address6, dual.Addresses[1].Address6 = addr("2001:db8:1::254"), addr("2001:db8:2::254")
 	tests := []struct {
 		name    string
 		gateway plan.Gateway
 		member  int
-	}{{"tracks-bgp", guarded(), 0}, {"tracks-nothing", guarded(), 1}, {"one-network", alone, 0}}
+	}{{"tracks-bgp", guarded(), 0}, {"tracks-nothing", guarded(), 1}, {"one-network", alone, 0}, {"dual-stack", dual, 0}}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := Render(tt.gateway, tt.gateway.Members[tt.member])

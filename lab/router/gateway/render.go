@@ -3,6 +3,7 @@ package gateway
 import (
 	_ "embed"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"text/template"
@@ -26,11 +27,40 @@ func Render(g plan.Gateway, m plan.GatewayGuard) (string, error) {
 		Guard   plan.GatewayGuard
 		Dir     string
 		Weight  int
-	}{g, m, directory, weight(g.Members)})
+		// Instances are VRRP's virtual routers: one for each network and family.
+		Instances []instance
+	}{g, m, directory, weight(g.Members), instances(g)})
 	if err != nil {
 		return "", fmt.Errorf("keepalived.conf of gateway %s, member %s: %w", g.Name, m.Router, err)
 	}
 	return b.String(), nil
+}
+
+// instance is a virtual router: VRRP knows one for each network and IP family (RFC 9568, 1). All move together.
+type instance struct {
+	Name, Network string
+	Addresses     []netip.Prefix
+}
+
+func instances(g plan.Gateway) []instance {
+	var all []instance
+	for _, a := range g.Addresses {
+		name := g.Name + "-" + a.Network
+		all = append(all, instance{name, a.Network, []netip.Prefix{netip.PrefixFrom(a.Address, a.Bits)}})
+		if a.Address6.IsValid() {
+			// The first of an IPv6 virtual router's addresses is link-local (RFC 9568, 5.2.9).
+			all = append(all, instance{name + "-6", a.Network, []netip.Prefix{
+				netip.PrefixFrom(linkLocal(a.Address6), 64), netip.PrefixFrom(a.Address6, 64)}})
+		}
+	}
+	return all
+}
+
+// linkLocal is the link-local address that ends as another does.
+func linkLocal(a netip.Addr) netip.Addr {
+	b := a.As16()
+	copy(b[:8], []byte{0xfe, 0x80, 0, 0, 0, 0, 0, 0})
+	return netip.AddrFrom16(b)
 }
 
 // weight is the priority that a member without routes loses: enough for the highest to fall below the lowest.

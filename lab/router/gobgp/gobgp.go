@@ -8,7 +8,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"skidpad.dev/skidpad/lab/bgp"
@@ -68,11 +67,11 @@ func (r *Router) Start(ctx context.Context) error {
 	}
 	err = box.Ensure(ctx, r.engine, docker.Spec{
 		Lab: r.lab, Role: string(node.KindRouter), Node: r.plan.Name, Name: r.plan.Container, Image: r.image,
-		Entrypoint: netns.Entrypoint(r.plan.Networks, netip.Addr{}, command...),
+		Entrypoint: netns.Entrypoint(r.plan.Networks, nil, command...),
 		Networks:   netns.Attach(r.nets, r.plan.Networks),
 		// What zebra keeps when it leaves root.
 		CapAdd:  []string{"NET_ADMIN", "NET_RAW", "SYS_ADMIN"},
-		Sysctls: netns.RouterSysctls(),
+		Sysctls: netns.RouterSysctls(r.plan.Networks),
 		Files: []docker.File{
 			netns.Init(),
 			{Path: startPath, Mode: 0o755, Data: startScript},

@@ -1,10 +1,13 @@
 package netns
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"strings"
 
@@ -12,9 +15,10 @@ import (
 	"skidpad.dev/skidpad/lab/node"
 )
 
-// FIB reads the kernel's main IPv4 routing table on a node, ordered by prefix.
+// FIB reads the kernel's main routing tables on a node, IPv4 and IPv6, ordered by prefix. Link-local prefixes, which
+// every IPv6 interface has, are left out.
 func FIB(ctx context.Context, n node.Node) ([]bgp.Route, error) {
-	out, err := n.Exec(ctx, "ip", "-j", "-N", "-4", "route", "show")
+	out, err := n.Exec(ctx, "sh", "-c", "ip -j -N -4 route show && ip -j -N -6 route show")
 	if err != nil {
 		return nil, fmt.Errorf("FIB of %s: %w", n.Name(), err)
 	}
@@ -32,6 +36,7 @@ type kernelRoute struct {
 	Protocol string `json:"protocol"`
 	kernelHop
 	NextHops []kernelHop `json:"nexthops"`
+	Pref     string      `json:"pref"`
 }
 
 type kernelHop struct {
@@ -54,20 +59,37 @@ func (h kernelHop) hop() bgp.NextHop {
 // since whether iproute2 knows the name depends on a file that images may lack. It leaves boot out.
 var protocols = map[string]string{"": "boot", "2": "kernel", "3": "boot", "4": "static", "11": "zebra", "12": "bird", "186": "bgp", "196": "static"}
 
-// parseFIB reads `ip -j -N route show`.
+// parseFIB reads what `ip -j -N route show` writes, once for each family. Some versions write nothing for an empty table.
 func parseFIB(data []byte) ([]bgp.Route, error) {
-	var in []kernelRoute
-	if len(strings.TrimSpace(string(data))) == 0 { // some versions write nothing for an empty table
-		return nil, nil
-	}
-	if err := json.Unmarshal(data, &in); err != nil {
-		return nil, fmt.Errorf("output of ip route: %w; it begins %.80q", err, data)
-	}
-	out := make([]bgp.Route, 0, len(in))
-	for _, k := range in {
-		prefix, err := parsePrefix(k.Dst)
+	var out []bgp.Route
+	tables := json.NewDecoder(bytes.NewReader(data))
+	for {
+		var in []kernelRoute
+		err := tables.Decode(&in)
+		if errors.Is(err, io.EOF) {
+			bgp.SortRoutes(out)
+			return out, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("output of ip route: %w; it begins %.80q", err, data)
+		}
+		routes, err := routesOf(in)
 		if err != nil {
 			return nil, err
+		}
+		out = append(out, routes...)
+	}
+}
+
+func routesOf(in []kernelRoute) ([]bgp.Route, error) {
+	out := make([]bgp.Route, 0, len(in))
+	for _, k := range in {
+		prefix, err := parsePrefix(k)
+		if err != nil {
+			return nil, err
+		}
+		if prefix.Addr().IsLinkLocalUnicast() && prefix.Addr().Is6() {
+			continue
 		}
 		r := bgp.Route{Prefix: prefix, Protocol: cmp.Or(protocols[k.Protocol], k.Protocol)}
 		switch {
@@ -80,12 +102,16 @@ func parseFIB(data []byte) ([]bgp.Route, error) {
 		}
 		out = append(out, r)
 	}
-	bgp.SortRoutes(out)
 	return out, nil
 }
 
-// parsePrefix reads a destination as ip(8) writes it: default, a prefix, or an address for a host route.
-func parsePrefix(s string) (netip.Prefix, error) {
+// parsePrefix reads a destination as ip(8) writes it: default, a prefix, or an address for a host route. An IPv6
+// route has a preference (RFC 4191), an IPv4 one has none: by that, default routes are told apart.
+func parsePrefix(k kernelRoute) (netip.Prefix, error) {
+	s := k.Dst
+	if s == "default" && k.Pref != "" {
+		return netip.PrefixFrom(netip.IPv6Unspecified(), 0), nil
+	}
 	if s == "default" {
 		return netip.PrefixFrom(netip.IPv4Unspecified(), 0), nil
 	}

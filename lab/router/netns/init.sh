@@ -2,7 +2,9 @@
 # Names this container's interfaces for the lab's networks, takes the engine's default route away
 # (or sets the lab's own) and becomes the command that follows --.
 #
-#   init.sh [-g GATEWAY] NETWORK=ADDRESS... -- COMMAND...
+#   init.sh [-g GATEWAY]... NETWORK=ADDRESS[,ADDRESS6/BITS]... -- COMMAND...
+#
+# Interfaces are told apart by their IPv4 address. GATEWAY is of either family.
 #
 # Runs in busybox sh and dash; needs ip(8) and NET_ADMIN. It may run any number of times.
 set -eu
@@ -32,12 +34,12 @@ rename() { # FROM TO; an interface is renamed while it is down
 	ip link set dev "$1" name "$2"
 }
 
-gateway=
+gateways=
 networks=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--) shift; break ;;
-	-g) gateway=$2; shift 2 ;;
+	-g) gateways="$gateways $2"; shift 2 ;;
 	*=*) networks="$networks $1"; shift ;;
 	*) fail "do not understand argument '$1'" ;;
 	esac
@@ -47,7 +49,8 @@ done
 # Two passes, since a name that is wanted may be another interface's for now: network 'eth0', say.
 n=0
 for pair in $networks; do
-	dev=$(await "${pair#*=}")
+	address=${pair#*=}
+	dev=$(await "${address%%,*}")
 	[ "$dev" = "${pair%%=*}" ] || rename "$dev" "skidpad$n"
 	n=$((n + 1))
 done
@@ -56,11 +59,17 @@ for pair in $networks; do
 	name=${pair%%=*}
 	[ ! -e "/sys/class/net/skidpad$n" ] || rename "skidpad$n" "$name"
 	ip link set dev "$name" up
+	case $pair in
+	*,*) ip -6 addr replace "${pair#*,}" dev "$name" nodad ;;
+	esac
 	n=$((n + 1))
 done
 
 # The engine's default route leads to the host, past the routers.
 while ip -4 route del default 2>/dev/null; do :; done
-[ -z "$gateway" ] || ip -4 route replace default via "$gateway"
+while ip -6 route del default 2>/dev/null; do :; done
+for gateway in $gateways; do
+	ip route replace default via "$gateway"
+done
 
 exec "$@"

@@ -5,6 +5,7 @@ package netns
 
 import (
 	_ "embed"
+	"maps"
 	"net/netip"
 
 	"skidpad.dev/skidpad/lab/docker"
@@ -21,14 +22,21 @@ func Init() docker.File { return docker.File{Path: initPath, Mode: 0o755, Data: 
 
 // Entrypoint is a container's: the program that renames each interface to its network's name, found by
 // its address, takes the engine's default route away, sets one by way of gateway where that is valid, and
-// becomes the command. It needs sh, ip(8) and NET_ADMIN, and works again when the container is restarted.
-func Entrypoint(networks []plan.Attachment, gateway netip.Addr, command ...string) []string {
+// becomes the command. It needs sh, ip(8) and NET_ADMIN, and works again when the container is restarted. gateways
+// are at most one of each IP family.
+func Entrypoint(networks []plan.Attachment, gateways []netip.Addr, command ...string) []string {
 	cmd := []string{"/bin/sh", initPath}
-	if gateway.IsValid() {
-		cmd = append(cmd, "-g", gateway.String())
+	for _, g := range gateways {
+		if g.IsValid() {
+			cmd = append(cmd, "-g", g.String())
+		}
 	}
 	for _, n := range networks {
-		cmd = append(cmd, n.Network+"="+n.Address.String())
+		word := n.Network + "=" + n.Address.String()
+		if n.Address6.IsValid() {
+			word += "," + n.Address6.String() + "/64"
+		}
+		cmd = append(cmd, word)
 	}
 	return append(append(cmd, "--"), command...)
 }
@@ -41,14 +49,21 @@ func Attach(all []plan.Network, to []plan.Attachment) []docker.Attach {
 	}
 	list := make([]docker.Attach, len(to))
 	for i, a := range to {
-		list[i] = docker.Attach{Network: names[a.Network], Address: a.Address}
+		list[i] = docker.Attach{Network: names[a.Network], Address: a.Address, Address6: a.Address6}
 	}
 	return list
 }
 
-// RouterSysctls are the kernel settings of a router's network namespace.
-func RouterSysctls() map[string]string {
-	return map[string]string{
+// RouterSysctls are the kernel settings of a router's network namespace, by the networks that it is on.
+func RouterSysctls(networks []plan.Attachment) map[string]string {
+	settings := HostSysctls(networks)
+	for _, n := range networks {
+		if n.Address6.IsValid() {
+			settings["net.ipv6.conf.all.forwarding"] = "1"
+			settings["net.ipv6.fib_multipath_hash_policy"] = "1"
+		}
+	}
+	maps.Copy(settings, map[string]string{
 		"net.ipv4.ip_forward": "1",
 		// Answers may come back on another interface than questions leave by: ECMP, DSR.
 		"net.ipv4.conf.all.rp_filter":     "0",
@@ -62,5 +77,27 @@ func RouterSysctls() map[string]string {
 		// that asks: else a gateway's address on one network would answer on the other, too.
 		"net.ipv4.conf.all.arp_ignore":   "1",
 		"net.ipv4.conf.all.arp_announce": "2",
+	})
+	return settings
+}
+
+// HostSysctls are the kernel settings of the network namespace of any host with interfaces of its own: none without IPv6.
+func HostSysctls(networks []plan.Attachment) map[string]string {
+	settings := map[string]string{}
+	for _, n := range networks {
+		if !n.Address6.IsValid() {
+			continue
+		}
+		for _, which := range []string{"all", "default"} {
+			at := "net.ipv6.conf." + which + "."
+			settings[at+"disable_ipv6"] = "0"
+			// Nobody advertises routes or prefixes here; a way that came so would lead past the lab's routers.
+			settings[at+"accept_ra"] = "0"
+			// The engine sees to it that no address is there twice; to find out takes a second in which it cannot be used.
+			settings[at+"accept_dad"] = "0"
+			// An interface is down while it is renamed, and loses its addresses unless told otherwise.
+			settings[at+"keep_addr_on_down"] = "1"
+		}
 	}
+	return settings
 }

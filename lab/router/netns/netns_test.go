@@ -45,6 +45,9 @@ func TestParseFIBOddRoutes(t *testing.T) {
 		{"default, by hand", `[{"dst":"default","gateway":"192.0.2.1","dev":"edge","flags":[]}]`, "0.0.0.0/0", "boot", []bgp.NextHop{{Address: addr("192.0.2.1"), Interface: "edge"}}},
 		{"blackhole", `[{"type":"6","dst":"192.0.2.128/25","protocol":"186","flags":[]}]`, "192.0.2.128/25", "bgp", nil},
 		{"next hop of the other family", `[{"dst":"192.0.2.7","via":{"family":"inet6","host":"fe80::1"},"dev":"fabric","protocol":"186"}]`, "192.0.2.7/32", "bgp", []bgp.NextHop{{Address: addr("fe80::1"), Interface: "fabric"}}},
+		{"IPv6, in two next hops", `[] [{"dst":"2001:db8::50","protocol":"186","pref":"medium","nexthops":[{"gateway":"fd00::64:1","dev":"fabric"},{"gateway":"fd00::64:2","dev":"fabric"}]},{"dst":"fe80::/64","dev":"fabric","protocol":"2","pref":"medium"}]`,
+			"2001:db8::50/128", "bgp", []bgp.NextHop{{Address: addr("fd00::64:1"), Interface: "fabric"}, {Address: addr("fd00::64:2"), Interface: "fabric"}}},
+		{"IPv6 default", `[{"dst":"default","gateway":"fd00::254","dev":"edge","protocol":"3","pref":"medium"}]`, "::/0", "boot", []bgp.NextHop{{Address: addr("fd00::254"), Interface: "edge"}}},
 		{"a protocol without a name here", `[{"dst":"192.0.2.7","gateway":"192.0.2.1","dev":"edge","protocol":"77"}]`, "192.0.2.7/32", "77", []bgp.NextHop{{Address: addr("192.0.2.1"), Interface: "edge"}}},
 	}
 	for _, tt := range tests {
@@ -69,12 +72,17 @@ func TestParseFIBOddRoutes(t *testing.T) {
 
 func TestEntrypoint(t *testing.T) {
 	nets := []plan.Attachment{{Network: "fabric", Address: addr("10.89.0.2"), Bits: 24}, {Network: "edge", Address: addr("192.0.2.2"), Bits: 24}}
-	got := strings.Join(Entrypoint(nets, netip.Addr{}, "/bin/sh", "/start.sh"), " ")
+	got := strings.Join(Entrypoint(nets, nil, "/bin/sh", "/start.sh"), " ")
 	if want := "/bin/sh /usr/local/lib/skidpad/init.sh fabric=10.89.0.2 edge=192.0.2.2 -- /bin/sh /start.sh"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	got = strings.Join(Entrypoint(nets[1:], addr("192.0.2.250"), "true"), " ")
+	got = strings.Join(Entrypoint(nets[1:], []netip.Addr{addr("192.0.2.250")}, "true"), " ")
 	if want := "/bin/sh /usr/local/lib/skidpad/init.sh -g 192.0.2.250 edge=192.0.2.2 -- true"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	nets[1].Address6 = addr("2001:db8::2")
+	got = strings.Join(Entrypoint(nets[1:], []netip.Addr{{}, addr("2001:db8::250")}, "true"), " ")
+	if want := "/bin/sh /usr/local/lib/skidpad/init.sh -g 2001:db8::250 edge=192.0.2.2,2001:db8::2/64 -- true"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -89,12 +97,18 @@ func TestInitScript(t *testing.T) {
 		{
 			name: "names and gateway", addresses: "2: eth0    inet 10.89.0.2/24 brd 10.89.0.255 scope global eth0",
 			args: []string{"-g", "10.89.0.250", "fabric=10.89.0.2"},
-			want: "link set dev eth0 down;link set dev eth0 name skidpad0;link set dev fabric up;-4 route del default;-4 route replace default via 10.89.0.250;ran",
+			want: "link set dev eth0 down;link set dev eth0 name skidpad0;link set dev fabric up;-4 route del default;-6 route del default;route replace default via 10.89.0.250;ran",
 		},
 		{
 			name: "named already", addresses: "2: edge    inet 192.0.2.2/24 scope global edge",
 			args: []string{"edge=192.0.2.2"},
-			want: "link set dev edge up;-4 route del default;ran",
+			want: "link set dev edge up;-4 route del default;-6 route del default;ran",
+		},
+		{
+			name: "both families", addresses: "2: edge    inet 192.0.2.2/24 scope global edge",
+			args: []string{"-g", "192.0.2.250", "-g", "2001:db8::250", "edge=192.0.2.2,2001:db8::2/64"},
+			want: "link set dev edge up;-6 addr replace 2001:db8::2/64 dev edge nodad;-4 route del default;-6 route del default;" +
+				"route replace default via 192.0.2.250;route replace default via 2001:db8::250;ran",
 		},
 		{name: "an argument it does not know", args: []string{"fabric"}, failure: "do not understand argument 'fabric'"},
 	}
@@ -106,7 +120,7 @@ func TestInitScript(t *testing.T) {
 case "$*" in
 "-o -4 addr show") echo "`+tt.addresses+`" ;;
 *) printf '%s;' "$*" >>"`+dir+`/log"
-   [ "$*" != "-4 route del default" ] ;;
+   case "$*" in *"route del default") false ;; esac ;;
 esac
 `)
 			cmd := exec.Command("/bin/sh", slices.Concat([]string{filepath.Join(dir, "init.sh")}, tt.args, []string{"--", "/bin/sh", "-c", "printf ran >>" + dir + "/log"})...)

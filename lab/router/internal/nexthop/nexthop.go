@@ -18,19 +18,23 @@ func Self(r plan.Router, n plan.Neighbor) bool {
 	}
 	var shared netip.Prefix
 	for _, a := range r.Networks {
-		if p := netip.PrefixFrom(a.Address, a.Bits).Masked(); p.Contains(n.Address) {
-			shared = p
+		for _, p := range []netip.Prefix{netip.PrefixFrom(a.Address, a.Bits).Masked(), a.Prefix6()} {
+			if p.Contains(n.Address) {
+				shared = p
+			}
 		}
 	}
 	for _, other := range r.BGP.Neighbors {
-		if other.ASN != r.BGP.ASN && !shared.Contains(other.Address) {
+		if sameFamily(other.Address, n.Address) && other.ASN != r.BGP.ASN && !shared.Contains(other.Address) {
 			return true
 		}
 	}
 	for _, g := range r.BGP.Ranges {
-		if g.ASN != r.BGP.ASN && !shared.Contains(g.Prefix.Addr()) {
+		if sameFamily(g.Prefix.Addr(), n.Address) && g.ASN != r.BGP.ASN && !shared.Contains(g.Prefix.Addr()) {
 			return true
 		}
 	}
 	return false
 }
+
+func sameFamily(a, b netip.Addr) bool { return a.Is4() == b.Is4() }

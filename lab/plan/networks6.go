@@ -1,0 +1,65 @@
+package plan
+
+import "net/netip"
+
+// IPv6 addresses are spelled as the IPv4 ones beside them: what is .11 of a network's IPv4 prefix is ::11 of its IPv6 one,
+// although those are sixteens and ones. The engine hands out addresses from ::64:0 on to cluster nodes.
+const nodesBits6 = 112
+
+// pool6 is where networks without an IPv6 prefix of their own get a /64 from: a unique local prefix (RFC 4193) whose
+// global ID begins with "skid" in ASCII.
+func pool6() netip.Prefix { return netip.MustParsePrefix("fd73:6b69:6400::/48") }
+
+// network6 gives a network its IPv6 prefix: the one that the scenario names, or one that is free.
+func (b *builder) network6(n *Network, given *netip.Prefix, taken []netip.Prefix) error {
+	if given != nil {
+		if in, ok := overlapping(*given, b.host.Taken); ok {
+			return &SubnetError{Network: n.Name, Wanted: *given, Overlaps: in, IPv6: true}
+		}
+		n.Subnet6 = *given
+	} else {
+		var ok bool
+		if n.Subnet6, ok = firstFree6(taken); !ok {
+			return &SubnetError{Network: n.Name, IPv6: true}
+		}
+	}
+	n.Host6 = at6(n.Subnet6, hostAt)
+	nodes := n.Subnet6.Addr().As16()
+	nodes[13] = hexDigits(nodesAt)
+	n.Nodes6 = netip.PrefixFrom(netip.AddrFrom16(nodes), nodesBits6)
+	return nil
+}
+
+// firstFree6 returns the first /64 of the pool that overlaps nothing of taken.
+func firstFree6(taken []netip.Prefix) (netip.Prefix, bool) {
+	base := pool6().Addr().As16()
+	for n := 1; n < 1<<16; n++ {
+		base[6], base[7] = byte(n>>8), byte(n)
+		candidate := netip.PrefixFrom(netip.AddrFrom16(base), 64)
+		if _, ok := overlapping(candidate, taken); !ok {
+			return candidate, true
+		}
+	}
+	return netip.Prefix{}, false
+}
+
+// at6 returns the address that is spelled ::offset (0 to 255) in a /64; invalid where there is no prefix.
+func at6(p netip.Prefix, offset int) netip.Addr {
+	if !p.IsValid() {
+		return netip.Addr{}
+	}
+	a := p.Addr().As16()
+	a[14], a[15] = byte(offset/100), hexDigits(offset%100)
+	return netip.AddrFrom16(a)
+}
+
+// hexDigits is the byte that is spelled in hexadecimal as n (0 to 99) is in decimal.
+func hexDigits(n int) byte { return byte(n/10<<4 | n%10) }
+
+// Prefix6 is the attachment's network prefix; invalid without IPv6.
+func (a Attachment) Prefix6() netip.Prefix {
+	if !a.Address6.IsValid() {
+		return netip.Prefix{}
+	}
+	return netip.PrefixFrom(a.Address6, 64).Masked()
+}
