@@ -81,6 +81,11 @@ func TestGracefulRestartCapability(t *testing.T) {
 			t.Errorf("%s: %q, %v", c.name, wrong, err)
 		}
 	}
+	dual := r
+	dual.BGP = &plan.Speaker{GracefulRestart: true, Ranges: append(r.BGP.Ranges, plan.Range{Name: "nodes6", ASN: 64512, Sessions: 2})}
+	if wrong, err := wrongCapability([]byte(`{"a":`+both+`,"b":`+both+`}`), dual); err == nil || !strings.Contains(err.Error(), "2 of 4 sessions") {
+		t.Errorf("one IP family's sessions of two: %q, %v", wrong, err)
+	}
 	r.BGP.GracefulRestart = false
 	if wrong, err := wrongCapability([]byte(`{"a":`+both+`,"b":`+both+`}`), r); err != nil || !strings.Contains(wrong, "wanted false") {
 		t.Errorf("on where it is to be off: %q, %v", wrong, err)

@@ -142,7 +142,11 @@ func wrongCapability(out []byte, r plan.Router) (string, error) {
 			wrong = fmt.Sprintf("%s: graceful restart with %s is %q, wanted %v", r.Name, address, peer.Capabilities.GracefulRestart, r.BGP.GracefulRestart)
 		}
 	}
-	if want := r.BGP.Ranges[0].Sessions; wrong == "" && established < want {
+	want := 0
+	for _, g := range r.BGP.Ranges { // one, or one of each IP family
+		want += g.Sessions
+	}
+	if wrong == "" && established < want {
 		return "", fmt.Errorf("%s: %d of %d sessions with nodes are established (%d listed)", r.Name, established, want, sessions)
 	}
 	return wrong, nil
