@@ -22,7 +22,7 @@ func (s *Spec) IPv6() bool {
 	return false
 }
 
-// ipFamily checks what the IP family wants of the cluster's prefixes and of the routers.
+// ipFamily checks what the IP family wants of the cluster's prefixes and of its provider.
 func (v *validator) ipFamily(path string, c *Cluster) {
 	if c.IPFamily == IPv6Family {
 		// Routers name themselves by an IPv4 address, and the plan's addresses are IPv4 ones with IPv6 ones beside them.
@@ -53,9 +53,16 @@ func (v *validator) ipFamily(path string, c *Cluster) {
 	if c.Provider != ProviderKind {
 		v.notYet(path+".ipFamily", fmt.Sprintf("dual with provider %s", c.Provider), ProviderKind)
 	}
+}
+
+// routers6 checks that the routers of a lab with IPv6 are of a software that is told of it.
+func (v *validator) routers6() {
+	if !v.spec.IPv6() {
+		return
+	}
 	for i, r := range v.spec.Routers {
 		if r.Software != FRR {
-			v.notYet(fmt.Sprintf("spec.routers[%d].software", i), string(r.Software)+" with ipFamily dual", FRR)
+			v.notYet(fmt.Sprintf("spec.routers[%d].software", i), string(r.Software)+" in a lab with IPv6", FRR)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 )
 
 func (v *validator) routers() {
+	v.routers6()
 	for i, r := range v.spec.Routers {
 		path := fmt.Sprintf("spec.routers[%d]", i)
 		v.notEmpty(path+".networks", len(r.Networks))
