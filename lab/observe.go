@@ -68,7 +68,10 @@ func (l *Lab) Endpoints(ctx context.Context, workload string) (probe.Endpoints, 
 	if i < 0 {
 		for _, c := range l.Plan.Clients {
 			if c.Echo && c.Name == workload {
-				return probe.Endpoints{Workload: c.Name, Client: c.Network.Address, PodPort: probe.Ports{TCP: plan.EchoPort, UDP: plan.EchoPort}}, nil
+				return probe.Endpoints{
+					Workload: c.Name, Client: []netip.Addr{c.Network.Address, c.Network.Address6},
+					PodPort: probe.Ports{TCP: plan.EchoPort, UDP: plan.EchoPort},
+				}, nil
 			}
 		}
 		return probe.Endpoints{}, fmt.Errorf("lab %s has no workload %q", l.Plan.Lab, workload)
@@ -88,7 +91,7 @@ func (l *Lab) endpoints(st *addon.Status) probe.Endpoints {
 	e := probe.Endpoints{Workload: st.Name, ClusterIPs: st.ClusterIPs, ExternalIPs: st.ExternalIPs, LoadBalancerIPs: st.LoadBalancerIPs}
 	for _, p := range st.Pods {
 		if p.Address.IsValid() {
-			e.Pods = append(e.Pods, probe.Pod{Name: p.Name, Node: l.shortName(p.Node), IPs: []netip.Addr{p.Address}})
+			e.Pods = append(e.Pods, probe.Pod{Name: p.Name, Node: l.shortName(p.Node), IPs: p.Addresses})
 		}
 	}
 	for _, n := range st.Nodes {

@@ -16,7 +16,7 @@ type Endpoints struct {
 	ExternalIPs     []netip.Addr
 	LoadBalancerIPs []netip.Addr
 	Nodes           []NodeAddress // every node of the cluster, for node ports
-	Client          netip.Addr    // of a client that answers, at PodPort
+	Client          []netip.Addr  // of a client that answers, at PodPort
 	PodPort         Ports
 	ServicePort     Ports
 	NodePort        Ports // zero where the service has none
@@ -69,7 +69,7 @@ func (e Endpoints) Addresses(kind scenario.Target, proto record.Proto) []Address
 			add(p.Name, e.PodPort.Of(proto), p.IPs...)
 		}
 	case scenario.TargetClient:
-		add("", e.PodPort.Of(proto), e.Client)
+		add("", e.PodPort.Of(proto), e.Client...)
 	case scenario.TargetClusterIP:
 		add("", e.ServicePort.Of(proto), e.ClusterIPs...)
 	case scenario.TargetExternalIP:
