@@ -10,6 +10,7 @@ import (
 	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/cluster/counter"
 	"skidpad.dev/skidpad/lab/cluster/endpoint"
+	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -27,6 +28,9 @@ type Writable interface {
 type Writing interface {
 	Stop(ctx context.Context) (*counter.Counted, error)
 }
+
+// writeLead is how long writes go on before the fault: longer than one of them may take, so that there is a base.
+const writeLead = lead + counter.Timeout
 
 func api(ctx context.Context, l Lab, p *plan.Plan, a scenario.API) []Result {
 	return disturb(ctx, l, p, disturbance{
@@ -73,7 +77,8 @@ func apiBound(p *plan.Plan, f scenario.Fault) *bound.Bound {
 }
 
 // measureWrites writes, breaks, waits, puts back, waits until all is as it was, and judges: all that was acknowledged must be
-// there in the end, and what was not acknowledged since the fault, its return included, is the outage.
+// there in the end. The outage is what was not acknowledged while the fault lasted; what was late while a node came back,
+// which takes processors as much as anything, is told.
 func (m *measurement) measureWrites(ctx context.Context, r *Result) error {
 	lab, ok := m.Disturbable.(Writable)
 	if !ok {
@@ -84,7 +89,7 @@ func (m *measurement) measureWrites(ctx context.Context, r *Result) error {
 	if err != nil {
 		return err
 	}
-	during := m.writeThrough(ctx, lab, r)
+	cleared, during := m.writeThrough(ctx, lab, r)
 	counted, err := writing.Stop(context.WithoutCancel(ctx))
 	if err := errors.Join(during, err); err != nil {
 		return err
@@ -95,30 +100,46 @@ func (m *measurement) measureWrites(ctx context.Context, r *Result) error {
 		r.Verdict = Failed
 		r.Observed = fmt.Sprintf("%d of %d acknowledged writes are lost: %v", n, counted.Acked, counted.Missing[:min(n, 10)])
 	}
-	r.take(f.judge(counted.Recording, r.Measured.InjectBegin), m.sink)
+	within, after := counted.Recording.Cut(cleared)
+	if n := unanswered(after); n > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("%d of %d writes were not acknowledged in time after the fault had ended", n, len(after.Attempts)))
+	}
+	// Writes that were under way when it broke were broken by it.
+	r.take(f.judge(within, r.Measured.InjectBegin-int64(counter.Timeout)), m.sink)
 	return nil
 }
 
-// writeThrough breaks and puts right while writes go on.
-func (m *measurement) writeThrough(ctx context.Context, lab Writable, r *Result) (err error) {
-	if err := spend(ctx, lead); err != nil {
-		return err
+func unanswered(rec *record.Recording) int {
+	n := 0
+	for _, a := range rec.Attempts {
+		if a.Answered == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// writeThrough breaks and puts right while writes go on. It returns when it began to put right, by the clock of faults.
+func (m *measurement) writeThrough(ctx context.Context, lab Writable, r *Result) (cleared int64, err error) {
+	if err := spend(ctx, writeLead); err != nil {
+		return 0, err
 	}
 	fault, err := m.Inject(ctx, m.fault)
 	if err != nil {
-		return fmt.Errorf("the fault could not be injected: %w", err)
+		return 0, fmt.Errorf("the fault could not be injected: %w", err)
 	}
 	r.Measured.InjectBegin, r.Measured.InjectEnd = fault.Window()
 	err = spend(ctx, r.Measured.Limit+tail)
 	r.Measured.After = holder(ctx, lab)
+	cleared = m.now()
 	// Ctrl-C must not leave the lab changed.
 	if err := errors.Join(err, fault.Clear(context.WithoutCancel(ctx))); err != nil {
-		return err
+		return cleared, err
 	}
 	if err := m.base(ctx); err != nil {
 		r.Notes = append(r.Notes, "while writes went on: "+err.Error())
 	}
-	return spend(ctx, tail)
+	return cleared, spend(ctx, tail)
 }
 
 // holder says who holds the API's address.
