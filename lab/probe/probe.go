@@ -28,7 +28,7 @@ type Shots struct {
 	Targets []netip.AddrPort
 	Timeout time.Duration // of each attempt; default 1 s
 	Times   int           // attempts per target, one after the other, up to the first that fails; default 1
-	// FromPort is the source port of the first attempt with UDP; each further attempt has the next. 0: any.
+	// FromPort is the source port of the first attempt; each further attempt has the next. 0: any.
 	FromPort int
 }
 

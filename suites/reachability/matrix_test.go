@@ -172,8 +172,9 @@ func (t *table) target(c matrix.Cell) netip.AddrPort {
 }
 
 // fresh is a source port that begins a cell's attempts, none of which the table has used before, until it has used all. A
-// node keeps what it knows of a datagram flow for a minute. A flow from the same port to the same pod by way of another
-// address is, to the pod's node, the same flow: with direct server return it answers from the address of the first.
+// node keeps what it knows of a flow for a while. One from the same port to the same pod by way of another address is, to
+// the pod's node, the same flow: with direct server return it answers from the address of the first. Kernels choose one
+// port for several destinations gladly.
 func (t *table) fresh() int {
 	const first, last = 1024, 29992 // below the node ports, which nodes may not send from, and the kernel's own choice
 	t.port = (t.port + attempts) % (last - first)
