@@ -176,7 +176,9 @@ func (t *table) target(c matrix.Cell) netip.AddrPort {
 // the pod's node, the same flow: with direct server return it answers from the address of the first. Kernels choose one
 // port for several destinations gladly.
 func (t *table) fresh() int {
-	const first, last = 1024, 29992 // below the node ports, which nodes may not send from, and the kernel's own choice
+	// Above what kubelets, agents and the control plane listen on, below the node ports, which nodes may not send from,
+	// and below the kernel's own choice.
+	const first, last = 11000, 29992
 	t.port = (t.port + attempts) % (last - first)
 	return first + t.port
 }
