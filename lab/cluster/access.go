@@ -13,7 +13,8 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Answers returns nil if the API server is ready and grants its administrator what he asks for.
+// Answers returns nil if the API server is ready and grants its administrator what he asks for, which may come after
+// /readyz is ok.
 func (k *Kube) Answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

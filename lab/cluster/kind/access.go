@@ -6,14 +6,9 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/moby/moby/client"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"skidpad.dev/skidpad/lab/cluster"
 )
@@ -55,23 +50,11 @@ func (c *Cluster) Open(ctx context.Context) (*cluster.Kube, error) {
 	ctx, cancel := context.WithTimeout(ctx, resumeWithin)
 	defer cancel()
 	if raw, err := os.ReadFile(c.kubeconfig); err == nil {
-		if kube, err := cluster.Connect(raw); err == nil && answers(ctx, kube) == nil {
+		if kube, err := cluster.Connect(raw); err == nil && kube.Answers(ctx) == nil {
 			return kube, nil
 		}
 	}
 	return c.access(ctx)
-}
-
-// answers returns nil if the API server is ready and grants its administrator what he asks for, which
-// kubeadm arranges only after /readyz is ok.
-func answers(ctx context.Context, kube *cluster.Kube) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	if _, err := kube.Client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx); err != nil {
-		return fmt.Errorf("/readyz: %w", err)
-	}
-	_, err := kube.Client.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
-	return err
 }
 
 func (c *Cluster) access(ctx context.Context) (*cluster.Kube, error) {
@@ -86,7 +69,7 @@ func (c *Cluster) access(ctx context.Context) (*cluster.Kube, error) {
 	if err != nil {
 		return nil, err
 	}
-	kubeconfig, err := external(raw, c.plan.Cluster.Name, address)
+	kubeconfig, err := cluster.External(raw, kubeconfigName(c.plan.Cluster.Name), address)
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %s: %w", c.plan.Cluster.Name, adminConf, err)
 	}
@@ -95,11 +78,11 @@ func (c *Cluster) access(ctx context.Context) (*cluster.Kube, error) {
 		return nil, err
 	}
 	what := fmt.Sprintf("cluster %s: API server at %s", c.plan.Cluster.Name, address)
-	err = cluster.Retry(ctx, what, func(ctx context.Context) error { return answers(ctx, kube) })
+	err = cluster.Retry(ctx, what, kube.Answers)
 	if err != nil {
 		return nil, err
 	}
-	return kube, writePrivate(c.kubeconfig, kubeconfig)
+	return kube, cluster.WritePrivate(c.kubeconfig, kubeconfig)
 }
 
 // server is where the host reaches the API: at the endpoint's address, which lies on a bridge of the host's own, so that
@@ -143,45 +126,5 @@ func (c *Cluster) start(ctx context.Context, name string) error {
 	return nil
 }
 
-// external makes the kubeconfig for use on the host of the one that kubeadm wrote for use in the node.
-func external(raw []byte, name, address string) ([]byte, error) {
-	config, err := clientcmd.Load(raw)
-	if err != nil {
-		return nil, err
-	}
-	current, ok := config.Contexts[config.CurrentContext]
-	if !ok || config.Clusters[current.Cluster] == nil || config.AuthInfos[current.AuthInfo] == nil {
-		return nil, fmt.Errorf("its context %q is not complete", config.CurrentContext)
-	}
-	server := config.Clusters[current.Cluster]
-	server.Server = "https://" + address
-	// One name for all three, as kind does it, so that files of several labs can be merged by who wants to.
-	key := "kind-" + strings.TrimPrefix(name, "kind-")
-	config.Clusters = map[string]*clientcmdapi.Cluster{key: server}
-	config.AuthInfos = map[string]*clientcmdapi.AuthInfo{key: config.AuthInfos[current.AuthInfo]}
-	current.Cluster, current.AuthInfo = key, key
-	config.Contexts = map[string]*clientcmdapi.Context{key: current}
-	config.CurrentContext = key
-	return clientcmd.Write(*config)
-}
-
-// writePrivate writes a file that only its owner may read, whole or not at all.
-func writePrivate(path string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("kubeconfig: %w", err)
-	}
-	// CreateTemp makes files of mode 0600.
-	f, err := os.CreateTemp(filepath.Dir(path), ".kubeconfig-*")
-	if err != nil {
-		return fmt.Errorf("kubeconfig: %w", err)
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("kubeconfig %s: %w", path, errors.Join(err, os.Remove(f.Name())))
-	}
-	return nil
-}
+// kubeconfigName is what kind calls a cluster, its user and its context.
+func kubeconfigName(name string) string { return "kind-" + strings.TrimPrefix(name, "kind-") }

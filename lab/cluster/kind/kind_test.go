@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
+	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/image/build"
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
@@ -92,7 +93,7 @@ current-context: kubernetes-admin@skidpad-l
 `
 
 func TestExternal(t *testing.T) {
-	raw, err := external([]byte(admin), "skidpad-l", "127.0.0.1:40000")
+	raw, err := cluster.External([]byte(admin), kubeconfigName("skidpad-l"), "127.0.0.1:40000")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +104,7 @@ func TestExternal(t *testing.T) {
 	if config.Host != "https://127.0.0.1:40000" || string(config.KeyData) != "KEY" || string(config.CAData) != "CA" {
 		t.Errorf("seen %+v", config)
 	}
-	if _, err := external([]byte("current-context: gone\n"), "skidpad-l", "127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "gone") {
+	if _, err := cluster.External([]byte("current-context: gone\n"), kubeconfigName("skidpad-l"), "127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "gone") {
 		t.Errorf("an incomplete file: seen error %v, wanted one that names the context", err)
 	}
 }
@@ -111,7 +112,7 @@ func TestExternal(t *testing.T) {
 func TestWritePrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lab", "kubeconfig")
 	for _, text := range []string{"one", "two"} {
-		if err := writePrivate(path, []byte(text)); err != nil {
+		if err := cluster.WritePrivate(path, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(path)
