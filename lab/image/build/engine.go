@@ -92,16 +92,24 @@ func (d docker) List(ctx context.Context) ([]Found, error) {
 
 func (d docker) Published(ctx context.Context, ref string) error {
 	_, err := d.c.DistributionInspect(ctx, ref, client.DistributionInspectOptions{})
-	return err
+	return named(ref, err)
 }
 
 func (d docker) Pull(ctx context.Context, ref string) error {
 	r, err := d.c.ImagePull(ctx, ref, client.ImagePullOptions{})
 	if err != nil {
-		return err
+		return named(ref, err)
 	}
 	defer func() { _ = r.Close() }()
-	return r.Wait(ctx)
+	return named(ref, r.Wait(ctx))
+}
+
+// named puts the reference before what an engine says of it: some of its errors do not name it.
+func named(ref string, err error) error {
+	if err != nil {
+		err = fmt.Errorf("%s: %w", ref, err)
+	}
+	return err
 }
 
 func (d docker) Load(ctx context.Context, archive io.Reader) error {
