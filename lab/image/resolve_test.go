@@ -20,6 +20,7 @@ type fakeEngine struct {
 	mu        sync.Mutex
 	images    map[string]build.Found
 	published map[string]bool
+	used      map[string]bool
 	did       []string
 }
 
@@ -57,6 +58,17 @@ func (f *fakeEngine) Pull(_ context.Context, ref string) error {
 		return errors.New("no such host")
 	}
 	f.images[ref] = build.Found{ID: "pulled " + ref, Tags: []string{ref}}
+	return nil
+}
+
+func (f *fakeEngine) Remove(_ context.Context, ref string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.did = append(f.did, "remove "+ref)
+	if f.used[ref] {
+		return build.ErrInUse
+	}
+	delete(f.images, ref)
 	return nil
 }
 

@@ -20,10 +20,10 @@ import (
 func imagesCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "images",
-		Short:   "Build, list, save and load the images that labs are made of",
+		Short:   "Build, list, save, load and prune the images that labs are made of",
 		Example: "  skidpad images list\n  skidpad images build cilium-bgp-vrrp",
 	}
-	cmd.AddCommand(imagesBuildCmd(), imagesListCmd(), imagesSaveCmd(), imagesLoadCmd())
+	cmd.AddCommand(imagesBuildCmd(), imagesListCmd(), imagesSaveCmd(), imagesLoadCmd(), imagesPruneCmd())
 	return cmd
 }
 
@@ -167,4 +167,40 @@ func imagesLoadCmd() *cobra.Command {
 			return s.Load(cmd.Context(), f)
 		},
 	}
+}
+
+func imagesPruneCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "prune",
+		Short: "Remove images built here whose sources have changed since",
+		Long: "Removes the images that would be made otherwise today, and the nodes that have such an image in them. What was pulled stays, " +
+			"and so does what a lab is made of, which is told.",
+		Example: "  skidpad images prune --dry-run",
+		Args:    args(cobra.NoArgs),
+	}
+	dry := cmd.Flags().Bool("dry-run", false, "print what would be removed, and remove nothing")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		eng, err := docker.Connect(cmd.Context())
+		if err != nil {
+			return err
+		}
+		s := image.New(eng, sourceRoot())
+		old, err := s.Superseded(cmd.Context())
+		if err != nil {
+			return err
+		}
+		var kept map[string]error
+		if !*dry {
+			kept, err = s.Remove(cmd.Context(), old)
+		}
+		for _, i := range old {
+			if why := kept[i.Ref]; why != nil {
+				fmt.Fprintf(cmd.OutOrStdout(), "kept     %s: %v\n", i.Ref, why)
+			} else {
+				fmt.Fprintf(cmd.OutOrStdout(), "%-8s %s\n", map[bool]string{true: "would be", false: "removed"}[*dry], i.Ref)
+			}
+		}
+		return err
+	}
+	return cmd
 }

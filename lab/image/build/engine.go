@@ -36,6 +36,8 @@ type Engine interface {
 	Pull(ctx context.Context, ref string) error
 	Load(ctx context.Context, archive io.Reader) error
 	Save(ctx context.Context, refs []string) (io.ReadCloser, error)
+	// Remove takes a name away from an image, and the image with its last name; ErrInUse where a container is made of it.
+	Remove(ctx context.Context, ref string) error
 	// Workshop starts a container of an image in which commands can be run before it is made an
 	// image. owner is what Workshops tells of it.
 	Workshop(ctx context.Context, ref, owner string) (Workshop, error)
@@ -110,6 +112,17 @@ func named(ref string, err error) error {
 		err = fmt.Errorf("%s: %w", ref, err)
 	}
 	return err
+}
+
+// ErrInUse says that an image stays, since a container is made of it.
+var ErrInUse = errors.New("a container is made of it")
+
+func (d docker) Remove(ctx context.Context, ref string) error {
+	_, err := d.c.ImageRemove(ctx, ref, client.ImageRemoveOptions{PruneChildren: true})
+	if errdefs.IsConflict(err) {
+		return fmt.Errorf("%s: %w: %w", ref, ErrInUse, err)
+	}
+	return named(ref, err)
 }
 
 func (d docker) Load(ctx context.Context, archive io.Reader) error {

@@ -164,7 +164,10 @@ func (b *Builder) assembleNode(ctx context.Context, k kubernetes, r Recipe, root
 	if err := shop.Exec(ctx, archive, nil, importScript); err != nil {
 		return fmt.Errorf("node image: import of the control plane's images: %w", err)
 	}
-	return shop.Commit(ctx, r.Ref(), r.Labels())
+	if err := shop.Commit(ctx, r.Ref(), r.Labels()); err != nil {
+		return err
+	}
+	return b.Engine.Remove(ctx, base) // the name only: what it names is in the node image
 }
 
 // nodeFiles are kind's files and all programs, where kind has them.

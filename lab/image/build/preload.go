@@ -76,6 +76,9 @@ for keep in io.containerd.metadata.v1.bolt io.containerd.content.v1.content io.c
 done
 `
 
+// NodeLab is the name of node images that have others in them.
+const NodeLab = "node-lab"
+
 // Part is an image that goes into a node image.
 type Part struct {
 	Ref string
@@ -101,7 +104,7 @@ func (b *Builder) Preloaded(node Part, version string, images []Part) Recipe {
 		parts["preload."+imageName(i.Ref)] = i.Ref
 	}
 	return Recipe{
-		Name: "node-lab", Version: version, Key: Hash(inputs...), Parts: parts,
+		Name: NodeLab, Version: version, Key: Hash(inputs...), Parts: parts,
 		Make: func(ctx context.Context, b *Builder, r Recipe) error {
 			return b.Heavy(ctx, func() error { return b.preload(ctx, node, images, r) })
 		},

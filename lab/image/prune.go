@@ -1,0 +1,86 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"skidpad.dev/skidpad/lab/image/build"
+)
+
+// Superseded returns the images built here that would be made otherwise today: their inputs have changed since, or one
+// of the images in them is superseded or gone. What was pulled is not ours to judge. It needs the source tree.
+func (s *Store) Superseded(ctx context.Context) ([]Resolved, error) {
+	b, err := build.New(s.engine, s.source, s.cache, nil)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	current := map[string]bool{}
+	var whole, old []Resolved
+	for _, i := range list {
+		switch {
+		case i.Source != "built":
+			current[i.Ref] = true
+		case i.Image.Name == build.NodeLab:
+			whole = append(whole, i)
+		default:
+			made, err := s.current(b, i)
+			if err != nil {
+				return nil, err
+			}
+			if current[i.Ref] = made; !made {
+				old = append(old, i)
+			}
+		}
+	}
+	for _, i := range whole {
+		if !madeOf(i, current) {
+			old = append(old, i)
+		}
+	}
+	return old, nil
+}
+
+// current reports whether an image is what its recipe would make today.
+func (s *Store) current(b *build.Builder, i Resolved) (bool, error) {
+	asked := i.Image
+	asked.Name = strings.TrimSuffix(asked.Name, "-standin")
+	e, version, err := s.find(asked)
+	if err != nil {
+		return false, nil //nolint:nilerr // the catalogue has no such image any more
+	}
+	recipe, err := e.recipe(b, version)
+	if errors.Is(err, build.ErrNoSource) {
+		return false, fmt.Errorf("which images are superseded is told by the sources they are built from: %w", err)
+	}
+	return err == nil && recipe.Ref() == i.Ref, nil
+}
+
+// madeOf reports whether all the images that were unpacked into a node image are current.
+func madeOf(i Resolved, current map[string]bool) bool {
+	for _, ref := range i.Parts {
+		if strings.HasPrefix(ref, build.Domain+"/") && !current[ref] {
+			return false
+		}
+	}
+	return true
+}
+
+// Remove takes images away from the engine. Those that a container uses stay; why is returned by their references.
+func (s *Store) Remove(ctx context.Context, images []Resolved) (map[string]error, error) {
+	kept := map[string]error{}
+	for _, i := range images {
+		err := s.engine.Remove(ctx, i.Ref)
+		if errors.Is(err, build.ErrInUse) {
+			kept[i.Ref] = err
+		} else if err != nil {
+			return kept, err
+		}
+	}
+	return kept, nil
+}
