@@ -28,21 +28,17 @@ type Shots struct {
 	Targets []netip.AddrPort
 	Timeout time.Duration // of each attempt; default 1 s
 	Times   int           // attempts per target, one after the other, up to the first that fails; default 1
-	// FromPort is the source port of the first attempt; each further attempt has the next. 0: any.
-	FromPort int
 }
 
-// Once makes attempts at all targets at the same time, and returns them in the order of the targets. An
+// Once makes attempts at all targets at the same time, each from a source port of its own that was not used lately, and returns them in the order of the targets. An
 // attempt that failed is a Shot with its error; an error is that the node could not be made to try.
 func Once(ctx context.Context, n node.Node, s Shots) ([]record.Shot, error) {
 	if len(s.Targets) == 0 {
 		return nil, nil
 	}
 	timeout, times := orDefault(s.Timeout, time.Second), max(s.Times, 1)
-	cmd := []string{Program, "once", "--proto", string(s.Proto), "--timeout", timeout.String(), "--times", strconv.Itoa(times)}
-	if s.FromPort > 0 {
-		cmd = append(cmd, "--from-port", strconv.Itoa(s.FromPort))
-	}
+	cmd := []string{Program, "once", "--proto", string(s.Proto), "--timeout", timeout.String(), "--times", strconv.Itoa(times),
+		"--from-port", strconv.Itoa(turn.take(len(s.Targets) * times))}
 	for _, t := range s.Targets {
 		cmd = append(cmd, t.String())
 	}

@@ -45,7 +45,7 @@ func exporterOf(e *docker.Engine, p place) (exporter, error) {
 	case scenario.GoBGP:
 		return gobgp{n}, nil
 	default:
-		return nil, fmt.Errorf("router %s: BGP of %s cannot be watched yet; wanted is %s or %s, which export BMP", p.name, p.router.Software, scenario.FRR, scenario.GoBGP)
+		return nil, fmt.Errorf("lab bug: router %s: %s exports no BMP", p.name, p.router.Software)
 	}
 }
 

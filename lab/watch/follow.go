@@ -10,6 +10,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
@@ -28,6 +29,10 @@ func (w *Watch) sourcesIn(p place) []inside {
 	case p.kind == node.KindGateway: // it lives in its router's namespace
 		return []inside{{"vrrp " + p.name, func(ctx context.Context, pid int, again bool, ready func()) error {
 			return w.watchNotify(ctx, p, pid, again, ready)
+		}}}
+	case p.router != nil && p.router.BGP != nil && p.router.Software == scenario.BIRD:
+		return []inside{kernel, {"bgp " + p.name, func(ctx context.Context, pid int, _ bool, ready func()) error {
+			return w.watchBIRD(ctx, p, pid, ready)
 		}}}
 	case p.router != nil && p.router.BGP != nil:
 		return []inside{kernel, {"bgp " + p.name, func(ctx context.Context, pid int, again bool, ready func()) error {

@@ -33,6 +33,8 @@ type peer struct {
 	up      bool
 	dumping bool // its routes that come are those that were there before the connection
 	routes  map[netip.Prefix]string
+	// notified is the notification that the peer sent, where the session's end is told apart from it.
+	notified string
 }
 
 func (w *Watch) speaker(p place) *speaker {

@@ -40,7 +40,6 @@ type table struct {
 	senders map[matrix.From]node.Node
 	nodes   map[matrix.Variant]probe.Ports // node ports
 	cluster map[matrix.Variant]netip.Addr  // ClusterIPs
-	port    int                            // see fresh
 }
 
 // prepared are the tables of this process, by the lab that they were made in: one that is brought up anew needs them anew.
@@ -171,25 +170,13 @@ func (t *table) target(c matrix.Cell) netip.AddrPort {
 	return netip.AddrPortFrom(t.place.Nodes[asked][0], t.nodes[v].Of(c.Proto))
 }
 
-// fresh is a source port that begins a cell's attempts, none of which the table has used before, until it has used all. A
-// node keeps what it knows of a flow for a while. One from the same port to the same pod by way of another address is, to
-// the pod's node, the same flow: with direct server return it answers from the address of the first. Kernels choose one
-// port for several destinations gladly.
-func (t *table) fresh() int {
-	// Above what kubelets, agents and the control plane listen on, below the node ports, which nodes may not send from,
-	// and below the kernel's own choice.
-	const first, last = 11000, 29992
-	t.port = (t.port + attempts) % (last - first)
-	return first + t.port
-}
-
 // try makes the connections of a cell and judges them by an outcome.
 func (t *table) try(ctx context.Context, c matrix.Cell, wanted matrix.Outcome) (seen string, err error) {
 	wait := patience
 	if wanted.Failure == matrix.Unanswered {
 		wait = time.Second
 	}
-	shots, err := probe.Once(ctx, t.senders[c.From], probe.Shots{Proto: c.Proto, Targets: []netip.AddrPort{t.target(c)}, Times: attempts, Timeout: wait, FromPort: t.fresh()})
+	shots, err := probe.Once(ctx, t.senders[c.From], probe.Shots{Proto: c.Proto, Targets: []netip.AddrPort{t.target(c)}, Times: attempts, Timeout: wait})
 	if err != nil {
 		return "", err
 	}
