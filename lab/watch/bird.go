@@ -61,7 +61,7 @@ func dialBIRD(ctx context.Context, socket string) (net.Conn, error) {
 			return conn, nil
 		case errors.Is(err, os.ErrPermission):
 			return nil, fmt.Errorf("BIRD's control socket: %w; reading inside containers needs root", err)
-		case !pause(ctx, retryAfter):
+		case !pause(ctx):
 			return nil, ctx.Err()
 		}
 	}

@@ -205,7 +205,7 @@ func (w *Watch) acceptBMP(ctx context.Context, l *net.TCPListener, by exporter, 
 		if told && late {
 			w.stations.add(s)
 		}
-		if !told && !pause(ctx, retryAfter) {
+		if !told && !pause(ctx) {
 			return nil, kept, ctx.Err()
 		}
 	}

@@ -42,7 +42,7 @@ func (w *Watch) watchEngine(ctx context.Context, places []place, starts map[stri
 			w.missing("engine", fmt.Errorf("the engine's events broke off: %w; trying again", err))
 		}
 		broken = true
-		if !pause(ctx, retryAfter) {
+		if !pause(ctx) {
 			return ctx.Err()
 		}
 	}
@@ -146,9 +146,9 @@ func (w *Watch) learn(p place, seen client.ContainerInspectResult) {
 	w.names.learn(p.name, addrs, macs)
 }
 
-// pause lets time pass. It reports whether ctx goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
+// pause lets retryAfter pass. It reports whether ctx goes on.
+func pause(ctx context.Context) bool {
+	timer := time.NewTimer(retryAfter)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -106,7 +106,7 @@ func watchKind[O object, L runtime.Object](w *Watch, kind string, from api[L], t
 				broken = true
 				w.missing("kubernetes "+kind, fmt.Errorf("%w; trying again", err))
 			}
-			if !pause(ctx, retryAfter) {
+			if !pause(ctx) {
 				return ctx.Err()
 			}
 		}
