@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/moby/moby/api/types/network"
@@ -14,8 +15,8 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// optionMasquerade switches source NAT. It is off for labs: with br_netfilter, the rule rewrites what
-// merely crosses a bridge, and connections that DSR answers are lost.
+// optionMasquerade switches source NAT. It is off for labs that do not ask for it: with br_netfilter, the rule rewrites
+// what merely crosses a bridge, and connections that DSR answers are lost.
 const optionMasquerade = "com.docker.network.bridge.enable_ip_masquerade"
 
 // OverlapError is a network that cannot be made since its subnet is in use. A plan made anew, with
@@ -32,7 +33,7 @@ func (o *OverlapError) Error() string {
 		o.Network, o.Subnet, strings.Join(o.By, " and "))
 }
 
-// CreateNetwork makes a bridge network without masquerading, with the lab's labels and further ones.
+// CreateNetwork makes a bridge network, masqueraded only where the plan says so, with the lab's labels and further ones.
 // A network of that lab that is there already and the same is left as it is. A subnet in use is an
 // *OverlapError, which says by what.
 func (e *Engine) CreateNetwork(ctx context.Context, lab string, n plan.Network, extra map[string]string) error {
@@ -54,7 +55,7 @@ func (e *Engine) CreateNetwork(ctx context.Context, lab string, n plan.Network, 
 	_, err = e.Client.NetworkCreate(ctx, n.Docker, client.NetworkCreateOptions{
 		Driver: "bridge", EnableIPv6: &v6,
 		IPAM:    &network.IPAM{Config: ipam},
-		Options: map[string]string{optionBridge: n.Bridge, optionMasquerade: "false"},
+		Options: map[string]string{optionBridge: n.Bridge, optionMasquerade: strconv.FormatBool(n.Masquerade)},
 		Labels:  labels(lab, RoleNetwork, n.Name, extra),
 	})
 	if err == nil {

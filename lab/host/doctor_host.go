@@ -168,7 +168,7 @@ func forwardFinding(s settings) Finding {
 // bridgeFinding only tells: lab networks are kept out of the engine's address translation, so that both
 // values will do.
 func bridgeFinding(s settings) Finding {
-	f := Finding{Name: "bridge-nf-call-iptables", Status: OK, Wanted: "any: lab networks are not masqueraded"}
+	f := Finding{Name: "bridge-nf-call-iptables", Status: OK, Wanted: "any: lab networks are not masqueraded, unless a scenario asks for it"}
 	seen, err := s.get("net.bridge.bridge-nf-call-iptables")
 	if err != nil {
 		seen = "not there (br_netfilter is not loaded)"

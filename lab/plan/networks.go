@@ -77,6 +77,8 @@ func (b *builder) networks() error {
 			Subnet: subnet,
 			Host:   at(subnet, hostAt),
 			Nodes:  netip.PrefixFrom(at(subnet, nodesAt), nodesBits),
+
+			Masquerade: n.Masquerade,
 		}
 		if b.spec.IPv6() {
 			if err := b.network6(&out, n.IPv6, taken); err != nil {

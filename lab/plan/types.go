@@ -52,6 +52,8 @@ type Network struct {
 	Subnet6 netip.Prefix `json:"subnet6,omitzero"`
 	Host6   netip.Addr   `json:"host6,omitzero"`
 	Nodes6  netip.Prefix `json:"nodes6,omitzero"`
+	// Masquerade has the host rewrite the source of what leaves the network.
+	Masquerade bool `json:"masquerade,omitempty"`
 }
 
 // Attachment is a container's place on a network. The interface inside is named for the network.

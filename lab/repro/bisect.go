@@ -84,7 +84,8 @@ func nearestUnknown(low, high int, known map[int]Outcome) (int, bool) {
 func abs(n int) int { return max(n, -n) }
 
 // Between are the releases from one version to another, both with it, in that order; good may be the newer one. Releases
-// have three numbers and nothing after them.
+// have three numbers and nothing after them. A mirror may list few of those that it has, so patch releases between two
+// known ones of a series are taken to be there; one that is not is passed over when it cannot be had.
 func Between(all []string, good, bad string) []string {
 	var list []string
 	from, to := good, bad
@@ -98,10 +99,30 @@ func Between(all []string, good, bad string) []string {
 		}
 	}
 	slices.SortFunc(list, compareVersions)
+	list = withGaps(list)
 	if from != good {
 		slices.Reverse(list)
 	}
 	return list
+}
+
+// withGaps adds the patch releases that a sorted list leaves out between two of one series.
+func withGaps(list []string) []string {
+	var all []string
+	for i, v := range list {
+		all = append(all, v)
+		if i == len(list)-1 {
+			break
+		}
+		here, next := numbers(v), numbers(list[i+1])
+		if !slices.Equal(here[:2], next[:2]) {
+			continue
+		}
+		for patch := here[2] + 1; patch < next[2]; patch++ {
+			all = append(all, fmt.Sprintf("%d.%d.%d", here[0], here[1], patch))
+		}
+	}
+	return all
 }
 
 func compareVersions(a, b string) int {

@@ -26,16 +26,22 @@ type half struct {
 	began    time.Time
 }
 
-// up brings the half's lab up. What cannot be had is skipped, with the reason.
+// up brings the half's lab up. What cannot be had is skipped, with the reason. After an interruption nothing is begun.
 func (h *half) up(ctx context.Context) {
+	if ctx.Err() != nil {
+		return
+	}
 	h.began = time.Now()
 	var err error
 	h.lab, err = lab.Up(ctx, lab.Options{
 		Name: h.Lab, Scenario: h.scenario, Images: h.options.Images, Source: h.options.Source, Progress: prefixed{h.options.Progress, h.Half},
 	})
 	h.Up = time.Since(h.began)
+	var skip *lab.SkipError
 	var gone *image.UnavailableError
 	switch {
+	case errors.As(err, &skip):
+		h.Outcome, h.Why = Skipped, skip.Reason
 	case errors.As(err, &gone):
 		h.Outcome, h.Why = Skipped, gone.Error()
 	case err != nil:
@@ -43,9 +49,23 @@ func (h *half) up(ctx context.Context) {
 	}
 }
 
+// interrupted says of a half that was not judged when ctx ended that this is why. What failed for it tells nothing more.
+func (h *half) interrupted(ctx context.Context) {
+	if ctx.Err() == nil || h.Outcome == Right || h.Outcome == Wrong || h.Outcome == Skipped {
+		return
+	}
+	h.Outcome, h.Why = Unknown, "interrupted before all was observed; its lab is taken down"
+	switch {
+	case h.began.IsZero():
+		h.Why = "interrupted before it was begun"
+	case h.options.Keep:
+		h.Why = "interrupted before all was observed"
+	}
+}
+
 // down takes the half's lab down, whatever became of it.
 func (h *half) down(ctx context.Context) error {
-	if h.options.Keep {
+	if h.options.Keep || h.began.IsZero() {
 		return nil
 	}
 	_, err := lab.Down(context.WithoutCancel(ctx), h.Lab)
@@ -54,8 +74,12 @@ func (h *half) down(ctx context.Context) error {
 
 // run does to the lab what the bug says and judges what it sees. What goes wrong on the way makes it unknown.
 func (h *half) run(ctx context.Context) {
-	defer func() { h.Took = time.Since(h.began) }()
-	if h.Outcome != "" {
+	defer func() {
+		if !h.began.IsZero() {
+			h.Took = time.Since(h.began)
+		}
+	}()
+	if h.Outcome != "" || h.lab == nil {
 		return
 	}
 	began := time.Now()

@@ -159,14 +159,17 @@ func TestBisect(t *testing.T) {
 
 func TestBetween(t *testing.T) {
 	all := []string{"v1.9.0", "v1.18.0-rc.1", "v1.18.0", "v1.18.10", "v1.18.2", "v1.18.1", "v1.19.0"}
-	if got := strings.Join(Between(all, "1.18.0", "1.18.10"), " "); got != "1.18.0 1.18.1 1.18.2 1.18.10" {
+	if got := strings.Join(Between(all, "1.18.0", "1.18.10"), " "); got != "1.18.0 1.18.1 1.18.2 1.18.3 1.18.4 1.18.5 1.18.6 1.18.7 1.18.8 1.18.9 1.18.10" {
 		t.Errorf("seen %s", got)
 	}
 	if got := strings.Join(Between(all, "1.18.2", "1.18.0"), " "); got != "1.18.2 1.18.1 1.18.0" {
 		t.Errorf("a fix is searched backwards: seen %s", got)
 	}
-	if got := strings.Join(Between(nil, "1.18.0", "1.18.3"), " "); got != "1.18.0 1.18.3" {
+	if got := strings.Join(Between(nil, "1.18.0", "1.19.3"), " "); got != "1.18.0 1.19.3" {
 		t.Errorf("the ends are always there: seen %s", got)
+	}
+	if got := strings.Join(Between([]string{"v1.18.2"}, "1.18.3", "1.18.0"), " "); got != "1.18.3 1.18.2 1.18.1 1.18.0" {
+		t.Errorf("what a mirror does not list may be there: seen %s", got)
 	}
 }
 

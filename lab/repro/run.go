@@ -57,6 +57,7 @@ func Run(ctx context.Context, s *scenario.Scenario, o Options) (*Report, error) 
 		err = together(ctx, halves)
 	}
 	for _, h := range halves {
+		h.interrupted(ctx)
 		r.Columns = append(r.Columns, h.Column)
 	}
 	r.Verdict, r.Why = judge(r.Columns)

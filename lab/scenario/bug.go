@@ -25,7 +25,7 @@ type Bug struct {
 const (
 	HalfBroken  = "broken"
 	HalfFixed   = "fixed"
-	HalfPatched = "patched" // the fixed half's scenario with somebody's own source
+	HalfPatched = "patched" // the broken half's scenario with somebody's own source
 	HalfTried   = "tried"   // and with any other version
 )
 

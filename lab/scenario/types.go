@@ -46,6 +46,10 @@ type Network struct {
 	IPv4 *netip.Prefix `json:"ipv4,omitempty"`
 	// IPv6 is its second prefix (a /64). Unset, a free one is found in a lab that has IPv6.
 	IPv6 *netip.Prefix `json:"ipv6,omitempty" jsonschema:"example=2001:db8:0:1::/64"`
+	// Masquerade has the host give its own address to what leaves the network, as container engines do unasked; default
+	// false. Where bridged packets pass the host's firewall (net.bridge.bridge-nf-call-iptables), it also rewrites what
+	// merely crosses to another of the lab's networks, which breaks DSR.
+	Masquerade bool `json:"masquerade,omitempty"`
 }
 
 // Provider makes clusters.
