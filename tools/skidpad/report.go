@@ -15,19 +15,19 @@ import (
 const reportRoot = "reports"
 
 func reportCmd() *cobra.Command {
-	var in []string
 	var out string
 	cmd := &cobra.Command{
-		Use:   "report",
+		Use:   "report [FOLDER...]",
 		Short: "Write a run of `skidpad test` as one HTML page",
 		Long: "Writes the checks, the lab and the timeline of a run as a page that needs no network: it can be mailed, or kept by CI.\n" +
-			"FOLDER is a run's, or one with runs below it, of which the latest is taken. Captures are linked where they are.",
-		Example: "  skidpad report\n  skidpad report --in reports/cilium-bgp-vrrp -o failover.html",
-		Args:    args(cobra.NoArgs),
+			"FOLDER (default: " + reportRoot + ") is a run's, or one with runs below it, of which the latest is taken; several make one page. Captures are linked where they are.",
+		Example: "  skidpad report\n  skidpad report reports/cilium-bgp-vrrp -o failover.html",
 	}
-	cmd.Flags().StringSliceVar(&in, "in", []string{reportRoot}, "the folder to read; several runs make one page")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "the file to write; - is standard output (default: report.html in the run's folder)")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = func(cmd *cobra.Command, in []string) error {
+		if len(in) == 0 {
+			in = []string{reportRoot}
+		}
 		var folders []*report.Folder
 		for _, dir := range in {
 			found, err := report.Find(dir)
@@ -39,9 +39,6 @@ func reportCmd() *cobra.Command {
 				return err
 			}
 			folders = append(folders, f)
-		}
-		if len(folders) == 0 {
-			return usage("--in names no folder")
 		}
 		if out == "-" {
 			return report.HTML(cmd.OutOrStdout(), folders, linkFrom("."))
