@@ -28,6 +28,7 @@ type arena struct {
 	ownHeal  time.Duration // after which what was killed is back by itself; 0: never
 	faults   []*fakeFault
 	holder   string // of the lease
+	moved    bool   // whether the address has moved since its holder was asked for
 	healthy  func() error
 	lossy    bool // now and then an attempt is lost, whatever happens
 	restart  *bool
@@ -130,6 +131,9 @@ func (a *arena) Carrier(context.Context, string, netip.Addr) (Carrier, error) {
 		if f.cleared == 0 && a.standby {
 			return Carrier{Router: "r2", Nodes: []string{"worker2"}}, nil
 		}
+	}
+	if a.moved {
+		return Carrier{Nodes: []string{"worker2"}}, nil
 	}
 	return Carrier{Router: "r1", Nodes: []string{"worker", "worker2"}}, nil
 }

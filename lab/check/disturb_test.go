@@ -147,6 +147,18 @@ func TestGracefulRestartIsPutBack(t *testing.T) {
 	})
 }
 
+// A node that does not carry the flow is killed in vain: that nothing is lost then proves nothing.
+func TestTheWrongNodeIsKilled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newArena()
+		a.moved, a.takeover = true, 0
+		r := only(t, a, scenario.Check{Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}})
+		if r.Verdict != Unknown || !strings.Contains(r.Observed, "worker was killed, and the flow went by way of worker2") {
+			t.Errorf("%s: %s, observed %q; wanted unknown", r.Name, r.Verdict, r.Observed)
+		}
+	})
+}
+
 func TestUnknown(t *testing.T) {
 	for name, test := range map[string]struct {
 		prepare func(*arena)

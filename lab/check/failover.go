@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,6 +42,8 @@ type disturbance struct {
 	restart              *bool         // graceful restart, while it runs
 	// writes is the pause between two writes to the API, by which it measures instead of by flows; 0: by flows.
 	writes time.Duration
+	// victim chooses the node to kill when the lab is in its base state and answers; nil where fault says it.
+	victim func(ctx context.Context) (string, error)
 	// meanwhile runs beside the flows once the fault is in force, and may add to the result; nil for nothing.
 	meanwhile func(ctx context.Context, r *Result) error
 }
@@ -56,6 +59,9 @@ func failover(ctx context.Context, l Lab, p *plan.Plan, f scenario.Failover) []R
 func disturb(ctx context.Context, l Lab, p *plan.Plan, d disturbance) []Result {
 	began := time.Now()
 	r := Result{Name: d.name, Bound: d.bound, Measured: &Measured{Fault: d.fault.String()}}
+	if d.victim != nil {
+		r.Measured.Fault = "kill the node that announces the address"
+	}
 	if d.clear {
 		r.Measured.Fault = "end of: " + r.Measured.Fault
 	}
@@ -217,6 +223,12 @@ func (m *measurement) measure(ctx context.Context, r *Result) (err error) {
 			return fmt.Errorf("before the fault: %w", err)
 		}
 	}
+	if m.victim != nil {
+		if m.fault.Kill, err = m.victim(ctx); err != nil {
+			return err
+		}
+		r.Measured.Fault = m.fault.String()
+	}
 	r.Measured.Before = m.carrier(ctx, target)
 	sent, err := startFlows(ctx, m, m.probe, target)
 	if err != nil {
@@ -246,6 +258,10 @@ func (m *measurement) measure(ctx context.Context, r *Result) (err error) {
 		return err
 	}
 	r.take(sent.judge(rec, begin), m.sink)
+	if before := r.Measured.Before; m.victim != nil && before.Error == "" && !slices.Contains(before.Nodes, m.fault.Kill) {
+		r.Verdict = Unknown
+		r.Observed = fmt.Sprintf("%s was killed, and the flow went by way of %s: the address had moved a moment before, so nothing was put to the test; %s", m.fault.Kill, before, r.Observed)
+	}
 	if r.Verdict == Held && r.Measured.Outage < m.minOutage {
 		r.Verdict = Failed
 		r.Observed += fmt.Sprintf("; an outage of %s at least was to be seen with the mechanism off, so with it on there is nothing to show", m.minOutage)

@@ -23,12 +23,13 @@ func lease(ctx context.Context, l Lab, p *plan.Plan, c scenario.Lease) []Result 
 	if !ok {
 		return unknown(fmt.Errorf("the plan of lab %s has no L2 announcements; add l2 to the cilium or metallb addon", p.Lab))
 	}
-	holder, err := killable(ctx, lab, p, c.Probe.Workload)
-	if err != nil {
-		return unknown(err)
-	}
+	var holder string
 	return disturb(ctx, l, p, disturbance{
-		name: name, fault: scenario.Fault{Kill: holder}, probe: c.Probe, bound: &b, maxOutage: c.MaxOutage, tolerance: c.Tolerance,
+		name: name, probe: c.Probe, bound: &b, maxOutage: c.MaxOutage, tolerance: c.Tolerance,
+		victim: func(ctx context.Context) (_ string, err error) {
+			holder, err = killable(ctx, lab, p, c.Probe.Workload)
+			return holder, err
+		},
 		meanwhile: func(ctx context.Context, r *Result) error { return taken(ctx, lab, c.Probe.Workload, holder, r) },
 	})
 }
@@ -83,8 +84,8 @@ func taken(ctx context.Context, l Disturbable, workload, dead string, r *Result)
 		case err != nil:
 			last = err.Error()
 		case holder != dead:
-			after := time.Duration(now(l) - r.Measured.InjectEnd)
-			r.Observed = fmt.Sprintf("%s announces the address since %s after the fault", holder, after.Round(10*time.Millisecond))
+			after := time.Duration(now(l) - r.Measured.InjectBegin)
+			r.Observed = fmt.Sprintf("%s announces the address since %s after the fault began", holder, after.Round(10*time.Millisecond))
 			return nil
 		default:
 			last = dead + ", which is dead, still does"
