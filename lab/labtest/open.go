@@ -26,8 +26,8 @@ const KeepEnv = "SKIDPAD_KEEP"
 // PrefixEnv goes before the names of all labs of a run, so that two runs on one machine do not share any.
 const PrefixEnv = "SKIDPAD_LAB_PREFIX"
 
-// named is a lab's name in this process: of its own where several run side by side (ginkgo -p).
-func named(name string) string {
+// Name is a lab's name in this process: of its own where several run side by side (ginkgo -p).
+func Name(name string) string {
 	name = os.Getenv(PrefixEnv) + name
 	if n := ginkgo.GinkgoParallelProcess(); n > 1 {
 		name += fmt.Sprintf("-%d", n)
@@ -65,7 +65,7 @@ var opened []*shared
 func Open(ctx context.Context, name string) *Lab {
 	ginkgo.GinkgoHelper()
 	s := Look(ctx, name)
-	sh := labs[named(name)]
+	sh := labs[Name(name)]
 	sh.clean = false
 	sh.recorder.begin()
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) {
@@ -83,7 +83,7 @@ func Open(ctx context.Context, name string) *Lab {
 // Look is Open for specs that change nothing: nothing is compared after them.
 func Look(ctx context.Context, name string) *Lab {
 	ginkgo.GinkgoHelper()
-	sh := labs[named(name)]
+	sh := labs[Name(name)]
 	if sh == nil || !sh.clean {
 		sh = ready(ctx, name, sh)
 	}
@@ -96,35 +96,41 @@ func ready(ctx context.Context, name string, before *shared) *shared {
 	ginkgo.GinkgoHelper()
 	s, err := scenario.Load(filepath.Join(Source(), "scenarios", name, "scenario.yaml"))
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	l := Up(ctx, name, s)
 	if before != nil {
-		if before.Lab = l; before.returned(ctx) == nil {
+		if before.Lab = raise(ctx, Name(name), s); before.returned(ctx) == nil {
 			return before
 		}
 		ginkgo.AddReportEntry("rebuilt", "an earlier spec left lab "+name+" changed, so it was made anew")
 		before.recorder.stop(ctx)
-		_, err := lab.Down(ctx, named(name))
+		_, err := lab.Down(ctx, Name(name))
 		gomega.Expect(err).NotTo(gomega.HaveOccurred())
-		l = Up(ctx, name, s)
 	}
+	l := Up(ctx, name, s)
 	sh := &shared{Lab: l, recorder: startRecorder(l)}
 	sh.base, err = readBase(ctx, l)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	sh.clean = true
-	labs[named(name)] = sh
+	labs[Name(name)] = sh
 	return sh
 }
 
 // Up brings a lab up for this suite, under a name of the suite's own, and waits until nothing at all is wrong with it.
 func Up(ctx context.Context, name string, s *scenario.Scenario) *Lab {
 	ginkgo.GinkgoHelper()
-	name, began := named(name), time.Now()
+	began := time.Now()
+	l := raise(ctx, Name(name), s)
+	gomega.Eventually(ctx, l.problems).WithTimeout(baseWithin).WithPolling(200*time.Millisecond).Should(gomega.BeEmpty(), "the lab is to be in its base state before a spec")
+	ginkgo.AddReportEntry("lab up", time.Since(began).Seconds(), ginkgo.ReportEntryVisibilityNever)
+	return l
+}
+
+// raise brings a lab up, or completes the one that stands, whatever is wrong with it otherwise.
+func raise(ctx context.Context, name string, s *scenario.Scenario) *Lab {
+	ginkgo.GinkgoHelper()
 	up, err := lab.Up(ctx, lab.Options{Name: name, Scenario: s, Images: image.Auto, Source: Source(), Progress: progress{ginkgo.GinkgoWriter}})
 	downs[name] = true
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	l := &Lab{Lab: up}
-	gomega.Eventually(ctx, l.problems).WithTimeout(baseWithin).WithPolling(200*time.Millisecond).Should(gomega.BeEmpty(), "the lab is to be in its base state before a spec")
-	ginkgo.AddReportEntry("lab up", time.Since(began).Seconds(), ginkgo.ReportEntryVisibilityNever)
 	if up.Plan.Cluster != nil {
 		l.Kube, err = connect(up)
 		gomega.Expect(err).NotTo(gomega.HaveOccurred())
@@ -166,9 +172,10 @@ func DownAll(ctx context.Context) {
 	clear(labs)
 }
 
-// kept reports whether a lab is to stay: it is shared with other suites, or somebody wants to look inside.
+// kept reports whether a lab is to stay: it is shared with other suites, or somebody wants to look inside. One that a spec left
+// changed is not for others.
 func kept(name string) bool {
 	wanted := os.Getenv(KeepEnv)
-	shared := labs[name] != nil && (wanted == "1" || slices.Contains(strings.Split(wanted, ","), name))
+	shared := labs[name] != nil && labs[name].clean && (wanted == "1" || slices.Contains(strings.Split(wanted, ","), name))
 	return shared || *keep && failedLab == name
 }

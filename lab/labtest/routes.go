@@ -94,6 +94,11 @@ type Path struct {
 	BestPath struct {
 		Overall bool `json:"overall"`
 	} `json:"bestpath"`
+	// Originator and Clusters are what route reflectors add (RFC 4456, 8); without any there is none.
+	Originator netip.Addr `json:"originatorId"`
+	Clusters   struct {
+		List []string `json:"list"`
+	} `json:"clusterList"`
 	Peer struct {
 		ID       netip.Addr `json:"peerId"`
 		RouterID netip.Addr `json:"routerId"`

@@ -71,7 +71,7 @@ var _ = Describe("MetalLB in layer 2 mode", Label("metallb-l2", "addons", "slow"
 		Expect(alone(l, taken(byGossip)).Test(ctx, lab.TestOptions{})).To(labtest.Hold())
 	})
 
-	It("does not without gossip (negative control)", Label("failover", "negative"), func(ctx SpecContext) {
+	It("does not without gossip (negative control)", Label("failover", "negative-control"), func(ctx SpecContext) {
 		l := up(ctx, "metallb-l2-silent", "metallb-l2/no-memberlist.yaml")
 		Expect(alone(l, taken(byGossip)).Test(ctx, lab.TestOptions{})).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})
@@ -87,7 +87,7 @@ var _ = Describe("MetalLB with FRR", Label("metallb-frr", "addons", "slow"), fun
 		Expect(alone(l, frozen(byHoldTime)).Test(ctx, lab.TestOptions{})).To(labtest.Hold())
 	})
 
-	It("keeps it with a long hold time (negative control)", Label("failover", "negative"), func(ctx SpecContext) {
+	It("keeps it with a long hold time (negative control)", Label("failover", "negative-control"), func(ctx SpecContext) {
 		l := up(ctx, "metallb-frr-slow", "metallb-frr/slow-hold.yaml")
 		Expect(alone(l, frozen(byHoldTime)).Test(ctx, lab.TestOptions{})).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})

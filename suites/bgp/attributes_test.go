@@ -55,7 +55,7 @@ var _ = Describe("Path attributes:", Label("slow", "bgp", "cilium", "frr", "attr
 	It("standard, large and well-known communities of an advertisement arrive at the router, and go with it", Label("communities"), func(ctx SpecContext) {
 		l.Patch(ctx, labtest.BGPAdvertisement, labtest.Planned, advertised(`{"communities": {"standard": ["64512:99"], "large": ["64512:100:50"], "wellKnown": ["no-export"]}}`))
 		eventually(ctx, external).Should(And(HaveLen(3), HaveEach(And(
-			HaveField("Community.String", And(ContainSubstring("64512:99"), ContainSubstring("noExport"))), HaveField("LargeCommunity.String", "64512:100:50")))))
+			HaveField("Community.String", And(ContainSubstring("64512:99"), ContainSubstring("no-export"))), HaveField("LargeCommunity.String", "64512:100:50")))))
 		l.Repatch(ctx, labtest.BGPAdvertisement, labtest.Planned, advertised(`null`))
 		eventually(ctx, external).Should(And(HaveLen(3), HaveEach(HaveField("Community.String", ""))))
 	})

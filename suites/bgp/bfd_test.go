@@ -32,7 +32,7 @@ var _ = Describe("A router whose next hop dies without a word", Label("slow", "b
 		Expect(check.Run(ctx, l, l.Plan, killed(time.Second))).To(labtest.Hold())
 	})
 
-	It("does not without BFD: the hold time must end first (negative control)", Label("negative"), func(ctx SpecContext) {
+	It("does not without BFD: the hold time must end first (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		l := hold(ctx)
 		results := check.Run(ctx, l, l.Plan, killed(time.Second))
 		Expect(results).To(HaveLen(1))

@@ -40,6 +40,13 @@ func up(ctx context.Context, l *labtest.Lab, router string, nodes ...string) {
 	Eventually(ctx, l.Established).WithArguments(router).WithTimeout(sessionsWithin).WithPolling(labtest.Often).Should(ConsistOf(nodes), "sessions of %s", router)
 }
 
+// down waits until a router has no session with any node, and expects that none comes up for 4 s: nodes try once a second.
+func down(ctx context.Context, l *labtest.Lab, router string) {
+	GinkgoHelper()
+	up(ctx, l, router)
+	Consistently(ctx, l.Established).WithArguments(router).WithTimeout(4*time.Second).WithPolling(labtest.Often).Should(BeEmpty(), "sessions of %s", router)
+}
+
 // neighbors reads what an FRR router says of its peers of the nodes' ASN, into a type of the spec's own, by address.
 func neighbors[T any](ctx context.Context, l *labtest.Lab, router string) (map[string]T, error) {
 	n, err := l.Node(router)

@@ -46,8 +46,7 @@ var _ = Describe("When the nodes' peers change,", Label("slow", "bgp", "cilium",
 
 	It("a session with a wrong ASN comes down and stays down (cilium#33163, negative control)", Label("negative-control"), func(ctx SpecContext) {
 		change(ctx, peer("r1", r1, 64513), peer("r2", r2, 64599))
-		up(ctx, l, "r2")
-		Consistently(ctx, l.Established).WithArguments("r2").WithTimeout(4 * time.Second).WithPolling(labtest.Often).Should(BeEmpty())
+		down(ctx, l, "r2")
 		up(ctx, l, "r1", l.AllNodes()...)
 	})
 
@@ -69,8 +68,7 @@ var _ = Describe("When the nodes' peers change,", Label("slow", "bgp", "cilium",
 	It("no session comes up over two hops where the TTL allows one (negative control)", Label("multihop", "negative-control"), func(ctx SpecContext) {
 		far := l.Plan.Routers[1].Networks[1].Address.String()
 		change(ctx, peer("r1", r1, 64513), peer("r2", far, 64513))
-		up(ctx, l, "r2")
-		Consistently(ctx, l.Established).WithArguments("r2").WithTimeout(4 * time.Second).WithPolling(labtest.Often).Should(BeEmpty())
+		down(ctx, l, "r2")
 	})
 })
 

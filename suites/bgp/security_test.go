@@ -2,7 +2,6 @@ package bgp_test
 
 import (
 	"fmt"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -28,6 +27,18 @@ func give(ctx SpecContext, l *labtest.Lab, password string) {
 	Expect(err).NotTo(HaveOccurred())
 }
 
+// forget has r2's kernel forget the nodes' keys. FRR 8.4 leaves the key of each member of a group at its listening socket when the
+// group's password is taken back (FRR's pull request 20740), so connections without one are dropped for ever; a neighbour that is
+// configured with the same address takes that key with it. The group still has its password then, so that no node is a member.
+func forget(ctx SpecContext, l *labtest.Lab) {
+	GinkgoHelper()
+	up(ctx, l, "r2")
+	for _, a := range l.Nodes(ctx) {
+		n := "neighbor " + a.String()
+		l.Configure(ctx, "r2", []string{"router bgp 64513", n + " remote-as 64512", n + " password x", "no " + n + " password", "no " + n}, nil)
+	}
+}
+
 var _ = Describe("A session's MD5 password (RFC 2385)", Label("slow", "bgp", "cilium", "frr", "md5", "security"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) {
@@ -46,6 +57,7 @@ var _ = Describe("A session's MD5 password (RFC 2385)", Label("slow", "bgp", "ci
 	router := func(ctx SpecContext, password string) {
 		GinkgoHelper()
 		l.Configure(ctx, "r2", []string{"router bgp 64513", "neighbor nodes password " + password}, []string{"router bgp 64513", "no neighbor nodes password"})
+		labtest.Undo(func(ctx SpecContext) { forget(ctx, l) })
 	}
 	// nodes gives r2's sessions a configuration of their own, with the password.
 	nodes := func(ctx SpecContext, password string) {
@@ -68,15 +80,15 @@ var _ = Describe("A session's MD5 password (RFC 2385)", Label("slow", "bgp", "ci
 	It("that differs keeps it down; without one nothing else would (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		router(ctx, "together")
 		nodes(ctx, "apart")
-		up(ctx, l, "r2")
-		Consistently(ctx, l.Established).WithArguments("r2").WithTimeout(4 * time.Second).WithPolling(labtest.Often).Should(BeEmpty())
+		down(ctx, l, "r2")
 		up(ctx, l, "r1", l.AllNodes()...)
 	})
 
 	It("that only the router has keeps it down (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		give(ctx, l, "unused")
 		router(ctx, "together")
-		up(ctx, l, "r2")
+		down(ctx, l, "r2")
+		up(ctx, l, "r1", l.AllNodes()...)
 	})
 
 	It("that is changed at both ends lets it come up again", func(ctx SpecContext) {
@@ -111,8 +123,7 @@ var _ = Describe("TTL security (RFC 5082)", Label("slow", "bgp", "cilium", "frr"
 
 	It("keeps those down whose packets start with a TTL of 1 (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		reset(ctx)
-		up(ctx, l, "r2")
-		Consistently(ctx, l.Established).WithArguments("r2").WithTimeout(4 * time.Second).WithPolling(labtest.Often).Should(BeEmpty())
+		down(ctx, l, "r2")
 		up(ctx, l, "r1", l.AllNodes()...)
 	})
 })

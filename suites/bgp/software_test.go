@@ -33,7 +33,7 @@ var _ = Describe("A router that does not run FRR", Label("slow", "bgp", "cilium"
 				Expect(check.Run(ctx, l, l.Plan, routes(2, within))).To(labtest.Hold())
 			})
 
-			It("has no third way to a LoadBalancer address (negative control)", Label("negative"), func(ctx SpecContext) {
+			It("has no third way to a LoadBalancer address (negative control)", Label("negative-control"), func(ctx SpecContext) {
 				results := check.Run(ctx, l, l.Plan, routes(3, scenario.Duration(2*time.Second)))
 				Expect(results).To(ContainElement(HaveField("Verdict", check.Failed)))
 			})

@@ -59,7 +59,7 @@ var _ = Describe("Three API servers behind keepalived and haproxy", Label("ha", 
 		Expect(with(l, holderKilled()).Test(ctx, lab.TestOptions{})).To(labtest.Hold())
 	})
 
-	It("take none while only the holder runs keepalived (negative control)", Label("negative"), func(ctx SpecContext) {
+	It("take none while only the holder runs keepalived (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		for _, node := range []string{"control-plane2", "control-plane3"} {
 			DeferCleanup(func(ctx SpecContext) {
 				_, err := executes(l, node, "mv /kind/keepalived.yaml /etc/kubernetes/manifests/")(ctx)

@@ -24,7 +24,7 @@ var _ = Describe("Hubble's relay", Label("hubble", "cilium"), func() {
 		Expect(check.Run(ctx, l, l.Plan, flows(scenario.FlowForwarded))).To(labtest.Hold())
 	})
 
-	It("tells that the same connections are dropped while a policy denies them (negative control)", Label("negative"), func(ctx SpecContext) {
+	It("tells that the same connections are dropped while a policy denies them (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		Expect(check.Run(ctx, l, l.Plan, flows(scenario.FlowDropped))).To(labtest.Hold())
 	})
 })

@@ -22,7 +22,8 @@ var moments = []time.Duration{
 }
 
 var _ = Describe("An `up` that is killed", Label("lifecycle", "slow"), Ordered, func() {
-	const name = "killed"
+	var name string
+	BeforeAll(func() { name = labtest.Name("killed") })
 	up := func() *exec.Cmd {
 		return exec.Command(filepath.Join(labtest.Source(), "bin", "skidpad"), "up", "cilium-bgp-vrrp", "--name", name)
 	}

@@ -54,7 +54,7 @@ var _ = Describe("Native routing on one L2 network", Label("reachability", "cili
 	)
 })
 
-var _ = Describe("Tunnel routing on one L2 network", Label("reachability", "cilium", "vxlan", "negative", "slow", "kind-cilium-native"), func() {
+var _ = Describe("Tunnel routing on one L2 network", Label("reachability", "cilium", "vxlan", "negative-control", "slow", "kind-cilium-native"), func() {
 	It("is seen as VXLAN on the wire, and fails the checks of native routing (negative control)", func(ctx SpecContext) {
 		s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", "kind-cilium-native", "vxlan.yaml"))
 		Expect(err).NotTo(HaveOccurred())

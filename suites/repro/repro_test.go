@@ -41,7 +41,7 @@ var _ = Describe("Bugs of routers", Label("repro", "slow"), func() {
 	)
 })
 
-var _ = Describe("A verdict", Label("repro", "negative", "slow"), func() {
+var _ = Describe("A verdict", Label("repro", "negative-control", "slow"), func() {
 	It("is 'still broken' where the fixed half is the broken one again", func(ctx SpecContext) {
 		s := load("frr-22623")
 		s.Bug.Fixed = &scenario.Half{What: "the same again"}

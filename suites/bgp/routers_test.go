@@ -1,0 +1,114 @@
+package bgp_test
+
+import (
+	"net/netip"
+	"path/filepath"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// restartFor is how long a flow lasts during which bgpd is killed: watchfrr sees its death and starts it anew within 6 s.
+const restartFor = 15 * time.Second
+
+// routers brings a lab of routers alone up, from testdata; change may make another of it before.
+func routers(ctx SpecContext, file, name string, change func(*scenario.Scenario)) *labtest.Lab {
+	GinkgoHelper()
+	s, err := scenario.Load(filepath.Join("testdata", file+".yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	if change != nil {
+		change(s)
+	}
+	return labtest.Up(ctx, name, s)
+}
+
+// network is the prefix of one of a lab's networks.
+func network(l *labtest.Lab, name string) netip.Prefix {
+	GinkgoHelper()
+	for _, n := range l.Plan.Networks {
+		if n.Name == name {
+			return n.Subnet
+		}
+	}
+	Fail("lab bug: no network " + name)
+	return netip.Prefix{}
+}
+
+// answered expects that every datagram from the client to the server is answered for a second, once the first is.
+func answered(ctx SpecContext, l *labtest.Lab) {
+	GinkgoHelper()
+	for _, r := range l.Probe(ctx, "client", "client/server", 100, time.Second).Wait() {
+		Expect(r).To(labtest.LoseAtMost(0))
+	}
+}
+
+var _ = Describe("A route reflector (RFC 4456)", Label("slow", "bgp", "frr", "ibgp", "reflector"), Ordered, func() {
+	var l *labtest.Lab
+	var right netip.Prefix
+	BeforeAll(func(ctx SpecContext) {
+		l = routers(ctx, "reflector", "reflector", nil)
+		right = network(l, "right")
+	})
+
+	It("tells its clients of each other's routes, with who brought them and its own cluster ID, and packets take them", func(ctx SpecContext) {
+		rr, r2 := l.Plan.Routers[0].BGP.RouterID, l.Plan.Routers[2].BGP.RouterID
+		Eventually(ctx, l.Paths).WithArguments("r1", right).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(And(HaveLen(1), HaveEach(And(
+			HaveField("Peer.Type", "internal"), HaveField("Peer.ID", l.Plan.Routers[0].Networks[0].Address),
+			HaveField("Originator", r2), HaveField("Clusters.List", ConsistOf(rr.String()))))))
+		Eventually(ctx, l.NextHops).WithArguments("r2", network(l, "left")).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(HaveLen(1))
+		answered(ctx, l)
+	})
+
+	It("is what does: a router tells no internal peer what it has from another (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		neighbor := "neighbor " + l.Plan.Routers[2].Networks[1].Address.String() + " route-reflector-client"
+		other := "neighbor " + l.Plan.Routers[1].Networks[1].Address.String() + " route-reflector-client"
+		in := []string{"router bgp 64513", "address-family ipv4 unicast"}
+		l.Configure(ctx, "rr", append(in, "no "+neighbor, "no "+other), append(in, neighbor, other))
+		Eventually(ctx, l.NextHops).WithArguments("r1", right).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(BeEmpty())
+		Eventually(ctx, l.Paths).WithArguments("rr", right).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(HaveLen(1), "the reflector has the route itself")
+		Consistently(ctx, l.NextHops).WithArguments("r1", right).WithTimeout(3 * time.Second).WithPolling(labtest.Often).Should(BeEmpty())
+	})
+})
+
+var _ = Describe("While a router's BGP daemon is killed and comes back, packets through it", Label("slow", "bgp", "frr", "graceful-restart"), func() {
+	// outage kills r2's bgpd and is for how long a flow through r2 was not answered, until the session was there again.
+	outage := func(ctx SpecContext, name string, graceful bool) time.Duration {
+		GinkgoHelper()
+		l := routers(ctx, "pair", name, func(s *scenario.Scenario) {
+			for i := range s.Spec.Routers {
+				s.Spec.Routers[i].BGP.GracefulRestart = graceful
+			}
+		})
+		answered(ctx, l)
+		r1, err := l.Router("r1")
+		Expect(err).NotTo(HaveOccurred())
+		r2, err := l.Node("r2")
+		Expect(err).NotTo(HaveOccurred())
+		flow, began := l.Probe(ctx, "client", "client/server", 200, restartFor), time.Now()
+		_, err = r2.Exec(ctx, "pkill", "-KILL", "-x", "bgpd")
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(ctx, func() (bool, error) {
+			all, err := r1.Sessions(ctx)
+			return len(all) == 1 && all[0].State == bgp.Established && all[0].Uptime < time.Since(began), err
+		}).WithTimeout(restartFor).WithPolling(labtest.Often).Should(BeTrue(), "a new session")
+		var sum time.Duration
+		for _, r := range flow.Wait() {
+			Expect(r.Lost).NotTo(BeNil(), "%v", r.Unknown)
+			sum += labtest.Outage(r)
+		}
+		return sum
+	}
+
+	It("go on with graceful restart (RFC 4724)", func(ctx SpecContext) {
+		Expect(outage(ctx, "restart", true)).To(BeNumerically("<", 100*time.Millisecond))
+	})
+
+	It("are lost for seconds without it (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		Expect(outage(ctx, "restart-off", false)).To(BeNumerically(">", time.Second))
+	})
+})
