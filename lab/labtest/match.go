@@ -9,9 +9,11 @@ import (
 	"github.com/onsi/gomega/gcustom"
 	"github.com/onsi/gomega/types"
 
+	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/report"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // Hold succeeds where every one of a check's results held. There must be at least one.
@@ -27,6 +29,15 @@ func Hold() types.GomegaMatcher {
 		}
 		return true, nil
 	}).WithTemplate("{{.To}} hold:\n{{.Data.Text .Actual}}", describer{})
+}
+
+// Judge runs checks in place of those of the lab's scenario, as `skidpad test` does: they may break something, and bring the
+// lab back.
+func (l *Lab) Judge(ctx context.Context, checks ...scenario.Check) []check.Result {
+	own := l.Plan.Scenario.Spec.Checks
+	defer func() { l.Plan.Scenario.Spec.Checks = own }()
+	l.Plan.Scenario.Spec.Checks = checks
+	return l.Test(ctx, lab.TestOptions{})
 }
 
 // describer writes results for a failure.

@@ -14,7 +14,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-var _ = Describe("curl from a client beyond the routers", Label("slow", "api", "reachability", "cilium", "bgp", "dsr"), func() {
+var _ = Describe("curl from a client beyond the routers", Label("api", "reachability", "cilium", "bgp", "dsr"), func() {
 	var (
 		l *labtest.Lab
 		e probe.Endpoints

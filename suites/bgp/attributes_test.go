@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/timeline"
 )
 
 // advertised is the patch that announces services' LoadBalancer IPs with attributes, as JSON.
@@ -17,7 +18,7 @@ func advertised(attributes string) string {
 		"selector": {"matchExpressions": [{"key": "skidpad.dev/advertise", "operator": "NotIn", "values": ["no"]}]}, "attributes": %s}]}}`, attributes)
 }
 
-var _ = Describe("Path attributes:", Label("slow", "bgp", "cilium", "frr", "attributes"), func() {
+var _ = Describe("Path attributes:", Label("bgp", "cilium", "frr", "attributes"), func() {
 	var (
 		l   *labtest.Lab
 		vip netip.Prefix
@@ -118,7 +119,7 @@ func best(ctx SpecContext, l *labtest.Lab, router string, to netip.Prefix) ([]la
 	return one, err
 }
 
-var _ = Describe("A prefix limit", Label("slow", "bgp", "cilium", "frr", "limit"), func() {
+var _ = Describe("A prefix limit", Label("bgp", "cilium", "frr", "limit"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-bgp-vrrp") })
 	limit := func(ctx SpecContext, n int) {
@@ -133,7 +134,9 @@ var _ = Describe("A prefix limit", Label("slow", "bgp", "cilium", "frr", "limit"
 		Expect(err).NotTo(HaveOccurred())
 		_, err = n.Exec(ctx, "vtysh", "-c", "clear bgp 64512")
 		Expect(err).NotTo(HaveOccurred())
-		up(ctx, l, "r2")
+		Eventually(ctx, func() []timeline.Event {
+			return l.Events().Select(timeline.Filter{Lanes: []timeline.Lane{timeline.LaneBGP}, Subjects: []string{"r2"}, Kinds: []string{"session-down"}}).Events()
+		}).WithTimeout(sessionsWithin).WithPolling(labtest.Often).Should(ContainElement(HaveField("Fields", HaveKeyWithValue("detail", ContainSubstring("prefixes")))))
 		up(ctx, l, "r1", l.AllNodes()...)
 	})
 

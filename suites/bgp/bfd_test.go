@@ -29,18 +29,18 @@ var _ = Describe("A router whose next hop dies without a word", Label("slow", "b
 
 	It("sends packets another way within the detection time of BFD, 300 ms, and 700 ms to spare", func(ctx SpecContext) {
 		l := labtest.Open(ctx, "frr-bfd")
-		Expect(check.Run(ctx, l, l.Plan, killed(time.Second))).To(labtest.Hold())
+		Expect(l.Judge(ctx, killed(time.Second))).To(labtest.Hold())
 	})
 
 	It("does not without BFD: the hold time must end first (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		l := hold(ctx)
-		results := check.Run(ctx, l, l.Plan, killed(time.Second))
+		results := l.Judge(ctx, killed(time.Second))
 		Expect(results).To(HaveLen(1))
 		Expect(results[0].Verdict).To(Equal(check.Failed), results[0].Observed)
 	})
 
 	It("sends them another way once the hold time of 3 s is over", func(ctx SpecContext) {
 		l := hold(ctx)
-		Expect(check.Run(ctx, l, l.Plan, killed(4*time.Second))).To(labtest.Hold())
+		Expect(l.Judge(ctx, killed(4*time.Second))).To(labtest.Hold())
 	})
 })

@@ -24,23 +24,15 @@ func killAgents(graceful bool) scenario.Check {
 	}}
 }
 
-// with runs other checks than a lab's own.
-func with(l *labtest.Lab, checks ...scenario.Check) *lab.Lab {
-	own := l.Plan.Scenario.Spec.Checks
-	DeferCleanup(func() { l.Plan.Scenario.Spec.Checks = own })
-	l.Plan.Scenario.Spec.Checks = checks
-	return l.Lab
-}
-
 var _ = Describe("Graceful restart", Label("failover", "slow"), func() {
 	It("keeps packets flowing while every agent restarts", func(ctx SpecContext) {
 		l := labtest.Open(ctx, "cilium-bgp-vrrp")
-		Expect(with(l, killAgents(true)).Test(ctx, lab.TestOptions{})).To(labtest.Hold())
+		Expect(l.Judge(ctx, killAgents(true))).To(labtest.Hold())
 	})
 
 	It("is what keeps them flowing: without it they are lost (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		l := labtest.Open(ctx, "cilium-bgp-vrrp")
-		Expect(with(l, killAgents(false)).Test(ctx, lab.TestOptions{})).To(ConsistOf(HaveField("Verdict", check.Failed)))
+		Expect(l.Judge(ctx, killAgents(false))).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})
 })
 

@@ -15,7 +15,7 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-var _ = Describe("A LoadBalancer IP on the nodes' segment", Label("slow", "l2", "cilium", "lease"), func() {
+var _ = Describe("A LoadBalancer IP on the nodes' segment", Label("l2", "cilium", "lease"), func() {
 	var (
 		l   *labtest.Lab
 		vip netip.Addr
@@ -108,7 +108,7 @@ func onlyOn(l *labtest.Lab, node string) string {
 	return fmt.Sprintf(`{"spec": {"nodeSelector": {"matchLabels": {"kubernetes.io/hostname": %q}}}}`, l.Plan.Cluster.Name+"-"+node)
 }
 
-var _ = Describe("An L2 announcement policy", Label("slow", "l2", "cilium", "policy"), func() {
+var _ = Describe("An L2 announcement policy", Label("l2", "cilium", "policy"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-l2") })
 

@@ -24,7 +24,7 @@ func narrow(ctx SpecContext, l *labtest.Lab, last string) {
 
 func inNarrow(s *corev1.Service) { s.Labels["pool"] = "narrow" }
 
-var _ = Describe("A pool of LoadBalancer addresses", Label("slow", "l2", "cilium", "pool"), func() {
+var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-l2") })
 	first, second := netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("192.0.2.11")
@@ -92,6 +92,7 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("slow", "l2", "cilium
 		for _, port := range []uint16{80, 81} {
 			Eventually(ctx, func() string { return ask(ctx, l, at, port) }).WithTimeout(within).WithPolling(often).Should(Equal("answered"))
 		}
+		Expect(answering(ctx, l, at)).To(HaveLen(1))
 	})
 
 	It("gives two services that share no key two addresses (negative control)", Label("negative-control"), func(ctx SpecContext) {
@@ -101,7 +102,7 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("slow", "l2", "cilium
 	})
 })
 
-var _ = Describe("eTP=Local with L2 announcements", Label("slow", "l2", "cilium", "eTP-Local"), func() {
+var _ = Describe("eTP=Local with L2 announcements", Label("l2", "cilium", "eTP-Local"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-l2") })
 
