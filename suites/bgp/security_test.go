@@ -33,13 +33,17 @@ func give(ctx SpecContext, l *labtest.Lab, password string) {
 func forget(ctx SpecContext, l *labtest.Lab) {
 	GinkgoHelper()
 	up(ctx, l, "r2")
+	router, err := l.Node("r2")
+	Expect(err).NotTo(HaveOccurred())
 	for _, a := range l.Nodes(ctx) {
 		n := "neighbor " + a.String()
-		l.Configure(ctx, "r2", []string{"router bgp 64513", n + " remote-as 64512", n + " password x", "no " + n + " password", "no " + n}, nil)
+		out, err := router.Exec(ctx, "vtysh", "-c", "configure terminal", "-c", "router bgp 64513",
+			"-c", n+" remote-as 64512", "-c", n+" password x", "-c", "no "+n+" password", "-c", "no "+n)
+		Expect(err).NotTo(HaveOccurred(), string(out))
 	}
 }
 
-var _ = Describe("A session's MD5 password (RFC 2385)", Label("bgp", "cilium", "frr", "md5", "security"), func() {
+var _ = Describe("A session's MD5 password (RFC 2385)", Label("slow", "bgp", "cilium", "frr", "md5", "security"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) {
 		l = labtest.Open(ctx, "cilium-bgp-vrrp")
@@ -101,7 +105,7 @@ var _ = Describe("A session's MD5 password (RFC 2385)", Label("bgp", "cilium", "
 	})
 })
 
-var _ = Describe("TTL security (RFC 5082)", Label("bgp", "cilium", "frr", "ttl", "security"), func() {
+var _ = Describe("TTL security (RFC 5082)", Label("slow", "bgp", "cilium", "frr", "ttl", "security"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) {
 		l = labtest.Open(ctx, "cilium-bgp-vrrp")
