@@ -12,6 +12,7 @@ import (
 	"github.com/onsi/gomega"
 
 	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -37,9 +38,12 @@ func (l *Lab) NextHops(ctx context.Context, router string, to netip.Prefix) ([]s
 }
 
 func (l *Lab) names(ctx context.Context, route bgp.Route) ([]string, error) {
-	nodes, err := l.ClusterNodes(ctx)
-	if err != nil {
-		return nil, err
+	var nodes []check.ClusterNode
+	if l.Plan.Cluster != nil {
+		var err error
+		if nodes, err = l.ClusterNodes(ctx); err != nil {
+			return nil, err
+		}
 	}
 	var names []string
 	for _, h := range route.NextHops {

@@ -99,8 +99,10 @@ var _ = Describe("A session's MD5 password (RFC 2385)", Label("slow", "bgp", "ci
 		router(ctx, "first")
 		nodes(ctx, "first")
 		up(ctx, l, "r2", l.AllNodes()...)
+		// The router first, while the nodes are members of its group: FRR 8.4 leaves members that are gone their old key (see forget).
+		l.Configure(ctx, "r2", []string{"router bgp 64513", "neighbor nodes password second"}, nil)
+		down(ctx, l, "r2")
 		give(ctx, l, "second")
-		router(ctx, "second")
 		up(ctx, l, "r2", l.AllNodes()...)
 	})
 })
