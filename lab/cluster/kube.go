@@ -45,11 +45,13 @@ func Connect(kubeconfig []byte) (*Kube, error) {
 }
 
 // Retry calls try, at once and then every 100 ms, until it succeeds or ctx ends; each call gets 2 s. The error
-// then says what was waited for and carries the last call's. It is for conditions that cannot be watched.
+// then says what was waited for and carries that of the last call that ctx did not cut off, which saw something. It is for
+// conditions that cannot be watched.
 func Retry(ctx context.Context, what string, try func(context.Context) error) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	start := time.Now()
+	var seen error
 	for {
 		once, cancel := context.WithTimeout(ctx, 2*time.Second)
 		err := try(once)
@@ -57,9 +59,12 @@ func Retry(ctx context.Context, what string, try func(context.Context) error) er
 		if err == nil {
 			return nil
 		}
+		if seen == nil || ctx.Err() == nil {
+			seen = err
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s: not after %s: %w; last seen: %w", what, time.Since(start).Round(time.Millisecond), ctx.Err(), err)
+			return fmt.Errorf("%s: not after %s: %w; last seen: %w", what, time.Since(start).Round(time.Millisecond), ctx.Err(), seen)
 		case <-tick.C:
 		}
 	}
