@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,9 +14,6 @@ import (
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/loss"
-	"skidpad.dev/skidpad/lab/loss/record"
-	"skidpad.dev/skidpad/lab/node"
-	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/router/netns"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/timeline"
@@ -72,130 +67,6 @@ func (r *runner) read(ctx context.Context, s scenario.Signal) (value, error) {
 		return r.output(ctx, *s.Output)
 	}
 	return value{}, errors.New("lab bug: a signal without content passed the validation")
-}
-
-var (
-	arpReply      = regexp.MustCompile(`bytes from ([0-9a-f:]{17}) `)
-	answeredPings = regexp.MustCompile(`(?m)^[0-9]+ bytes from `)
-	expiredPings  = regexp.MustCompile(`(?m)Time to live exceeded`)
-)
-
-// arp asks three times; each MAC that answers counts once.
-func (r *runner) arp(ctx context.Context, s scenario.ARPSignal) (value, error) {
-	address, err := r.fill(ctx, s.Address)
-	if err != nil {
-		return value{}, err
-	}
-	n, err := r.place(ctx, s.From)
-	if err != nil {
-		return value{}, err
-	}
-	device := s.Network
-	if device == "" {
-		if on := attachments(r.lab.Plan)[s.From]; len(on) > 0 {
-			device = on[0].Network
-		}
-	}
-	out, err := n.Exec(ctx, "arping", "-i", device, "-c", "3", "-W", "0.5", address)
-	if err := ranAtLeast(err); err != nil {
-		return value{}, err
-	}
-	owners := r.macs(ctx)
-	var all []string
-	for _, m := range arpReply.FindAllStringSubmatch(string(out), -1) {
-		text := m[1]
-		if of := owners[text]; of != "" {
-			text += " (" + of + ")"
-		}
-		all = append(all, text)
-	}
-	return texts(all...), nil
-}
-
-// ranAtLeast lets pass that a command found nothing: arping and ping end with 1 then.
-func ranAtLeast(err error) error {
-	var exit *node.ExitError
-	if errors.As(err, &exit) && exit.Code == 1 {
-		return nil
-	}
-	return err
-}
-
-// macs names who has a MAC. What cannot be asked is left out: it may be what was broken.
-func (r *runner) macs(ctx context.Context) map[string]string {
-	all := map[string]string{}
-	for _, name := range r.lab.Names() {
-		n, err := r.lab.Node(name)
-		if err != nil || n.Kind() == node.KindGateway {
-			continue
-		}
-		out, err := n.Exec(ctx, "sh", "-c", "cat /sys/class/net/*/address")
-		if err != nil {
-			continue
-		}
-		for _, mac := range strings.Fields(string(out)) {
-			if !slices.Contains(strings.Split(all[mac], ","), name) {
-				all[mac] = strings.Trim(all[mac]+","+name, ",")
-			}
-		}
-	}
-	return all
-}
-
-// ping sends echo requests and counts the lines of its output that match.
-func (r *runner) ping(ctx context.Context, s scenario.PingSignal, count *regexp.Regexp) (value, error) {
-	to, err := r.fill(ctx, s.To)
-	if err != nil {
-		return value{}, err
-	}
-	n, err := r.place(ctx, s.From)
-	if err != nil {
-		return value{}, err
-	}
-	out, err := n.Exec(ctx, "ping", "-n", "-c", strconv.Itoa(s.Count), "-i", "0.2", "-W", "1", to)
-	if err := ranAtLeast(err); err != nil {
-		return value{}, err
-	}
-	return number(float64(len(count.FindAllIndex(out, -1))), fmt.Sprintf(" of %d", s.Count)), nil
-}
-
-// connect opens connections side by side, each from a port of its own, and tells how many were answered and what became
-// of the others: connection refused is what a RST makes, timeout what silence does.
-func (r *runner) connect(ctx context.Context, s scenario.ConnectSignal) (value, error) {
-	to, err := r.fill(ctx, s.To)
-	if err != nil {
-		return value{}, err
-	}
-	ref, err := probe.ParseRef(to)
-	if err != nil {
-		return value{}, err
-	}
-	found, err := r.lab.Resolve(ctx, ref, record.Proto(s.Proto))
-	if err != nil {
-		return value{}, err
-	}
-	n, err := r.place(ctx, s.From)
-	if err != nil {
-		return value{}, err
-	}
-	targets := make([]netip.AddrPort, s.Count)
-	for i := range targets {
-		targets[i] = found[i%len(found)]
-	}
-	shots, err := probe.Once(ctx, n, probe.Shots{Proto: record.Proto(s.Proto), Targets: targets, Timeout: connectWithin})
-	if err != nil {
-		return value{}, err
-	}
-	answered := 0
-	var others []string
-	for _, shot := range shots {
-		if shot.Error == "" {
-			answered++
-			continue
-		}
-		others = append(others, shot.Error)
-	}
-	return number(float64(answered), fmt.Sprintf(" of %d answered", s.Count), others...), nil
 }
 
 // worst is the flow that was answered least of those sent under a name, since the trigger began.
