@@ -147,4 +147,3 @@ func becameOf(problem string) string {
 	}
 	return problem
 }
-
