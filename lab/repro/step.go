@@ -1,6 +1,7 @@
 package repro
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -156,7 +157,7 @@ func (r *runner) shell(ctx context.Context, e scenario.Exec) ([]byte, error) {
 	}
 	out, err := n.Exec(ctx, "sh", "-ec", line)
 	if exit := (*node.ExitError)(nil); errors.As(err, &exit) {
-		err = fmt.Errorf("exit code %d: %s", exit.Code, strings.TrimSpace(exit.Stderr)) // the command is told already
+		err = fmt.Errorf("exit code %d: %s", exit.Code, cmp.Or(strings.TrimSpace(exit.Stderr), strings.TrimSpace(string(out)), "it says nothing")) // the command is told already
 	}
 	return out, err
 }
