@@ -39,11 +39,14 @@ func (h *half) up(ctx context.Context) {
 	h.Up = time.Since(h.began)
 	var skip *lab.SkipError
 	var gone *image.UnavailableError
+	var step *lab.StepError
 	switch {
 	case errors.As(err, &skip):
 		h.Outcome, h.Why = Skipped, skip.Reason
 	case errors.As(err, &gone):
 		h.Outcome, h.Why = Skipped, gone.Error()
+	case errors.As(err, &step) && !h.options.Keep:
+		h.Outcome, h.Why = Unknown, fmt.Sprintf("step %q: %v", step.Step, step.Err) // what was made does not stand for long
 	case err != nil:
 		h.Outcome, h.Why = Unknown, err.Error()
 	}
