@@ -29,6 +29,18 @@ func run(ctx SpecContext, id string, s *scenario.Scenario) *repro.Report {
 	return r
 }
 
+// toBoth has both halves go through what is done to one of them.
+func toBoth(steps []scenario.BugStep, half string) []scenario.BugStep {
+	var both []scenario.BugStep
+	for _, s := range steps {
+		if s.Only == "" || s.Only == half {
+			s.Only = ""
+			both = append(both, s)
+		}
+	}
+	return both
+}
+
 var _ = Describe("Bugs of routers", Label("repro", "slow"), func() {
 	DescribeTable("are reproduced, with what fails and what holds side by side",
 		func(ctx SpecContext, id string) {
@@ -37,6 +49,7 @@ var _ = Describe("Bugs of routers", Label("repro", "slow"), func() {
 		},
 		Entry("a VRRP backup that does not forward", "frr-7391"),
 		Entry("a VRRP device that outlives the link below", "frr-16658"),
+		Entry("a VRRP backup that answers ARP after its link flapped", "frr-16995"),
 		Entry("an End-of-RIB that comes too early", "frr-22623"),
 	)
 })
@@ -44,16 +57,13 @@ var _ = Describe("Bugs of routers", Label("repro", "slow"), func() {
 var _ = Describe("A verdict", Label("repro", "negative-control", "slow"), func() {
 	It("is 'still broken' where the fixed half is the broken one again", func(ctx SpecContext) {
 		s := load("frr-22623")
-		s.Bug.Fixed = &scenario.Half{What: "the same again"}
-		for i := range s.Bug.Trigger {
-			s.Bug.Trigger[i].Only = ""
-		}
+		s.Bug.Trigger = toBoth(s.Bug.Trigger, scenario.HalfBroken)
 		Expect(run(ctx, "frr-22623", s).Verdict).To(Equal(repro.StillBroken))
 	})
 
 	It("is 'not reproduced' where the broken half is the fixed one", func(ctx SpecContext) {
 		s := load("frr-22623")
-		s.Bug.Trigger[0].Hold, s.Bug.Trigger[0].Fault, s.Bug.Trigger[0].As = scenario.Duration(1), nil, ""
+		s.Bug.Trigger = toBoth(s.Bug.Trigger, scenario.HalfFixed)
 		Expect(run(ctx, "frr-22623", s).Verdict).To(Equal(repro.NotReproduced))
 	})
 
