@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
@@ -29,6 +30,11 @@ func Foresee(ctx context.Context, s *scenario.Scenario, source string) (string, 
 		made, err := s.Half(h)
 		if err != nil {
 			return "", err
+		}
+		if skip, err := lab.Obstacle(ctx, made, source); err != nil {
+			return "", err
+		} else if skip != nil {
+			return "", fmt.Errorf("%s: %s", h.What, skip.Reason)
 		}
 		p, err := plan.Make(made, "foreseen", plan.Host{})
 		if err != nil {
