@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router"
@@ -15,7 +16,7 @@ import (
 // negotiatedWithin bounds the wait for sessions to come up again with other capabilities.
 const negotiatedWithin = 90 * time.Second
 
-// GracefulRestart sets graceful restart (RFC 4724) on every router and on Cilium's speakers, and returns when the
+// GracefulRestart sets graceful restart (RFC 4724) on every router and on the nodes' speakers, Cilium's or BIRD, and returns when the
 // sessions between them have negotiated it. nil is what the plan says.
 func (l *Lab) GracefulRestart(ctx context.Context, on *bool) error {
 	p := l.Plan
@@ -34,6 +35,9 @@ func (l *Lab) GracefulRestart(ctx context.Context, on *bool) error {
 			return err
 		}
 	}
+	if err := l.applyNodeBIRD(ctx, kube, p); err != nil {
+		return err
+	}
 	for _, r := range p.Routers {
 		if r.BGP == nil {
 			continue
@@ -49,6 +53,19 @@ func (l *Lab) GracefulRestart(ctx context.Context, on *bool) error {
 	return l.negotiated(ctx, p)
 }
 
+// applyNodeBIRD gives the nodes' BIRD, if they run one, the configuration of a plan.
+func (l *Lab) applyNodeBIRD(ctx context.Context, kube *cluster.Kube, p *plan.Plan) error {
+	bird := p.NodeBIRD()
+	if bird == nil {
+		return nil
+	}
+	planned, err := addon.NewPlanned(p, *bird, l.images, nil)
+	if err != nil {
+		return err
+	}
+	return planned.Install(ctx, kube)
+}
+
 func setGracefulRestart(s *scenario.Spec, on bool) {
 	for i := range s.Routers {
 		if b := s.Routers[i].BGP; b != nil {
@@ -58,6 +75,9 @@ func setGracefulRestart(s *scenario.Spec, on bool) {
 	for i := range s.Addons {
 		if c := s.Addons[i].Cilium; c != nil && c.BGP != nil {
 			c.BGP.GracefulRestart = on
+		}
+		if b := s.Addons[i].BIRD; b != nil {
+			b.GracefulRestart = on
 		}
 	}
 }

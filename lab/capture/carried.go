@@ -8,6 +8,8 @@ import (
 // Carried is an IP packet as it was on a network: between whom, and within what.
 type Carried struct {
 	Src, Dst netip.Addr
+	// SrcPort is a TCP or UDP packet's; 0 of another.
+	SrcPort uint16
 	// In names what it was encapsulated in: vxlan, geneve or ipip, the outermost first; nil where in nothing.
 	In []string
 }
@@ -17,6 +19,7 @@ type Carried struct {
 const (
 	etherIPv4, etherIPv6 = 0x0800, 0x86dd
 	protoIPv4, protoIPv6 = 4, 41
+	protoTCP             = 6
 	protoUDP             = 17
 	portVXLAN            = 4789
 	portVXLANLinux       = 8472
@@ -47,10 +50,12 @@ func Unwrap(frame []byte) (Carried, bool) {
 		case protoUDP:
 			name, within := tunnelled(data)
 			if name == "" {
-				return c, true
+				return c.from(data), true
 			}
 			inner.In = append(inner.In, name)
 			data, proto, ok = inner.ether(within)
+		case protoTCP:
+			return c.from(data), true
 		default:
 			return c, true
 		}
@@ -59,6 +64,14 @@ func Unwrap(frame []byte) (Carried, bool) {
 		}
 	}
 	return c, ok
+}
+
+// from is the packet with the port that it came from: the first two bytes of TCP's header (RFC 9293, 3.1) and UDP's.
+func (c Carried) from(transport []byte) Carried {
+	if len(transport) >= 2 {
+		c.SrcPort = binary.BigEndian.Uint16(transport)
+	}
+	return c
 }
 
 // ether reads an Ethernet frame with an IP packet in it, and returns what that carries.

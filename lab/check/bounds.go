@@ -24,9 +24,9 @@ func boundOf(p *plan.Plan, f scenario.Failover) *bound.Bound {
 	switch {
 	case f.Measure == scenario.MeasureClear && guarded:
 		b = vrrp.Preempted()
-	case verb == "killProcess" && f.Fault.Process == "cilium-agent":
+	case verb == "killProcess" && (f.Fault.Process == "cilium-agent" || f.Fault.Process == "bird" && (worker || node == scenario.AllNodes)):
 		if !gracefulRestart(p, f) {
-			return nil // the routes are gone until the agent is back, and no timer says when that is
+			return nil // the routes are gone until the speaker is back, and no timer says when that is
 		}
 		b = bound.GracefulRestart(bound.RestartTime, 0)
 	case verb == "killProcess" && guarded && slices.Contains([]string{"bgpd", "zebra"}, f.Fault.Process):
@@ -38,7 +38,7 @@ func boundOf(p *plan.Plan, f scenario.Failover) *bound.Bound {
 	case (verb == "kill" || verb == "stop" || verb == "pause" || verb == "restart" || verb == "killProcess") && guarded:
 		b = vrrp.Silent()
 	case (verb == "kill" || verb == "pause" || verb == "stop" || verb == "linkDown") && worker:
-		b = nodeLost(p, f.Probe.Workload)
+		b = nodeLost(p, f.Probe)
 	case (verb == "kill" || verb == "pause" || verb == "linkDown") && len(noticed(p, node)) > 0:
 		b = bound.Worst(noticed(p, node)...)
 	case verb == "drain":
@@ -76,22 +76,25 @@ func noticed(p *plan.Plan, node string) []bound.Bound {
 	return all
 }
 
-// nodeLost is the bound of a node that fell silent: routers send packets to it until their hold timer ends, and other
-// nodes choose pods on it until Kubernetes calls them not ready. Of a workload with externalTrafficPolicy Local,
-// nodes choose their own pods only.
-func nodeLost(p *plan.Plan, workload string) bound.Bound {
+// nodeLost is the bound of a node that fell silent: routers send packets to it until BFD or their hold timer says so, and
+// other nodes choose pods on it until Kubernetes calls them not ready. Of a workload with externalTrafficPolicy Local,
+// nodes choose their own pods only; of one pod's address, nobody chooses.
+func nodeLost(p *plan.Plan, probe scenario.Probe) bound.Bound {
 	lost := bound.NodeLost(bound.NodeGrace, bound.NodePeriod)
-	w, err := workloadOf(p, workload)
-	local := err == nil && w.Service.ExternalTrafficPolicy == "Local"
+	w, err := workloadOf(p, probe.Workload)
+	chosen := probe.To != scenario.TargetPod && (err != nil || w.Service.ExternalTrafficPolicy != "Local")
 	for _, r := range p.Routers {
 		if r.BGP == nil || len(r.BGP.Ranges) == 0 {
 			continue
 		}
-		hold := bound.HoldTime(r.BGP.HoldTime, r.BGP.Keepalive)
-		if local {
-			return hold
+		silent := bound.HoldTime(r.BGP.HoldTime, r.BGP.Keepalive)
+		if f := r.BGP.Ranges[0].BFD; f != nil {
+			silent = bound.BFD(f.Multiplier, f.Interval.Std(), f.Interval.Std())
 		}
-		return bound.Worst(hold, lost)
+		if !chosen {
+			return silent
+		}
+		return bound.Worst(silent, lost)
 	}
 	return lost
 }

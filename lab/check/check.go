@@ -153,6 +153,8 @@ func Run(ctx context.Context, l Lab, p *plan.Plan, c scenario.Check) []Result {
 		results = nodeRoutes(ctx, l, p, *c.NodeRoutes)
 	case c.ServiceList != nil:
 		results = serviceList(ctx, l, p, *c.ServiceList)
+	case c.Entry != nil:
+		results = entry(ctx, l, p, *c.Entry)
 	case c.Failover != nil:
 		results = failover(ctx, l, p, *c.Failover)
 	case c.Withdrawal != nil:

@@ -52,7 +52,10 @@ func routes(ctx context.Context, l Lab, p *plan.Plan, c scenario.Routes) []Resul
 	for i, kind := range c.To {
 		results[i] = Result{Name: fmt.Sprintf("routes on %s to %s/%s", strings.Join(names, ", "), kind, w.Name)}
 		results[i].Expected = fmt.Sprintf("a route in RIB and FIB for each %s address of %s, by %d nodes or more and by nobody else", kind, w.Name, max(c.NextHops, 1))
-		if kind == scenario.TargetPod {
+		switch {
+		case kind == scenario.TargetPod && whole(p).IsValid():
+			results[i].Expected = fmt.Sprintf("a route in RIB and FIB for the whole pod CIDR, by %d nodes or more and by nobody else", max(c.NextHops, 1))
+		case kind == scenario.TargetPod:
 			results[i].Expected = "a route in RIB and FIB for each node's pod CIDR, by that node"
 		}
 	}
@@ -73,7 +76,7 @@ func routes(ctx context.Context, l Lab, p *plan.Plan, c scenario.Routes) []Resul
 			return seenRoutes{rib, fib, errors.Join(ribErr, fibErr)}
 		}, func(err error) seenRoutes { return seenRoutes{err: err} })
 		for _, i := range open {
-			wanted, missing := wantedRoutes(c.To[i], endpoints, nodes, max(c.NextHops, 1))
+			wanted, missing := wantedRoutes(c.To[i], endpoints, nodes, max(c.NextHops, 1), whole(p))
 			held, observed, rows := judgeRoutes(names, wanted, missing, seen)
 			results[i].outcome(held, observed)
 			results[i].Routes = rows
@@ -82,12 +85,23 @@ func routes(ctx context.Context, l Lab, p *plan.Plan, c scenario.Routes) []Resul
 	return results
 }
 
+// whole is the pod CIDR of the cluster where every node announces all of it; else it is invalid.
+func whole(p *plan.Plan) netip.Prefix {
+	if p.Cluster == nil || p.NodeBIRD() == nil {
+		return netip.Prefix{}
+	}
+	return p.Cluster.PodCIDR
+}
+
 // wantedRoutes are the routes that a kind of address calls for, and what should call for one and has no
-// address.
-func wantedRoutes(kind scenario.Target, e probe.Endpoints, nodes []ClusterNode, least int) (wanted []wantedRoute, missing []string) {
+// address. whole is a prefix that all nodes announce in place of their own part of it, if it is valid.
+func wantedRoutes(kind scenario.Target, e probe.Endpoints, nodes []ClusterNode, least int, whole netip.Prefix) (wanted []wantedRoute, missing []string) {
 	var all []netip.Addr
 	for _, n := range nodes {
 		all = append(all, n.Addresses...)
+	}
+	if kind == scenario.TargetPod && whole.IsValid() {
+		return []wantedRoute{{prefix: whole, via: all, least: least}}, nil
 	}
 	if kind == scenario.TargetPod {
 		for _, n := range nodes {

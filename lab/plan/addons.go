@@ -73,6 +73,8 @@ func (b *builder) addons() {
 			out = b.metalLB(a.MetalLB)
 		case a.PureLB != nil:
 			out = b.pureLB(a.PureLB)
+		case a.BIRD != nil:
+			out = b.nodeBIRD(a.BIRD)
 		case a.APISIX != nil:
 			out = b.apisix(a.APISIX)
 		default:
@@ -197,15 +199,26 @@ func account(namespace, name string, cluster, local []any) []string {
 
 // podsOf is a DaemonSet or Deployment whose pods carry the label app: name.
 func podsOf(kind, namespace, name string, pod map[string]any) string {
-	labels := map[string]any{"app": name}
-	spec := map[string]any{
-		"selector": map[string]any{"matchLabels": labels},
-		"template": map[string]any{"metadata": map[string]any{"labels": labels}, "spec": pod},
-	}
+	spec := podsSpec(name, pod)
 	if kind == "Deployment" {
 		spec["replicas"] = 1
 	}
 	return named("apps/v1", kind, namespace, name, map[string]any{"spec": spec})
+}
+
+// daemonsAtOnce is a DaemonSet whose pods are all made anew at once when their template changes.
+func daemonsAtOnce(namespace, name string, pod map[string]any) string {
+	spec := podsSpec(name, pod)
+	spec["updateStrategy"] = map[string]any{"rollingUpdate": map[string]any{"maxUnavailable": "100%"}}
+	return named("apps/v1", "DaemonSet", namespace, name, map[string]any{"spec": spec})
+}
+
+func podsSpec(name string, pod map[string]any) map[string]any {
+	labels := map[string]any{"app": name}
+	return map[string]any{
+		"selector": map[string]any{"matchLabels": labels},
+		"template": map[string]any{"metadata": map[string]any{"labels": labels}, "spec": pod},
+	}
 }
 
 // hostPath is a volume and where a container sees it.

@@ -134,6 +134,8 @@ func (a Addon) Roles() []Role {
 		add(RoleLoadBalancer, true)
 	case a.PureLB != nil:
 		add(RoleLoadBalancer, true)
+	case a.BIRD != nil:
+		add(RoleBGP, true)
 	case a.APISIX != nil:
 		add(RoleIngress, true)
 	}
@@ -174,6 +176,8 @@ func (s *Spec) NodeSpeaker() *NodeSpeaker {
 			return &NodeSpeaker{a.Kind(), path + ".bgp", a.MetalLB.BGP.ASN, a.MetalLB.BGP.Peers}
 		case a.KubeRouter != nil:
 			return &NodeSpeaker{a.Kind(), path, a.KubeRouter.ASN, a.KubeRouter.Peers}
+		case a.BIRD != nil:
+			return &NodeSpeaker{a.Kind(), path, a.BIRD.ASN, a.BIRD.Peers}
 		}
 	}
 	return nil
@@ -225,6 +229,8 @@ func (a *Addon) setDefaults(s *Spec) {
 		if a.PureLB.Pools == nil {
 			a.PureLB.Pools = defaultPool()
 		}
+	case a.BIRD != nil:
+		a.BIRD.setDefaults()
 	case a.APISIX != nil:
 		or(&a.APISIX.Version, DefaultAPISIX)
 	}

@@ -114,10 +114,7 @@ func (r *Router) setDefaults(spec *Spec) {
 	or(&r.BGP.MaximumPaths, DefaultMaximumPaths)
 	for i := range r.BGP.Peers {
 		p := &r.BGP.Peers[i]
-		if p.BFD != nil {
-			or(&p.BFD.Interval, DefaultBFDInterval)
-			or(&p.BFD.Multiplier, DefaultBFDMultiplier)
-		}
+		p.BFD.setDefaults()
 		if other := spec.router(p.Router); other != nil && other.BGP != nil {
 			or(&p.ASN, other.BGP.ASN)
 		}

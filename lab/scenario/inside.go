@@ -1,5 +1,7 @@
 package scenario
 
+import "slices"
+
 // The checks below look at the inside of a cluster: its wires, its nodes' routes, its services as Cilium has them.
 
 // Encapsulation says what packets between pods of two nodes travel in.
@@ -35,6 +37,21 @@ type ServiceList struct {
 	Within   Duration `json:"within,omitempty"`   // default 30 s
 }
 
+// The values of Entry.At.
+const (
+	EntryOwn = "own"
+	EntryAll = "all"
+)
+
+// Entry promises at which nodes packets from beyond the routers enter the cluster on their way to a workload's pods.
+type Entry struct {
+	From     string `json:"from"`               // a client
+	Workload string `json:"workload,omitempty"` // default: the first workload
+	// At is own: each pod's at the pod's own node alone; or all: at every node, and those without the pod pass them on.
+	At     string   `json:"at" jsonschema:"enum=own,enum=all"`
+	Within Duration `json:"within,omitempty"` // default 30 s
+}
+
 // inside sets the defaults of these checks.
 func (c *Check) inside(firstWorkload string) {
 	if w := c.Wire; w != nil {
@@ -47,6 +64,10 @@ func (c *Check) inside(firstWorkload string) {
 	if s := c.ServiceList; s != nil {
 		or(&s.Workload, firstWorkload)
 		or(&s.Within, DefaultWithin)
+	}
+	if e := c.Entry; e != nil {
+		or(&e.Workload, firstWorkload)
+		or(&e.Within, DefaultWithin)
 	}
 }
 
@@ -64,6 +85,17 @@ func (v *validator) nodeRoutes(path string) {
 	if len(v.spec.NodeNames()) < 2 {
 		v.add(path, "seen a check of the nodes' routes to each other, want a cluster of two nodes or more")
 	}
+}
+
+func (v *validator) entry(path string, e *Entry) {
+	var known []string
+	for _, c := range v.spec.Clients {
+		known = append(known, c.Name)
+	}
+	if e.From != "" && !slices.Contains(known, e.From) {
+		v.unknown(path+".from", e.From, "client", known)
+	}
+	v.workload(path+".workload", e.Workload)
 }
 
 func (v *validator) serviceList(path string, s *ServiceList) {

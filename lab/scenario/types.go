@@ -190,6 +190,7 @@ type Addon struct {
 	KubeRouter *KubeRouter `json:"kubeRouter,omitempty"`
 	MetalLB    *MetalLB    `json:"metallb,omitempty"`
 	PureLB     *PureLB     `json:"purelb,omitempty"`
+	BIRD       *NodeBIRD   `json:"bird,omitempty"`
 	APISIX     *APISIX     `json:"apisix,omitempty"`
 }
 
@@ -268,6 +269,7 @@ type Check struct {
 	Wire        *Wire        `json:"wire,omitempty"`
 	NodeRoutes  *NodeRoutes  `json:"nodeRoutes,omitempty"`
 	ServiceList *ServiceList `json:"serviceList,omitempty"`
+	Entry       *Entry       `json:"entry,omitempty"`
 	// The checks below measure with flows of packets; all but held break something first.
 	Failover   *Failover   `json:"failover,omitempty"`
 	Withdrawal *Withdrawal `json:"withdrawal,omitempty"`
@@ -314,9 +316,9 @@ type Sessions struct {
 // Routes promises that routers have, in RIB and FIB, a route for each address that is advertised.
 type Routes struct {
 	Routers  []string `json:"routers,omitempty"` // default: every router
-	To       []Target `json:"to"`                // pod (each node's pod CIDR), clusterIP, externalIP, loadBalancer
+	To       []Target `json:"to"`                // pod (each node's pod CIDR; with bird among the addons, the cluster's), clusterIP, externalIP, loadBalancer
 	Workload string   `json:"workload,omitempty"`
-	// NextHops is the least number of next hops for a service address; default 1.
+	// NextHops is the least number of next hops for a service address, or the cluster's pod CIDR; default 1.
 	NextHops int      `json:"nextHops,omitempty" jsonschema:"minimum=1,maximum=256"`
 	Within   Duration `json:"within,omitempty"` // default 30 s
 }

@@ -43,6 +43,8 @@ func (v *validator) addon(path string, a Addon) {
 	case a.PureLB != nil:
 		v.release(path+".version", a.PureLB.Version, DefaultPureLB)
 		v.notEmpty(path+".pools", len(a.PureLB.Pools))
+	case a.BIRD != nil:
+		v.bird(path, a.BIRD)
 	case a.APISIX != nil:
 		v.release(path+".version", a.APISIX.Version, DefaultAPISIX)
 	}

@@ -20,8 +20,8 @@ func (v *validator) workloads() {
 func (v *validator) checks() {
 	for i, c := range v.spec.Checks {
 		path := fmt.Sprintf("spec.checks[%d]", i)
-		if !v.exactlyOne(path, "reach, sessions, routes, wire, nodeRoutes, serviceList, failover, withdrawal, lease, held, api, join, flows",
-			c.Reach != nil, c.Sessions != nil, c.Routes != nil, c.Wire != nil, c.NodeRoutes != nil, c.ServiceList != nil,
+		if !v.exactlyOne(path, "reach, sessions, routes, wire, nodeRoutes, serviceList, entry, failover, withdrawal, lease, held, api, join, flows",
+			c.Reach != nil, c.Sessions != nil, c.Routes != nil, c.Wire != nil, c.NodeRoutes != nil, c.ServiceList != nil, c.Entry != nil,
 			c.Failover != nil, c.Withdrawal != nil, c.Lease != nil, c.Held != nil, c.API != nil, c.Join != nil, c.Flows != nil) {
 			continue
 		}
@@ -36,6 +36,8 @@ func (v *validator) checks() {
 			v.nodeRoutes(path + ".nodeRoutes")
 		case c.ServiceList != nil:
 			v.serviceList(path+".serviceList", c.ServiceList)
+		case c.Entry != nil:
+			v.entry(path+".entry", c.Entry)
 		case c.Failover != nil:
 			v.failover(path+".failover", c.Failover)
 		case c.Withdrawal != nil:

@@ -79,14 +79,18 @@ func (v *validator) bothEnds(at string, p, back Peer) {
 }
 
 func (v *validator) bfd(at string, p Peer) {
-	if i := p.BFD.Interval.Std(); i < 10*time.Millisecond || i > time.Minute || i%time.Millisecond != 0 {
-		v.add(at+".interval", "seen %s, want whole milliseconds from 10ms to 60s", p.BFD.Interval)
-	}
+	v.bfdTimes(at, p.BFD)
 	if p.Nodes != "" {
-		v.add(at, "seen it for the nodes, whose speaker (cilium) has no BFD, want it for routers only")
+		v.nodesBFD(at)
 	}
 	if p.Multihop != 0 {
 		v.add(at, "seen bfd with multihop, want one of them: BFD is single-hop here (RFC 5881)")
+	}
+}
+
+func (v *validator) bfdTimes(at string, b *BFD) {
+	if i := b.Interval.Std(); i < 10*time.Millisecond || i > time.Minute || i%time.Millisecond != 0 {
+		v.add(at+".interval", "seen %s, want whole milliseconds from 10ms to 60s", b.Interval)
 	}
 }
 

@@ -66,13 +66,19 @@ func (p peer) routeMap(way string) string {
 	return way + "-" + p.Name
 }
 
-// profiles are the neighbors with BFD, one of each name: its sessions of both families share a profile.
-func profiles(s plan.Speaker) []plan.Neighbor {
-	var found []plan.Neighbor
-	for _, n := range s.Neighbors {
-		if n.BFD != nil && !slices.ContainsFunc(found, func(f plan.Neighbor) bool { return f.Name == n.Name }) {
-			found = append(found, n)
+// profiles are the peers with BFD, one of each name: its sessions of both families share a profile.
+func profiles(s plan.Speaker) []peer {
+	var found []peer
+	add := func(name string, p plan.Peering) {
+		if p.BFD != nil && !slices.ContainsFunc(found, func(f peer) bool { return f.Name == name }) {
+			found = append(found, peer{Name: name, Peering: p})
 		}
+	}
+	for _, r := range s.Ranges {
+		add(r.Name, r.Peering)
+	}
+	for _, n := range s.Neighbors {
+		add(n.Name, n.Peering)
 	}
 	return found
 }

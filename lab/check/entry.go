@@ -1,0 +1,147 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"skidpad.dev/skidpad/lab/capture"
+	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/probe"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// connection is one to a pod, by the port that it comes from.
+type connection struct {
+	to   netip.Addr
+	port uint16
+}
+
+// sightings are, by node, the connections of which a packet was on the node's link.
+type sightings map[string]map[connection]bool
+
+func entry(ctx context.Context, l Lab, p *plan.Plan, c scenario.Entry) []Result {
+	results := []Result{{
+		Name:     fmt.Sprintf("entry from %s to the pods of %s", c.From, c.Workload),
+		Expected: "connections to each pod enter the cluster at every node; those without the pod pass them on",
+	}}
+	if c.At == scenario.EntryOwn {
+		results[0].Expected = "connections to each pod enter the cluster at the pod's own node, and at no other"
+	}
+	tap, ok := l.(Wiretap)
+	if _, err := workloadOf(p, c.Workload); err != nil || !ok {
+		cannotLook(results, indices(results), errors.Join(err, orNil(!ok, "lab bug: its packets cannot be looked at")))
+		return results
+	}
+	until(ctx, c.Within.Std(), results, func(ctx context.Context, open []int) {
+		held, observed, err := lookAtEntry(ctx, l, tap, nodeNames(p), c)
+		switch {
+		case errors.Is(err, capture.ErrNotPermitted):
+			results[0].Verdict, results[0].Observed = Skipped, err.Error()
+		case err != nil:
+			cannotLook(results, open, err)
+		default:
+			results[0].outcome(held, observed)
+		}
+	})
+	return results
+}
+
+// lookAtEntry connects to each pod, and listens on the links of all nodes.
+func lookAtEntry(ctx context.Context, l Lab, tap Wiretap, nodes []string, c scenario.Entry) (held bool, observed string, err error) {
+	e, err := l.Endpoints(ctx, c.Workload)
+	if err != nil {
+		return false, "", err
+	}
+	from, err := l.Node(c.From)
+	if err != nil {
+		return false, "", err
+	}
+	var targets []netip.AddrPort
+	for _, a := range e.Addresses(scenario.TargetPod, record.HTTP) {
+		targets = append(targets, a.At)
+	}
+	var shots []record.Shot
+	seen := sightings{}
+	var listen func(rest []string) error
+	listen = func(rest []string) error {
+		if len(rest) == 0 {
+			var err error
+			shots, err = probe.Once(ctx, from, probe.Shots{Proto: record.HTTP, Targets: targets, Timeout: time.Second, Times: inARow})
+			return err
+		}
+		here := map[connection]bool{}
+		seen[rest[0]] = here
+		see := func(frame []byte) {
+			if p, ok := capture.Unwrap(frame); ok {
+				here[connection{p.Dst, p.SrcPort}] = true
+			}
+		}
+		return tap.Listen(ctx, rest[0], see, func() error { return listen(rest[1:]) })
+	}
+	if err := listen(nodes); err != nil {
+		return false, "", err
+	}
+	held, observed = judgeEntry(c.At, nodes, e, seen, shots)
+	return held, observed, nil
+}
+
+// judgeEntry reports whether the connections to each pod entered where they should. One that was seen at a node without
+// the pod entered there; one that was seen at the pod's own node alone entered at that.
+func judgeEntry(at string, nodes []string, e probe.Endpoints, seen sightings, shots []record.Shot) (held bool, observed string) {
+	held = len(shots) > 0 && len(e.Pods) > 0
+	var texts []string
+	for _, pod := range e.Pods {
+		entered, lost := map[string]int{}, 0
+		for _, s := range shots {
+			to, err := netip.ParseAddrPort(s.Target)
+			if err != nil || !slices.Contains(pod.IPs, to.Addr()) {
+				continue
+			}
+			local, err := netip.ParseAddrPort(s.Local)
+			if err != nil || s.Error != "" {
+				lost++
+				continue
+			}
+			if node := seen.entered(nodes, pod.Node, connection{to.Addr(), local.Port()}); node != "" {
+				entered[node]++
+			}
+		}
+		var counts []string
+		for _, n := range nodes {
+			if entered[n] > 0 {
+				counts = append(counts, fmt.Sprintf("%s %d", n, entered[n]))
+			}
+		}
+		text := fmt.Sprintf("%s on %s: of %d connections entered at %s", pod.Name, pod.Node, inARow, strings.Join(counts, ", "))
+		if lost > 0 {
+			text += fmt.Sprintf("; %d were not answered", lost)
+		}
+		texts = append(texts, text)
+		want := len(nodes)
+		if at == scenario.EntryOwn {
+			want = min(1, entered[pod.Node])
+			held = held && want > 0
+		}
+		held = held && lost == 0 && len(counts) == want
+	}
+	return held, strings.Join(texts, "; ")
+}
+
+// entered is the node at which a connection entered the cluster; empty where it was seen nowhere.
+func (s sightings) entered(nodes []string, own string, c connection) string {
+	for _, n := range nodes {
+		if n != own && s[n][c] {
+			return n
+		}
+	}
+	if s[own][c] {
+		return own
+	}
+	return ""
+}
