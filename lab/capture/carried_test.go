@@ -64,6 +64,9 @@ func TestUnwrap(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, ok := Unwrap(tt.frame)
+			if wanted := map[bool]uint16{true: 80}[tt.name == "plain"]; ok && wanted != 0 && got.SrcPort != wanted {
+				t.Errorf("got source port %d, wanted %d", got.SrcPort, wanted)
+			}
 			if !ok || got.Src.String() != tt.src || !slices.Equal(got.In, tt.in) {
 				t.Errorf("got %+v, %v; wanted source %s in %v", got, ok, tt.src, tt.in)
 			}

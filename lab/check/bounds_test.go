@@ -51,6 +51,28 @@ func TestBoundOf(t *testing.T) {
 	}
 }
 
+// A node's silence, and the end of the BIRD that it runs, by what its router asks of it.
+func TestBoundOfANodesSpeaker(t *testing.T) {
+	p := arenaPlan()
+	p.Routers[0].BGP.Ranges[0].BFD = &scenario.BFD{Interval: scenario.Duration(100 * time.Millisecond), Multiplier: 3}
+	for _, c := range []struct {
+		name  string
+		f     scenario.Failover
+		known bool
+		max   time.Duration
+	}{
+		{"a pod's address", scenario.Failover{Fault: scenario.Fault{LinkDown: "worker"}, Probe: scenario.Probe{To: scenario.TargetPod}}, true, 300 * time.Millisecond},
+		{"a service's", scenario.Failover{Fault: scenario.Fault{LinkDown: "worker"}, Probe: scenario.Probe{To: scenario.TargetClusterIP}}, true, 55 * time.Second},
+		{"all BIRDs, graceful", scenario.Failover{Fault: scenario.Fault{KillProcess: "nodes", Process: "bird"}, GracefulRestart: &yes}, true, 0},
+		{"one, graceful", scenario.Failover{Fault: scenario.Fault{KillProcess: "worker", Process: "bird"}, GracefulRestart: &yes}, true, 0},
+		{"all, not graceful", scenario.Failover{Fault: scenario.Fault{KillProcess: "nodes", Process: "bird"}, GracefulRestart: &no}, false, 0},
+	} {
+		if b := boundOf(p, c.f); (b != nil) != c.known || b != nil && b.Max != c.max {
+			t.Errorf("%s: %v, wanted %v (%v)", c.name, b, c.max, c.known)
+		}
+	}
+}
+
 // Who has a session with a router that falls silent notices it by BFD, else when the hold time is over.
 func TestBoundOfASilentNeighbor(t *testing.T) {
 	bfd := plan.Peering{BFD: &scenario.BFD{Interval: scenario.Duration(100 * time.Millisecond), Multiplier: 3}}
