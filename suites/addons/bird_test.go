@@ -1,0 +1,101 @@
+package addons_test
+
+import (
+	"context"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/fault"
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// soon bounds what a lab in its base state does at once.
+const soon = scenario.Duration(10 * time.Second)
+
+// hang has a node's BIRD answer nobody until the spec ends.
+func hang(ctx context.Context, in *fault.Injector, node string) *fault.Active {
+	GinkgoHelper()
+	f, err := in.Inject(ctx, fault.Fault{Kind: fault.KindPauseProcess, Node: node, Process: "bird"})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func(ctx SpecContext) { Expect(f.Clear(ctx)).To(Succeed()) })
+	return f
+}
+
+// ways are the next hops in r1's FIB to all pods.
+func ways(ctx context.Context, l *labtest.Lab) int {
+	GinkgoHelper()
+	r1, err := l.Router("r1")
+	Expect(err).NotTo(HaveOccurred())
+	fib, err := r1.FIB(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	route, _ := bgp.Find(fib, l.Plan.Cluster.PodCIDR)
+	return len(route.NextHops)
+}
+
+// one runs one check that only looks.
+func one(ctx context.Context, l *labtest.Lab, c scenario.Check) []check.Result {
+	return check.Run(ctx, l, l.Plan, c)
+}
+
+// podsAnswer wants every pod to answer the client.
+func podsAnswer(within scenario.Duration) scenario.Check {
+	return scenario.Check{Reach: &scenario.Reach{From: "client", To: []scenario.Target{scenario.TargetPod}, Workload: "echo", Source: "client", Within: within}}
+}
+
+// silent wants flows to a pod to be answered again within so long of a node's falling silent, by which some of them enter.
+func silent(within time.Duration) scenario.Check {
+	return scenario.Check{Failover: &scenario.Failover{
+		Fault: scenario.Fault{LinkDown: "control-plane", Network: "fabric"}, Measure: scenario.MeasureInject,
+		Probe:     scenario.Probe{From: "client", To: scenario.TargetPod, Workload: "echo", Proto: "udp", Every: scenario.DefaultEvery, Flows: 8},
+		MaxOutage: scenario.Duration(within),
+	}}
+}
+
+var _ = Describe("BIRD on every node", Label("cilium-bird", "addons", "slow"), func() {
+	It("announces the whole pod CIDR by way of every node, and the client reaches every pod", func(ctx SpecContext) {
+		Expect(quick(ctx, up(ctx, "cilium-bird", "cilium-bird/scenario.yaml"))).To(labtest.Hold())
+	})
+
+	It("has packets enter at nodes that do not have the pod", func(ctx SpecContext) {
+		l := up(ctx, "cilium-bird", "cilium-bird/scenario.yaml")
+		Expect(one(ctx, l, scenario.Check{Entry: &scenario.Entry{From: "client", Workload: "echo", At: scenario.EntryAll, Within: soon}})).To(labtest.Hold())
+		own := one(ctx, l, scenario.Check{Entry: &scenario.Entry{From: "client", Workload: "echo", At: scenario.EntryOwn, Within: scenario.Duration(time.Second)}})
+		Expect(own).To(ConsistOf(HaveField("Verdict", check.Failed)))
+	})
+
+	It("keeps every pod reachable while one node's session is up, and not after the last", Label("failover", "negative"), func(ctx SpecContext) {
+		l := up(ctx, "cilium-bird", "cilium-bird/scenario.yaml")
+		in, err := l.Injector(nil)
+		Expect(err).NotTo(HaveOccurred())
+		var hung []*fault.Active
+		for i, n := range l.Plan.Cluster.Nodes {
+			hung = append(hung, hang(ctx, in, n.Short))
+			left := len(l.Plan.Cluster.Nodes) - 1 - i
+			Eventually(ctx, func() int { return ways(ctx, l) }).WithTimeout(soon.Std()).Should(Equal(left), "next hops after BIRD on %s hung", n.Short)
+			if left > 0 {
+				Expect(one(ctx, l, podsAnswer(soon))).To(labtest.Hold(), "with %d sessions left", left)
+			}
+		}
+		Expect(one(ctx, l, podsAnswer(scenario.Duration(2*time.Second)))).To(ConsistOf(HaveField("Verdict", check.Failed)))
+		for _, f := range hung {
+			Expect(f.Clear(ctx)).To(Succeed())
+		}
+		Expect(one(ctx, l, podsAnswer(scenario.Duration(30*time.Second)))).To(labtest.Hold())
+	})
+
+	It("takes flows off a silent node by BFD within a second", Label("failover"), func(ctx SpecContext) {
+		l := up(ctx, "cilium-bird", "cilium-bird/scenario.yaml")
+		Expect(alone(l, silent(time.Second)).Test(ctx, lab.TestOptions{})).To(labtest.Hold())
+	})
+
+	It("does not without BFD (negative control)", Label("failover", "negative"), func(ctx SpecContext) {
+		l := up(ctx, "cilium-bird-hold-time", "cilium-bird/hold-time.yaml")
+		Expect(alone(l, silent(time.Second)).Test(ctx, lab.TestOptions{})).To(ConsistOf(HaveField("Verdict", check.Failed)))
+	})
+})
