@@ -80,7 +80,7 @@ func (b *builder) nodeBIRDConf(o *scenario.NodeBIRD) string {
 		line("protocol bfd {\n}")
 	}
 	line("protocol static pods {\n\tipv4;\n\troute %s via \"cilium_host\";\n}", b.spec.Cluster.PodCIDR)
-	line("template bgp router {\n\tlocal as %d;\n\tdirect;", o.ASN)
+	line("template bgp speaker {\n\tlocal as %d;\n\tdirect;", o.ASN)
 	line("\thold time %d;\n\tkeepalive time %d;", int(o.HoldTime.Std()/time.Second), max(1, int(o.HoldTime.Std()/(3*time.Second))))
 	line("\tconnect delay time 1;\n\tconnect retry time 1;\n\terror wait time 1, 2;\n\terror forget time 1;")
 	line("\tgraceful restart %s;\n\tlong lived graceful restart off;", on[o.GracefulRestart])
@@ -90,7 +90,7 @@ func (b *builder) nodeBIRDConf(o *scenario.NodeBIRD) string {
 	}
 	line("\tipv4 {\n\t\timport none;\n\t\texport where proto = \"pods\";\n\t};\n}")
 	for _, r := range b.nodePeers(o.Peers) {
-		line("protocol bgp 'to-%s' from router {\n\tneighbor %s as %d;\n}", r.name, r.address, r.asn)
+		line("protocol bgp 'to-%s' from speaker {\n\tneighbor %s as %d;\n}", r.name, r.address, r.asn)
 	}
 	return t.String()
 }
