@@ -65,7 +65,7 @@ func linksOf(p *plan.Plan, name string) []source {
 	if c := p.Cluster; c != nil {
 		for _, n := range c.Nodes {
 			if name == n.Short || name == n.Name {
-				on(n.Short, n.Name, node.KindCluster, c.Network)
+				on(n.Short, n.Name, node.KindCluster, c.HomeOf(n))
 			}
 		}
 	}

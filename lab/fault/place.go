@@ -26,7 +26,7 @@ func places(p *plan.Plan) []place {
 	var all []place
 	if c := p.Cluster; c != nil {
 		for _, n := range c.Nodes {
-			all = append(all, place{name: n.Short, kind: node.KindCluster, container: n.Name, home: n.Name, networks: []string{c.Network}})
+			all = append(all, place{name: n.Short, kind: node.KindCluster, container: n.Name, home: n.Name, networks: []string{c.HomeOf(n)}})
 		}
 	}
 	for _, r := range p.Routers {

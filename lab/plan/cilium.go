@@ -59,6 +59,10 @@ func (b *builder) ciliumValues(c *scenario.Cilium) map[string]any {
 		values["cgroup"] = map[string]any{"autoMount": map[string]any{"enabled": false}, "hostRoot": ciliumCgroupRoot}
 		values["sysctlfix"] = map[string]any{"enabled": false}
 	}
+	if len(b.spec.Cluster.Racks) > 0 {
+		// A direct route to a node that is no neighbour cannot be; its pods are reached by the rack's router.
+		values["directRoutingSkipUnreachable"] = true
+	}
 	if b.spec.DualStack() {
 		values["ipv6"] = map[string]any{"enabled": true}
 		values["ipv6NativeRoutingCIDR"] = b.spec.Cluster.PodCIDR6.String()

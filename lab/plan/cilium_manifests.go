@@ -2,6 +2,7 @@ package plan
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +37,9 @@ func (b *builder) ciliumManifests(c *scenario.Cilium) []string {
 		if b.spec.DualStack() {
 			docs = append(docs, toYAML(peerConfig(api, c.BGP, resourceName6, "ipv6")))
 		}
-		docs = append(docs, toYAML(b.bgpCluster(api, c.BGP)))
+		for _, speakers := range b.bgpClusters(api, c.BGP) {
+			docs = append(docs, toYAML(speakers))
+		}
 	}
 	if c.L2 != nil {
 		docs = append(docs, toYAML(b.l2Policy(c)))
@@ -124,17 +127,38 @@ func peerConfig(api string, bgp *scenario.CiliumBGP, name, family string) map[st
 	return doc
 }
 
-// bgpCluster makes every node a speaker with a session to each router on the cluster's network.
-func (b *builder) bgpCluster(api string, bgp *scenario.CiliumBGP) map[string]any {
+// bgpClusters makes every node a speaker with a session to each router on its network. All nodes are alike, or those of
+// a rack are.
+func (b *builder) bgpClusters(api string, bgp *scenario.CiliumBGP) []map[string]any {
+	if len(b.spec.Cluster.Racks) == 0 {
+		return []map[string]any{b.speakers(api, bgp, b.clusterNetwork())}
+	}
+	var all []map[string]any
+	for _, rack := range b.spec.Cluster.Racks {
+		doc := b.speakers(api, bgp, rack.Network)
+		doc["metadata"] = map[string]any{"name": resourceName + "-" + rack.Network}
+		if spec, ok := doc["spec"].(map[string]any); ok {
+			spec["nodeSelector"] = map[string]any{"matchLabels": map[string]any{rackLabel: rack.Network}}
+		}
+		all = append(all, doc)
+	}
+	return all
+}
+
+// speakers configures nodes on one network.
+func (b *builder) speakers(api string, bgp *scenario.CiliumBGP, network string) map[string]any {
 	var peers []any
 	for _, name := range bgp.Peers {
-		v4, v6 := b.routerAddress(name, b.clusterNetwork())
-		asn := int64(b.spec.Routers[b.routerIndex(name)].BGP.ASN)
+		router := b.spec.Routers[b.routerIndex(name)]
+		if !slices.Contains(router.Networks, network) {
+			continue
+		}
+		v4, v6 := b.routerAddress(name, network)
 		peer := func(name, config string, address netip.Addr) {
 			peers = append(peers, map[string]any{
 				"name":          name,
 				"peerAddress":   address.String(),
-				"peerASN":       asn,
+				"peerASN":       int64(router.BGP.ASN),
 				"peerConfigRef": map[string]any{"name": config},
 			})
 		}

@@ -10,6 +10,9 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
+// rackLabel names, on a Kubernetes node, the network of its rack.
+const rackLabel = "skidpad.dev/rack"
+
 func (b *builder) cluster() {
 	c := b.spec.Cluster
 	if c == nil {
@@ -47,12 +50,18 @@ func (b *builder) cluster() {
 		Mounts:      b.ciliumMounts(),
 	}
 	for _, short := range b.spec.NodeNames() {
-		out.Nodes = append(out.Nodes, Node{
+		n := Node{
 			Name:         name + "-" + short,
 			Short:        short,
 			ControlPlane: strings.HasPrefix(short, "control-plane"),
 			Later:        slices.Contains(c.JoinLater, short),
-		})
+		}
+		if rack := c.RackOf(short); rack != nil {
+			n.Network = rack.Network
+			via, _ := b.routerAddress(rack.Router, rack.Network)
+			n.Routes = []Route{{To: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Via: via}}
+		}
+		out.Nodes = append(out.Nodes, n)
 	}
 	b.Cluster = out
 	if c.Provider == scenario.ProviderK3s {
@@ -68,9 +77,16 @@ func (b *builder) kindConfig() string {
 	c := b.spec.Cluster
 	// To kind, further control-plane nodes are workers too: of several control planes it would put an own balancer in
 	// front, in an image that not every machine can have.
-	nodes := []map[string]any{{"role": "control-plane"}}
-	for range len(b.Cluster.Nodes) - 1 {
-		nodes = append(nodes, map[string]any{"role": "worker"})
+	nodes := make([]map[string]any, 0, len(b.Cluster.Nodes))
+	for i, n := range b.Cluster.Nodes {
+		node := map[string]any{"role": "worker"}
+		if i == 0 {
+			node["role"] = "control-plane"
+		}
+		if n.Network != "" {
+			node["labels"] = map[string]any{rackLabel: n.Network}
+		}
+		nodes = append(nodes, node)
 	}
 	config := map[string]any{
 		"kind":       "Cluster",

@@ -50,6 +50,10 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 			}
 			continue
 		}
+		if len(b.spec.Cluster.Racks) > 0 {
+			s.Ranges = append(s.Ranges, b.rackRanges(r, p)...)
+			continue
+		}
 		s.Ranges = append(s.Ranges, Range{
 			Name:     "nodes",
 			Prefix:   b.network(b.clusterNetwork()).Nodes,
@@ -64,6 +68,19 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 		}
 	}
 	return s
+}
+
+// rackRanges accept the sessions of the nodes in the racks whose router this is.
+func (b *builder) rackRanges(r scenario.Router, p scenario.Peer) []Range {
+	var all []Range
+	for _, rack := range b.spec.Cluster.Racks {
+		if rack.Router == r.Name {
+			all = append(all, Range{
+				Name: "nodes-" + rack.Network, Prefix: b.network(rack.Network).Nodes, ASN: p.ASN, Sessions: len(rack.Nodes), Peering: peeringOf(p),
+			})
+		}
+	}
+	return all
 }
 
 // peerAddress returns the addresses at which one router reaches another: on the cluster's network if both
@@ -174,6 +191,9 @@ func (b *builder) routerAddress(router, network string) (v4, v6 netip.Addr) {
 func (b *builder) nodeRoutes() []Route {
 	cluster := b.clusterNetwork()
 	var routes []Route
+	if len(b.spec.Cluster.Racks) > 0 {
+		return nil // their routers are the nodes' default route
+	}
 	for _, n := range b.Networks {
 		if n.Name == cluster {
 			continue

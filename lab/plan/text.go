@@ -44,10 +44,10 @@ func (p *Plan) clusterText(t *text) {
 	t.table("NODE\tCONTAINER\tNETWORK\tROUTES")
 	for _, n := range c.Nodes {
 		var routes []string
-		for _, r := range c.Routes {
+		for _, r := range c.RoutesOf(n) {
 			routes = append(routes, fmt.Sprintf("%s via %s", r.To, r.Via))
 		}
-		t.row(n.Short, n.Name, c.Network, strings.Join(routes, ", "))
+		t.row(n.Short, n.Name, c.HomeOf(n), strings.Join(routes, ", "))
 	}
 	t.table("CLUSTER\tPROVIDER\tKUBERNETES\tPODS\tSERVICES")
 	t.row(c.Name, c.Provider, c.Image.Version, c.PodCIDR, c.ServiceCIDR)

@@ -3,7 +3,9 @@
 package plan
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 	"time"
 
 	"skidpad.dev/skidpad/lab/scenario"
@@ -99,7 +101,17 @@ type Node struct {
 	// Address and Args are of provider k3s: kind gives its nodes addresses and commands of its own.
 	Address netip.Addr `json:"address,omitzero"`
 	Args    []string   `json:"args,omitempty"`
+	// Network is the scenario's name of the network of its rack; empty means the cluster's.
+	Network string `json:"network,omitempty"`
+	// Routes are what it has besides those of all nodes: the default route by its rack's router.
+	Routes []Route `json:"routes,omitempty"`
 }
+
+// HomeOf names the network that a cluster node is on.
+func (c *Cluster) HomeOf(n Node) string { return cmp.Or(n.Network, c.Network) }
+
+// RoutesOf are all routes of a cluster node besides its own network's.
+func (c *Cluster) RoutesOf(n Node) []Route { return slices.Concat(c.Routes, n.Routes) }
 
 // Route is a static route.
 type Route struct {

@@ -111,7 +111,7 @@ func lastByte(a string) string { return a[strings.LastIndexAny(a, ".:")+0:] }
 func nodeBoxes(p *plan.Plan) []box {
 	var all []box
 	for _, n := range p.Cluster.Nodes {
-		b := box{name: n.Short, line1: "node", class: "node", networks: []string{p.Cluster.Network}}
+		b := box{name: n.Short, line1: "node", class: "node", networks: []string{p.Cluster.HomeOf(n)}}
 		if n.ControlPlane {
 			b.line1 = "control plane"
 		}

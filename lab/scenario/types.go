@@ -101,6 +101,8 @@ type Cluster struct {
 	// JoinLater names nodes that are made and do not join at bring-up: `skidpad node join` and the check join have them do so.
 	JoinLater []string `json:"joinLater,omitempty"`
 	K3s       *K3s     `json:"k3s,omitempty"` // of provider k3s only
+	// Racks put the nodes on several networks, which routers connect. Without them all nodes are on Network.
+	Racks []Rack `json:"racks,omitempty"`
 }
 
 // Software is what a router runs.

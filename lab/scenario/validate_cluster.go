@@ -33,6 +33,7 @@ func (v *validator) cluster() {
 	if c.Network != "" {
 		v.network(path+".network", c.Network)
 	}
+	v.racks(path, c)
 	v.clusterPrefixes(c)
 }
 

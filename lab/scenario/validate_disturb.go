@@ -178,6 +178,9 @@ func (v *validator) linkOf(path, node, network string) {
 	}
 	if v.spec.Cluster != nil && slices.Contains(v.spec.NodeNames(), node) {
 		on = []string{v.spec.Cluster.Network}
+		if rack := v.spec.Cluster.RackOf(node); rack != nil {
+			on = []string{rack.Network}
+		}
 	}
 	if on != nil && !slices.Contains(on, network) {
 		v.add(path, "seen %q, on which %s has no link, want one of: %s", network, node, list(on))

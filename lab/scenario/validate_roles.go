@@ -85,8 +85,8 @@ func (v *validator) nodePeers(path string, peers []string) {
 		case name == "":
 		case r == nil:
 			v.unknown(at, name, "router", v.routerNames())
-		case v.spec.Cluster != nil && !v.on(r, v.spec.Cluster.Network):
-			v.add(at, "seen %q, which is not on the cluster's network %s, want a router that is", name, v.spec.Cluster.Network)
+		case v.spec.Cluster != nil && !slices.ContainsFunc(v.spec.Cluster.nodeNetworks(), func(n string) bool { return v.on(r, n) }):
+			v.add(at, "seen %q, which is not on the cluster's network %s, want a router that is", name, list(v.spec.Cluster.nodeNetworks()))
 		case r.BGP == nil || !slices.ContainsFunc(r.BGP.Peers, func(p Peer) bool { return p.Nodes != "" }):
 			v.add(at, "seen %q, which has no peer {nodes: all}, want both ends to peer", name)
 		}

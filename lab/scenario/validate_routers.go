@@ -72,8 +72,8 @@ func (v *validator) nodesPeer(at string, r *Router, p Peer) {
 		v.add(at+".nodes", "seen all, want a spec.cluster whose nodes they are")
 		return
 	}
-	if !v.on(r, cluster.Network) {
-		v.add(at+".nodes", "seen all, want router %s on the cluster's network %s too", r.Name, cluster.Network)
+	if !slices.ContainsFunc(cluster.nodeNetworks(), func(n string) bool { return v.on(r, n) }) {
+		v.add(at+".nodes", "seen all, want router %s on the cluster's network %s too", r.Name, list(cluster.nodeNetworks()))
 	}
 	n := v.spec.NodeSpeaker()
 	if n == nil {

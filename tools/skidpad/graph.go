@@ -77,7 +77,7 @@ func mermaid(p *plan.Plan) string {
 	}
 	if p.Cluster != nil {
 		for _, n := range p.Cluster.Nodes {
-			fmt.Fprintf(&b, "  net-%s --- %s[\"%s\"]\n", p.Cluster.Network, n.Short, n.Short)
+			fmt.Fprintf(&b, "  net-%s --- %s[\"%s\"]\n", p.Cluster.HomeOf(n), n.Short, n.Short)
 		}
 	}
 	return b.String()

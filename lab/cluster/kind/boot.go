@@ -14,12 +14,12 @@ const bootUnit = "skidpad-boot.service"
 
 // bootCommands are what a node needs at each start besides what its image does: file systems and routes. Each may be
 // run again where it has been run.
-func bootCommands(c *plan.Cluster) []string {
+func bootCommands(c *plan.Cluster, n plan.Node) []string {
 	var list []string
 	for _, m := range c.Mounts {
 		list = append(list, fmt.Sprintf("mountpoint -q %[1]s || { mkdir -p %[1]s && mount -t %[2]s none %[1]s; }", m.Where, m.Type))
 	}
-	for _, r := range c.Routes {
+	for _, r := range c.RoutesOf(n) {
 		list = append(list, fmt.Sprintf("ip route replace %s via %s", r.To, r.Via))
 	}
 	return list
@@ -52,19 +52,27 @@ func boot(commands []string) string {
 // Boot gives every node the plan's file systems and routes, now and after each start. Create does it, too; on nodes that
 // have them it changes nothing.
 func (c *Cluster) Boot(ctx context.Context) error {
-	commands := bootCommands(c.plan.Cluster)
+	group, ctx := errgroup.WithContext(ctx)
+	for _, n := range c.plan.Cluster.Nodes {
+		group.Go(func() error { return c.bootNode(ctx, n) })
+	}
+	return group.Wait()
+}
+
+func (c *Cluster) bootNode(ctx context.Context, n plan.Node) error {
+	commands := bootCommands(c.plan.Cluster, n)
+	name, err := c.nameControlPlane(ctx, n)
+	if err != nil {
+		return err
+	}
+	if name != "" {
+		commands = append(commands, name)
+	}
 	if len(commands) == 0 {
 		return nil
 	}
-	text, script := []byte(unit(commands)), boot(commands)
-	group, ctx := errgroup.WithContext(ctx)
-	for _, n := range c.Nodes() {
-		group.Go(func() error {
-			if out, err := n.ExecInput(ctx, text, "sh", "-c", script); err != nil {
-				return failure("mount, ip route replace", out, err)
-			}
-			return nil
-		})
+	if out, err := c.handle(n).ExecInput(ctx, []byte(unit(commands)), "sh", "-c", boot(commands)); err != nil {
+		return failure("mount, ip route replace", out, err)
 	}
-	return group.Wait()
+	return nil
 }

@@ -76,6 +76,9 @@ func (c *Cluster) Create(ctx context.Context, img image.Resolved) error {
 	if err := c.timed(ctx, "nodes", func(ctx context.Context) error { return c.provision(ctx, img) }); err != nil {
 		return err
 	}
+	if err := c.toRacks(ctx); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return c.timed(ctx, "mounts and routes", c.Boot)

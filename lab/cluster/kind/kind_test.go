@@ -81,7 +81,7 @@ func TestUnit(t *testing.T) {
 			{To: netip.MustParsePrefix("192.0.2.0/24"), Via: netip.MustParseAddr("172.30.0.1")},
 			{To: netip.MustParsePrefix("198.18.0.0/24"), Via: netip.MustParseAddr("172.30.0.2")},
 		},
-	})))
+	}, plan.Node{})))
 }
 
 const admin = `apiVersion: v1
