@@ -59,6 +59,7 @@ func TestGoldens(t *testing.T) {
 		{"kube-router", "../scenario/testdata/valid-kube-router.yaml", "lab", Host{}},
 		{"cilium-kube-router-purelb", "../scenario/testdata/valid-cilium-kube-router-purelb.yaml", "lab", Host{}},
 		{"cilium-bird", "../../scenarios/cilium-bird/scenario.yaml", "lab", Host{}},
+		{"cilium-two-racks", "../../scenarios/cilium-two-racks/scenario.yaml", "lab", Host{}},
 		{"calico", "../scenario/testdata/valid-calico.yaml", "lab", Host{}},
 		{"k3s", k3sFile, "k3s", Host{CgroupV1: true, NoSysResource: true}},
 		{"dual-stack", dualFile, "two-families", Host{Taken: prefixes("fd73:6b69:6400:1::/64")}},

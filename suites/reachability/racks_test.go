@@ -1,0 +1,28 @@
+package reachability_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+var _ = Describe("A cluster in two racks", Label("reachability", "cilium", "bgp", "racks", "slow", "cilium-two-racks"), func() {
+	open := func(ctx SpecContext) *labtest.Lab { return labtest.Open(ctx, "cilium-two-racks") }
+
+	It("routes to pods by their node within a rack, and by the rack's router between racks", func(ctx SpecContext) {
+		Expect(inside(ctx, open(ctx), scenario.Check{NodeRoutes: &scenario.NodeRoutes{Within: soon}})).To(labtest.Hold())
+	})
+
+	It("leaves packets between pods of two racks encapsulated in nothing", func(ctx SpecContext) {
+		Expect(inside(ctx, open(ctx), scenario.Check{Wire: &scenario.Wire{Between: []string{"worker", "worker2"},
+			Encapsulation: scenario.EncapsulationNone, Workload: "echo", Within: soon}})).To(labtest.Hold())
+	})
+
+	origins(open, "echo",
+		Entry("at every pod IP, from a pod in the first rack", "pod/echo@worker", scenario.TargetPod),
+		Entry("at every pod IP, from a pod in the second rack", "pod/echo@worker2", scenario.TargetPod),
+		Entry("at the LoadBalancer IP, from beyond the racks", "client", scenario.TargetLoadBalancer),
+	)
+})
