@@ -44,16 +44,16 @@ done
 // template, so that pods follow when it changes, all at once.
 func (b *builder) nodeBIRD(o *scenario.NodeBIRD) Addon {
 	image := Image{Name: "bird"}
-	recover := ""
+	argument := ""
 	if o.GracefulRestart {
-		recover = "-R" // it comes back as one that restarted, and tells nothing before it knows all (RFC 4724, 4.1)
+		argument = "-R" // it comes back as one that restarted, and tells nothing before it knows all (RFC 4724, 4.1)
 	}
 	pod := map[string]any{
 		"hostNetwork": true, "priorityClassName": "system-node-critical", "tolerations": everywhere(),
 		"automountServiceAccountToken": false, "terminationGracePeriodSeconds": 2,
 		"containers": []any{map[string]any{
 			"name": nodeBIRDName, "image": image.Ref(), "imagePullPolicy": "IfNotPresent",
-			"command":         []any{"/bin/bash", "-c", nodeBIRDStart, recover},
+			"command":         []any{"/bin/bash", "-c", nodeBIRDStart, argument},
 			"env":             []any{map[string]any{"name": "BIRD_CONF", "value": b.nodeBIRDConf(o)}},
 			"securityContext": map[string]any{"capabilities": map[string]any{"add": []any{"NET_ADMIN", "NET_RAW"}}},
 		}},
