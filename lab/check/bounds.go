@@ -41,6 +41,8 @@ func boundOf(p *plan.Plan, f scenario.Failover) *bound.Bound {
 		b = nodeLost(p, f.Probe)
 	case (verb == "kill" || verb == "pause" || verb == "linkDown") && len(noticed(p, node)) > 0:
 		b = bound.Worst(noticed(p, node)...)
+	case verb == "partition" && worker && routerOf(p, f.Fault.Peer) != nil:
+		b = silent(*routerOf(p, f.Fault.Peer))
 	case verb == "drain":
 		b = bound.Endpoint{}.Withdrawn()
 	default:
@@ -87,16 +89,29 @@ func nodeLost(p *plan.Plan, probe scenario.Probe) bound.Bound {
 		if r.BGP == nil || len(r.BGP.Ranges) == 0 {
 			continue
 		}
-		silent := bound.HoldTime(r.BGP.HoldTime, r.BGP.Keepalive)
-		if f := r.BGP.Ranges[0].BFD; f != nil {
-			silent = bound.BFD(f.Multiplier, f.Interval.Std(), f.Interval.Std())
-		}
 		if !chosen {
-			return silent
+			return silent(r)
 		}
-		return bound.Worst(silent, lost)
+		return bound.Worst(silent(r), lost)
 	}
 	return lost
+}
+
+// silent is how a router that nodes dial notices that one of them says no more.
+func silent(r plan.Router) bound.Bound {
+	if f := r.BGP.Ranges[0].BFD; f != nil {
+		return bound.BFD(f.Multiplier, f.Interval.Std(), f.Interval.Std())
+	}
+	return bound.HoldTime(r.BGP.HoldTime, r.BGP.Keepalive)
+}
+
+// routerOf is the router of that name where nodes dial it, or nil.
+func routerOf(p *plan.Plan, name string) *plan.Router {
+	i := slices.IndexFunc(p.Routers, func(r plan.Router) bool { return r.Name == name && r.BGP != nil && len(r.BGP.Ranges) > 0 })
+	if i < 0 {
+		return nil
+	}
+	return &p.Routers[i]
 }
 
 // gracefulRestart reports whether it is on while the check runs.

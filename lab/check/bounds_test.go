@@ -62,6 +62,7 @@ func TestBoundOfANodesSpeaker(t *testing.T) {
 		max   time.Duration
 	}{
 		{"a pod's address", scenario.Failover{Fault: scenario.Fault{LinkDown: "worker"}, Probe: scenario.Probe{To: scenario.TargetPod}}, true, 300 * time.Millisecond},
+		{"only its router misses it", scenario.Failover{Fault: scenario.Fault{Partition: "worker", Peer: "r1"}}, true, 300 * time.Millisecond},
 		{"a service's", scenario.Failover{Fault: scenario.Fault{LinkDown: "worker"}, Probe: scenario.Probe{To: scenario.TargetClusterIP}}, true, 55 * time.Second},
 		{"all BIRDs, graceful", scenario.Failover{Fault: scenario.Fault{KillProcess: "nodes", Process: "bird"}, GracefulRestart: &yes}, true, 0},
 		{"one, graceful", scenario.Failover{Fault: scenario.Fault{KillProcess: "worker", Process: "bird"}, GracefulRestart: &yes}, true, 0},
