@@ -53,7 +53,7 @@ func podsAnswer(within scenario.Duration) scenario.Check {
 func silent(within time.Duration) scenario.Check {
 	return scenario.Check{Failover: &scenario.Failover{
 		Fault: scenario.Fault{Partition: "control-plane", Peer: "r1"}, Measure: scenario.MeasureInject,
-		Probe:     scenario.Probe{From: "client", To: scenario.TargetPod, Workload: "echo", Proto: "udp", Every: scenario.Duration(4*time.Millisecond), Flows: 16},
+		Probe:     scenario.Probe{From: "client", To: scenario.TargetPod, Workload: "echo", Proto: "udp", Every: scenario.Duration(4 * time.Millisecond), Flows: 16},
 		MaxOutage: scenario.Duration(within),
 	}}
 }
