@@ -33,7 +33,7 @@ func ingress(ctx SpecContext, l *labtest.Lab, service string) netip.Addr {
 	return a
 }
 
-var _ = Describe("Services come and go:", Label("slow", "bgp", "cilium", "frr", "advertisement"), func() {
+var _ = Describe("Services come and go:", Label("bgp", "cilium", "frr", "advertisement"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-bgp-vrrp") })
 
@@ -106,7 +106,7 @@ var _ = Describe("Services come and go:", Label("slow", "bgp", "cilium", "frr", 
 	})
 })
 
-var _ = Describe("What is not to be announced:", Label("slow", "bgp", "cilium", "frr", "advertisement", "negative-control"), func() {
+var _ = Describe("What is not to be announced:", Label("bgp", "cilium", "frr", "advertisement", "negative-control"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-bgp-vrrp") })
 

@@ -18,7 +18,7 @@ func advertised(attributes string) string {
 		"selector": {"matchExpressions": [{"key": "skidpad.dev/advertise", "operator": "NotIn", "values": ["no"]}]}, "attributes": %s}]}}`, attributes)
 }
 
-var _ = Describe("Path attributes:", Label("slow", "bgp", "cilium", "frr", "attributes"), func() {
+var _ = Describe("Path attributes:", Label("bgp", "cilium", "frr", "attributes"), func() {
 	var (
 		l   *labtest.Lab
 		vip netip.Prefix
@@ -119,7 +119,7 @@ func best(ctx SpecContext, l *labtest.Lab, router string, to netip.Prefix) ([]la
 	return one, err
 }
 
-var _ = Describe("A prefix limit", Label("slow", "bgp", "cilium", "frr", "limit"), func() {
+var _ = Describe("A prefix limit", Label("bgp", "cilium", "frr", "limit"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-bgp-vrrp") })
 	limit := func(ctx SpecContext, n int) {

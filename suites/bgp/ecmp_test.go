@@ -11,7 +11,7 @@ import (
 	"skidpad.dev/skidpad/lab/probe"
 )
 
-var _ = Describe("The ECMP set", Label("slow", "bgp", "cilium", "frr", "ecmp"), func() {
+var _ = Describe("The ECMP set", Label("bgp", "cilium", "frr", "ecmp"), func() {
 	var (
 		l   *labtest.Lab
 		vip netip.Addr

@@ -21,7 +21,7 @@ func peer(name, address string, asn int) string {
 	return fmt.Sprintf(`{"name": %q, "peerAddress": %q, "peerASN": %d, "peerConfigRef": {"name": "skidpad"}}`, name, address, asn)
 }
 
-var _ = Describe("When the nodes' peers change,", Label("slow", "bgp", "cilium", "frr", "session"), func() {
+var _ = Describe("When the nodes' peers change,", Label("bgp", "cilium", "frr", "session"), func() {
 	var (
 		l      *labtest.Lab
 		r1, r2 string // their addresses on the nodes' network
@@ -72,7 +72,7 @@ var _ = Describe("When the nodes' peers change,", Label("slow", "bgp", "cilium",
 	})
 })
 
-var _ = Describe("A session", Label("slow", "bgp", "cilium", "frr", "session"), func() {
+var _ = Describe("A session", Label("bgp", "cilium", "frr", "session"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-bgp-vrrp") })
 

@@ -26,7 +26,7 @@ func podNodes(ctx context.Context, l *labtest.Lab) []string {
 	return nodes
 }
 
-var _ = Describe("Traffic policy Local:", Label("slow", "bgp", "cilium", "frr", "eTP-Local", "endpoints"), func() {
+var _ = Describe("Traffic policy Local:", Label("bgp", "cilium", "frr", "eTP-Local", "endpoints"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-bgp-vrrp") })
 

@@ -43,7 +43,7 @@ func forget(ctx SpecContext, l *labtest.Lab) {
 	}
 }
 
-var _ = Describe("A session's MD5 password (RFC 2385)", Label("slow", "bgp", "cilium", "frr", "md5", "security"), func() {
+var _ = Describe("A session's MD5 password (RFC 2385)", Label("bgp", "cilium", "frr", "md5", "security"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) {
 		l = labtest.Open(ctx, "cilium-bgp-vrrp")
@@ -107,7 +107,7 @@ var _ = Describe("A session's MD5 password (RFC 2385)", Label("slow", "bgp", "ci
 	})
 })
 
-var _ = Describe("TTL security (RFC 5082)", Label("slow", "bgp", "cilium", "frr", "ttl", "security"), func() {
+var _ = Describe("TTL security (RFC 5082)", Label("bgp", "cilium", "frr", "ttl", "security"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) {
 		l = labtest.Open(ctx, "cilium-bgp-vrrp")
