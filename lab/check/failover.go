@@ -223,11 +223,8 @@ func (m *measurement) measure(ctx context.Context, r *Result) (err error) {
 			return fmt.Errorf("before the fault: %w", err)
 		}
 	}
-	if m.victim != nil {
-		if m.fault.Kill, err = m.victim(ctx); err != nil {
-			return err
-		}
-		r.Measured.Fault = m.fault.String()
+	if err := m.aim(ctx, r); err != nil {
+		return err
 	}
 	r.Measured.Before = m.carrier(ctx, target)
 	sent, err := startFlows(ctx, m, m.probe, target)
@@ -258,6 +255,22 @@ func (m *measurement) measure(ctx context.Context, r *Result) (err error) {
 		return err
 	}
 	r.take(sent.judge(rec, begin), m.sink)
+	m.doubt(r)
+	return nil
+}
+
+// aim chooses the node to kill, where the check leaves that open.
+func (m *measurement) aim(ctx context.Context, r *Result) (err error) {
+	if m.victim == nil {
+		return nil
+	}
+	m.fault.Kill, err = m.victim(ctx)
+	r.Measured.Fault = m.fault.String()
+	return err
+}
+
+// doubt takes a verdict back that proves nothing.
+func (m *measurement) doubt(r *Result) {
 	if before := r.Measured.Before; m.victim != nil && before.Error == "" && !slices.Contains(before.Nodes, m.fault.Kill) {
 		r.Verdict = Unknown
 		r.Observed = fmt.Sprintf("%s was killed, and the flow went by way of %s: the address had moved a moment before, so nothing was put to the test; %s", m.fault.Kill, before, r.Observed)
@@ -266,7 +279,6 @@ func (m *measurement) measure(ctx context.Context, r *Result) (err error) {
 		r.Verdict = Failed
 		r.Observed += fmt.Sprintf("; an outage of %s at least was to be seen with the mechanism off, so with it on there is nothing to show", m.minOutage)
 	}
-	return nil
 }
 
 // after lets the flows run on: as long as an outage is accepted, and, where what was broken heals by itself or was

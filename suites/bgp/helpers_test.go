@@ -40,9 +40,10 @@ func up(ctx context.Context, l *labtest.Lab, router string, nodes ...string) {
 	Eventually(ctx, l.Established).WithArguments(router).WithTimeout(sessionsWithin).WithPolling(labtest.Often).Should(ConsistOf(nodes), "sessions of %s", router)
 }
 
-// down waits until a router has no session with any node, and expects that none comes up for 4 s: nodes try once a second.
-func down(ctx context.Context, l *labtest.Lab, router string) {
+// down waits until r2 has no session with any node, and expects that none comes up for 4 s: nodes try once a second.
+func down(ctx context.Context, l *labtest.Lab) {
 	GinkgoHelper()
+	const router = "r2"
 	up(ctx, l, router)
 	Consistently(ctx, l.Established).WithArguments(router).WithTimeout(4*time.Second).WithPolling(labtest.Often).Should(BeEmpty(), "sessions of %s", router)
 }

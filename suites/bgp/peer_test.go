@@ -46,7 +46,7 @@ var _ = Describe("When the nodes' peers change,", Label("bgp", "cilium", "frr", 
 
 	It("a session with a wrong ASN comes down and stays down (cilium#33163, negative control)", Label("negative-control"), func(ctx SpecContext) {
 		change(ctx, peer("r1", r1, 64513), peer("r2", r2, 64599))
-		down(ctx, l, "r2")
+		down(ctx, l)
 		up(ctx, l, "r1", l.AllNodes()...)
 	})
 
@@ -68,7 +68,7 @@ var _ = Describe("When the nodes' peers change,", Label("bgp", "cilium", "frr", 
 	It("no session comes up over two hops where the TTL allows one (negative control)", Label("multihop", "negative-control"), func(ctx SpecContext) {
 		far := l.Plan.Routers[1].Networks[1].Address.String()
 		change(ctx, peer("r1", r1, 64513), peer("r2", far, 64513))
-		down(ctx, l, "r2")
+		down(ctx, l)
 	})
 })
 

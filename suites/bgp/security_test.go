@@ -84,14 +84,14 @@ var _ = Describe("A session's MD5 password (RFC 2385)", Label("bgp", "cilium", "
 	It("that differs keeps it down; without one nothing else would (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		router(ctx, "together")
 		nodes(ctx, "apart")
-		down(ctx, l, "r2")
+		down(ctx, l)
 		up(ctx, l, "r1", l.AllNodes()...)
 	})
 
 	It("that only the router has keeps it down (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		give(ctx, l, "unused")
 		router(ctx, "together")
-		down(ctx, l, "r2")
+		down(ctx, l)
 		up(ctx, l, "r1", l.AllNodes()...)
 	})
 
@@ -101,7 +101,7 @@ var _ = Describe("A session's MD5 password (RFC 2385)", Label("bgp", "cilium", "
 		up(ctx, l, "r2", l.AllNodes()...)
 		// The router first, while the nodes are members of its group: FRR 8.4 leaves members that are gone their old key (see forget).
 		l.Configure(ctx, "r2", []string{"router bgp 64513", "neighbor nodes password second"}, nil)
-		down(ctx, l, "r2")
+		down(ctx, l)
 		give(ctx, l, "second")
 		up(ctx, l, "r2", l.AllNodes()...)
 	})
@@ -129,7 +129,7 @@ var _ = Describe("TTL security (RFC 5082)", Label("bgp", "cilium", "frr", "ttl",
 
 	It("keeps those down whose packets start with a TTL of 1 (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		reset(ctx)
-		down(ctx, l, "r2")
+		down(ctx, l)
 		up(ctx, l, "r1", l.AllNodes()...)
 	})
 })
