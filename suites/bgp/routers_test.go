@@ -39,9 +39,13 @@ func network(l *labtest.Lab, name string) netip.Prefix {
 	return netip.Prefix{}
 }
 
-// answered expects that every datagram from the client to the server is answered for a second, once the first is.
+// answered expects that every datagram from the client to the server is answered for a second, once r1 and r2 have routes to
+// each other's networks: sessions are up a moment before.
 func answered(ctx SpecContext, l *labtest.Lab) {
 	GinkgoHelper()
+	for router, to := range map[string]string{"r1": "right", "r2": "left"} {
+		Eventually(ctx, l.NextHops).WithArguments(router, network(l, to)).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(HaveLen(1), "%s on %s", to, router)
+	}
 	for _, r := range l.Probe(ctx, "client", "client/server", 100, time.Second).Wait() {
 		Expect(r).To(labtest.LoseAtMost(0))
 	}
@@ -60,7 +64,6 @@ var _ = Describe("A route reflector (RFC 4456)", Label("slow", "bgp", "frr", "ib
 		Eventually(ctx, l.Paths).WithArguments("r1", right).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(And(HaveLen(1), HaveEach(And(
 			HaveField("Peer.Type", "internal"), HaveField("Peer.ID", l.Plan.Routers[0].Networks[0].Address),
 			HaveField("Originator", r2), HaveField("Clusters.List", ConsistOf(rr.String()))))))
-		Eventually(ctx, l.NextHops).WithArguments("r2", network(l, "left")).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(HaveLen(1))
 		answered(ctx, l)
 	})
 
