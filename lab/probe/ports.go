@@ -13,14 +13,15 @@ const (
 	// The range lies above what kubelets, agents and control planes listen on, and below the node ports, which nodes may not
 	// send from, and the ports that kernels choose.
 	firstPort, lastPort = 11000, 29999
-	// portsPerSecond is how fast the turn goes round for programs that start one after another: once in 76 s.
+	// portsPerSecond says where programs begin that start one after another. A program itself goes on port by port: what a node
+	// knows of a UDP flow was seen to last longer than the 76 s in which the clock goes round.
 	portsPerSecond = 250
 )
 
 // portTurn gives ports out. The clock says where in the range a program begins, so that the next one does not begin where it did.
 type portTurn struct {
 	mu   sync.Mutex
-	next int64 // counted from 1970, at portsPerSecond or as many as were taken
+	next int64 // 0 until the first is taken; it starts where the clock is, and goes on by what is taken
 	now  func() time.Time
 }
 
@@ -31,7 +32,9 @@ func (t *portTurn) take(n int) int {
 	const span = lastPort - firstPort + 1
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.next = max(t.next, t.now().UnixMilli()*portsPerSecond/1000)
+	if t.next == 0 {
+		t.next = t.now().UnixMilli() * portsPerSecond / 1000
+	}
 	if at := t.next % span; at+int64(n) > span { // they would not fit before the end
 		t.next += span - at
 	}
