@@ -2,7 +2,6 @@ package check
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -33,21 +32,8 @@ func entry(ctx context.Context, l Lab, p *plan.Plan, c scenario.Entry) []Result 
 	if c.At == scenario.EntryOwn {
 		results[0].Expected = "connections to each pod enter the cluster at the pod's own node, and at no other"
 	}
-	tap, ok := l.(Wiretap)
-	if _, err := workloadOf(p, c.Workload); err != nil || !ok {
-		cannotLook(results, indices(results), errors.Join(err, orNil(!ok, "lab bug: its packets cannot be looked at")))
-		return results
-	}
-	until(ctx, c.Within.Std(), results, func(ctx context.Context, open []int) {
-		held, observed, err := lookAtEntry(ctx, l, tap, nodeNames(p), c)
-		switch {
-		case errors.Is(err, capture.ErrNotPermitted):
-			results[0].Verdict, results[0].Observed = Skipped, err.Error()
-		case err != nil:
-			cannotLook(results, open, err)
-		default:
-			results[0].outcome(held, observed)
-		}
+	tapped(ctx, l, p, c.Workload, c.Within, results, func(ctx context.Context, tap Wiretap) (bool, string, error) {
+		return lookAtEntry(ctx, l, tap, nodeNames(p), c)
 	})
 	return results
 }

@@ -37,13 +37,24 @@ func wire(ctx context.Context, l Lab, p *plan.Plan, c scenario.Wire) []Result {
 	if c.Encapsulation != scenario.EncapsulationNone {
 		results[0].Expected = fmt.Sprintf("packets between the pods of %s on %s, all encapsulated in %s", c.Workload, between, c.Encapsulation)
 	}
-	tap, ok := l.(Wiretap)
-	if _, err := workloadOf(p, c.Workload); err != nil || !ok || len(c.Between) != 2 {
-		cannotLook(results, indices(results), errors.Join(err, orNil(!ok, "lab bug: its packets cannot be looked at")))
+	if len(c.Between) != 2 {
+		cannotLook(results, indices(results), fmt.Errorf("lab bug: the wire between %d nodes cannot be looked at; wanted are two", len(c.Between)))
 		return results
 	}
-	until(ctx, c.Within.Std(), results, func(ctx context.Context, open []int) {
-		held, observed, err := lookAtWire(ctx, l, tap, c)
+	tapped(ctx, l, p, c.Workload, c.Within, results, func(ctx context.Context, tap Wiretap) (bool, string, error) { return lookAtWire(ctx, l, tap, c) })
+	return results
+}
+
+// tapped judges the one result of a check by packets of a workload's, until it holds.
+func tapped(ctx context.Context, l Lab, p *plan.Plan, workload string, within scenario.Duration, results []Result,
+	look func(ctx context.Context, tap Wiretap) (held bool, observed string, err error)) {
+	tap, ok := l.(Wiretap)
+	if _, err := workloadOf(p, workload); err != nil || !ok {
+		cannotLook(results, indices(results), errors.Join(err, orNil(!ok, "lab bug: its packets cannot be looked at")))
+		return
+	}
+	until(ctx, within.Std(), results, func(ctx context.Context, open []int) {
+		held, observed, err := look(ctx, tap)
 		switch {
 		case errors.Is(err, capture.ErrNotPermitted):
 			results[0].Verdict, results[0].Observed = Skipped, err.Error()
@@ -53,7 +64,6 @@ func wire(ctx context.Context, l Lab, p *plan.Plan, c scenario.Wire) []Result {
 			results[0].outcome(held, observed)
 		}
 	})
-	return results
 }
 
 // lookAtWire has the pod on the first node talk to that on the second, and listens on the first node's links.
