@@ -192,6 +192,23 @@ func pair(t *testing.T) (index int, send func([]byte)) {
 	}
 }
 
+// running waits until an interface has heard that its other end is up, which the kernel tells it within a
+// second (net/core/link_watch.c).
+func running(t *testing.T, name string) {
+	t.Helper()
+	var last netlink.LinkOperState
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		link, err := netlink.LinkByName(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last = link.Attrs().OperState; last == netlink.OperUp {
+			return
+		}
+	}
+	t.Fatalf("%s is %v after 5 s, wanted up", name, last)
+}
+
 func TestSocketSeesEveryPacket(t *testing.T) {
 	inNamespace(t, func() {
 		index, send := pair(t)
@@ -291,6 +308,7 @@ func TestSocketOutlivesALinkThatGoesDown(t *testing.T) {
 		if err := errors.Join(netlink.LinkSetDown(link), netlink.LinkSetUp(link)); err != nil {
 			t.Fatal(err)
 		}
+		running(t, "b") // until then the sender drops what it is given
 		expect(2)
 		if err := netlink.LinkDel(link); err != nil {
 			t.Fatal(err)
