@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/addon"
+	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router"
@@ -91,15 +92,19 @@ func (l *Lab) negotiated(ctx context.Context, p *plan.Plan) error {
 		if r.BGP == nil || len(r.BGP.Ranges) == 0 {
 			continue
 		}
+		speaker, err := l.Router(r.Name)
+		if err != nil {
+			return err
+		}
 		reset := false
-		err := cluster.Retry(ctx, "graceful restart is negotiated on "+r.Name, func(ctx context.Context) error {
+		err = cluster.Retry(ctx, "graceful restart is negotiated on "+r.Name, func(ctx context.Context) error {
 			wrong, err := l.gracefulPeers(ctx, r)
 			if err != nil || wrong == "" {
 				return err
 			}
 			if !reset {
 				reset = true
-				if err := l.resetSessions(ctx, r.Name); err != nil {
+				if err := speaker.Reset(ctx, bgp.Peers{}); err != nil {
 					return err
 				}
 			}
@@ -110,15 +115,6 @@ func (l *Lab) negotiated(ctx context.Context, p *plan.Plan) error {
 		}
 	}
 	return nil
-}
-
-func (l *Lab) resetSessions(ctx context.Context, router string) error {
-	n, err := l.Node(router)
-	if err != nil {
-		return err
-	}
-	_, err = n.Exec(ctx, "vtysh", "-c", "clear bgp *")
-	return err
 }
 
 // gracefulPeers says which of a router's sessions with nodes differ from its plan; nothing where none does. The

@@ -2,28 +2,37 @@ package fault
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
-	"encoding/json"
-
+	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
 )
+
+// allNodes, as the peer of a BGP fault, are all cluster nodes that the router accepts.
+const allNodes = "nodes"
 
 // badSpeaker returns what keeps a BGP fault from being made on a router.
 func (f Fault) badSpeaker(p *plan.Plan, at place) []string {
 	r := routerOf(p, at.name)
-	if r.BGP == nil || r.Software != scenario.FRR {
-		return nil // told when it is made
+	switch {
+	case at.kind != node.KindRouter:
+		return nil // told already
+	case r.BGP == nil:
+		return []string{fmt.Sprintf("seen %q, want a router that speaks BGP", at.name)}
+	case f.Kind == KindBGPShut && r.Software == scenario.GoBGP && len(r.BGP.Ranges) > 0 && (f.Peer == allNodes || f.Peer == ""):
+		return []string{fmt.Sprintf("seen %q, whose GoBGP takes peers of a range again as soon as they dial; want {drop: %s, proto: bgp}", at.name, at.name)}
+	case f.Peer == "":
+		return nil
 	}
 	_, notAddress := netip.ParseAddr(f.Peer)
 	x, isNode := find(p, f.Peer)
-	group := slices.ContainsFunc(r.BGP.Ranges, func(g plan.Range) bool { return g.Name == f.Peer })
+	group := slices.ContainsFunc(r.BGP.Ranges, func(g plan.Range) bool { return g.Name == f.Peer || f.Peer == allNodes })
 	switch {
 	case group:
 		return nil
@@ -45,25 +54,20 @@ type shut struct {
 
 func (s *shut) hold() string { return "bgp/" + s.at.container + "/" + s.f.Peer }
 
-func (s *shut) apply(ctx context.Context, _ json.RawMessage) error { return s.configure(ctx, "") }
-
-func (s *shut) undo(ctx context.Context, _ json.RawMessage) error { return s.configure(ctx, "no ") }
-
-// configure says it to the running configuration alone: a router that is restarted has forgotten it.
-func (s *shut) configure(ctx context.Context, no string) error {
-	r, err := s.in.speaker(s.at)
+func (s *shut) apply(ctx context.Context, _ json.RawMessage) error {
+	r, of, err := s.in.speaker(ctx, s.at, s.f.Peer)
 	if err != nil {
 		return err
 	}
-	line := "bgp shutdown"
-	if s.f.Peer != "" {
-		peer, err := s.in.peerOf(ctx, r, s.at, s.f.Peer)
-		if err != nil {
-			return err
-		}
-		line = "neighbor " + peer + " shutdown"
+	return r.Shut(ctx, of)
+}
+
+func (s *shut) undo(ctx context.Context, _ json.RawMessage) error {
+	r, of, err := s.in.speaker(ctx, s.at, s.f.Peer)
+	if err != nil {
+		return err
 	}
-	return s.in.vtysh(ctx, s.at, "configure terminal", fmt.Sprintf("router bgp %d", r.BGP.ASN), no+line)
+	return r.Open(ctx, of)
 }
 
 // reset resets sessions, or only exchanges routes anew (RFC 2918, route refresh).
@@ -77,76 +81,77 @@ type reset struct {
 func (r *reset) hold() string { return "bgp/" + r.at.container + "/" + r.f.Peer }
 
 func (r *reset) apply(ctx context.Context, _ json.RawMessage) error {
-	speaker, err := r.in.speaker(r.at)
+	speaker, of, err := r.in.speaker(ctx, r.at, r.f.Peer)
 	if err != nil {
 		return err
 	}
-	peer := "*"
-	if r.f.Peer != "" {
-		if peer, err = r.in.peerOf(ctx, speaker, r.at, r.f.Peer); err != nil {
-			return err
-		}
-		if slices.ContainsFunc(speaker.BGP.Ranges, func(g plan.Range) bool { return g.Name == peer }) {
-			peer = "peer-group " + peer
-		}
-	}
-	command := "clear bgp ipv4 unicast " + peer
 	if r.f.Kind == KindBGPSoftClear {
-		command += " soft"
+		return speaker.Refresh(ctx, of)
 	}
-	return r.in.vtysh(ctx, r.at, command)
+	return speaker.Reset(ctx, of)
 }
 
 func (r *reset) undo(context.Context, json.RawMessage) error { return nil }
 
-// speaker is the router's plan, if it is one that BGP faults can be made on.
-func (in *Injector) speaker(at place) (plan.Router, error) {
-	r := routerOf(in.plan, at.name)
-	if r.BGP == nil {
-		return r, fmt.Errorf("router %s: it speaks no BGP", at.name)
-	}
-	if r.Software != scenario.FRR {
-		return r, fmt.Errorf("router %s: BGP faults of software %s are not supported yet; wanted is %s", at.name, r.Software, scenario.FRR)
-	}
-	return r, nil
-}
-
-// peerOf is what the router calls a peer: an address, or a peer group.
-func (in *Injector) peerOf(ctx context.Context, r plan.Router, at place, peer string) (string, error) {
-	for _, n := range r.BGP.Neighbors {
-		if n.Name == peer {
-			return n.Address.String(), nil
-		}
-	}
-	for _, g := range r.BGP.Ranges {
-		if g.Name == peer {
-			return peer, nil
-		}
-	}
-	_, a, err := in.addressOf(ctx, at, "", peer)
-	return a.String(), err
-}
-
-// vtysh runs commands in FRR's shell. It reports mistakes on standard output, with a code of 0 for some.
-func (in *Injector) vtysh(ctx context.Context, at place, commands ...string) error {
+// speaker is the router, which must run, and those of its peers that are meant: all, a range's, or one.
+func (in *Injector) speaker(ctx context.Context, at place, peer string) (router.Router, bgp.Peers, error) {
 	have, err := in.inspect(ctx, at.container)
 	if err != nil {
-		return err
+		return nil, bgp.Peers{}, err
 	}
 	if !have.State.Running {
-		return fmt.Errorf("container %s is %s: %w", at.container, have.State.Status, errGone)
+		return nil, bgp.Peers{}, fmt.Errorf("container %s is %s: %w", at.container, have.State.Status, errGone)
 	}
-	args := []string{"vtysh"}
-	for _, c := range commands {
-		args = append(args, "-c", c)
-	}
-	out, err := in.engine.Node(at.name, node.KindRouter, at.container).Exec(ctx, args...)
-	said := strings.TrimSpace(string(out))
+	planned := routerOf(in.plan, at.name)
+	of, err := in.peersOf(ctx, planned, at, peer)
 	if err != nil {
-		return fmt.Errorf("%w: %s", err, said)
+		return nil, of, err
 	}
-	if strings.Contains(said, "%") {
-		return errors.New(at.name + ": vtysh: " + strings.Join(commands, "; ") + ": " + said)
+	r, err := router.New(in.engine, in.plan, planned, "")
+	return r, of, err
+}
+
+// peersOf are the peers of a name: all, "nodes", a range, a router or a node by each of its addresses, or an address.
+func (in *Injector) peersOf(ctx context.Context, r plan.Router, at place, peer string) (bgp.Peers, error) {
+	var of bgp.Peers
+	if a, err := netip.ParseAddr(peer); err == nil || peer == "" {
+		if peer != "" {
+			of.Addresses = append(of.Addresses, a)
+		}
+		return of, nil
 	}
-	return nil
+	for _, g := range r.BGP.Ranges { // all of them are of nodes
+		if peer == allNodes || peer == g.Name {
+			of.Ranges = append(of.Ranges, g.Name)
+		}
+	}
+	for _, n := range r.BGP.Neighbors {
+		if n.Name == peer {
+			of.Addresses = append(of.Addresses, n.Address)
+		}
+	}
+	if !of.All() {
+		return of, nil
+	}
+	var err error
+	if of.Addresses, err = in.addressesOn(ctx, at.on(""), peer); err == nil && of.All() {
+		err = fmt.Errorf("peer %s: no address of it is on a network of %s (%v)", peer, at.name, at.on(""))
+	}
+	return of, err
+}
+
+// addressesOn are a node's addresses, of both families, on networks.
+func (in *Injector) addressesOn(ctx context.Context, networks []string, peer string) ([]netip.Addr, error) {
+	x, _ := find(in.plan, peer)
+	have, err := in.inspect(ctx, x.container)
+	if err != nil || have.NetworkSettings == nil {
+		return nil, err
+	}
+	var all []netip.Addr
+	for _, n := range in.plan.Networks {
+		if ep := have.NetworkSettings.Networks[n.Docker]; ep != nil && slices.Contains(networks, n.Name) {
+			all = append(all, ep.IPAddress, ep.GlobalIPv6Address)
+		}
+	}
+	return slices.DeleteFunc(all, func(a netip.Addr) bool { return !a.IsValid() }), nil
 }

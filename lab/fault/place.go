@@ -155,6 +155,10 @@ func (f Fault) misplaced(p *plan.Plan, a About) []string {
 
 // badPeer returns what is wrong with the peer.
 func (f Fault) badPeer(p *plan.Plan, at place) []string {
+	switch f.Kind {
+	case KindBGPShut, KindBGPClear, KindBGPSoftClear:
+		return f.badSpeaker(p, at)
+	}
 	if f.Peer == "" {
 		return nil
 	}
@@ -176,8 +180,6 @@ func (f Fault) badPeer(p *plan.Plan, at place) []string {
 		if !isNode && !isGateway && notAddress != nil {
 			return []string{fmt.Sprintf("peer: seen %q, want an address, a gateway or one of: %s", f.Peer, nodeNames(p))}
 		}
-	case KindBGPShut, KindBGPClear, KindBGPSoftClear:
-		return f.badSpeaker(p, at)
 	}
 	return nil
 }

@@ -1,11 +1,11 @@
 package router_test
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -14,6 +14,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router"
@@ -22,12 +23,6 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// imageVariable names an image with frr, frr-pythontools, keepalived, iproute2 and ping; without it the tests
-// that need an engine are skipped. The others name images of routers of other software.
-const imageVariable = "SKIDPAD_TEST_ROUTER_IMAGE"
-
-var otherImages = map[scenario.Software]string{scenario.BIRD: "SKIDPAD_TEST_BIRD_IMAGE", scenario.GoBGP: "SKIDPAD_TEST_GOBGP_IMAGE"}
-
 const vip = "203.0.113.50/32"
 
 // world is two routers with a gateway, two FRRs that stand for cluster nodes, and a client.
@@ -35,7 +30,7 @@ type world struct {
 	t       *testing.T
 	engine  *docker.Engine
 	plan    *plan.Plan
-	image   string
+	images  map[scenario.Software]string // what the engine calls them
 	gateway *gateway.Gateway
 	routers map[string]router.Router
 }
@@ -89,28 +84,24 @@ func worldPlan(lab string) *plan.Plan {
 	return p
 }
 
+// forReal is the variable that has routers run; `make routers` sets it. They measure, so nothing may run beside them.
+const forReal = "SKIDPAD_ROUTERS"
+
 // newWorld makes the world's networks; r1 and r2 run the software that is named for them, else FRR.
 func newWorld(ctx context.Context, t *testing.T, software ...scenario.Software) *world {
 	t.Helper()
-	image := os.Getenv(imageVariable)
-	if image == "" {
-		t.Skip(imageVariable + " names no image: routers are not run")
+	if os.Getenv(forReal) == "" {
+		t.Skip("routers are not run: make routers runs them")
 	}
 	engine, err := docker.Connect(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, engine: engine, plan: worldPlan(cmp.Or(os.Getenv("SKIDPAD_TEST_LAB"), "skidpad-router-test")), image: image, routers: map[string]router.Router{}}
-	images := map[string]string{}
+	w := &world{t: t, engine: engine, plan: worldPlan("skidpad-router-test"), routers: map[string]router.Router{}}
 	for i, s := range software {
-		r := &w.plan.Routers[i]
-		r.Software = s
-		if name, other := otherImages[s]; other {
-			if images[r.Name] = os.Getenv(name); images[r.Name] == "" {
-				t.Skip(name + " names no image: routers are not run")
-			}
-		}
+		w.plan.Routers[i].Software = s
 	}
+	w.images = images(ctx, t, engine, append(software, scenario.FRR, "keepalived", "client"))
 	remove := func() {
 		if _, err := engine.Remove(context.WithoutCancel(ctx), w.plan.Lab); err != nil {
 			t.Error(err)
@@ -119,18 +110,36 @@ func newWorld(ctx context.Context, t *testing.T, software ...scenario.Software) 
 	remove()
 	t.Cleanup(remove)
 	for _, r := range w.plan.Routers {
-		w.routers[r.Name], err = router.New(engine, w.plan, r, cmp.Or(images[r.Name], image))
+		w.routers[r.Name], err = router.New(engine, w.plan, r, w.images[r.Software])
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.gateway = gateway.New(engine, w.plan, w.plan.Gateways[0], image)
+	w.gateway = gateway.New(engine, w.plan, w.plan.Gateways[0], w.images["keepalived"])
 	for _, n := range w.plan.Networks {
 		if err := engine.CreateNetwork(ctx, w.plan.Lab, n, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return w
+}
+
+// images are what the engine calls images of the catalogue; they are made where it has none.
+func images(ctx context.Context, t *testing.T, engine *docker.Engine, names []scenario.Software) map[scenario.Software]string {
+	t.Helper()
+	var wanted []plan.Image
+	for _, name := range names {
+		wanted = append(wanted, plan.Image{Name: string(name)})
+	}
+	have, err := image.New(engine, filepath.Join("..", "..")).Ensure(ctx, wanted, image.Auto, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refs := map[scenario.Software]string{}
+	for _, i := range wanted {
+		refs[scenario.Software(i.Name)] = have[i.Key()].Ref
+	}
+	return refs
 }
 
 // start runs the routers side by side and returns how long the slowest took.
@@ -150,6 +159,13 @@ func (w *world) start(ctx context.Context, names ...string) time.Duration {
 func (w *world) exec(ctx context.Context, name string, cmd ...string) {
 	w.t.Helper()
 	_, err := w.engine.Node(name, node.KindRouter, w.plan.Lab+"-"+name).Exec(ctx, cmd...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -239,7 +255,7 @@ func TestRoutersGatewayAndClientForReal(t *testing.T) {
 	}
 	t.Logf("%6d ms  gateway started", time.Since(began).Milliseconds())
 	began = time.Now()
-	if err := hosts.Start(ctx, w.engine, w.plan, w.plan.Clients[0], w.image); err != nil {
+	if err := hosts.Start(ctx, w.engine, w.plan, w.plan.Clients[0], w.images["client"]); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("%6d ms  client started", time.Since(began).Milliseconds())
@@ -293,16 +309,12 @@ func (w *world) killRouter(ctx context.Context) {
 
 // loseRoutes shuts the sessions of r1, then of r2: r1 gives the address up, and takes it again when r2 is no better.
 func (w *world) loseRoutes(ctx context.Context) {
-	shut := func(r, no string) {
-		peer := map[string]string{"r1": "172.31.201.3", "r2": "172.31.201.2"}[r]
-		w.exec(ctx, r, "vtysh", "-c", "configure", "-c", "router bgp 64513", "-c", no+"neighbor nodes shutdown", "-c", no+"neighbor "+peer+" shutdown")
-	}
-	shut("r1", "")
+	w.must(w.routers["r1"].Shut(ctx, bgp.Peers{}))
 	w.until(ctx, "r1 has lost its routes: held by r2", 4*time.Second, w.heldBy(ctx, "r2"))
-	shut("r2", "")
+	w.must(w.routers["r2"].Shut(ctx, bgp.Peers{}))
 	w.until(ctx, "so has r2: held by r1", 4*time.Second, w.heldBy(ctx, "r1"))
-	shut("r1", "no ")
-	shut("r2", "no ")
+	w.must(w.routers["r1"].Open(ctx, bgp.Peers{}))
+	w.must(w.routers["r2"].Open(ctx, bgp.Peers{}))
 	w.until(ctx, "sessions are back", 20*time.Second, w.established(ctx, "r1", 3))
 	w.until(ctx, "sessions are back at r2", 20*time.Second, w.established(ctx, "r2", 3))
 	w.until(ctx, "held by r1", 10*time.Second, w.heldBy(ctx, "r1"))
@@ -314,7 +326,7 @@ func (w *world) apply(ctx context.Context) {
 	speaker := *changed.BGP
 	changed.BGP = &speaker
 	change := func() error {
-		r, err := router.New(w.engine, w.plan, changed, w.image)
+		r, err := router.New(w.engine, w.plan, changed, w.images[changed.Software])
 		if err != nil {
 			return err
 		}

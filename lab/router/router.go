@@ -31,6 +31,15 @@ type Router interface {
 	Routes(ctx context.Context) ([]bgp.Route, error)
 	// FIB is what the kernel forwards by, of all origins, by prefix.
 	FIB(ctx context.Context) ([]bgp.Route, error)
+	// Shut shuts BGP sessions down administratively until Open. A router that is restarted has forgotten it. Of a range's
+	// peers none can be shut alone, and with GoBGP not all of them either.
+	Shut(ctx context.Context, of bgp.Peers) error
+	// Open ends what Shut began.
+	Open(ctx context.Context, of bgp.Peers) error
+	// Reset ends sessions, which come up again.
+	Reset(ctx context.Context, of bgp.Peers) error
+	// Refresh asks peers for their routes and sends its own anew (RFC 2918); sessions stay.
+	Refresh(ctx context.Context, of bgp.Peers) error
 	// Restart ends the router, runs it again, with the gateways' members in its namespaces, and waits as Start does.
 	Restart(ctx context.Context) error
 	// Stop ends the router and the gateways' members in its namespaces. Restart brings them back.

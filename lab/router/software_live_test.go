@@ -2,9 +2,12 @@ package router_test
 
 import (
 	"context"
+	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
+	"skidpad.dev/skidpad/lab/bgp"
 	hosts "skidpad.dev/skidpad/lab/router/client"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -21,7 +24,7 @@ func TestEverySoftwareForReal(t *testing.T) {
 			if err := w.gateway.Start(ctx); err != nil {
 				t.Fatal(err)
 			}
-			if err := hosts.Start(ctx, w.engine, w.plan, w.plan.Clients[0], w.image); err != nil {
+			if err := hosts.Start(ctx, w.engine, w.plan, w.plan.Clients[0], w.images["client"]); err != nil {
 				t.Fatal(err)
 			}
 			for _, n := range []string{"n11", "n12"} {
@@ -42,10 +45,61 @@ func TestEverySoftwareForReal(t *testing.T) {
 			}
 			w.exec(ctx, "n11", "vtysh", "-c", "configure", "-c", "router bgp 64512", "-c", "address-family ipv4 unicast", "-c", "network "+vip)
 
+			w.verbs(ctx, pair[0])
 			w.killRouter(ctx)
 			w.cutOff(ctx)
 		})
 	}
+}
+
+// verbs shuts, resets and refreshes sessions of r1: of all peers, of the range, and of one alone.
+func (w *world) verbs(ctx context.Context, software scenario.Software) {
+	w.t.Helper()
+	r1, n11, n12 := w.routers["r1"], addr("172.31.201.11"), addr("172.31.201.12")
+	for left, of := range []bgp.Peers{{}, {Ranges: []string{"nodes"}}} {
+		err := r1.Shut(ctx, of)
+		if software == scenario.GoBGP {
+			if err == nil {
+				w.t.Fatalf("GoBGP shut %+v, wanted an error: it takes a range's peers again", of)
+			}
+			continue
+		}
+		w.must(err)
+		w.until(ctx, fmt.Sprintf("r1 has %d sessions", left), 5*time.Second, w.established(ctx, "r1", left)) // r2's is none of the range's
+		w.must(r1.Open(ctx, of))
+		w.until(ctx, "r1 has its sessions again", 30*time.Second, w.established(ctx, "r1", 3))
+	}
+	r2 := bgp.Peers{Addresses: []netip.Addr{addr("172.31.201.3")}}
+	w.must(r1.Shut(ctx, r2))
+	w.until(ctx, "r1 has lost r2 alone", 5*time.Second, w.established(ctx, "r1", 2))
+	w.must(r1.Open(ctx, r2))
+	w.until(ctx, "r1 has r2 again", 30*time.Second, w.established(ctx, "r1", 3))
+
+	before := w.since(ctx, "r1")
+	w.must(r1.Refresh(ctx, bgp.Peers{}))
+	w.must(r1.Reset(ctx, bgp.Peers{Addresses: []netip.Addr{n11}}))
+	w.until(ctx, "r1's session with n11 alone is a new one", 30*time.Second, func() error {
+		now := w.since(ctx, "r1")
+		if len(now) != 3 || now[n11].Sub(before[n11]) < time.Second || now[n12].Sub(before[n12]) > time.Second {
+			return fmt.Errorf("established since %v, before that %v", now, before)
+		}
+		return nil
+	})
+	w.until(ctx, "r1 has two next hops again", 10*time.Second, w.routed(ctx, "r1", n11, n12))
+}
+
+// since is when each of a router's sessions was established.
+func (w *world) since(ctx context.Context, name string) map[netip.Addr]time.Time {
+	w.t.Helper()
+	sessions, err := w.routers[name].Sessions(ctx)
+	w.must(err)
+	all := map[netip.Addr]time.Time{}
+	for _, s := range sessions {
+		if s.State == bgp.Established {
+			all[s.Peer] = time.Now().Add(-s.Uptime)
+		}
+	}
+	return all
 }
 
 // cutOff keeps BGP from r1, which then has no routes and gives the address up; r2 has its own.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -160,5 +161,33 @@ func TestParseWhatIsEmptyOrWrong(t *testing.T) {
 	}
 	if _, err := parseRIB(nil, []byte("                     unicast [r2 2026-11-21 08:54:23.936] (100)\n"), nil); err == nil {
 		t.Error("a path without a prefix was read")
+	}
+}
+
+func TestPickFindsProtocolsOfPeers(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("testdata", "protocols.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := parseProtocols(data)
+	var addresses []netip.Addr
+	for _, name := range []string{"nodes1", "to-r2"} {
+		addresses = append(addresses, addr(all[name].fields["Neighbor address"]))
+	}
+	for _, test := range []struct {
+		name                string
+		of                  bgp.Peers
+		listening, sessions string
+	}{
+		{"all", bgp.Peers{}, "to-nodes", "nodes1 nodes2 to-r2 to-r3"},
+		{"a range", bgp.Peers{Ranges: []string{"nodes"}}, "to-nodes", "nodes1 nodes2"},
+		{"one of a range", bgp.Peers{Addresses: addresses[:1]}, "", "nodes1"},
+		{"a neighbour", bgp.Peers{Addresses: addresses[1:]}, "", "to-r2"},
+		{"nobody", bgp.Peers{Ranges: []string{"node"}}, "", ""},
+	} {
+		listening, sessions := pick(all, test.of, speaker().BGP.Ranges)
+		if l, s := strings.Join(listening, " "), strings.Join(sessions, " "); l != test.listening || s != test.sessions {
+			t.Errorf("%s: listening %q, sessions %q; wanted %q, %q", test.name, l, s, test.listening, test.sessions)
+		}
 	}
 }

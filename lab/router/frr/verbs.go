@@ -1,0 +1,72 @@
+package frr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"skidpad.dev/skidpad/lab/bgp"
+)
+
+// Shut shuts sessions down administratively until Open; a router that is restarted has forgotten it. FRR cannot shut one of a
+// range's peers alone.
+func (r *Router) Shut(ctx context.Context, of bgp.Peers) error { return r.shutdown(ctx, "", of) }
+
+// Open ends what Shut began.
+func (r *Router) Open(ctx context.Context, of bgp.Peers) error { return r.shutdown(ctx, "no ", of) }
+
+// shutdown names every peer: after `no bgp shutdown`, bgpd 8.4.4 starts no session by itself, and two routers that were
+// both shut never find each other again.
+func (r *Router) shutdown(ctx context.Context, no string, of bgp.Peers) error {
+	commands := []string{"configure terminal", fmt.Sprintf("router bgp %d", r.plan.BGP.ASN)}
+	for _, n := range r.plan.BGP.Neighbors {
+		if of.Has(n.Address, "") {
+			commands = append(commands, no+"neighbor "+n.Address.String()+" shutdown")
+		}
+	}
+	for _, g := range r.plan.BGP.Ranges {
+		if of.All() || slices.Contains(of.Ranges, g.Name) {
+			commands = append(commands, no+"neighbor "+g.Name+" shutdown")
+		}
+	}
+	return r.run(ctx, commands...)
+}
+
+// Reset ends sessions, which come up again.
+func (r *Router) Reset(ctx context.Context, of bgp.Peers) error { return r.clear(ctx, of, "") }
+
+// Refresh asks peers for their routes and sends its own anew (RFC 2918); sessions stay.
+func (r *Router) Refresh(ctx context.Context, of bgp.Peers) error { return r.clear(ctx, of, " soft") }
+
+func (r *Router) clear(ctx context.Context, of bgp.Peers, soft string) error {
+	var commands []string
+	for _, a := range of.Addresses {
+		commands = append(commands, "clear bgp "+a.String()+soft)
+	}
+	for _, g := range of.Ranges {
+		commands = append(commands, "clear bgp peer-group "+g+soft)
+	}
+	if of.All() {
+		commands = []string{"clear bgp *" + soft}
+	}
+	return r.run(ctx, commands...)
+}
+
+// run gives vtysh commands. It reports mistakes on standard output, with a code of 0 for some.
+func (r *Router) run(ctx context.Context, commands ...string) error {
+	args := []string{"vtysh"}
+	for _, c := range commands {
+		args = append(args, "-c", c)
+	}
+	out, err := r.box.Exec(ctx, args...)
+	said := strings.TrimSpace(string(out))
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, said)
+	}
+	if strings.Contains(said, "%") {
+		return errors.New(r.Name() + ": vtysh: " + strings.Join(commands, "; ") + ": " + said)
+	}
+	return nil
+}
