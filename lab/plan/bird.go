@@ -53,8 +53,11 @@ func (b *builder) nodeBIRD(o *scenario.NodeBIRD) Addon {
 		"automountServiceAccountToken": false, "terminationGracePeriodSeconds": 2,
 		"containers": []any{map[string]any{
 			"name": nodeBIRDName, "image": image.Ref(), "imagePullPolicy": "IfNotPresent",
-			"command":         []any{"/bin/bash", "-c", nodeBIRDStart, argument},
-			"env":             []any{map[string]any{"name": "BIRD_CONF", "value": b.nodeBIRDConf(o)}},
+			"command": []any{"/bin/bash", "-c", nodeBIRDStart, argument},
+			"env":     []any{map[string]any{"name": "BIRD_CONF", "value": b.nodeBIRDConf(o)}},
+			"readinessProbe": map[string]any{ // it answers when it has taken its configuration
+				"exec": map[string]any{"command": []any{"birdc", "-r", "show", "status"}}, "periodSeconds": 2,
+			},
 			"securityContext": map[string]any{"capabilities": map[string]any{"add": []any{"NET_ADMIN", "NET_RAW"}}},
 		}},
 	}
