@@ -13,7 +13,6 @@ import (
 	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/timeline"
-	"skidpad.dev/skidpad/lab/watch"
 )
 
 // TestOptions say what Test is to do.
@@ -67,11 +66,7 @@ func (a *arena) watch(ctx context.Context) (stop func()) {
 	missing := func(err error) {
 		a.add(timeline.New(timeline.LaneAgent, "watch", "source-missing", err.Error(), nil))
 	}
-	kube, err := a.kube(ctx)
-	if err != nil {
-		missing(err) // the watch can do without
-	}
-	w, err := watch.Start(ctx, a.engine, a.Plan, kube, timeline.SinkFunc(a.add))
+	w, err := a.Watch(ctx, timeline.SinkFunc(a.add))
 	if err != nil {
 		missing(err)
 		return func() {}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/timeline"
 	"skidpad.dev/skidpad/lab/watch"
 )
@@ -19,5 +20,20 @@ func (l *Lab) Watch(ctx context.Context, sink timeline.Sink) (*watch.Watch, erro
 			sink.Add(timeline.New(timeline.LaneAgent, "kubernetes", "source-missing", "not watched: "+err.Error(), map[string]string{"error": err.Error()}))
 		}
 	}
-	return watch.Start(ctx, l.engine, l.Plan, kube, sink)
+	faults, err := l.foreignFaults(sink)
+	if err != nil {
+		return nil, err
+	}
+	return watch.Start(ctx, l.engine, l.Plan, kube, sink, faults)
+}
+
+// foreignFaults are the faults that other processes make: `skidpad fault` beside `skidpad watch`.
+func (l *Lab) foreignFaults(sink timeline.Sink) (watch.Source, error) {
+	dir, err := Dir(l.Plan.Lab)
+	if err != nil {
+		return watch.Source{}, err
+	}
+	return watch.Source{Name: "faults", Follow: func(ctx context.Context, ready func()) error {
+		return fault.Follow(ctx, dir, sink, ready)
+	}}, nil
 }

@@ -259,7 +259,7 @@ func (in *Injector) clearWhere(ctx context.Context, match func(record) bool) ([]
 	return cleared, errors.Join(failed...)
 }
 
-// note tells the timeline.
+// note tells the timeline, and the journal for other processes' timelines.
 func (in *Injector) note(r *record, kind, text string, began, ended int64) {
 	fields := map[string]string{"id": r.ID, "kind": string(r.Fault.Kind), "node": r.Fault.Node}
 	for _, v := range r.Fault.values() {
@@ -267,10 +267,14 @@ func (in *Injector) note(r *record, kind, text string, began, ended int64) {
 			fields[v.name] = v.text
 		}
 	}
-	in.sink.Add(timeline.Event{
+	e := timeline.Event{
 		At: began, Wall: time.Now().Add(-time.Duration(timeline.Now() - began)), Lane: timeline.LaneFault,
 		Subject: r.Fault.Node, Kind: kind, Text: text, Until: ended, Fields: fields,
-	})
+	}
+	if err := in.store.tell(e); err != nil {
+		fields["journal"] = err.Error() // the fault itself is as it should be
+	}
+	in.sink.Add(e)
 }
 
 // MarshalJSON writes what is known of the fault.

@@ -50,10 +50,16 @@ type place struct {
 	gateway   *plan.Gateway // of a gateway's member
 }
 
-// Start listens to a lab until Stop, or until ctx ends. It returns when every source is listening; one that cannot, or
+// Source is something else to listen to. Follow calls ready when it misses nothing any more, and returns when ctx ends.
+type Source struct {
+	Name   string
+	Follow func(ctx context.Context, ready func()) error
+}
+
+// Start listens to a lab, and to more, until Stop, or until ctx ends. It returns when every source is listening; one that cannot, or
 // not within 20 s, says so as an event of lane agent and kind source-missing, with the reason. kube may be nil. The
 // error is that ctx ended before; then nothing listens.
-func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, kube *cluster.Kube, sink timeline.Sink) (*Watch, error) {
+func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, kube *cluster.Kube, sink timeline.Sink, more ...Source) (*Watch, error) {
 	w := &Watch{engine: e, plan: p, sink: sink, names: newNames(p), stations: &stations{}, waiting: map[string]chan struct{}{}, gone: map[string]int64{}, pids: map[string]int{}}
 	w.ended, w.cancel = context.WithCancel(ctx)
 	places := w.places()
@@ -70,6 +76,9 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, kube *cluster.Ku
 		w.source("arp "+n.Name, func(ctx context.Context, ready func()) error { return w.watchARP(ctx, n, ready) })
 	}
 	w.source("daemons", w.watchDaemons)
+	for _, s := range more {
+		w.source(s.Name, s.Follow)
+	}
 	if kube != nil {
 		w.watchKubernetes(kube)
 	}

@@ -1,0 +1,104 @@
+package fault
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"skidpad.dev/skidpad/lab/timeline"
+)
+
+// journalName is the file, beside the records, to which every injector appends what it does: a watch in another process
+// learns of faults from it.
+const journalName = "journal.jsonl"
+
+// looksEvery is how often Follow looks for new lines. Events bring their own times, so it costs no precision.
+const looksEvery = 50 * time.Millisecond
+
+// entry is a line of the journal.
+type entry struct {
+	PID   int            `json:"pid"`
+	Event timeline.Event `json:"event"`
+}
+
+// tell appends an event to the journal, in one write, so that lines of several processes do not mix.
+func (s store) tell(e timeline.Event) error {
+	line, err := json.Marshal(entry{os.Getpid(), e})
+	if err != nil {
+		return fmt.Errorf("lab bug: an event of a fault: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(s.dir, journalName), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("journal of faults: %w", err)
+	}
+	_, err = f.Write(append(line, '\n'))
+	return errors.Join(err, f.Close())
+}
+
+// Follow hands sink the events of all faults that other processes make and undo, from now on until ctx ends. dir is the
+// lab's folder. ready is called when nothing more is missed.
+func Follow(ctx context.Context, dir string, sink timeline.Sink, ready func()) error {
+	path := filepath.Join(dir, "faults", journalName)
+	j := journal{path: path}
+	if info, err := os.Stat(path); err == nil {
+		j.offset = info.Size()
+	}
+	ready()
+	tick := time.NewTicker(looksEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+		events, err := j.next()
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			sink.Add(e)
+		}
+	}
+}
+
+// journal is a reader of a journal that grows.
+type journal struct {
+	path   string
+	offset int64
+}
+
+// next returns the events of other processes that were written since. A line that is not whole yet is left for later.
+func (j *journal) next() ([]timeline.Event, error) {
+	f, err := os.Open(j.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal of faults: %w", err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	data, err := io.ReadAll(io.NewSectionReader(f, j.offset, 1<<20))
+	if err != nil {
+		return nil, fmt.Errorf("journal of faults: %w", err)
+	}
+	whole := data[:bytes.LastIndexByte(data, '\n')+1]
+	j.offset += int64(len(whole))
+	var events []timeline.Event
+	for line := range bytes.Lines(whole) {
+		var e entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			return nil, fmt.Errorf("journal of faults %s: %w; the line is %.120q", j.path, err, line)
+		}
+		if e.PID != os.Getpid() {
+			events = append(events, e.Event)
+		}
+	}
+	return events, nil
+}
