@@ -51,7 +51,7 @@ func answered(ctx SpecContext, l *labtest.Lab) {
 	}
 }
 
-var _ = Describe("A route reflector (RFC 4456)", Label("slow", "bgp", "frr", "ibgp", "reflector"), Ordered, func() {
+var _ = Describe("A route reflector (RFC 4456)", Label("bgp", "frr", "ibgp", "reflector"), Ordered, func() {
 	var l *labtest.Lab
 	var right netip.Prefix
 	BeforeAll(func(ctx SpecContext) {
@@ -78,7 +78,7 @@ var _ = Describe("A route reflector (RFC 4456)", Label("slow", "bgp", "frr", "ib
 	})
 })
 
-var _ = Describe("While a router's BGP daemon is killed and comes back, packets through it", Label("slow", "bgp", "frr", "graceful-restart"), func() {
+var _ = Describe("While a router's BGP daemon is killed and comes back, packets through it", Label("bgp", "frr", "graceful-restart"), func() {
 	// outage kills r2's bgpd and is for how long a flow through r2 was not answered, until the session was there again.
 	outage := func(ctx SpecContext, name string, graceful bool) time.Duration {
 		GinkgoHelper()

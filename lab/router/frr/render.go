@@ -86,7 +86,9 @@ func profiles(s plan.Speaker) []peer {
 // Render makes a router's frr.conf. Two runs on the same plan give the same bytes.
 //
 // Without graceful restart in the plan it is disabled, not left to FRR's default, which would help a peer
-// that restarts by keeping its routes (RFC 4724): a negative control would then prove nothing.
+// that restarts by keeping its routes (RFC 4724): a negative control would then prove nothing. With it, routes are told
+// without bgpd's second of waiting for more (coalesce-time): bgpd 8.4.4 does not make its End-of-RIB wait, too, and a peer
+// that restarts would take that for all there is, and delete what it had kept, until the routes come.
 func Render(r plan.Router) (string, error) {
 	t, err := template.New("frr.conf").Funcs(template.FuncMap{
 		"seconds":      func(d time.Duration) int { return max(1, int(d/time.Second)) },
