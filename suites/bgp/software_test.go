@@ -12,7 +12,7 @@ import (
 )
 
 // Cilium's peer runs software other than FRR.
-var _ = Describe("A router that does not run FRR", Label("slow", "bgp", "cilium"), func() {
+var _ = Describe("A router that does not run FRR", Label("bgp", "cilium"), func() {
 	const within = scenario.Duration(60 * time.Second)
 	routes := func(hops int, within scenario.Duration) scenario.Check {
 		return scenario.Check{Routes: &scenario.Routes{
