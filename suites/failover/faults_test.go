@@ -1,0 +1,54 @@
+package failover_test
+
+import (
+	"fmt"
+	"slices"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// flows are how many run side by side at least: over several nodes and, where a fault leaves them, both routers.
+const flows = 4
+
+// named is the check of a scenario with a name, under several flows at once.
+func named(s *scenario.Scenario, name string) scenario.Check {
+	GinkgoHelper()
+	for _, c := range s.Spec.Checks {
+		switch {
+		case c.Failover != nil && c.Failover.Name == name:
+			own := *c.Failover
+			own.Probe.Flows = max(flows, own.Probe.Flows)
+			own.Probe.Every = max(4*scenario.DefaultEvery, own.Probe.Every)
+			return scenario.Check{Failover: &own}
+		case c.Withdrawal != nil && c.Withdrawal.Name == name:
+			return c
+		}
+	}
+	Fail(fmt.Sprintf("%s has no check %q", s.Metadata.Name, name))
+	return scenario.Check{}
+}
+
+var _ = DescribeTable("Several flows at once are answered again within the bound of the timers", Label("failover", "bgp", "slow"),
+	func(ctx SpecContext, name string) {
+		l := labtest.Open(ctx, "cilium-bgp-vrrp")
+		Expect(l.Judge(ctx, named(l.Plan.Scenario, name))).To(labtest.Hold())
+	},
+	slices.Concat(
+		entries("vrrp", "VRRP master killed", "return of the master", "master's fabric link down", "master's edge link down",
+			"master's bgpd killed", "planned handover"),
+		entries("node", "node killed", "node's link down", "eTP=Local backend removed"),
+	),
+)
+
+// entries are a table's, a check of the scenario each.
+func entries(label string, names ...string) []TableEntry {
+	var all []TableEntry
+	for _, name := range names {
+		all = append(all, Entry("after: "+name, Label(label), name))
+	}
+	return all
+}

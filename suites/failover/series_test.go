@@ -1,0 +1,165 @@
+package failover_test
+
+import (
+	"context"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/fault"
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/probe"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// carryingOut is what carrying a failover out may take beyond the timers, as in the scenario's own checks.
+const carryingOut = 300 * time.Millisecond
+
+// series is the default lab, through which flows go while one thing after another happens to it.
+type series struct {
+	*labtest.Lab
+	faults  *fault.Injector
+	running []*labtest.Running
+}
+
+func open(ctx SpecContext) *series {
+	GinkgoHelper()
+	s := &series{Lab: labtest.Open(ctx, "cilium-bgp-vrrp")}
+	s.masterIs(ctx, "r1")
+	var err error
+	s.faults, err = s.Injector(nil)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func(ctx SpecContext) {
+		_, err := s.faults.ClearAll(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		s.masterIs(ctx, "r1")
+	})
+	return s
+}
+
+// flow starts several flows to a workload's LoadBalancer address, which end after a time.
+func (s *series) flow(ctx context.Context, workload string, lasts time.Duration) {
+	GinkgoHelper()
+	for range flows {
+		s.running = append(s.running, s.Probe(ctx, "client", "loadBalancer/"+workload, 200, lasts))
+	}
+}
+
+// ended waits for the flows' end.
+func (s *series) ended() []probe.Result {
+	GinkgoHelper()
+	var all []probe.Result
+	for _, r := range s.running {
+		all = append(all, r.Wait()...)
+	}
+	Expect(all).To(HaveLen(flows))
+	for _, r := range all {
+		AddReportEntry("lost", ReportEntryVisibilityFailureOrVerbose, r.LostAtLeast, r.Sent, r.Outages)
+	}
+	return all
+}
+
+func (s *series) inject(ctx context.Context, f fault.Fault) *fault.Active {
+	GinkgoHelper()
+	a, err := s.faults.Inject(ctx, f)
+	Expect(err).NotTo(HaveOccurred())
+	return a
+}
+
+func (s *series) masterIs(ctx context.Context, router string) {
+	GinkgoHelper()
+	Eventually(ctx, s.HolderOf).WithArguments("gw").WithTimeout(30*time.Second).WithPolling(labtest.Often).Should(Equal(router), "who holds the gateway")
+}
+
+func (s *series) sessionsAreUp(ctx context.Context, router string) {
+	GinkgoHelper()
+	Eventually(ctx, s.Established).WithArguments(router).WithTimeout(time.Minute).WithPolling(labtest.Often).Should(ConsistOf(s.AllNodes()))
+}
+
+func (s *series) exec(ctx context.Context, cmd ...string) {
+	GinkgoHelper()
+	n, err := s.Node("control-plane")
+	Expect(err).NotTo(HaveOccurred())
+	out, err := n.Exec(ctx, cmd...)
+	Expect(err).NotTo(HaveOccurred(), string(out))
+}
+
+// oneFailover is what a failover of the gateway may cost.
+func (s *series) oneFailover() time.Duration {
+	for _, g := range s.Plan.Gateways {
+		return bound.VRRP{Advert: g.AdvertInterval, Priority: g.Members[1].Priority}.Silent().Max + carryingOut
+	}
+	return 0
+}
+
+var _ = Describe("One thing after another, with several flows going on", Label("failover", "bgp", "slow"), func() {
+	It("costs one failover of the gateway where both routers are restarted in turn", Label("vrrp"), func(ctx SpecContext) {
+		s := open(ctx)
+		s.flow(ctx, "echo", 40*time.Second)
+		for _, name := range []string{"r2", "r1"} {
+			r, err := s.Router(name)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(r.Restart(ctx)).To(Succeed())
+			s.sessionsAreUp(ctx, name)
+		}
+		s.masterIs(ctx, "r1")
+		Expect(s.ended()).To(HaveEach(labtest.LoseAtMost(s.oneFailover())))
+	})
+
+	It("costs the flows for as long as both routers are away where they are restarted together (negative control)", Label("vrrp", "negative-control"), func(ctx SpecContext) {
+		s := open(ctx)
+		s.flow(ctx, "echo", 30*time.Second)
+		both := []*fault.Active{s.inject(ctx, fault.Fault{Kind: fault.KindKill, Node: "r1"}), s.inject(ctx, fault.Fault{Kind: fault.KindKill, Node: "r2"})}
+		for i, name := range []string{"r1", "r2"} {
+			Expect(both[i].Clear(ctx)).To(Succeed())
+			s.sessionsAreUp(ctx, name)
+		}
+		Expect(s.ended()).To(HaveEach(Not(labtest.LoseAtMost(s.oneFailover()))))
+	})
+
+	It("costs one failover for each time that the master's link flaps", Label("vrrp"), func(ctx SpecContext) {
+		s := open(ctx)
+		s.flow(ctx, "echo", 30*time.Second)
+		const interval, times = 3 * time.Second, 3
+		flap := s.inject(ctx, fault.Fault{Kind: fault.KindFlap, Node: "r1", Network: "fabric",
+			Interval: scenario.Duration(interval), For: scenario.Duration(2 * times * interval)})
+		Expect(flap.Wait(ctx)).To(Succeed())
+		s.masterIs(ctx, "r1")
+		Expect(s.ended()).To(HaveEach(labtest.LoseAtMost(times * s.oneFailover())))
+	})
+
+	It("costs one failover where the master dies while a node is cut off", Label("vrrp", "node"), func(ctx SpecContext) {
+		s := open(ctx)
+		s.inject(ctx, fault.Fault{Kind: fault.KindLinkDown, Node: "worker", Network: "fabric"})
+		for _, r := range []string{"r1", "r2"} {
+			Eventually(ctx, s.Established).WithArguments(r).WithTimeout(20 * time.Second).WithPolling(labtest.Often).ShouldNot(ContainElement("worker"))
+		}
+		s.flow(ctx, "local", 10*time.Second)
+		s.inject(ctx, fault.Fault{Kind: fault.KindKill, Node: "r1"})
+		s.masterIs(ctx, "r2")
+		Expect(s.ended()).To(HaveEach(labtest.LoseAtMost(s.oneFailover())))
+	})
+
+	It("costs less than a second while Cilium is restarted node by node", Label("agent"), func(ctx SpecContext) {
+		s := open(ctx)
+		s.flow(ctx, "echo", 90*time.Second)
+		s.exec(ctx, "kubectl", "-n", "kube-system", "rollout", "restart", "daemonset/cilium")
+		s.exec(ctx, "kubectl", "-n", "kube-system", "rollout", "status", "daemonset/cilium", "--timeout=80s")
+		s.sessionsAreUp(ctx, "r1")
+		Expect(s.ended()).To(HaveEach(labtest.LoseAtMost(time.Second)))
+	})
+
+	It("costs less than two seconds for each node that is drained in turn", Label("node"), func(ctx SpecContext) {
+		s := open(ctx)
+		s.flow(ctx, "local", time.Minute)
+		drained := []string{"worker", "worker2"}
+		for _, name := range drained {
+			drain := s.inject(ctx, fault.Fault{Kind: fault.KindDrain, Node: name})
+			s.exec(ctx, "kubectl", "rollout", "status", "deployment/local", "--timeout=30s")
+			Expect(drain.Clear(ctx)).To(Succeed())
+		}
+		Expect(s.ended()).To(HaveEach(labtest.LoseAtMost(time.Duration(len(drained)) * 2 * time.Second)))
+	})
+})
