@@ -215,6 +215,7 @@ func (x *examination) cluster(ctx context.Context) {
 	if all := len(x.Plan.Cluster.Members()); len(nodes) < all {
 		x.problem("cluster: %d of %d nodes have joined", len(nodes), all)
 	}
+	x.agents(ctx, kube)
 	for _, w := range x.Plan.Workloads {
 		st, err := addon.ReadStatus(ctx, kube, w)
 		if err != nil {

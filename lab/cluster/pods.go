@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,7 +30,7 @@ func (k *Kube) ExplainPods(ctx context.Context, namespace, labels string) string
 		if PodReady(p) {
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("pod %s/%s on %s: %s", p.Namespace, p.Name, orNone(p.Spec.NodeName), explain(p)))
+		lines = append(lines, fmt.Sprintf("pod %s/%s on %s: %s", p.Namespace, p.Name, orNone(p.Spec.NodeName), Explain(p)))
 		for _, e := range k.events(ctx, p) {
 			lines = append(lines, "  "+e)
 		}
@@ -50,8 +51,19 @@ func PodReady(p *corev1.Pod) bool {
 	return false
 }
 
-// explain says in one line why a pod is not ready, the most telling fact first.
-func explain(p *corev1.Pod) string {
+// Stale names a container that runs, as the API has it, since before its node was started: its kubelet has not told since. It
+// is empty where there is none. The API keeps whole seconds.
+func Stale(p *corev1.Pod, started time.Time) string {
+	for _, c := range p.Status.ContainerStatuses {
+		if run := c.State.Running; run != nil && run.StartedAt.Time.Before(started.Truncate(time.Second)) {
+			return c.Name
+		}
+	}
+	return ""
+}
+
+// Explain says in one line why a pod is not ready, the most telling fact first.
+func Explain(p *corev1.Pod) string {
 	for _, list := range [][]corev1.ContainerStatus{p.Status.InitContainerStatuses, p.Status.ContainerStatuses} {
 		for _, c := range list {
 			switch {

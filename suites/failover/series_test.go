@@ -2,6 +2,7 @@ package failover_test
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -56,7 +57,7 @@ func (s *series) ended() []probe.Result {
 	}
 	Expect(all).To(HaveLen(flows))
 	for _, r := range all {
-		AddReportEntry("lost", ReportEntryVisibilityFailureOrVerbose, r.LostAtLeast, r.Sent, r.Outages)
+		AddReportEntry("flow", fmt.Sprintf("lost %d of %d, outages %+v", r.LostAtLeast, r.Sent, r.Outages), ReportEntryVisibilityFailureOrVerbose)
 	}
 	return all
 }
@@ -157,8 +158,8 @@ var _ = Describe("One thing after another, with several flows going on", Label("
 		drained := []string{"worker", "worker2"}
 		for _, name := range drained {
 			drain := s.inject(ctx, fault.Fault{Kind: fault.KindDrain, Node: name})
+			Expect(drain.Clear(ctx)).To(Succeed()) // its pods do not fit beside others, so they wait for that
 			s.exec(ctx, "kubectl", "rollout", "status", "deployment/local", "--timeout=30s")
-			Expect(drain.Clear(ctx)).To(Succeed())
 		}
 		Expect(s.ended()).To(HaveEach(labtest.LoseAtMost(time.Duration(len(drained)) * 2 * time.Second)))
 	})

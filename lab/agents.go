@@ -1,0 +1,56 @@
+package lab
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/moby/moby/client"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"skidpad.dev/skidpad/lab/cluster"
+)
+
+// agents looks at the pods on each node. Those of DaemonSets have to be ready. Of a node that was dead for less than the 40 s
+// that Kubernetes waits before it says so, the API goes on telling what was so before: a pod counts only when its containers
+// were started after its node.
+func (x *examination) agents(ctx context.Context, kube *cluster.Kube) {
+	pods, err := kube.Client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		x.problem("cluster: pods: %v", err)
+		return
+	}
+	started := x.nodesStarted(ctx)
+	for i := range pods.Items {
+		p := &pods.Items[i]
+		since, ours := started[p.Spec.NodeName]
+		if !ours || p.DeletionTimestamp != nil {
+			continue
+		}
+		if ofDaemonSet(p) && !cluster.PodReady(p) {
+			x.problem("pod %s/%s on %s: not ready: %s", p.Namespace, p.Name, p.Spec.NodeName, cluster.Explain(p))
+		} else if c := cluster.Stale(p, since); c != "" {
+			x.problem("pod %s/%s on %s: container %s has not run since its node was started", p.Namespace, p.Name, p.Spec.NodeName, c)
+		}
+	}
+}
+
+func ofDaemonSet(p *corev1.Pod) bool {
+	return slices.ContainsFunc(p.OwnerReferences, func(o metav1.OwnerReference) bool { return o.Kind == "DaemonSet" })
+}
+
+// nodesStarted is when each node that runs was started.
+func (x *examination) nodesStarted(ctx context.Context) map[string]time.Time {
+	all := map[string]time.Time{}
+	for _, n := range x.Plan.Cluster.Nodes {
+		have, err := x.engine.Client.ContainerInspect(ctx, n.Name, client.ContainerInspectOptions{})
+		if err != nil || have.Container.State == nil || !have.Container.State.Running {
+			continue // told already
+		}
+		if at, err := time.Parse(time.RFC3339Nano, have.Container.State.StartedAt); err == nil {
+			all[n.Name] = at
+		}
+	}
+	return all
+}
