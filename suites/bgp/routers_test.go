@@ -108,7 +108,7 @@ var _ = Describe("While a router's BGP daemon is killed and comes back, packets 
 	}
 
 	It("go on with graceful restart (RFC 4724)", func(ctx SpecContext) {
-		Expect(outage(ctx, "restart", true)).To(BeNumerically("<", 100*time.Millisecond))
+		Expect(outage(ctx, "restart", true)).To(BeNumerically("<", 500*time.Millisecond))
 	})
 
 	It("are lost for seconds without it (negative control)", Label("negative-control"), func(ctx SpecContext) {
