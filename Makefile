@@ -36,7 +36,7 @@ routers: ## routers of every software for real, without a cluster; root
 e2e: build ## the end-to-end suites on real labs; suites share that of SCENARIO, which is taken down at the end
 	@$(skidpad) images build
 	@mkdir -p $(REPORTS)
-	@status=0; SKIDPAD_KEEP=$(SCENARIO) SKIDPAD_REPORTS=$(abspath $(REPORTS)) go tool ginkgo run --label-filter='$(LABELS)' --randomize-all --keep-going --timeout=45m \
+	@status=0; SKIDPAD_KEEP=$(SCENARIO) SKIDPAD_REPORTS=$(abspath $(REPORTS)) go tool ginkgo run --label-filter='$(LABELS)' --randomize-all --keep-going --timeout=75m \
 		--junit-report=suites.xml --json-report=suites.json --output-dir=$(REPORTS) $(SUITES) || status=$$?; \
 	go run ./tools/runs report $(REPORTS)/suites.json; \
 	$(skidpad) down --name $(SCENARIO); exit $$status
