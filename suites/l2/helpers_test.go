@@ -2,6 +2,7 @@ package l2_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -84,6 +85,19 @@ func holder(ctx context.Context, l *labtest.Lab, service string) (string, error)
 		return "", nil
 	}
 	return strings.TrimPrefix(*lease.Spec.HolderIdentity, l.Plan.Cluster.Name+"-"), nil
+}
+
+// held is who holds a service's lease, once somebody does: an agent that ends gives it back.
+func held(ctx context.Context, l *labtest.Lab, service string) string {
+	GinkgoHelper()
+	var by string
+	Eventually(ctx, func() (err error) {
+		if by, err = holder(ctx, l, service); err == nil && by == "" {
+			err = errors.New("nobody holds the lease")
+		}
+		return err
+	}).WithTimeout(within).WithPolling(often).Should(Succeed())
+	return by
 }
 
 // ask makes one connection from the client: answered, or how it failed.
