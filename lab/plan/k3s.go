@@ -100,6 +100,9 @@ func (b *builder) k3sNode(n Node) []string {
 		"--node-name=" + n.Name,
 		"--node-ip=" + n.Address.String(),
 		"--prefer-bundled-bin",
+		// A lab lives on the host's disk, of which a twentieth may well be all that is free; k3s would evict its pods then. kind
+		// does the same.
+		"--kubelet-arg=eviction-hard=imagefs.available<0%,nodefs.available<0%",
 	}
 	if b.host.CgroupV1 {
 		// Kubernetes 1.35 and later refuse cgroup v1 unless told otherwise (KEP-5573).
