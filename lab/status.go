@@ -20,7 +20,7 @@ import (
 )
 
 // statusWithin bounds a status: what does not answer by then is a problem of its own.
-const statusWithin = 10 * time.Second
+const statusWithin = 20 * time.Second
 
 // Status is how a lab is at this moment.
 type Status struct {

@@ -22,7 +22,7 @@ const (
 	ciliumRelease   = "cilium"
 	ciliumNamespace = "kube-system"
 	// ciliumWithin bounds each of Ready's waits. A cold start on two cores takes about 20 s.
-	ciliumWithin = 4 * time.Minute
+	ciliumWithin = 6 * time.Minute
 )
 
 var (

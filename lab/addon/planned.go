@@ -26,7 +26,7 @@ import (
 )
 
 // plannedWithin bounds each of Ready's waits.
-const plannedWithin = 4 * time.Minute
+const plannedWithin = 6 * time.Minute
 
 // Planned is an addon whose plan says all: definitions from a Go module, a Helm chart, manifests, what to wait for.
 type Planned struct {

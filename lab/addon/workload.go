@@ -23,8 +23,9 @@ const (
 	// workloadLabel names a workload's pods.
 	workloadLabel = "app.kubernetes.io/name"
 	// servicePort is where a workload's Service answers, TCP and UDP.
-	servicePort    = 80
-	workloadWithin = 3 * time.Minute
+	servicePort = 80
+	// workloadWithin is many times what pods take (10 s), for machines that are busy.
+	workloadWithin = 6 * time.Minute
 )
 
 var (

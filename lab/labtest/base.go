@@ -21,8 +21,8 @@ import (
 )
 
 // baseWithin is how long a lab may take from what a spec did to its base state: nodes open their BGP sessions anew
-// only after their retry time.
-const baseWithin = 90 * time.Second
+// only after their retry time, and a node that was dead starts its agents again.
+const baseWithin = 3 * time.Minute
 
 // base is what specs may change of a lab and must bring back: a text for each part of it.
 type base map[string]string
