@@ -26,7 +26,7 @@ var _ = Describe("A LoadBalancer IP on the nodes' segment", Label("l2", "cilium"
 	})
 
 	It("has one lease holder, a worker, and only its MAC answers ARP", Label("arp"), func(ctx SpecContext) {
-		by := held(ctx, l, "echo")
+		by := held(ctx, l)
 		Expect(by).To(BeElementOf("worker", "worker2"))
 		announcedBy(ctx, l, vip, by)
 		Expect(ask(ctx, l, vip, 80)).To(Equal("answered"))
@@ -44,7 +44,7 @@ var _ = Describe("A LoadBalancer IP on the nodes' segment", Label("l2", "cilium"
 			}
 			return lease.Spec.RenewTime.Time, nil
 		}
-		by := held(ctx, l, "echo")
+		by := held(ctx, l)
 		for range 3 {
 			before, err := read()
 			Expect(err).NotTo(HaveOccurred())
@@ -54,7 +54,7 @@ var _ = Describe("A LoadBalancer IP on the nodes' segment", Label("l2", "cilium"
 	})
 
 	It("moves with its lease, and the new holder tells so by gratuitous ARP", Label("arp"), func(ctx SpecContext) {
-		by := held(ctx, l, "echo")
+		by := held(ctx, l)
 		l.Patch(ctx, labtest.L2Policy, labtest.Planned, onlyOn(l, other(by)))
 		announcedBy(ctx, l, vip, other(by))
 		soon, cancel := context.WithTimeout(ctx, within)
@@ -68,7 +68,7 @@ var _ = Describe("A LoadBalancer IP on the nodes' segment", Label("l2", "cilium"
 	})
 
 	It("is taken over when the holder's link goes down, and one MAC alone answers when it is up again", Label("failover"), func(ctx SpecContext) {
-		by := held(ctx, l, "echo")
+		by := held(ctx, l)
 		node, err := l.Node(by)
 		Expect(err).NotTo(HaveOccurred())
 		labtest.Undo(func(ctx SpecContext) {
@@ -85,7 +85,7 @@ var _ = Describe("A LoadBalancer IP on the nodes' segment", Label("l2", "cilium"
 	})
 
 	It("stays answered while the holder's agent is killed and comes back", Label("agent"), func(ctx SpecContext) {
-		by := held(ctx, l, "echo")
+		by := held(ctx, l)
 		node, err := l.Node(by)
 		Expect(err).NotTo(HaveOccurred())
 		_, err = node.Exec(ctx, "pkill", "-KILL", "-x", "cilium-agent")

@@ -87,12 +87,12 @@ func holder(ctx context.Context, l *labtest.Lab, service string) (string, error)
 	return strings.TrimPrefix(*lease.Spec.HolderIdentity, l.Plan.Cluster.Name+"-"), nil
 }
 
-// held is who holds a service's lease, once somebody does: an agent that ends gives it back.
-func held(ctx context.Context, l *labtest.Lab, service string) string {
+// held is who holds the lease of the lab's own workload, once somebody does: an agent that ends gives it back.
+func held(ctx context.Context, l *labtest.Lab) string {
 	GinkgoHelper()
 	var by string
 	Eventually(ctx, func() (err error) {
-		if by, err = holder(ctx, l, service); err == nil && by == "" {
+		if by, err = holder(ctx, l, "echo"); err == nil && by == "" {
 			err = errors.New("nobody holds the lease")
 		}
 		return err
