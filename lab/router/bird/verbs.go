@@ -55,7 +55,10 @@ func (r *Router) protocols(ctx context.Context, of bgp.Peers) (listening, sessio
 		return nil, nil, fmt.Errorf("sessions of %s: %w", r.Name(), err)
 	}
 	listening, sessions = pick(parseProtocols(out), of, r.plan.BGP.Ranges)
-	return listening, sessions, nil
+	if len(listening)+len(sessions) == 0 {
+		err = of.Nobody(r.Name())
+	}
+	return listening, sessions, err
 }
 
 // pick finds the protocols of peers by name, in order. BIRD calls each peer of a range by the range's name and a number.

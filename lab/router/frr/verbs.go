@@ -31,6 +31,9 @@ func (r *Router) shutdown(ctx context.Context, no string, of bgp.Peers) error {
 			commands = append(commands, no+"neighbor "+g.Name+" shutdown")
 		}
 	}
+	if len(commands) == 2 { // nobody to shut
+		return of.Nobody(r.Name())
+	}
 	return r.run(ctx, commands...)
 }
 

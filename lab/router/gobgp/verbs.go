@@ -34,13 +34,18 @@ func (r *Router) each(ctx context.Context, of bgp.Peers, verb string) error {
 	if err != nil {
 		return err
 	}
+	met := false
 	for _, s := range sessions {
 		if !of.Has(s.Peer, rangeOf(r.plan.BGP.Ranges, s.Peer)) {
 			continue
 		}
+		met = true
 		if _, err := r.gobgp(ctx, "neighbor", s.Peer.String(), verb); err != nil {
 			return fmt.Errorf("%s: session with %s: %s: %w", r.Name(), s.Peer, verb, err)
 		}
+	}
+	if !met && len(of.Ranges) == 0 { // of a range nobody may be there
+		return of.Nobody(r.Name())
 	}
 	return nil
 }
