@@ -5,6 +5,7 @@ package matrix
 
 import (
 	"fmt"
+	"net/netip"
 
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -69,8 +70,25 @@ const (
 // Family is the addresses' IP family.
 type Family string
 
-// IPv4 is the only family so far; the services of others are made beside these.
-const IPv4 Family = "ipv4"
+// The families. The services have addresses of both, as a dual-stack cluster gives them.
+const (
+	IPv4 Family = "ipv4"
+	IPv6 Family = "ipv6"
+)
+
+// Families are both families.
+func Families() []Family { return []Family{IPv4, IPv6} }
+
+// Of picks a family's addresses, in their order.
+func (f Family) Of(all []netip.Addr) []netip.Addr {
+	var its []netip.Addr
+	for _, a := range all {
+		if a.Is4() == (f == IPv4) {
+			its = append(its, a)
+		}
+	}
+	return its
+}
 
 // Entry says which node is asked at a node port.
 type Entry string
@@ -129,7 +147,7 @@ func (c Cell) String() string {
 		scenario.TargetPod: "the pod's IP", scenario.TargetClusterIP: "the ClusterIP", scenario.TargetExternalIP: "the ExternalIP",
 		scenario.TargetLoadBalancer: "the LoadBalancer IP", scenario.TargetNodePort: "the NodePort of the " + string(c.Entry),
 	}[c.To]
-	text := fmt.Sprintf("%s, by %s at %s", c.From, c.transport(), at)
+	text := fmt.Sprintf("%s, by %s over %s at %s", c.From, c.transport(), c.Family, at)
 	if c.External != "" {
 		text += " (" + c.Service() + ")"
 	}

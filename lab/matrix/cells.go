@@ -9,16 +9,22 @@ import (
 // policies, and neither a ClusterIP nor a node port is announced by ARP.
 func Cells() []Cell {
 	var all []Cell
-	for _, proto := range []record.Proto{record.HTTP, record.UDP} {
-		for _, from := range Froms() {
-			base := Cell{From: from, Family: IPv4, Proto: proto}
-			pod := base
-			pod.To = scenario.TargetPod
-			all = append(all, pod)
-			for _, v := range Variants() {
-				all = append(all, ofVariant(base, v)...)
+	for _, family := range Families() {
+		for _, proto := range []record.Proto{record.HTTP, record.UDP} {
+			for _, from := range Froms() {
+				all = append(all, ofSender(Cell{From: from, Family: family, Proto: proto})...)
 			}
 		}
+	}
+	return all
+}
+
+func ofSender(base Cell) []Cell {
+	pod := base
+	pod.To = scenario.TargetPod
+	all := []Cell{pod}
+	for _, v := range Variants() {
+		all = append(all, ofVariant(base, v)...)
 	}
 	return all
 }

@@ -44,34 +44,45 @@ func (v Variant) Name() string {
 	return strings.ToLower(fmt.Sprintf("m-%s-%s-%s-%s", v.External, v.Internal, v.Mode, v.Announce))
 }
 
-// The addresses of the services, by their number. Those announced by ARP have halves of their own, which a client on the
-// bridge takes for neighbours.
+// The first addresses of the services, which are numbered. Those announced by ARP and NDP have halves of their own, which a
+// client on the bridge takes for neighbours.
 var (
-	loadBalancers = map[Announce]netip.Addr{BGP: netip.MustParseAddr("198.51.100.10"), L2: netip.MustParseAddr("198.51.100.130")}
-	externals     = map[Announce]netip.Addr{BGP: netip.MustParseAddr("203.0.113.10"), L2: netip.MustParseAddr("203.0.113.130")}
+	loadBalancers = map[Family]map[Announce]netip.Addr{
+		IPv4: {BGP: netip.MustParseAddr("198.51.100.10"), L2: netip.MustParseAddr("198.51.100.130")},
+		IPv6: {BGP: netip.MustParseAddr("2001:db8:198:51::10"), L2: netip.MustParseAddr("2001:db8:198:51::8010")},
+	}
+	externals = map[Family]map[Announce]netip.Addr{
+		IPv4: {BGP: netip.MustParseAddr("203.0.113.10"), L2: netip.MustParseAddr("203.0.113.130")},
+		IPv6: {BGP: netip.MustParseAddr("2001:db8:203::10"), L2: netip.MustParseAddr("2001:db8:203::8010")},
+	}
 )
 
-// OnLink are the prefixes of which a client on the nodes' bridge finds every address by ARP.
+// OnLink are the prefixes of which a client on the nodes' bridge finds every address by ARP or NDP.
 func OnLink() []netip.Prefix {
-	return []netip.Prefix{netip.MustParsePrefix("198.51.100.128/25"), netip.MustParsePrefix("203.0.113.128/25")}
+	return []netip.Prefix{
+		netip.MustParsePrefix("198.51.100.128/25"), netip.MustParsePrefix("203.0.113.128/25"),
+		netip.MustParsePrefix("2001:db8:198:51::8000/113"), netip.MustParsePrefix("2001:db8:203::8000/113"),
+	}
 }
 
-// LoadBalancerIP is the service's address from the pool.
-func (v Variant) LoadBalancerIP() netip.Addr { return v.numbered(loadBalancers[v.Announce]) }
+// LoadBalancerIP is the service's address from the family's pool.
+func (v Variant) LoadBalancerIP(f Family) netip.Addr { return v.numbered(loadBalancers[f][v.Announce]) }
 
-// ExternalIP is the service's external address.
-func (v Variant) ExternalIP() netip.Addr { return v.numbered(externals[v.Announce]) }
+// ExternalIP is the service's external address of a family.
+func (v Variant) ExternalIP(f Family) netip.Addr { return v.numbered(externals[f][v.Announce]) }
 
+// numbered counts on from a first address by the service's number; the last byte never runs over.
 func (v Variant) numbered(first netip.Addr) netip.Addr {
-	a := first.As4()
-	a[3] += byte(slices.Index(Variants(), v))
-	return netip.AddrFrom4(a)
+	bytes := first.AsSlice()
+	bytes[len(bytes)-1] += byte(slices.Index(Variants(), v))
+	a, _ := netip.AddrFromSlice(bytes)
+	return a
 }
 
-// Selected are the services' labels: which pods they lead to, and on which nodes ARP is answered for them.
+// Selected are the services' labels: which pods they lead to, and on which nodes ARP and NDP are answered for them.
 type Selected struct {
 	Workload  string // whose pods the services lead to
-	Announcer string // Kubernetes' name of the node that answers ARP for services of policy Cluster: not the pod's
+	Announcer string // Kubernetes' name of the node that answers for services of policy Cluster: not the pod's
 	PodNode   string // and for those of policy Local, which Cilium's ARP answers do not go along with elsewhere
 }
 
@@ -103,13 +114,14 @@ func (v Variant) service(workload string) map[string]any {
 			"name": v.Name(), "namespace": "default", "labels": labels,
 			"annotations": map[string]any{
 				"service.cilium.io/forwarding-mode": string(v.Mode),
-				"lbipam.cilium.io/ips":              v.LoadBalancerIP().String(),
+				"lbipam.cilium.io/ips":              v.LoadBalancerIP(IPv4).String() + "," + v.LoadBalancerIP(IPv6).String(),
 			},
 		},
 		"spec": map[string]any{
 			"type":                  "LoadBalancer",
 			"selector":              map[string]any{"app.kubernetes.io/name": workload},
-			"externalIPs":           []any{v.ExternalIP().String()},
+			"ipFamilyPolicy":        "RequireDualStack",
+			"externalIPs":           []any{v.ExternalIP(IPv4).String(), v.ExternalIP(IPv6).String()},
 			"externalTrafficPolicy": string(v.External),
 			"internalTrafficPolicy": string(v.Internal),
 			"ports": []any{

@@ -61,7 +61,7 @@ var _ = Describe("A LoadBalancer IP on the nodes' segment", Label("l2", "cilium"
 		defer cancel()
 		e, err := l.Events().Await(soon, timeline.Filter{Lanes: []timeline.Lane{timeline.LaneARP}, Kinds: []string{"gratuitous"}, Fields: map[string]string{"sender": vip.String()}})
 		Expect(err).NotTo(HaveOccurred())
-		macs, err := nodeMACs(ctx, l)
+		macs, err := l.NodeMACs(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(macs[e.Fields["senderMAC"]]).To(Equal(other(by)), "who announced itself")
 		Expect(ask(ctx, l, vip, 80)).To(Equal("answered"))

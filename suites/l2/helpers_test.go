@@ -3,10 +3,7 @@ package l2_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -27,52 +24,9 @@ const (
 	often    = 200 * time.Millisecond
 )
 
-var reply = regexp.MustCompile(`\[([0-9a-f:]{17})\]|from ([0-9a-f:]{17})`)
-
-// answering are the nodes whose MAC answers ARP for an address, asked twice by the client, each once. It is for Eventually.
+// answering are the nodes whose MAC answers the client's ARP requests for an address. It is for Eventually.
 func answering(ctx context.Context, l *labtest.Lab, at netip.Addr) ([]string, error) {
-	client, err := l.Node("client")
-	if err != nil {
-		return nil, err
-	}
-	macs, err := nodeMACs(ctx, l)
-	if err != nil {
-		return nil, err
-	}
-	// arping ends with 1 where nobody answered.
-	out, err := client.Exec(ctx, "sh", "-c", fmt.Sprintf("arping -c 2 -w 2 -i fabric %[1]s 2>/dev/null || arping -c 2 -w 2 -I fabric %[1]s 2>/dev/null || true", at))
-	if err != nil {
-		return nil, err
-	}
-	var nodes []string
-	for _, m := range reply.FindAllStringSubmatch(strings.ToLower(string(out)), -1) {
-		mac := m[1] + m[2]
-		name, ok := macs[mac]
-		if !ok {
-			name = mac
-		}
-		if !slices.Contains(nodes, name) {
-			nodes = append(nodes, name)
-		}
-	}
-	return nodes, nil
-}
-
-// nodeMACs are the names of the cluster's nodes by their MACs on the fabric.
-func nodeMACs(ctx context.Context, l *labtest.Lab) (map[string]string, error) {
-	macs := map[string]string{}
-	for _, name := range l.AllNodes() {
-		n, err := l.Node(name)
-		if err != nil {
-			return nil, err
-		}
-		out, err := n.Exec(ctx, "cat", "/sys/class/net/eth0/address")
-		if err != nil {
-			return nil, err
-		}
-		macs[strings.TrimSpace(string(out))] = name
-	}
-	return macs, nil
+	return l.Answering(ctx, "client", "fabric", at)
 }
 
 // holder is who holds the Lease of a service's announcement; nobody is "". It is for Eventually.

@@ -10,6 +10,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"skidpad.dev/skidpad/lab/labtest"
@@ -34,12 +35,13 @@ const (
 type table struct {
 	*labtest.Lab
 	place   matrix.Place
-	podIP   netip.Addr
+	podIPs  []netip.Addr
 	ports   probe.Ports // where the pod answers
-	other   string      // the worker without the pod
+	podNode string      // the worker with the pod
+	other   string      // the worker without
 	senders map[matrix.From]node.Node
-	nodes   map[matrix.Variant]probe.Ports // node ports
-	cluster map[matrix.Variant]netip.Addr  // ClusterIPs
+	nodes   map[matrix.Variant]probe.Ports  // node ports
+	cluster map[matrix.Variant][]netip.Addr // ClusterIPs
 }
 
 // prepared are the tables of this process, by the lab that they were made in: one that is brought up anew needs them anew.
@@ -74,7 +76,7 @@ func (t *table) findPod(ctx context.Context) {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(e.Pods).To(HaveLen(1))
 	pod := e.Pods[0]
-	t.podIP, t.ports = pod.IPs[0], e.PodPort
+	t.podIPs, t.ports, t.podNode = pod.IPs, e.PodPort, pod.Node
 	t.place = matrix.Place{Pod: pod.Name, PodNode: t.long(pod.Node), Nodes: map[string][]netip.Addr{}}
 	for _, n := range e.Nodes {
 		t.place.Nodes[t.long(n.Name)] = n.Addresses
@@ -112,19 +114,42 @@ func (t *table) findSenders(ctx context.Context) {
 
 // readServices reads the addresses and ports that the cluster gave to the services.
 func (t *table) readServices(ctx context.Context) error {
-	t.nodes, t.cluster = map[matrix.Variant]probe.Ports{}, map[matrix.Variant]netip.Addr{}
+	t.nodes, t.cluster = map[matrix.Variant]probe.Ports{}, map[matrix.Variant][]netip.Addr{}
 	for _, v := range matrix.Variants() {
 		s, err := t.Kube.Client.CoreV1().Services("default").Get(ctx, v.Name(), metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
-		if in := s.Status.LoadBalancer.Ingress; len(in) != 1 || in[0].IP != v.LoadBalancerIP().String() {
-			return fmt.Errorf("service %s: its LoadBalancer addresses are %v, wanted is %s: %v", v.Name(), in, v.LoadBalancerIP(), s.Status.Conditions)
+		if given := ingress(s); !slices.Equal(given, addresses(v.LoadBalancerIP)) {
+			return fmt.Errorf("service %s: its LoadBalancer addresses are %v, wanted are %v: %v", v.Name(), given, addresses(v.LoadBalancerIP), s.Status.Conditions)
 		}
-		t.cluster[v] = netip.MustParseAddr(s.Spec.ClusterIP)
+		for _, ip := range s.Spec.ClusterIPs {
+			t.cluster[v] = append(t.cluster[v], netip.MustParseAddr(ip))
+		}
 		t.nodes[v] = probe.Ports{TCP: uint16(s.Spec.Ports[0].NodePort), UDP: uint16(s.Spec.Ports[1].NodePort)}
 	}
 	return nil
+}
+
+// addresses are a variant's addresses of one kind, of each family, in order.
+func addresses(of func(matrix.Family) netip.Addr) []netip.Addr {
+	var all []netip.Addr
+	for _, f := range matrix.Families() {
+		all = append(all, of(f))
+	}
+	return all
+}
+
+// ingress are the LoadBalancer addresses that a service was given, in order.
+func ingress(s *corev1.Service) []netip.Addr {
+	var all []netip.Addr
+	for _, in := range s.Status.LoadBalancer.Ingress {
+		if a, err := netip.ParseAddr(in.IP); err == nil {
+			all = append(all, a)
+		}
+	}
+	slices.SortFunc(all, netip.Addr.Compare)
+	return all
 }
 
 // announced reports which of the addresses that are to be announced does not lead to the pod yet. It asks by TCP; whose
@@ -134,7 +159,9 @@ func (t *table) announced(ctx context.Context) error {
 		var at []netip.AddrPort
 		for _, v := range matrix.Variants() {
 			if v.Announce == announce {
-				at = append(at, netip.AddrPortFrom(v.LoadBalancerIP(), 80), netip.AddrPortFrom(v.ExternalIP(), 80))
+				for _, a := range append(addresses(v.LoadBalancerIP), addresses(v.ExternalIP)...) {
+					at = append(at, netip.AddrPortFrom(a, 80))
+				}
 			}
 		}
 		shots, err := probe.Once(ctx, t.senders[from], probe.Shots{Proto: record.TCP, Targets: at})
@@ -155,19 +182,19 @@ func (t *table) target(c matrix.Cell) netip.AddrPort {
 	v, port := c.Variant(), uint16(80)
 	switch c.To {
 	case scenario.TargetPod:
-		return netip.AddrPortFrom(t.podIP, t.ports.Of(c.Proto))
+		return netip.AddrPortFrom(c.Family.Of(t.podIPs)[0], t.ports.Of(c.Proto))
 	case scenario.TargetClusterIP:
-		return netip.AddrPortFrom(t.cluster[v], port)
+		return netip.AddrPortFrom(c.Family.Of(t.cluster[v])[0], port)
 	case scenario.TargetExternalIP:
-		return netip.AddrPortFrom(v.ExternalIP(), port)
+		return netip.AddrPortFrom(v.ExternalIP(c.Family), port)
 	case scenario.TargetLoadBalancer:
-		return netip.AddrPortFrom(v.LoadBalancerIP(), port)
+		return netip.AddrPortFrom(v.LoadBalancerIP(c.Family), port)
 	}
 	asked := t.place.PodNode
 	if c.Entry == matrix.AtOther {
 		asked = t.long(t.other)
 	}
-	return netip.AddrPortFrom(t.place.Nodes[asked][0], t.nodes[v].Of(c.Proto))
+	return netip.AddrPortFrom(c.Family.Of(t.place.Nodes[asked])[0], t.nodes[v].Of(c.Proto))
 }
 
 // try makes the connections of a cell and judges them by an outcome.

@@ -1,7 +1,7 @@
 // Command runs tells what the end-to-end suites did, and runs them several times over.
 //
 //	go run ./tools/runs -n 5                        run them until five runs have ended; go on after an interruption
-//	go run ./tools/runs report reports/suites.json  what a run did: text, and reports/suites.html
+//	go run ./tools/runs report reports/suites.json  what a run did: in short, and whole in reports/suites.txt and suites.html
 package main
 
 import (
@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 )
 
@@ -30,7 +29,7 @@ func command(ctx context.Context, args []string) error {
 		if len(args) != 2 {
 			return errors.New("usage: runs report FILE, Ginkgo's JSON report")
 		}
-		return report(args[1], filepath.Join(filepath.Dir(args[1]), "suites.html"), os.Stdout)
+		return report(args[1], os.Stdout)
 	}
 	flags := flag.NewFlagSet("runs", flag.ContinueOnError)
 	n := flags.Int("n", 5, "how many runs are to have ended")

@@ -16,31 +16,44 @@ import (
 //go:embed suites.html.tmpl
 var pageText string
 
-// report tells what a run did, as text, and as a page that links what failed specs left.
-func report(file, page string, w io.Writer) error {
+// report tells what a run did: in short to w, and whole beside the file, as text and as a page that links what failed specs
+// left. The grid and the controls are in the whole only: what a terminal or a CI's log keeps is its last lines, and those
+// are to say what failed, and how.
+func report(file string, w io.Writer) error {
 	all, err := readSuites(file)
 	if err != nil {
 		return err
 	}
 	m := summarise(all)
-	if err := m.text(w); err != nil {
+	base := strings.TrimSuffix(file, filepath.Ext(file))
+	whole := m.lists() + m.short()
+	if err := os.WriteFile(base+".txt", []byte(whole), 0o644); err != nil {
 		return err
 	}
-	return m.html(page)
+	if err := m.html(base + ".html"); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s\nThe matrix as a grid and the negative controls by name: %s.txt, %s.html\n", m.short(), base, base)
+	return nil
 }
 
-func (m summary) text(w io.Writer) error {
+// lists are what is long: the grid, and the negative controls by name.
+func (m summary) lists() string {
 	var b strings.Builder
 	if len(m.Matrix) > 0 {
-		fmt.Fprintf(&b, "\nThe matrix: whose address the pod saw, or how the connection failed; ! is not as documented\n")
-		if err := matrix.Text(&b, m.Matrix); err != nil {
-			return err
-		}
+		fmt.Fprintf(&b, "The matrix: whose address the pod saw, or how the connection failed; ! is not as documented\n")
+		_ = matrix.Text(&b, m.Matrix) // a strings.Builder takes everything
 	}
 	fmt.Fprintf(&b, "\nNegative controls (%d):\n", len(m.Controls))
 	for _, s := range m.Controls {
 		fmt.Fprintf(&b, "  %s  %s: %s\n", s.State, s.suite, s.text())
 	}
+	return b.String()
+}
+
+// short is what everybody wants to know; what failed comes last.
+func (m summary) short() string {
+	var b strings.Builder
 	for _, s := range m.Skipped {
 		fmt.Fprintf(&b, "\nskipped: %s: %s: %s\n", s.suite, s.text(), s.Failure.Message)
 	}
@@ -55,16 +68,21 @@ func (m summary) text(w io.Writer) error {
 	fmt.Fprintf(&b, "  %6.1fs  in all; of it %.1fs bringing labs up, and %.1fs until they were back in their base state\n",
 		m.Took.Seconds(), m.LabTime.Seconds(), m.BaseTime.Seconds())
 	for _, s := range m.Failed {
-		fmt.Fprintf(&b, "\nFAILED %s: %s\n  %s\n  %s\n", s.suite, s.text(), firstLine(s.Failure.Message), s.folder(""))
+		fmt.Fprintf(&b, "\nFAILED %s: %s\n%s\n  %s\n", s.suite, s.text(), indent(s.Failure.Message), s.folder(""))
 	}
 	fmt.Fprintf(&b, "\n%d specs, %d negative controls, %d matrix cells, %d failed, %.1f min\n", m.Specs, len(m.Controls), len(m.Matrix), len(m.Failed), m.Took.Minutes())
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.String()
 }
 
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return line
+// messageLines is how many lines of a failure are told here; its folder has them all.
+const messageLines = 30
+
+func indent(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if more := len(lines) - messageLines; more > 0 {
+		lines = append(lines[:messageLines], fmt.Sprintf("(%d lines more)", more))
+	}
+	return "  " + strings.Join(lines, "\n  ")
 }
 
 func (m summary) html(path string) error {

@@ -39,23 +39,34 @@ func aRun(t *testing.T) string {
 
 func TestReport(t *testing.T) {
 	file := aRun(t)
-	page := filepath.Join(filepath.Dir(file), "suites.html")
 	var b strings.Builder
-	if err := report(file, page, &b); err != nil {
+	if err := report(file, &b); err != nil {
 		t.Fatal(err)
 	}
-	html, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(filepath.Dir(file), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
 	}
+	html, whole := read("suites.html"), read("suites.txt")
 	for _, want := range []string{"2 specs, 1 negative controls, 1 matrix cells, 1 failed", "   5.0s  bgp: stays down", "of it 1.5s bringing labs up",
-		"FAILED bgp: stays down", "it came up", "skipped: bgp: is not for this kernel: no such option", "POD"} {
+		"FAILED bgp: stays down", "  it came up\n  and more\n", "skipped: bgp: is not for this kernel: no such option"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the text lacks %q:\n%s", want, b.String())
 		}
+		if !strings.Contains(whole, want) {
+			t.Errorf("suites.txt lacks %q", want)
+		}
+	}
+	for _, want := range []string{"POD", "failed  bgp: stays down"} {
+		if !strings.Contains(whole, want) || strings.Contains(b.String(), want) {
+			t.Errorf("%q belongs in suites.txt, and there alone:\n%s", want, whole)
+		}
 	}
 	for _, want := range []string{"stays-down/spec.txt", "A session comes up", `class="held"`} {
-		if !strings.Contains(string(html), want) {
+		if !strings.Contains(html, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}

@@ -18,8 +18,8 @@ import (
 func netRootFS() RootFS {
 	return RootFS{
 		Name: "net-rootfs",
-		Packages: strings.Fields(`bash tini iproute2 procps iputils-ping arping tcpdump curl ca-certificates nftables
-			frr frr-pythontools keepalived netbase`),
+		Packages: strings.Fields(`bash tini iproute2 procps iputils-ping arping ndisc6 tcpdump curl ca-certificates
+			nftables frr frr-pythontools keepalived netbase`),
 		Hooks: []string{
 			`rm -f "$1"/etc/frr/frr.conf "$1"/etc/keepalived/keepalived.conf`,
 			`sed -i -e 's/^bgpd=no/bgpd=yes/' -e 's/^bfdd=no/bfdd=yes/'` +

@@ -61,6 +61,7 @@ func RouterSysctls(networks []plan.Attachment) map[string]string {
 		if n.Address6.IsValid() {
 			settings["net.ipv6.conf.all.forwarding"] = "1"
 			settings["net.ipv6.fib_multipath_hash_policy"] = "1"
+			settings["net.ipv6.icmp.ratelimit"] = "0"
 		}
 	}
 	maps.Copy(settings, map[string]string{
