@@ -19,6 +19,9 @@ import (
 const (
 	// within is how long an announcement may take to follow a change: many times the lab's lease of 3 s.
 	within = 30 * time.Second
+	// agentBack is how long a killed agent may take until it has cleared away what it left in the kernel: it compiles its
+	// programs first, which a busy machine takes minutes for.
+	agentBack = 3 * time.Minute
 	// patience is how long an answer may take: a busy machine's, not a packet's time.
 	patience = 5 * time.Second
 	often    = 200 * time.Millisecond
@@ -52,6 +55,20 @@ func held(ctx context.Context, l *labtest.Lab) string {
 		return err
 	}).WithTimeout(within).WithPolling(often).Should(Succeed())
 	return by
+}
+
+// mac is a node's MAC on the fabric.
+func mac(ctx context.Context, l *labtest.Lab, of string) string {
+	GinkgoHelper()
+	macs, err := l.NodeMACs(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	for mac, node := range macs {
+		if node == of {
+			return mac
+		}
+	}
+	Fail("no node " + of + " has a MAC on the fabric")
+	return ""
 }
 
 // ask makes one connection from the client: answered, or how it failed.
