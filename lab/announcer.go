@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/probe"
 )
 
 // LeaseHolder is the scenario's name of the node that announces a workload's addresses by ARP: the holder of Cilium's
@@ -29,37 +30,26 @@ func (a *arena) LeaseHolder(ctx context.Context, workload string) (string, error
 	if len(endpoints.LoadBalancerIPs) == 0 {
 		return "", fmt.Errorf("workload %s has no LoadBalancer address", workload)
 	}
-	return a.answersARP(ctx, client, endpoints.LoadBalancerIPs[0].String())
+	return a.answersARP(ctx, client, endpoints.LoadBalancerIPs[0])
 }
 
 // answersARP asks on a client's segment who has an address. Two that answer are an error that names both.
-func (a *arena) answersARP(ctx context.Context, client plan.Client, address string) (string, error) {
+func (a *arena) answersARP(ctx context.Context, client plan.Client, address netip.Addr) (string, error) {
 	n, err := a.Node(client.Name)
 	if err != nil {
 		return "", err
 	}
-	// arping of Debian: -r writes the MAC address of each answer alone, -C ends after so many, -w after so many seconds.
-	out, err := n.Exec(ctx, "arping", "-r", "-c", "1", "-w", "1", "-i", client.Network.Network, address)
-	macs := answerers(string(out))
+	macs, err := probe.Neighbours(ctx, n, client.Network.Network, address, 1)
+	if err != nil {
+		return "", err
+	}
 	switch {
 	case len(macs) == 0:
-		return "", errors.Join(fmt.Errorf("nobody answers %s's ARP request for %s", client.Name, address), err)
+		return "", fmt.Errorf("nobody answers %s's ARP request for %s", client.Name, address)
 	case len(macs) > 1:
 		return "", fmt.Errorf("%d nodes answer %s's ARP request for %s: %s", len(macs), client.Name, address, strings.Join(macs, ", "))
 	}
 	return a.nodeOf(ctx, macs[0]), nil
-}
-
-// answerers are the MAC addresses in arping's raw output, each once.
-func answerers(out string) []string {
-	var macs []string
-	for line := range strings.Lines(out) {
-		mac, err := net.ParseMAC(strings.TrimSpace(line))
-		if err == nil && !slices.Contains(macs, mac.String()) {
-			macs = append(macs, mac.String())
-		}
-	}
-	return macs
 }
 
 // metalLBAnnounces reports whether it is MetalLB that announces by ARP.

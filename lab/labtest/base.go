@@ -22,7 +22,7 @@ import (
 
 // baseWithin is how long a lab may take from what a spec did to its base state: nodes open their BGP sessions anew
 // only after their retry time, and a node that was dead starts its agents again.
-const baseWithin = 3 * time.Minute
+const baseWithin = 5 * time.Minute
 
 // base is what specs may change of a lab and must bring back: a text for each part of it.
 type base map[string]string

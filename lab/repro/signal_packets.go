@@ -17,12 +17,11 @@ import (
 )
 
 var (
-	arpReply      = regexp.MustCompile(`bytes from ([0-9a-f:]{17}) `)
 	answeredPings = regexp.MustCompile(`(?m)^[0-9]+ bytes from `)
 	expiredPings  = regexp.MustCompile(`(?m)Time to live exceeded`)
 )
 
-// arp asks three times; each MAC that answers counts once.
+// arp asks three times, by NDP for an IPv6 address; each MAC that answers counts once.
 func (r *runner) arp(ctx context.Context, s scenario.ARPSignal) (value, error) {
 	address, err := r.fill(ctx, s.Address)
 	if err != nil {
@@ -38,23 +37,26 @@ func (r *runner) arp(ctx context.Context, s scenario.ARPSignal) (value, error) {
 			device = on[0].Network
 		}
 	}
-	out, err := n.Exec(ctx, "arping", "-i", device, "-c", "3", "-W", "0.5", address)
-	if err := ranAtLeast(err); err != nil {
+	at, err := netip.ParseAddr(address)
+	if err != nil {
+		return value{}, err
+	}
+	macs, err := probe.Neighbours(ctx, n, device, at, 3)
+	if err != nil {
 		return value{}, err
 	}
 	owners := r.macs(ctx)
 	var all []string
-	for _, m := range arpReply.FindAllStringSubmatch(string(out), -1) {
-		text := m[1]
-		if of := owners[text]; of != "" {
-			text += " (" + of + ")"
+	for _, mac := range macs {
+		if of := owners[mac]; of != "" {
+			mac += " (" + of + ")"
 		}
-		all = append(all, text)
+		all = append(all, mac)
 	}
 	return texts(all...), nil
 }
 
-// ranAtLeast lets pass that a command found nothing: arping and ping end with 1 then.
+// ranAtLeast lets pass that a command found nothing: ping ends with 1 then.
 func ranAtLeast(err error) error {
 	var exit *node.ExitError
 	if errors.As(err, &exit) && exit.Code == 1 {
