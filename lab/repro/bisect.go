@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"skidpad.dev/skidpad/lab/image/build"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -84,7 +85,7 @@ func nearestUnknown(low, high int, known map[int]Outcome) (int, bool) {
 func abs(n int) int { return max(n, -n) }
 
 // Between are the releases from one version to another, both with it, in that order; good may be the newer one. Releases
-// have three numbers and nothing after them. A mirror may list few of those that it has, so patch releases between two
+// have two numbers or three and nothing after them. A mirror may list few of those that it has, so patch releases between two
 // known ones of a series are taken to be there; one that is not is passed over when it cannot be had.
 func Between(all []string, good, bad string) []string {
 	var list []string
@@ -94,7 +95,7 @@ func Between(all []string, good, bad string) []string {
 	}
 	for _, v := range append(slices.Clone(all), good, bad) {
 		v = strings.TrimPrefix(v, "v")
-		if len(numbers(v)) == 3 && compareVersions(from, v) <= 0 && compareVersions(v, to) <= 0 && !slices.Contains(list, v) {
+		if n := len(numbers(v)); (n == 2 || n == 3) && compareVersions(from, v) <= 0 && compareVersions(v, to) <= 0 && !slices.Contains(list, v) {
 			list = append(list, v)
 		}
 	}
@@ -115,7 +116,7 @@ func withGaps(list []string) []string {
 			break
 		}
 		here, next := numbers(v), numbers(list[i+1])
-		if !slices.Equal(here[:2], next[:2]) {
+		if len(here) != 3 || len(next) != 3 || !slices.Equal(here[:2], next[:2]) {
 			continue
 		}
 		for patch := here[2] + 1; patch < next[2]; patch++ {
@@ -149,11 +150,14 @@ var modules = map[string]string{ //nolint:gochecknoglobals // a table
 	"gobgp":   "github.com/osrg/gobgp/v4",
 }
 
-// Releases lists a component's released versions, as the Go module proxy knows them.
+// Releases lists a component's released versions, as the Go module proxy knows them; of FRR those that Debian has.
 func Releases(ctx context.Context, component string) ([]string, error) {
+	if component == string(scenario.FRR) {
+		return build.FRRVersions(), nil
+	}
 	module := modules[component]
 	if module == "" {
-		return nil, fmt.Errorf("the releases of %s are listed nowhere that skidpad looks; it knows those of cilium, gobgp and metallb", component)
+		return nil, fmt.Errorf("the releases of %s are listed nowhere that skidpad looks; it knows those of cilium, frr, gobgp and metallb", component)
 	}
 	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-versions", "-json", module)
 	cmd.Dir = os.TempDir() // no go.mod has a say in it

@@ -13,11 +13,30 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// frrReleases are the versions of FRR that can be built, oldest first, each with the release of Debian that has it. Debian
+// moves its testing release (forky) on; then the version here has to follow.
+func frrReleases() []struct{ version, suite string } {
+	return []struct{ version, suite string }{{"8.4.4", Suite}, {"10.3", "trixie"}, {"10.7.1", "forky"}}
+}
+
+// FRRVersions are the versions of FRR that can be built, oldest first.
+func FRRVersions() []string {
+	var all []string
+	for _, r := range frrReleases() {
+		all = append(all, r.version)
+	}
+	return all
+}
+
 // netRootFS is one root file system for routers, gateways and clients: one layer, stored once, and
-// the tools for looking at packets are in each of them.
-func netRootFS() RootFS {
+// the tools for looking at packets are in each of them. That of another release of Debian is for its FRR.
+func netRootFS(suite string) RootFS {
+	name := "net-rootfs"
+	if suite != Suite {
+		name += "-" + suite
+	}
 	return RootFS{
-		Name: "net-rootfs",
+		Name: name, Suite: suite,
 		Packages: strings.Fields(`bash tini iproute2 procps iputils-ping arping ndisc6 tcpdump curl ca-certificates
 			nftables frr frr-pythontools keepalived netbase`),
 		Hooks: []string{
@@ -85,7 +104,7 @@ func (n netImage) root() RootFS {
 	if n.rootfs != nil {
 		return *n.rootfs
 	}
-	return netRootFS()
+	return netRootFS(Suite)
 }
 
 const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -93,15 +112,7 @@ const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 func netImages() []netImage {
 	bird, gobgp := birdRootFS(), gobgpPrograms()
 	idle := v1.Config{Env: []string{searchPath}, Entrypoint: []string{"tini", "--"}, Cmd: []string{"sleep", "infinity"}}
-	return []netImage{
-		{
-			name: "frr", main: "frr", version: "8.4.4",
-			files: []Entry{
-				{Path: "/usr/lib/frr/docker-start", Mode: 0o755, Data: []byte(frrStart)},
-				{Path: "/etc/frr/vtysh.conf", Mode: 0o644, Data: []byte("service integrated-vtysh-config\n")},
-			},
-			config: v1.Config{Env: []string{searchPath}, Entrypoint: []string{"tini", "--"}, Cmd: []string{"/usr/lib/frr/docker-start"}},
-		},
+	return append(frrImages(), []netImage{
 		{
 			name: "keepalived", main: "keepalived", version: "2.2.7",
 			config: v1.Config{Env: []string{searchPath}, Entrypoint: []string{"tini", "--"},
@@ -113,13 +124,35 @@ func netImages() []netImage {
 		// Their routers bring the program that starts them.
 		{name: "bird", main: "bird2", version: "2.0.12", rootfs: &bird, config: idle},
 		{name: "gobgp", main: "frr", version: gobgpVersion, programs: &gobgp, config: idle},
-	}
+	}...)
 }
 
-// Net is the image of a router (frr, bird, gobgp), of a gateway's guard (keepalived) or of a client.
-func (b *Builder) Net(name string) (Recipe, error) {
+func frrImages() []netImage {
+	var all []netImage
+	for _, r := range frrReleases() {
+		root := netRootFS(r.suite)
+		all = append(all, netImage{
+			name: "frr", main: "frr", version: r.version, rootfs: &root,
+			files: []Entry{
+				{Path: "/usr/lib/frr/docker-start", Mode: 0o755, Data: []byte(frrStart)},
+				{Path: "/etc/frr/vtysh.conf", Mode: 0o644, Data: []byte("service integrated-vtysh-config\n")},
+			},
+			config: v1.Config{Env: []string{searchPath}, Entrypoint: []string{"tini", "--"}, Cmd: []string{"/usr/lib/frr/docker-start"}},
+		})
+	}
+	return all
+}
+
+// Net is the image of a router (frr, bird, gobgp), of a gateway's guard (keepalived) or of a client, of a version; empty is the
+// first that can be built.
+func (b *Builder) Net(name, version string) (Recipe, error) {
+	var others []string
 	for _, n := range netImages() {
 		if n.name != name {
+			continue
+		}
+		if version != "" && version != n.version {
+			others = append(others, n.version)
 			continue
 		}
 		inputs := []string{"net 1", n.root().Key(), n.name, n.version, fmt.Sprintf("%+v", n.config)}
@@ -141,9 +174,12 @@ func (b *Builder) Net(name string) (Recipe, error) {
 			inputs = append(inputs, key)
 		}
 		return Recipe{
-			Name: n.name, Version: n.version, Key: Hash(inputs...), Parts: map[string]string{"debian": Suite},
+			Name: n.name, Version: n.version, Key: Hash(inputs...), Parts: map[string]string{"debian": n.root().suite()},
 			Make: func(ctx context.Context, b *Builder, r Recipe) error { return b.makeNet(ctx, n, r) },
 		}, nil
+	}
+	if len(others) > 0 {
+		return Recipe{}, fmt.Errorf("what can be built here of %s, of Debian's packages or pinned in tools/images, is %s", name, strings.Join(others, ", "))
 	}
 	return Recipe{}, fmt.Errorf("lab bug: no recipe for image %s", name)
 }
@@ -184,6 +220,17 @@ func (b *Builder) netParts(ctx context.Context, n netImage) (rootfs string, file
 	return rootfs, files, nil
 }
 
+// upstream is the upstream part of a Debian package's version: 10.3 of 10.3-3+deb13u1.
+func upstream(version string) string {
+	if i := strings.LastIndexByte(version, '-'); i > 0 {
+		version = version[:i]
+	}
+	if _, after, ok := strings.Cut(version, ":"); ok {
+		version = after
+	}
+	return version
+}
+
 func (b *Builder) makeNet(ctx context.Context, n netImage, r Recipe) error {
 	if err := b.need(ctx, toolDebootstrap()); err != nil {
 		return err
@@ -210,6 +257,9 @@ func (b *Builder) makeNet(ctx context.Context, n netImage, r Recipe) error {
 	versions, err := PackageVersions(rootfs, "frr", "bird2", "keepalived", "iproute2", "tcpdump")
 	if err != nil {
 		return err
+	}
+	if v := versions["frr"]; n.name == "frr" && upstream(v) != n.version {
+		return fmt.Errorf("image frr: Debian %s has FRR %s now, wanted is %s; write the new one into frrReleases (lab/image/build)", n.root().suite(), v, n.version)
 	}
 	for p, v := range versions {
 		if p == n.main || n.main == "iproute2" && p == "tcpdump" {

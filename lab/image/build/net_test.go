@@ -16,3 +16,28 @@ func TestGoBGPIsThePinnedOne(t *testing.T) {
 		t.Errorf("%s/go.mod does not pin %s", modGoBGP, want)
 	}
 }
+
+func TestFRRVersions(t *testing.T) {
+	for _, tt := range []struct{ debian, want string }{
+		{"8.4.4-1.1~deb12u1", "8.4.4"}, {"10.3-3+deb13u1", "10.3"}, {"10.7.1-6", "10.7.1"}, {"1:2.3.3-1", "2.3.3"}, {"10.7.1", "10.7.1"},
+	} {
+		if got := upstream(tt.debian); got != tt.want {
+			t.Errorf("%s is upstream's %s, want %s", tt.debian, got, tt.want)
+		}
+	}
+	b := &Builder{}
+	keys := map[string]string{}
+	for _, v := range append(FRRVersions(), "") {
+		r, err := b.Net("frr", v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before, ok := keys[r.Key]; ok != (v == "") {
+			t.Errorf("version %q has the key of %q", v, before)
+		}
+		keys[r.Key] = v
+	}
+	if _, err := b.Net("frr", "10.5.1"); err == nil || !strings.Contains(err.Error(), "8.4.4, 10.3, 10.7.1") {
+		t.Errorf("a version that Debian has not: %v", err)
+	}
+}

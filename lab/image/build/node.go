@@ -151,12 +151,25 @@ func (b *Builder) assembleNode(ctx context.Context, k kubernetes, r Recipe, root
 	if err := b.Load(ctx, base, img); err != nil {
 		return err
 	}
+	return b.onBase(ctx, base, r, filepath.Join(images, "images.tar"))
+}
+
+// onBase makes the node image of its base, whose name it takes away then: what it names is in the node image.
+func (b *Builder) onBase(ctx context.Context, base string, r Recipe, images string) error {
+	if err := b.importImages(ctx, base, r, images); err != nil {
+		return err
+	}
+	return b.Engine.Remove(ctx, base)
+}
+
+// importImages imports an archive of images with the base's own containerd, and makes what has become of the base an image.
+func (b *Builder) importImages(ctx context.Context, base string, r Recipe, images string) error {
 	shop, _, done, err := b.workshop(ctx, base)
 	if err != nil {
 		return err
 	}
 	defer done()
-	archive, err := os.Open(filepath.Join(images, "images.tar"))
+	archive, err := os.Open(images)
 	if err != nil {
 		return fmt.Errorf("node image: %w", err)
 	}
@@ -164,10 +177,7 @@ func (b *Builder) assembleNode(ctx context.Context, k kubernetes, r Recipe, root
 	if err := shop.Exec(ctx, archive, nil, importScript); err != nil {
 		return fmt.Errorf("node image: import of the control plane's images: %w", err)
 	}
-	if err := shop.Commit(ctx, r.Ref(), r.Labels()); err != nil {
-		return err
-	}
-	return b.Engine.Remove(ctx, base) // the name only: what it names is in the node image
+	return shop.Commit(ctx, r.Ref(), r.Labels())
 }
 
 // nodeFiles are kind's files and all programs, where kind has them.

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -11,12 +12,13 @@ import (
 	"strings"
 )
 
-// Suite is the Debian release that root file systems are made of.
+// Suite is the Debian release that root file systems are made of, unless they name another.
 const Suite = "bookworm"
 
 // RootFS is a root file system of Debian packages.
 type RootFS struct {
 	Name     string // of the artefact: node-rootfs
+	Suite    string // of Debian; empty is Suite
 	Packages []string
 	// Hooks are shell commands that run when all packages are in, with the root at "$1".
 	Hooks []string
@@ -39,11 +41,13 @@ const mergedUsr = "/usr/share/mmdebstrap/hooks/merged-usr"
 // clean empties what package installation leaves behind.
 const clean = `rm -rf "$1"/var/cache/* "$1"/var/lib/apt "$1"/var/log/* "$1"/etc/machine-id "$1"/etc/hostname "$1"/etc/resolv.conf "$1"/usr/share/python3/debpython/__pycache__`
 
+func (r RootFS) suite() string { return cmp.Or(r.Suite, Suite) }
+
 // Key is the hash of the root file system's inputs. The packages' versions are not among them: they
 // are those of the day of building, and the artefact's packages.txt tells them.
 func (r RootFS) Key() string {
 	packages := slices.Sorted(slices.Values(r.Packages))
-	inputs := []string{"rootfs 2", Suite, runtime.GOARCH, strings.Join(packages, " "), strings.Join(slim(), " "), clean}
+	inputs := []string{"rootfs 2", r.suite(), runtime.GOARCH, strings.Join(packages, " "), strings.Join(slim(), " "), clean}
 	inputs = append(inputs, r.Hooks...)
 	return Hash(append(inputs, r.Extra...)...)
 }
@@ -75,7 +79,7 @@ func debootstrap(ctx context.Context, r RootFS, dir string) error {
 		args = append(args, "--customize-hook="+hook)
 	}
 	list := `dpkg-query --admindir="$1"/var/lib/dpkg -W -f='${Package} ${Version}\n' > ` + shellQuote(filepath.Join(dir, "packages.txt"))
-	args = append(args, "--customize-hook="+list, "--customize-hook="+clean, Suite, filepath.Join(dir, "rootfs.tar"))
+	args = append(args, "--customize-hook="+list, "--customize-hook="+clean, r.suite(), filepath.Join(dir, "rootfs.tar"))
 
 	if os.Geteuid() == 0 {
 		// mmdebstrap does not heed signals while it works. In namespaces of its own, all of it and all
@@ -86,7 +90,7 @@ func debootstrap(ctx context.Context, r RootFS, dir string) error {
 	// A fixed date makes the same packages give the same bytes.
 	cmd.Env = append(os.Environ(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", epoch), "TMPDIR="+tmp, "DEBIAN_FRONTEND=noninteractive")
 	if err := run(cmd); err != nil {
-		return fmt.Errorf("root file system %s of Debian packages: %w", r.Name, err)
+		return fmt.Errorf("root file system %s of packages of Debian %s: %w", r.Name, r.suite(), err)
 	}
 	return nil
 }
