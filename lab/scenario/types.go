@@ -119,7 +119,8 @@ const (
 type Router struct {
 	Name     string   `json:"name"`
 	Software Software `json:"software,omitempty"` // default frr
-	// Version is the software's, where it is not to be the image catalogue's own; another can only be pulled.
+	// Version is the software's, where it is not to be the image catalogue's own. Of FRR, 8.4.4, 10.3 and 10.7.1 can be built (of
+	// Debian 12, 13 and testing); any other can only be pulled.
 	Version  string   `json:"version,omitempty" jsonschema:"example=8.4.4"`
 	Networks []string `json:"networks"`
 	BGP      *BGP     `json:"bgp,omitempty"`

@@ -12,7 +12,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-var _ = Describe("A router whose next hop dies without a word", Label("bgp", "bfd", "frr"), Ordered, func() {
+var _ = Describe("A router whose next hop dies without a word", Label("bgp", "bfd", "frr"), Ordered, Serial, func() {
 	// killed is the failover that both labs are judged by; an outage has no bound but the one that is named.
 	killed := func(most time.Duration) scenario.Check {
 		return scenario.Check{Failover: &scenario.Failover{

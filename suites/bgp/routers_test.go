@@ -78,7 +78,7 @@ var _ = Describe("A route reflector (RFC 4456)", Label("bgp", "frr", "ibgp", "re
 	})
 })
 
-var _ = Describe("While a router's BGP daemon is killed and comes back, packets through it", Label("bgp", "frr", "graceful-restart"), func() {
+var _ = Describe("While a router's BGP daemon is killed and comes back, packets through it", Label("bgp", "frr", "graceful-restart"), Serial, func() {
 	// outage kills r2's bgpd and is for how long a flow through r2 was not answered, until the session was there again.
 	outage := func(ctx SpecContext, name string, graceful bool) time.Duration {
 		GinkgoHelper()

@@ -95,7 +95,7 @@ func (s *series) oneFailover() time.Duration {
 	return 0
 }
 
-var _ = Describe("One thing after another, with several flows going on", Label("failover", "bgp", "slow"), func() {
+var _ = Describe("One thing after another, with several flows going on", Label("failover", "bgp", "slow"), Serial, func() {
 	It("costs one failover of the gateway where both routers are restarted in turn", Label("vrrp"), func(ctx SpecContext) {
 		s := open(ctx)
 		s.flow(ctx, "echo", 40*time.Second)

@@ -9,7 +9,7 @@ import (
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
-var _ = Describe("The VRRP gateway", Label("gateway", "vrrp", "failover"), func() {
+var _ = Describe("The VRRP gateway", Label("gateway", "vrrp", "failover"), Serial, func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) {
 		l = labtest.Open(ctx, "cilium-bgp-vrrp")

@@ -41,7 +41,7 @@ func executes(l *labtest.Lab, node, script string) func(context.Context) (string
 	}
 }
 
-var _ = Describe("Three API servers behind keepalived and haproxy", Label("ha", "ha-keepalived-haproxy", "slow"), func() {
+var _ = Describe("Three API servers behind keepalived and haproxy", Label("ha", "ha-keepalived-haproxy", "slow"), Serial, func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) {
 		l = labtest.Open(ctx, "ha-keepalived-haproxy")

@@ -11,7 +11,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-var _ = Describe("API servers behind keepalived and nginx", Label("ha", "ha-keepalived-nginx", "slow"), func() {
+var _ = Describe("API servers behind keepalived and nginx", Label("ha", "ha-keepalived-nginx", "slow"), Serial, func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) {
 		l = labtest.Open(ctx, "ha-keepalived-nginx")

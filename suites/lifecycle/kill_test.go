@@ -21,7 +21,7 @@ var moments = []time.Duration{
 	6 * time.Second, 9 * time.Second, 13 * time.Second, 18 * time.Second, 24 * time.Second, 32 * time.Second,
 }
 
-var _ = Describe("An `up` that is killed", Label("lifecycle", "slow"), Ordered, func() {
+var _ = Describe("An `up` that is killed", Label("lifecycle", "slow"), Ordered, Serial, func() {
 	var name string
 	BeforeAll(func() { name = labtest.Name("killed") })
 	up := func() *exec.Cmd {

@@ -19,7 +19,7 @@ func small() *scenario.Scenario {
 	return s
 }
 
-var _ = Describe("A lab", Label("lifecycle"), Ordered, func() {
+var _ = Describe("A lab", Label("lifecycle"), Ordered, Serial, func() {
 	It("stands beside another, and goes on answering when that is taken down", func(ctx SpecContext) {
 		first := labtest.Look(ctx, "cilium-bgp-vrrp")
 		before := labtest.ReadHost(ctx)

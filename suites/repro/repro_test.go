@@ -41,7 +41,7 @@ func toBoth(steps []scenario.BugStep, half string) []scenario.BugStep {
 	return both
 }
 
-var _ = Describe("Bugs of routers", Label("repro", "slow"), func() {
+var _ = Describe("Bugs of routers", Label("repro", "slow"), Serial, func() {
 	DescribeTable("are reproduced, with what fails and what holds side by side",
 		func(ctx SpecContext, id string) {
 			r := run(ctx, id, load(id))

@@ -37,7 +37,7 @@ func sh(ctx SpecContext, line string) (string, error) {
 	return string(out), err
 }
 
-var _ = Describe("The README", Label("usage"), Ordered, func() {
+var _ = Describe("The README", Label("usage"), Ordered, Serial, func() {
 	It("shows commands that work, in the order in which it shows them, and leaves nothing behind", func(ctx SpecContext) {
 		commands := shown("README.md")
 		Expect(len(commands)).To(BeNumerically(">", 7), "the README's commands were not found")
