@@ -24,9 +24,9 @@ type Tried struct {
 
 // Bisection is what became of the search.
 type Bisection struct {
-	Good  string  `json:"good"`  // the last version known to be right, in the order of the search
-	Bad   string  `json:"bad"`   // the first one known to be wrong
-	Tried []Tried `json:"tried"` // in the order in which they were
+	Good  string  `json:"good,omitempty"` // the last version known to be right, in the order of the search; empty where an end was not as was said
+	Bad   string  `json:"bad,omitempty"`  // the first one known to be wrong
+	Tried []Tried `json:"tried"`          // in the order in which they were
 	// Between are the versions from good to bad of which nothing is known, since they cannot be had or observed.
 	Between []string `json:"between,omitempty"`
 }
@@ -47,7 +47,6 @@ func Bisect(versions []string, test func(version string) (Outcome, string)) (*Bi
 	if low >= high {
 		return b, fmt.Errorf("seen %d versions, want a good one and another bad one", len(versions))
 	}
-	b.Good, b.Bad = versions[low], versions[high]
 	if o := try(low); o != Right {
 		return b, fmt.Errorf("%s, the good end, is %s: %s", versions[low], o, b.Tried[0].Why)
 	}

@@ -89,7 +89,10 @@ func bisectTable(w io.Writer, b *repro.Bisection) error {
 	if err := writeTable(w, []string{"VERSION", "OUTCOME", "WHY"}, rows); err != nil {
 		return err
 	}
-	between := "nothing between them"
+	if b.Good == "" {
+		return nil // an end was not as it was said to be, which the error tells
+	}
+	between := "no other that is known of is between them"
 	if len(b.Between) > 0 {
 		between = "unknown between them: " + strings.Join(b.Between, ", ")
 	}
