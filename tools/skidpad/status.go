@@ -97,7 +97,9 @@ func statusLines(w io.Writer, st *lab.Status) {
 			up++
 		}
 	}
-	fmt.Fprintf(w, "bgp          %d of %d sessions Established\n", up, len(st.Sessions))
+	if len(st.Sessions) > 0 {
+		fmt.Fprintf(w, "bgp          %d of %d sessions Established\n", up, len(st.Sessions))
+	}
 	for _, s := range st.Workloads {
 		fmt.Fprintf(w, "workload %s: clusterIP %s  externalIP %s  loadBalancer %s", s.Name, joined(s.ClusterIPs), joined(s.ExternalIPs), joined(s.LoadBalancerIPs))
 		for _, p := range s.Ports {

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// guide are commands to paste that work in this lab: a probe as one of its own checks makes it, a look at a router's
+// sessions, and the lab's end.
+func guide(p *plan.Plan) []string {
+	var all []string
+	checks := p.Scenario.Spec.Checks
+	if i := slices.IndexFunc(checks, func(c scenario.Check) bool { return c.Reach != nil }); i >= 0 {
+		r := checks[i].Reach
+		to := r.To[0]
+		if slices.Contains(r.To, scenario.TargetLoadBalancer) {
+			to = scenario.TargetLoadBalancer
+		}
+		all = append(all, fmt.Sprintf("probe --name %s --from %s --to %s/%s --rate 100 --for 2s", p.Lab, r.From, to, r.Workload))
+	}
+	if i := slices.IndexFunc(p.Routers, func(r plan.Router) bool { return r.BGP != nil }); i >= 0 {
+		show := map[scenario.Software]string{scenario.BIRD: "birdc show protocols", scenario.GoBGP: "gobgp neighbor"}[p.Routers[i].Software]
+		if show == "" {
+			show = "vtysh -c 'show bgp summary'"
+		}
+		all = append(all, fmt.Sprintf("exec --name %s %s -- %s", p.Lab, p.Routers[i].Name, show))
+	}
+	return append(all, "down --name "+p.Lab)
+}
