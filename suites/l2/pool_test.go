@@ -1,25 +1,45 @@
 package l2_test
 
 import (
+	"context"
+	"fmt"
 	"net/netip"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
-// narrow makes a pool with the addresses from 192.0.2.10 to last, for services that are labelled pool=narrow.
+// narrow makes a pool with the addresses from 192.0.2.10 to last, for services that are labelled pool=narrow. The lab's own
+// pool takes every service; those with such a label are no longer its own when this returns.
 func narrow(ctx SpecContext, l *labtest.Lab, last string) {
 	GinkgoHelper()
+	l.Patch(ctx, labtest.Pool, labtest.Planned, `{"spec": {"serviceSelector": {"matchExpressions": [{"key": "pool", "operator": "DoesNotExist"}]}}}`)
+	// The operator hears of pools and of services apart, and may give a service an address by what a pool was before.
+	l.Service(ctx, "witness", "echo", func(s *corev1.Service) { s.Labels["pool"] = "none" })
+	Eventually(ctx, served).WithArguments(l, "witness").WithTimeout(within).WithPolling(often).Should(BeEquivalentTo("False"))
 	l.Object(ctx, labtest.Pool, "CiliumLoadBalancerIPPool", "narrow", nil, map[string]any{
 		"blocks":          []any{map[string]any{"start": "192.0.2.10", "stop": last}},
 		"serviceSelector": map[string]any{"matchLabels": map[string]any{"pool": "narrow"}},
 	})
-	// The lab's own pool takes every service; those are left to this one.
-	l.Patch(ctx, labtest.Pool, labtest.Planned, `{"spec": {"serviceSelector": {"matchExpressions": [{"key": "pool", "operator": "DoesNotExist"}]}}}`)
+}
+
+// served says whether a service has the addresses that it asks for: True, False, or nothing as long as Cilium's operator
+// has not looked at it. It is for Eventually.
+func served(ctx context.Context, l *labtest.Lab, service string) (metav1.ConditionStatus, error) {
+	s, err := l.Kube.Client.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, service, metav1.GetOptions{})
+	if err != nil {
+		return "", err
+	}
+	if c := meta.FindStatusCondition(s.Status.Conditions, "cilium.io/IPAMRequestSatisfied"); c != nil {
+		return c.Status, nil
+	}
+	return "", nil
 }
 
 func inNarrow(s *corev1.Service) { s.Labels["pool"] = "narrow" }
@@ -63,10 +83,21 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 	})
 
 	It("that is disabled keeps what is given and gives nothing new", func(ctx SpecContext) {
-		narrow(ctx, l, "192.0.2.11")
+		narrow(ctx, l, "192.0.2.250")
 		l.Service(ctx, "one", "echo", inNarrow)
 		given := address(ctx, l, "one")
 		l.Repatch(ctx, labtest.Pool, "narrow", `{"spec": {"disabled": true}}`)
+		// Until the operator has heard of it, services are given addresses.
+		asked := 0
+		Eventually(ctx, func(g Gomega) metav1.ConditionStatus {
+			asked++
+			early := fmt.Sprintf("early-%d", asked)
+			l.Service(ctx, early, "echo", inNarrow)
+			Eventually(ctx, served).WithArguments(l, early).WithTimeout(within).WithPolling(often).ShouldNot(BeEmpty())
+			now, err := served(ctx, l, early)
+			g.Expect(err).NotTo(HaveOccurred())
+			return now
+		}).WithTimeout(within).WithPolling(often).Should(BeEquivalentTo("False"))
 		l.Service(ctx, "two", "echo", inNarrow)
 		none(ctx, "two")
 		Expect(address(ctx, l, "one")).To(Equal(given))
