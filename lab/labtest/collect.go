@@ -61,15 +61,15 @@ func AfterEach(ctx ginkgo.SpecContext) {
 	}
 	if *keep && len(opened) > 0 {
 		failedLab = opened[0].Plan.Lab
-		ginkgo.AbortSuite(inside(failedLab, dir))
+		ginkgo.AbortSuite(inside(failedLab, opened[0].Names()[0], dir))
 	}
 }
 
-// inside says how to look into a lab that was kept.
-func inside(name, dir string) string {
+// inside says how to look into a lab that was kept, which has a node.
+func inside(name, node, dir string) string {
 	return fmt.Sprintf("lab %[1]s stands as the failed spec left it; what was collected is in %[2]s. To look inside:\n"+
-		"  skidpad status --name %[1]s\n  skidpad routes --name %[1]s\n  skidpad shell r1 --name %[1]s\n"+
-		"  skidpad watch --name %[1]s --for 10s\nand then: skidpad down --name %[1]s", name, dir)
+		"  skidpad status --name %[1]s\n  skidpad routes --name %[1]s\n  skidpad shell %[3]s --name %[1]s\n"+
+		"  skidpad watch --name %[1]s --for 10s\nand then: skidpad down --name %[1]s", name, dir, node)
 }
 
 // reports is the folder of a run's reports.
