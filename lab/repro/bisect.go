@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -84,8 +85,8 @@ func nearestUnknown(low, high int, known map[int]Outcome) (int, bool) {
 func abs(n int) int { return max(n, -n) }
 
 // Between are the releases from one version to another, both with it, in that order; good may be the newer one. Releases
-// have two numbers or three and nothing after them. A mirror may list few of those that it has, so patch releases between two
-// known ones of a series are taken to be there; one that is not is passed over when it cannot be had.
+// have two numbers or three and nothing after them. A mirror may list few of those that it has, so what lies between two known
+// ones of a major version is taken to be there (see withGaps). One that is not is passed over when it cannot be had.
 func Between(all []string, good, bad string) []string {
 	var list []string
 	from, to := good, bad
@@ -106,7 +107,8 @@ func Between(all []string, good, bad string) []string {
 	return list
 }
 
-// withGaps adds the patch releases that a sorted list leaves out between two of one series.
+// withGaps adds what a sorted list leaves out between two releases: the patch releases between two of one series, the
+// first releases of the series between, and the patch releases up to the second one.
 func withGaps(list []string) []string {
 	var all []string
 	for i, v := range list {
@@ -115,11 +117,20 @@ func withGaps(list []string) []string {
 			break
 		}
 		here, next := numbers(v), numbers(list[i+1])
-		if len(here) != 3 || len(next) != 3 || !slices.Equal(here[:2], next[:2]) {
+		if len(here) != 3 || len(next) != 3 || here[0] != next[0] {
 			continue
 		}
-		for patch := here[2] + 1; patch < next[2]; patch++ {
-			all = append(all, fmt.Sprintf("%d.%d.%d", here[0], here[1], patch))
+		for minor := here[1]; minor <= next[1]; minor++ {
+			first, end := 0, 1
+			if minor == here[1] {
+				first = here[2] + 1
+			}
+			if minor == next[1] {
+				end = next[2]
+			}
+			for patch := first; patch < end; patch++ {
+				all = append(all, fmt.Sprintf("%d.%d.%d", here[0], minor, patch))
+			}
 		}
 	}
 	return all
@@ -143,31 +154,47 @@ func numbers(version string) []int {
 }
 
 // modules are where the releases of components are listed.
-var modules = map[string]string{ //nolint:gochecknoglobals // a table
-	"cilium":  "github.com/cilium/cilium",
-	"metallb": "go.universe.tf/metallb",
-	"gobgp":   "github.com/osrg/gobgp/v4",
+var modules = map[string][]string{ //nolint:gochecknoglobals // a table
+	"cilium":  {"github.com/cilium/cilium"},
+	"metallb": {"go.universe.tf/metallb"},
+	"gobgp":   {"github.com/osrg/gobgp/v3", "github.com/osrg/gobgp/v4"},
 }
 
-// Releases lists a component's released versions, as the Go module proxy knows them; of FRR those that Debian has.
+// Releases lists a component's released versions, as the Go module proxy knows them; of FRR those that Debian has. Where a
+// component is in several modules, one whose list cannot be had is left out, unless that goes for all.
 func Releases(ctx context.Context, component string) ([]string, error) {
 	if component == string(scenario.FRR) {
 		return build.FRRVersions(), nil
 	}
-	module := modules[component]
-	if module == "" {
+	if modules[component] == nil {
 		return nil, fmt.Errorf("the releases of %s are listed nowhere that skidpad looks; it knows those of cilium, frr, gobgp and metallb", component)
 	}
+	var all []string
+	var errs []error
+	for _, module := range modules[component] {
+		versions, err := moduleVersions(ctx, module)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("releases of %s: %w", component, err))
+		}
+		all = append(all, versions...)
+	}
+	if len(all) == 0 {
+		return nil, errors.Join(errs...)
+	}
+	return all, nil
+}
+
+func moduleVersions(ctx context.Context, module string) ([]string, error) {
 	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-versions", "-json", module)
 	cmd.Dir = os.TempDir() // no go.mod has a say in it
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("releases of %s: go list -m -versions %s: %w", component, module, err)
+		return nil, fmt.Errorf("go list -m -versions %s: %w", module, err)
 	}
 	var m struct{ Versions []string }
 	if err := json.Unmarshal(out, &m); err != nil {
-		return nil, fmt.Errorf("releases of %s: %w", component, err)
+		return nil, fmt.Errorf("go list -m -versions %s: %w", module, err)
 	}
 	return m.Versions, nil
 }

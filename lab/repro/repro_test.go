@@ -165,8 +165,11 @@ func TestBetween(t *testing.T) {
 	if got := strings.Join(Between(all, "1.18.2", "1.18.0"), " "); got != "1.18.2 1.18.1 1.18.0" {
 		t.Errorf("a fix is searched backwards: seen %s", got)
 	}
-	if got := strings.Join(Between(nil, "1.18.0", "1.19.3"), " "); got != "1.18.0 1.19.3" {
+	if got := strings.Join(Between(nil, "1.18.0", "2.0.3"), " "); got != "1.18.0 2.0.3" {
 		t.Errorf("the ends are always there: seen %s", got)
+	}
+	if got := strings.Join(Between(nil, "3.25.1", "3.27.2"), " "); got != "3.25.1 3.26.0 3.27.0 3.27.1 3.27.2" {
+		t.Errorf("first releases of the series between are taken to be there: seen %s", got)
 	}
 	if got := strings.Join(Between([]string{"v1.18.2"}, "1.18.3", "1.18.0"), " "); got != "1.18.3 1.18.2 1.18.1 1.18.0" {
 		t.Errorf("what a mirror does not list may be there: seen %s", got)

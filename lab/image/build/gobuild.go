@@ -15,10 +15,12 @@ import (
 	"sync"
 )
 
-// Programs are Go programs of one pinned module under tools/images.
+// Programs are Go programs of one pinned module under tools/images, or of one release as its own go.mod has it.
 type Programs struct {
 	// Module is the folder of the pinned go.mod, from the source tree's root: tools/images/runc.
 	Module string
+	// Release is a version of the packages' module, v3.27.0, that is built in place of what Module pins.
+	Release string
 	// Packages maps the program's file name to its package.
 	Packages map[string]string
 	Tags     []string
@@ -33,15 +35,23 @@ type Programs struct {
 }
 
 // name is what people read of it.
-func (p Programs) name() string { return path.Base(p.Module) + "-programs" }
+func (p Programs) name() string {
+	if p.Release != "" {
+		return path.Base(p.Module) + "-" + p.Release + "-programs"
+	}
+	return path.Base(p.Module) + "-programs"
+}
 
 // Key is the hash of the programs' inputs.
 func (p Programs) Key(b *Builder) (string, error) {
-	files, err := b.HashFiles(p.Module+"/go.mod", p.Module+"/go.sum")
-	if err != nil {
-		return "", err
+	source := p.Release
+	if source == "" {
+		var err error
+		if source, err = b.HashFiles(p.Module+"/go.mod", p.Module+"/go.sum"); err != nil {
+			return "", err
+		}
 	}
-	inputs := []string{"programs 1", files, goVersion(), runtime.GOARCH, fmt.Sprint(p.CGO)}
+	inputs := []string{"programs 1", source, goVersion(), runtime.GOARCH, fmt.Sprint(p.CGO)}
 	for _, name := range slices.Sorted(maps.Keys(p.Packages)) {
 		inputs = append(inputs, name, p.Packages[name])
 	}
@@ -62,17 +72,9 @@ func (b *Builder) Programs(ctx context.Context, p Programs) (string, error) {
 }
 
 func (b *Builder) goBuild(ctx context.Context, p Programs, dir string) error {
-	module, err := b.Source(p.Module)
+	args, env, err := b.goArgs(p, dir)
 	if err != nil {
 		return err
-	}
-	args := []string{"-C", module, "build", "-trimpath", "-buildvcs=false",
-		"-ldflags", strings.Join(append([]string{"-s", "-w"}, p.LDFlags...), " "), "-o", dir + "/"}
-	if len(p.Tags) > 0 {
-		args = append(args, "-tags", strings.Join(p.Tags, ","))
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.Packages)) {
-		args = append(args, p.Packages[name])
 	}
 	// Beside the artefact, so that what a killed build leaves goes when the next one begins.
 	tmp := filepath.Join(dir, "tmp")
@@ -85,8 +87,8 @@ func (b *Builder) goBuild(ctx context.Context, p Programs, dir string) error {
 	if p.CGO {
 		cgo = "1"
 	}
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=readonly", "GOOS=linux", "CGO_ENABLED="+cgo, "GOTMPDIR="+tmp)
-	cmd.Env = append(cmd.Env, p.Env...)
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOOS=linux", "CGO_ENABLED="+cgo, "GOTMPDIR="+tmp)
+	cmd.Env = append(append(cmd.Env, env...), p.Env...)
 	if err := run(cmd); err != nil {
 		return fmt.Errorf("build Go programs of %s: %w", p.Module, err)
 	}
@@ -98,6 +100,32 @@ func (b *Builder) goBuild(ctx context.Context, p Programs, dir string) error {
 		}
 	}
 	return nil
+}
+
+// goArgs are the go command's arguments that build programs into a folder, and what its environment needs for it.
+func (b *Builder) goArgs(p Programs, dir string) (args, env []string, err error) {
+	flags := []string{"-trimpath", "-buildvcs=false", "-ldflags", strings.Join(append([]string{"-s", "-w"}, p.LDFlags...), " ")}
+	if len(p.Tags) > 0 {
+		flags = append(flags, "-tags", strings.Join(p.Tags, ","))
+	}
+	if p.Release != "" {
+		args, env = append([]string{"install"}, flags...), []string{"GOFLAGS=", "GOBIN=" + dir}
+	} else {
+		module, err := b.Source(p.Module)
+		if err != nil {
+			return nil, nil, err
+		}
+		args = append(append([]string{"-C", module, "build"}, flags...), "-o", dir+"/")
+		env = []string{"GOFLAGS=-mod=readonly"}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Packages)) {
+		pkg := p.Packages[name]
+		if p.Release != "" {
+			pkg += "@" + p.Release
+		}
+		args = append(args, pkg)
+	}
+	return args, env, nil
 }
 
 // programName is the file name that the go command gives to a package's program: its path's last

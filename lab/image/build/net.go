@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -63,12 +64,19 @@ const modGoBGP = "tools/images/gobgp"
 // gobgpVersion is the one that modGoBGP pins; a test compares.
 const gobgpVersion = "4.8.0"
 
-// gobgpPrograms are GoBGP's daemon and its command line. FRR's zebra, beside which they are put, writes GoBGP's routes
-// into the kernel's table: GoBGP itself writes none.
-func gobgpPrograms() Programs {
-	return Programs{Module: modGoBGP, Packages: map[string]string{
-		"gobgpd": "github.com/osrg/gobgp/v4/cmd/gobgpd", "gobgp": "github.com/osrg/gobgp/v4/cmd/gobgp",
-	}}
+// gobgpRelease is a release of GoBGP that can be built, as its module names it: the modules of 3 and 4 end with that number.
+var gobgpRelease = regexp.MustCompile(`^([34])\.[0-9]+\.[0-9]+$`)
+
+// gobgpImage is a GoBGP router: its daemon and its command line, of the pinned version or of another release. FRR's zebra,
+// beside which they are put, writes GoBGP's routes into the kernel's table: GoBGP itself writes none.
+func gobgpImage(version string) netImage {
+	programs := Programs{Module: modGoBGP}
+	if version != gobgpVersion {
+		programs.Release = "v" + version
+	}
+	module := "github.com/osrg/gobgp/v" + version[:1]
+	programs.Packages = map[string]string{"gobgpd": module + "/cmd/gobgpd", "gobgp": module + "/cmd/gobgp"}
+	return netImage{name: "gobgp", main: "frr", version: version, programs: &programs, config: idle()}
 }
 
 // frrStart starts the daemons that /etc/frr/daemons names and stays: watchfrr is the container's.
@@ -109,9 +117,13 @@ func (n netImage) root() RootFS {
 
 const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+// idle does nothing: something else is started in the container.
+func idle() v1.Config {
+	return v1.Config{Env: []string{searchPath}, Entrypoint: []string{"tini", "--"}, Cmd: []string{"sleep", "infinity"}}
+}
+
 func netImages() []netImage {
-	bird, gobgp := birdRootFS(), gobgpPrograms()
-	idle := v1.Config{Env: []string{searchPath}, Entrypoint: []string{"tini", "--"}, Cmd: []string{"sleep", "infinity"}}
+	bird := birdRootFS()
 	return append(frrImages(), []netImage{
 		{
 			name: "keepalived", main: "keepalived", version: "2.2.7",
@@ -119,11 +131,11 @@ func netImages() []netImage {
 				Cmd: []string{"keepalived", "--dont-fork", "--log-console", "--log-detail", "--vrrp"}},
 		},
 		{
-			name: "client", main: "iproute2", version: "1", probe: true, config: idle,
+			name: "client", main: "iproute2", version: "1", probe: true, config: idle(),
 		},
 		// Their routers bring the program that starts them.
-		{name: "bird", main: "bird2", version: "2.0.12", rootfs: &bird, config: idle},
-		{name: "gobgp", main: "frr", version: gobgpVersion, programs: &gobgp, config: idle},
+		{name: "bird", main: "bird2", version: "2.0.12", rootfs: &bird, config: idle()},
+		gobgpImage(gobgpVersion),
 	}...)
 }
 
@@ -150,6 +162,9 @@ func (b *Builder) Net(name, version string) (Recipe, error) {
 	for _, n := range netImages() {
 		if n.name != name {
 			continue
+		}
+		if name == "gobgp" && gobgpRelease.MatchString(version) {
+			n = gobgpImage(version)
 		}
 		if version != "" && version != n.version {
 			others = append(others, n.version)

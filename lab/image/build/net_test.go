@@ -17,6 +17,26 @@ func TestGoBGPIsThePinnedOne(t *testing.T) {
 	}
 }
 
+func TestGoBGPReleases(t *testing.T) {
+	b := &Builder{source: "../../.."}
+	for version, want := range map[string]string{
+		"3.27.0": "github.com/osrg/gobgp/v3/cmd/gobgpd", "4.2.0": "github.com/osrg/gobgp/v4/cmd/gobgpd",
+	} {
+		n := gobgpImage(version)
+		if got := n.programs.Packages["gobgpd"]; got != want || n.programs.Release != "v"+version {
+			t.Errorf("%s is built of %s %s, want %s", version, got, n.programs.Release, want)
+		}
+		if _, err := b.Net("gobgp", version); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, none := range []string{"2.34.0", "4.8", "main"} {
+		if _, err := b.Net("gobgp", none); err == nil {
+			t.Errorf("version %s: seen no error", none)
+		}
+	}
+}
+
 func TestFRRVersions(t *testing.T) {
 	for _, tt := range []struct{ debian, want string }{
 		{"8.4.4-1.1~deb12u1", "8.4.4"}, {"10.3-3+deb13u1", "10.3"}, {"10.7.1-6", "10.7.1"}, {"1:2.3.3-1", "2.3.3"}, {"10.7.1", "10.7.1"},
