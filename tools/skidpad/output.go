@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
@@ -65,4 +67,32 @@ func writeTable(w io.Writer, header []string, rows [][]string) error {
 		fmt.Fprintln(tw, strings.Join(r, "\t"))
 	}
 	return tw.Flush()
+}
+
+// footnotes are the texts that are too long for a table's cells, each once, told below it.
+type footnotes []string
+
+// cellWidth is how many characters a cell of free text may have, so that what follows it is still seen.
+const cellWidth = 40
+
+// cell is what a table has of a text: all of it, or where to find it.
+func (f *footnotes) cell(text string) string {
+	if utf8.RuneCountInString(text) <= cellWidth {
+		return text
+	}
+	i := slices.Index(*f, text)
+	if i < 0 {
+		i = len(*f)
+		*f = append(*f, text)
+	}
+	return fmt.Sprintf("see [%d]", i+1)
+}
+
+func (f *footnotes) write(w io.Writer) error {
+	for i, text := range *f {
+		if _, err := fmt.Fprintf(w, "[%d] %s\n", i+1, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -164,11 +163,15 @@ func reproListCmd() *cobra.Command {
 			lines = append(lines, bugLineOf(cmd, id, s))
 		}
 		return printAs(cmd.OutOrStdout(), *f, lines, func(w io.Writer) error {
+			var notes footnotes
 			var rows [][]string
 			for _, l := range lines {
-				rows = append(rows, []string{l.ID, l.Component, l.Broken, l.Fixed, l.runs(), l.verdict(), l.Title})
+				rows = append(rows, []string{l.ID, l.Component, l.Broken, l.Fixed, l.runs(&notes), l.verdict(), l.Title})
 			}
-			return writeTable(w, []string{"ID", "COMPONENT", "BROKEN", "FIXED", "RUNS HERE", "LAST VERDICT", "TITLE"}, rows)
+			if err := writeTable(w, []string{"ID", "COMPONENT", "BROKEN", "FIXED", "RUNS HERE", "LAST VERDICT", "TITLE"}, rows); err != nil {
+				return err
+			}
+			return notes.write(w)
 		})
 	}
 	return cmd
@@ -188,11 +191,14 @@ func bugLineOf(cmd *cobra.Command, id string, s *scenario.Scenario) bugLine {
 	return l
 }
 
-func (l bugLine) runs() string {
-	if l.Runnable {
-		return cmp.Or(l.Reason, "yes")
+func (l bugLine) runs(notes *footnotes) string {
+	switch {
+	case !l.Runnable:
+		return "no: " + notes.cell(l.Reason)
+	case l.Reason != "":
+		return "yes, " + notes.cell(l.Reason)
 	}
-	return "no: " + l.Reason
+	return "yes"
 }
 
 func (l bugLine) verdict() string {

@@ -57,15 +57,19 @@ func scenariosListCmd() *cobra.Command {
 			lines = append(lines, line)
 		}
 		return printAs(cmd.OutOrStdout(), *f, lines, func(w io.Writer) error {
+			var notes footnotes
 			var rows [][]string
 			for _, l := range lines {
 				runs := "yes"
 				if !l.Runnable {
-					runs = "no: " + l.Reason
+					runs = "no: " + notes.cell(l.Reason)
 				}
 				rows = append(rows, []string{l.Name, l.Origin, runs, l.Description})
 			}
-			return writeTable(w, []string{"NAME", "ORIGIN", "RUNS HERE", "WHAT"}, rows)
+			if err := writeTable(w, []string{"NAME", "ORIGIN", "RUNS HERE", "WHAT"}, rows); err != nil {
+				return err
+			}
+			return notes.write(w)
 		})
 	}
 	return cmd
