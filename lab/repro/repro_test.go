@@ -208,3 +208,20 @@ func TestText(t *testing.T) {
 		}
 	}
 }
+
+func TestLongCellsAreWrapped(t *testing.T) {
+	long := strings.Repeat("s1=198.51.100.1, ", 9) + "s9=none"
+	r := &Report{Columns: []Column{
+		{Half: "broken", What: "1.0", Outcome: Wrong, Observed: []Observed{{Name: "addresses", Want: long, Seen: long, Outcome: Wrong}}},
+		{Half: "fixed", What: "1.1", Outcome: Right, Observed: []Observed{{Name: "addresses", Want: long, Seen: "none", Outcome: Right}}},
+	}}
+	text := r.Text()
+	for line := range strings.Lines(text) {
+		if len(line) > 160 {
+			t.Errorf("a line of %d characters in:\n%s", len(line), text)
+		}
+	}
+	if got := strings.Count(text, "s9=none"); got != 2 {
+		t.Errorf("the end of a long cell is there %d times, want 2, in:\n%s", got, text)
+	}
+}

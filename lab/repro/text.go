@@ -7,6 +7,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/mitchellh/go-wordwrap"
+
 	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/report"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -42,7 +44,9 @@ func (r *Report) Text() string {
 	}
 	fmt.Fprintln(table, strings.Join(heads, "\t"))
 	for _, row := range r.rows() {
-		fmt.Fprintln(table, strings.Join(row, "\t"))
+		for _, line := range wrapped(row) {
+			fmt.Fprintln(table, strings.Join(line, "\t"))
+		}
 	}
 	_ = table.Flush() // a builder takes everything
 	out.WriteByte('\n')
@@ -61,6 +65,23 @@ func (r *Report) Text() string {
 		fmt.Fprintf(&out, "report:  %s\n", r.Page)
 	}
 	return out.String()
+}
+
+// cellWidth is how many characters wide a cell gets: four stand beside each other on a wide terminal.
+const cellWidth = 44
+
+// wrapped breaks a row's cells into as many lines as the longest needs.
+func wrapped(row []string) [][]string {
+	var lines [][]string
+	for column, cell := range row {
+		for i, part := range strings.Split(wordwrap.WrapString(cell, cellWidth), "\n") {
+			if i == len(lines) {
+				lines = append(lines, make([]string, len(row)))
+			}
+			lines[i][column] = part
+		}
+	}
+	return lines
 }
 
 // rows has a line for each observation that any half came to, in the bug's order.
