@@ -96,23 +96,8 @@ func (s ciliumSource) dir(ctx context.Context) (string, error) {
 	if s.checkout != "" {
 		return s.checkout, nil
 	}
-	m, err := s.download(ctx)
+	m, err := downloadModule(ctx, ciliumModule+"@v"+s.version)
 	return m.Dir, err
-}
-
-// download is what `go mod download -json` says of a release.
-func (s ciliumSource) download(ctx context.Context) (m struct{ Dir, Info, Error string }, err error) {
-	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", ciliumModule+"@v"+s.version)
-	cmd.Dir = os.TempDir() // no go.mod has a say in it
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
-	out, err := output(cmd)
-	if jsonErr := json.Unmarshal([]byte(out), &m); jsonErr == nil && m.Error != "" {
-		return m, fmt.Errorf("sources of Cilium %s: %s; another version may be there", s.version, m.Error)
-	}
-	if err != nil {
-		return m, fmt.Errorf("sources of Cilium %s: %w", s.version, err)
-	}
-	return m, nil
 }
 
 // stamp is what Cilium's Makefile.defs writes into its programs: "1.19.5 20eaccfe 2026-06-16T10:54:31Z".
@@ -125,7 +110,7 @@ func (s ciliumSource) stamp(ctx context.Context) (string, error) {
 		}
 		return s.version + " unknown unknown", nil
 	}
-	m, err := s.download(ctx)
+	m, err := downloadModule(ctx, ciliumModule+"@v"+s.version)
 	if err != nil {
 		return "", err
 	}

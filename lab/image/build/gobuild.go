@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -19,7 +20,7 @@ import (
 type Programs struct {
 	// Module is the folder of the pinned go.mod, from the source tree's root: tools/images/runc.
 	Module string
-	// Release is a version of the packages' module, v3.27.0, that is built in place of what Module pins.
+	// Release is a module's version, github.com/osrg/gobgp/v3@v3.27.0, that is built in place of what Module pins.
 	Release string
 	// Packages maps the program's file name to its package.
 	Packages map[string]string
@@ -37,7 +38,7 @@ type Programs struct {
 // name is what people read of it.
 func (p Programs) name() string {
 	if p.Release != "" {
-		return path.Base(p.Module) + "-" + p.Release + "-programs"
+		return path.Base(p.Module) + "-" + p.Release[strings.LastIndex(p.Release, "@")+2:] + "-programs"
 	}
 	return path.Base(p.Module) + "-programs"
 }
@@ -72,9 +73,17 @@ func (b *Builder) Programs(ctx context.Context, p Programs) (string, error) {
 }
 
 func (b *Builder) goBuild(ctx context.Context, p Programs, dir string) error {
-	args, env, err := b.goArgs(p, dir)
+	module, err := b.sources(ctx, p)
 	if err != nil {
 		return err
+	}
+	args := []string{"-C", module, "build", "-trimpath", "-buildvcs=false",
+		"-ldflags", strings.Join(append([]string{"-s", "-w"}, p.LDFlags...), " "), "-o", dir + "/"}
+	if len(p.Tags) > 0 {
+		args = append(args, "-tags", strings.Join(p.Tags, ","))
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Packages)) {
+		args = append(args, p.Packages[name])
 	}
 	// Beside the artefact, so that what a killed build leaves goes when the next one begins.
 	tmp := filepath.Join(dir, "tmp")
@@ -87,8 +96,8 @@ func (b *Builder) goBuild(ctx context.Context, p Programs, dir string) error {
 	if p.CGO {
 		cgo = "1"
 	}
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOOS=linux", "CGO_ENABLED="+cgo, "GOTMPDIR="+tmp)
-	cmd.Env = append(append(cmd.Env, env...), p.Env...)
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=readonly", "GOOS=linux", "CGO_ENABLED="+cgo, "GOTMPDIR="+tmp)
+	cmd.Env = append(cmd.Env, p.Env...)
 	if err := run(cmd); err != nil {
 		return fmt.Errorf("build Go programs of %s: %w", p.Module, err)
 	}
@@ -102,30 +111,31 @@ func (b *Builder) goBuild(ctx context.Context, p Programs, dir string) error {
 	return nil
 }
 
-// goArgs are the go command's arguments that build programs into a folder, and what its environment needs for it.
-func (b *Builder) goArgs(p Programs, dir string) (args, env []string, err error) {
-	flags := []string{"-trimpath", "-buildvcs=false", "-ldflags", strings.Join(append([]string{"-s", "-w"}, p.LDFlags...), " ")}
-	if len(p.Tags) > 0 {
-		flags = append(flags, "-tags", strings.Join(p.Tags, ","))
+// sources is the folder that programs are built in: the pinned module's, or the release's own.
+func (b *Builder) sources(ctx context.Context, p Programs) (string, error) {
+	if p.Release == "" {
+		return b.Source(p.Module)
 	}
-	if p.Release != "" {
-		args, env = append([]string{"install"}, flags...), []string{"GOFLAGS=", "GOBIN=" + dir}
-	} else {
-		module, err := b.Source(p.Module)
-		if err != nil {
-			return nil, nil, err
-		}
-		args = append(append([]string{"-C", module, "build"}, flags...), "-o", dir+"/")
-		env = []string{"GOFLAGS=-mod=readonly"}
+	m, err := downloadModule(ctx, p.Release)
+	return m.Dir, err
+}
+
+// module is what the go command says of a module's version: its folder, and the file with what the mirror knows of it.
+type module struct{ Dir, Info, Error string }
+
+// downloadModule gets a module's version, module@version, into the module cache.
+func downloadModule(ctx context.Context, version string) (m module, err error) {
+	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", version)
+	cmd.Dir = os.TempDir() // no go.mod has a say in it
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+	out, err := output(cmd)
+	if jsonErr := json.Unmarshal([]byte(out), &m); jsonErr == nil && m.Error != "" {
+		return m, fmt.Errorf("sources of %s: %s; another version may be there", version, m.Error)
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.Packages)) {
-		pkg := p.Packages[name]
-		if p.Release != "" {
-			pkg += "@" + p.Release
-		}
-		args = append(args, pkg)
+	if err != nil {
+		return m, fmt.Errorf("sources of %s: %w", version, err)
 	}
-	return args, env, nil
+	return m, nil
 }
 
 // programName is the file name that the go command gives to a package's program: its path's last

@@ -70,11 +70,11 @@ var gobgpRelease = regexp.MustCompile(`^([34])\.[0-9]+\.[0-9]+$`)
 // gobgpImage is a GoBGP router: its daemon and its command line, of the pinned version or of another release. FRR's zebra,
 // beside which they are put, writes GoBGP's routes into the kernel's table: GoBGP itself writes none.
 func gobgpImage(version string) netImage {
+	module := "github.com/osrg/gobgp/v" + version[:1]
 	programs := Programs{Module: modGoBGP}
 	if version != gobgpVersion {
-		programs.Release = "v" + version
+		programs.Release = module + "@v" + version
 	}
-	module := "github.com/osrg/gobgp/v" + version[:1]
 	programs.Packages = map[string]string{"gobgpd": module + "/cmd/gobgpd", "gobgp": module + "/cmd/gobgp"}
 	return netImage{name: "gobgp", main: "frr", version: version, programs: &programs, config: idle()}
 }
