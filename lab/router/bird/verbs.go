@@ -54,7 +54,7 @@ func (r *Router) protocols(ctx context.Context, of bgp.Peers) (listening, sessio
 	if err != nil {
 		return nil, nil, fmt.Errorf("sessions of %s: %w", r.Name(), err)
 	}
-	listening, sessions = pick(parseProtocols(out), of, r.plan.BGP.Ranges)
+	listening, sessions = pick(parseProtocols(out), of, r.Plan.BGP.Ranges)
 	if len(listening)+len(sessions) == 0 {
 		err = of.Nobody(r.Name())
 	}

@@ -20,13 +20,13 @@ func (r *Router) Open(ctx context.Context, of bgp.Peers) error { return r.shutdo
 // shutdown names every peer: after `no bgp shutdown`, bgpd 8.4.4 starts no session by itself, and two routers that were
 // both shut never find each other again.
 func (r *Router) shutdown(ctx context.Context, no string, of bgp.Peers) error {
-	commands := []string{"configure terminal", fmt.Sprintf("router bgp %d", r.plan.BGP.ASN)}
-	for _, n := range r.plan.BGP.Neighbors {
+	commands := []string{"configure terminal", fmt.Sprintf("router bgp %d", r.Plan.BGP.ASN)}
+	for _, n := range r.Plan.BGP.Neighbors {
 		if of.Has(n.Address, "") {
 			commands = append(commands, no+"neighbor "+n.Address.String()+" shutdown")
 		}
 	}
-	for _, g := range r.plan.BGP.Ranges {
+	for _, g := range r.Plan.BGP.Ranges {
 		if of.All() || slices.Contains(of.Ranges, g.Name) {
 			commands = append(commands, no+"neighbor "+g.Name+" shutdown")
 		}
@@ -63,7 +63,7 @@ func (r *Router) run(ctx context.Context, commands ...string) error {
 	for _, c := range commands {
 		args = append(args, "-c", c)
 	}
-	out, err := r.box.Exec(ctx, args...)
+	out, err := r.Exec(ctx, args...)
 	said := strings.TrimSpace(string(out))
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, said)

@@ -1,18 +1,14 @@
 package gateway
 
 import (
-	"flag"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router/internal/routertest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
@@ -40,19 +36,7 @@ func TestRender(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join("testdata", tt.name+".conf")
-			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("keepalived.conf differs from %s (-update writes it anew); got:\n%s", path, got)
-			}
+			routertest.Golden(t, tt.name+".conf", got)
 		})
 	}
 }

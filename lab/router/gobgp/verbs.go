@@ -12,7 +12,7 @@ import (
 // Shut shuts sessions down administratively until Open; a router that is restarted has forgotten it. GoBGP forgets a peer of a
 // range when its session ends, and takes it again when it dials: it shuts configured neighbours only.
 func (r *Router) Shut(ctx context.Context, of bgp.Peers) error {
-	if len(of.Ranges) > 0 || of.All() && len(r.plan.BGP.Ranges) > 0 {
+	if len(of.Ranges) > 0 || of.All() && len(r.Plan.BGP.Ranges) > 0 {
 		return fmt.Errorf("router %s: GoBGP shuts no peers of a range; name a neighbour, or have BGP dropped", r.Name())
 	}
 	return r.each(ctx, of, "disable")
@@ -36,7 +36,7 @@ func (r *Router) each(ctx context.Context, of bgp.Peers, verb string) error {
 	}
 	met := false
 	for _, s := range sessions {
-		if !of.Has(s.Peer, rangeOf(r.plan.BGP.Ranges, s.Peer)) {
+		if !of.Has(s.Peer, rangeOf(r.Plan.BGP.Ranges, s.Peer)) {
 			continue
 		}
 		met = true

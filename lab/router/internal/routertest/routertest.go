@@ -1,0 +1,105 @@
+// Package routertest is what the tests of every router software have alike: routers to render, and golden files.
+package routertest
+
+import (
+	"flag"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// Addr is an address; of one that is none it panics.
+func Addr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+// Speaker is r1 of the default lab: internal peer and nodes on one network.
+func Speaker() plan.Router {
+	return plan.Router{
+		Name: "r1",
+		Networks: []plan.Attachment{
+			{Network: "fabric", Address: Addr("10.89.0.2"), Bits: 24},
+			{Network: "edge", Address: Addr("192.0.2.2"), Bits: 24},
+		},
+		BGP: &plan.Speaker{
+			ASN: 64513, RouterID: Addr("10.89.0.2"), HoldTime: 9 * time.Second, Keepalive: 3 * time.Second, MaximumPaths: 16,
+			Neighbors: []plan.Neighbor{{Name: "r2", Address: Addr("10.89.0.3"), ASN: 64513}},
+			Ranges:    []plan.Range{{Name: "nodes", Prefix: netip.MustParsePrefix("10.89.0.0/24"), ASN: 64512, Sessions: 3}},
+		},
+	}
+}
+
+// EveryOption gives a speaker an internal peer and two external ones, each with what can be said of such a peer.
+func EveryOption(r *plan.Router) {
+	number := func(n uint32) *uint32 { return &n }
+	bfd := &scenario.BFD{Interval: scenario.Duration(100 * time.Millisecond), Multiplier: 3}
+	r.BGP.Announce = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	r.BGP.Neighbors[0].Peering = plan.Peering{
+		BFD: bfd, Password: "a+b/c=", RouteReflectorClient: true, MaxPrefixes: 100,
+		Import: &scenario.RoutePolicy{LocalPref: number(200), Communities: []scenario.Community{"64513:100", "64513:200"}},
+	}
+	r.BGP.Neighbors = append(r.BGP.Neighbors,
+		plan.Neighbor{Name: "r3", Address: Addr("192.0.2.3"), ASN: 64514, Peering: plan.Peering{
+			BFD: bfd, TTLSecurity: 1, Export: &scenario.RoutePolicy{MED: number(50), Communities: []scenario.Community{"64513:300"}},
+		}},
+		plan.Neighbor{Name: "r4", Address: Addr("192.0.2.4"), ASN: 64515, Peering: plan.Peering{Multihop: 2}})
+	r.BGP.Ranges[0].Peering = plan.Peering{MaxPrefixes: 50, Import: &scenario.RoutePolicy{LocalPref: number(150)}}
+}
+
+// Render renders a speaker, changed in each of several ways, and compares with the golden file of that name.
+func Render(t *testing.T, render func(plan.Router) (string, error), golden map[string]func(*plan.Router)) {
+	t.Helper()
+	for name, change := range golden {
+		t.Run(name, func(t *testing.T) {
+			r := Speaker()
+			change(&r)
+			got, err := render(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			Golden(t, name, got)
+		})
+	}
+}
+
+// Golden compares what was made with a file of testdata.
+func Golden(t *testing.T, name, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(filepath.Join("testdata", name), []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := Read(t, name); got != string(want) {
+		t.Errorf("it differs from %s (-update writes it anew); got:\n%s", name, got)
+	}
+}
+
+// Read is a file of testdata.
+func Read(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// Sessions compares the sessions that were read with those that are there.
+func Sessions(t *testing.T, got, want []bgp.Session) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d sessions; wanted %d: %+v", len(got), len(want), got)
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Errorf("session %d:\n got  %+v\n want %+v", i, got[i], want[i])
+		}
+	}
+}
