@@ -5,8 +5,10 @@ package cluster
 import (
 	"context"
 
+	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/plan"
 )
 
 // Provider makes one cluster and gives access to it. Each plan.Cluster.Provider has a folder of its own.
@@ -21,4 +23,18 @@ type Provider interface {
 	Open(ctx context.Context) (*Kube, error)
 	// Nodes are handles on the planned nodes, control plane first. They do no I/O.
 	Nodes() []node.Node
+}
+
+// Nodes are handles on a cluster's planned nodes, control plane first. They do no I/O.
+func Nodes(e *docker.Engine, c *plan.Cluster) []node.Node {
+	var first, rest []node.Node
+	for _, n := range c.Nodes {
+		h := e.Node(n.Name, node.KindCluster, n.Name)
+		if n.ControlPlane {
+			first = append(first, h)
+		} else {
+			rest = append(rest, h)
+		}
+	}
+	return append(first, rest...)
 }

@@ -25,10 +25,6 @@ import (
 )
 
 const (
-	// apiWithin bounds the wait for a server that starts: it unpacks its images first.
-	apiWithin = 4 * time.Minute
-	// resumeWithin bounds the wait for a server that ran before.
-	resumeWithin = time.Minute
 	// joinWithin bounds the wait from an API that answers to all nodes having joined: each unpacks its images first.
 	joinWithin = 10 * time.Minute
 	// datastoreWithin bounds the wait for etcd.
@@ -39,15 +35,11 @@ var nodesResource = schema.GroupVersionResource{Version: "v1", Resource: "nodes"
 
 // Cluster is one cluster of k3s, planned or running.
 type Cluster struct {
-	plan       *plan.Plan
-	engine     *docker.Engine
-	images     map[string]image.Resolved
-	kubeconfig string
-	log        func(string)
-
-	started chan struct{} // closed when the first server's container runs
-	turn    chan struct{} // held by the one caller that looks whether the API answers; kube is what it found
-	kube    *cluster.Kube
+	*cluster.Access
+	plan   *plan.Plan
+	engine *docker.Engine
+	images map[string]image.Resolved
+	log    func(string)
 }
 
 var _ cluster.Provider = (*Cluster)(nil)
@@ -58,22 +50,13 @@ func New(e *docker.Engine, p *plan.Plan, images map[string]image.Resolved, kubec
 	if log == nil {
 		log = func(string) {}
 	}
-	return &Cluster{plan: p, engine: e, images: images, kubeconfig: kubeconfig, log: log, started: make(chan struct{}), turn: make(chan struct{}, 1)}
+	c := &Cluster{plan: p, engine: e, images: images, log: log}
+	c.Access = cluster.NewAccess(p.Cluster.Name, "k3s-"+p.Cluster.Name, kubeconfig, c.admin)
+	return c
 }
 
 // Nodes are handles on the planned nodes, control plane first.
-func (c *Cluster) Nodes() []node.Node {
-	var first, rest []node.Node
-	for _, n := range c.plan.Cluster.Nodes {
-		h := c.engine.Node(n.Name, node.KindCluster, n.Name)
-		if n.ControlPlane {
-			first = append(first, h)
-		} else {
-			rest = append(rest, h)
-		}
-	}
-	return append(first, rest...)
-}
+func (c *Cluster) Nodes() []node.Node { return cluster.Nodes(c.engine, c.plan.Cluster) }
 
 // Create makes the cluster: datastore, first server and agents, then further servers, which find in the datastore what the
 // first has put there. A cluster that is whole is left alone, nodes that are stopped are started, and what is left of a
@@ -106,7 +89,7 @@ func (c *Cluster) Create(ctx context.Context, img image.Resolved) error {
 	if err := start(nodes[0]); err != nil {
 		return err
 	}
-	close(c.started)
+	c.There()
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.timed(gctx, "first server", c.reach) })
 	for _, n := range nodes[1:] {
@@ -215,7 +198,7 @@ func (c *Cluster) resume(ctx context.Context) (whole bool, err error) {
 	}
 	if len(there) == len(c.containers()) {
 		if err = c.rejoin(ctx); err == nil {
-			close(c.started)
+			c.There()
 			return true, nil
 		}
 		if ctx.Err() != nil {
@@ -243,14 +226,14 @@ func (c *Cluster) containers() []string {
 
 // rejoin starts what is stopped and returns nil once the API knows all nodes.
 func (c *Cluster) rejoin(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, resumeWithin)
+	ctx, cancel := context.WithTimeout(ctx, cluster.ResumeWithin)
 	defer cancel()
 	for _, name := range c.containers() {
 		if _, err := c.engine.Client.ContainerStart(ctx, name, client.ContainerStartOptions{}); err != nil {
 			return fmt.Errorf("container %s: %w", name, err)
 		}
 	}
-	kube, err := c.access(ctx)
+	kube, err := c.Find(ctx)
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func (c *Cluster) startNode(ctx context.Context, n plan.Node, ref, archives, tok
 		Tmpfs:   []string{"/run", "/var/run", "/tmp"},
 	}
 	if n.ControlPlane {
-		machine.Publish = []int{apiPort}
+		machine.Publish = []int{cluster.APIPort}
 	}
 	mounts := []docker.Mount{{Source: archives, Target: imagesFolder, ReadOnly: true}}
 	if _, err := os.Stat(modulesFolder); err == nil {
@@ -120,7 +120,7 @@ func (c *Cluster) startDatastore(ctx context.Context) error {
 // saveImages writes the plan's archives into a folder beside the kubeconfig, which goes with the lab. All nodes share it:
 // the engine must be this machine's own.
 func (c *Cluster) saveImages(ctx context.Context) (string, error) {
-	dir := filepath.Join(filepath.Dir(c.kubeconfig), "images")
+	dir := filepath.Join(filepath.Dir(c.Kubeconfig), "images")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("image archives: %w", err)
 	}

@@ -25,10 +25,6 @@ import (
 const (
 	// networkEnv is the only way to tell kind which network its nodes go to.
 	networkEnv = "KIND_EXPERIMENTAL_DOCKER_NETWORK"
-	// apiWithin bounds the wait for a control plane that starts; slow machines take a minute.
-	apiWithin = 4 * time.Minute
-	// resumeWithin bounds the wait for a control plane that ran before.
-	resumeWithin = time.Minute
 	// provisionGrace is how long a cancelled Create waits for kind to end, so that what it makes can be removed.
 	provisionGrace = 10 * time.Second
 )
@@ -38,19 +34,12 @@ var environment sync.Mutex
 
 // Cluster is one kind cluster, planned or running.
 type Cluster struct {
-	plan       *plan.Plan
-	engine     *docker.Engine
-	kubeconfig string
-	log        func(string)
-
-	// provisioned is closed when kind has made the nodes of a Create in this process. No command may be run in a
-	// node before: on cgroup v2 it would keep the node's systemd from delegating controllers.
-	provisioned chan struct{}
-	provide     sync.Once
-
-	// turn is held by the one caller that looks whether the API answers; kube is what it found.
-	turn chan struct{}
-	kube *cluster.Kube
+	// Access is told that the nodes are there when kind has made those of a Create in this process. No command may be run in
+	// a node before: on cgroup v2 it would keep the node's systemd from delegating controllers.
+	*cluster.Access
+	plan   *plan.Plan
+	engine *docker.Engine
+	log    func(string)
 }
 
 var _ cluster.Provider = (*Cluster)(nil)
@@ -61,7 +50,9 @@ func New(e *docker.Engine, p *plan.Plan, kubeconfig string, log func(string)) *C
 	if log == nil {
 		log = func(string) {}
 	}
-	return &Cluster{plan: p, engine: e, kubeconfig: kubeconfig, log: log, provisioned: make(chan struct{}), turn: make(chan struct{}, 1)}
+	c := &Cluster{plan: p, engine: e, log: log}
+	c.Access = cluster.NewAccess(p.Cluster.Name, kubeconfigName(p.Cluster.Name), kubeconfig, c.admin)
+	return c
 }
 
 // Create makes the cluster: nodes, control plane, workers joined, routes. A cluster that is whole is left alone, nodes
@@ -91,18 +82,7 @@ func (c *Cluster) Create(ctx context.Context, img image.Resolved) error {
 }
 
 // Nodes are handles on the planned nodes, control plane first.
-func (c *Cluster) Nodes() []node.Node {
-	var first, rest []node.Node
-	for _, n := range c.plan.Cluster.Nodes {
-		h := c.engine.Node(n.Name, node.KindCluster, n.Name)
-		if n.ControlPlane {
-			first = append(first, h)
-		} else {
-			rest = append(rest, h)
-		}
-	}
-	return append(first, rest...)
-}
+func (c *Cluster) Nodes() []node.Node { return cluster.Nodes(c.engine, c.plan.Cluster) }
 
 // provision has kind make the nodes' containers, up to their kubeadm configuration.
 func (c *Cluster) provision(ctx context.Context, img image.Resolved) error {
@@ -131,7 +111,7 @@ func (c *Cluster) provision(ctx context.Context, img image.Resolved) error {
 	if err := c.rename(ctx); err != nil {
 		return err
 	}
-	c.provide.Do(func() { close(c.provisioned) })
+	c.There()
 	return nil
 }
 
@@ -159,7 +139,7 @@ func (c *Cluster) callKind(config []byte, ref string) error {
 		kindcluster.CreateWithRawConfig(config),
 		kindcluster.CreateWithNodeImage(ref),
 		kindcluster.CreateWithRetain(true),
-		kindcluster.CreateWithKubeconfigPath(c.kubeconfig),
+		kindcluster.CreateWithKubeconfigPath(c.Kubeconfig),
 		kindcluster.CreateWithStopBeforeSettingUpKubernetes(true),
 	)
 	if err != nil {
@@ -193,7 +173,7 @@ func (c *Cluster) resume(ctx context.Context) (whole bool, err error) {
 	}
 	if len(there) == len(c.plan.Cluster.Nodes) {
 		if err = c.rejoin(ctx); err == nil {
-			c.provide.Do(func() { close(c.provisioned) })
+			c.There()
 			return true, nil
 		}
 		if ctx.Err() != nil {
@@ -201,7 +181,7 @@ func (c *Cluster) resume(ctx context.Context) (whole bool, err error) {
 		}
 	}
 	c.log(fmt.Sprintf("%d of %d nodes are there and are no whole cluster; they are replaced", len(there), len(c.plan.Cluster.Nodes)))
-	if err := c.provider(&logger{}).Delete(c.plan.Cluster.Name, c.kubeconfig); err != nil {
+	if err := c.provider(&logger{}).Delete(c.plan.Cluster.Name, c.Kubeconfig); err != nil {
 		return false, fmt.Errorf("cluster %s: remains of an earlier bring-up: %w", c.plan.Cluster.Name, err)
 	}
 	return false, nil

@@ -152,7 +152,7 @@ func anonymous(info *clientcmdapi.Config) ([]byte, error) {
 // rejoin takes a cluster that kind has made before: it starts nodes that are stopped, and returns nil when the
 // API answers and knows every planned node.
 func (c *Cluster) rejoin(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, resumeWithin)
+	ctx, cancel := context.WithTimeout(ctx, cluster.ResumeWithin)
 	defer cancel()
 	for _, n := range c.plan.Cluster.Nodes {
 		if err := c.start(ctx, n.Name); err != nil {
@@ -162,7 +162,7 @@ func (c *Cluster) rejoin(ctx context.Context) error {
 	if _, err := c.Nodes()[0].Exec(ctx, "test", "-s", adminConf); err != nil {
 		return err
 	}
-	kube, err := c.access(ctx)
+	kube, err := c.Find(ctx)
 	if err != nil {
 		return err
 	}
