@@ -122,11 +122,7 @@ func buildCilium(ctx context.Context, src ciliumSource, to string) error {
 		names[filepath.Base(pkg)] = program
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
-	mode := "-mod=mod" // go.sum lacks the line of a release that is not pinned
-	if src.mod != nil {
-		mode = "-mod=readonly"
-	}
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS="+mode, "GOOS=linux", "CGO_ENABLED=0")
+	cmd.Env = src.environ()
 	if err := run(cmd); err != nil {
 		return fail(err)
 	}
@@ -136,6 +132,15 @@ func buildCilium(ctx context.Context, src ciliumSource, to string) error {
 		}
 	}
 	return nil
+}
+
+// environ is the environment that the module of writeModule is built in.
+func (s ciliumSource) environ() []string {
+	mode := "-mod=mod" // go.sum lacks the line of a release that is not pinned
+	if s.mod != nil {
+		mode = "-mod=readonly"
+	}
+	return append(os.Environ(), "GOWORK=off", "GOFLAGS="+mode, "GOOS=linux", "CGO_ENABLED=0")
 }
 
 // writeModule writes the module that is built: go.mod, go.sum and the joint program, whose packages

@@ -71,13 +71,9 @@ func buildHubbleRelay(ctx context.Context, src ciliumSource, to string) error {
 	if err := src.writeModule(dir, module); err != nil {
 		return fail(err)
 	}
-	mode := "-mod=mod" // as for the agent: go.sum lacks the line of a release that is not pinned
-	if src.mod != nil {
-		mode = "-mod=readonly"
-	}
 	cmd := exec.CommandContext(ctx, "go", "-C", module, "build", "-trimpath", "-buildvcs=false", "-tags", strings.Join(ciliumTags, ","),
 		"-ldflags", fmt.Sprintf(`-s -w -X "%s/pkg/version.ciliumVersion=%s"`, ciliumModule, stamp), "-o", to+"/", ciliumModule+"/hubble-relay")
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS="+mode, "GOOS=linux", "CGO_ENABLED=0")
+	cmd.Env = src.environ()
 	if err := run(cmd); err != nil {
 		return fail(err)
 	}

@@ -71,16 +71,9 @@ func (b *Builder) K3sStandIn(published string) (Recipe, error) {
 }
 
 func (b *Builder) makeStandIn(ctx context.Context, k kubernetes, published string, r Recipe) error {
-	programs := k.programs()
-	folders := make([]string, len(programs))
 	var rootfs, program string
 	group, gctx := errgroup.WithContext(ctx)
-	for i, p := range programs {
-		group.Go(func() (err error) {
-			folders[i], err = b.Programs(gctx, p)
-			return err
-		})
-	}
+	bin := b.programsOf(gctx, group, k)
 	group.Go(func() (err error) {
 		rootfs, err = b.RootFS(gctx, nodeRootFS())
 		return err
@@ -91,14 +84,6 @@ func (b *Builder) makeStandIn(ctx context.Context, k kubernetes, published strin
 	})
 	if err := group.Wait(); err != nil {
 		return err
-	}
-	bin := func(module, program string) string {
-		for i, p := range programs {
-			if p.Module == module {
-				return filepath.Join(folders[i], program)
-			}
-		}
-		return ""
 	}
 	tmp, err := os.MkdirTemp("", "skidpad-"+standIn+"-")
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"golang.org/x/sync/errgroup"
 )
 
 // pauseVersion is the pause image's that kubeadm of the pinned Kubernetes wants.
@@ -86,6 +87,26 @@ func (k kubernetes) programs() []Programs {
 			"ptp": plugins + "main/ptp", "portmap": plugins + "meta/portmap", "bridge": plugins + "main/bridge"}},
 		// Without seccomp every pod sandbox fails, and seccomp is a C library.
 		{Module: modRunc, Packages: map[string]string{"runc": "github.com/opencontainers/runc"}, Tags: []string{"seccomp"}, CGO: true},
+	}
+}
+
+// programsOf builds those programs in a group. What it returns finds one by its module and name, once the group has ended.
+func (b *Builder) programsOf(ctx context.Context, group *errgroup.Group, k kubernetes) func(module, program string) string {
+	programs := k.programs()
+	folders := make([]string, len(programs))
+	for i, p := range programs {
+		group.Go(func() (err error) {
+			folders[i], err = b.Programs(ctx, p)
+			return err
+		})
+	}
+	return func(module, program string) string {
+		for i, p := range programs {
+			if p.Module == module {
+				return filepath.Join(folders[i], program)
+			}
+		}
+		return ""
 	}
 }
 

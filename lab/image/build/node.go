@@ -86,16 +86,9 @@ func (b *Builder) makeNode(ctx context.Context, k kubernetes, r Recipe) error {
 	if err := b.need(ctx, toolGo(), toolCC(), toolSeccomp(), toolDebootstrap()); err != nil {
 		return err
 	}
-	programs := k.programs()
-	folders := make([]string, len(programs))
 	var rootfs, proxyRoot string
 	group, gctx := errgroup.WithContext(ctx)
-	for i, p := range programs {
-		group.Go(func() (err error) {
-			folders[i], err = b.Programs(gctx, p)
-			return err
-		})
-	}
+	bin := b.programsOf(gctx, group, k)
 	group.Go(func() (err error) {
 		rootfs, err = b.RootFS(gctx, nodeRootFS())
 		return err
@@ -106,14 +99,6 @@ func (b *Builder) makeNode(ctx context.Context, k kubernetes, r Recipe) error {
 	})
 	if err := group.Wait(); err != nil {
 		return err
-	}
-	bin := func(module, program string) string {
-		for i, p := range programs {
-			if p.Module == module {
-				return filepath.Join(folders[i], program)
-			}
-		}
-		return ""
 	}
 	images, err := b.controlPlane(ctx, k, r.Key, filepath.Join(proxyRoot, "rootfs.tar"), bin)
 	if err != nil {
