@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -85,7 +86,9 @@ func (e *entry) once(ctx context.Context, reports string) {
 	defer log.Close()
 	cmd := exec.CommandContext(ctx, "make", "e2e", "REPORTS="+reports)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	// All that make started is to end, as after a terminal's Ctrl-C: make alone would leave its children to themselves.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = 2 * time.Minute
 	failed := cmd.Run()
 	e.Ended = time.Now().UTC()
