@@ -47,6 +47,7 @@ func options() []option {
 		{"VLAN_8021Q", "8021q", false, "networks with VLAN tags"},
 		{"NET_VRF", "vrf", false, "routers with VRFs"},
 		{"WIREGUARD", "wireguard", false, "Cilium and Calico with WireGuard"},
+		{"MODULES", "", false, "Cilium before 1.18"},
 		{"NETKIT", "", false, "Cilium with bpf.datapathMode=netkit"},
 		{"NET_SCH_NETEM", "sch_netem", false, "faults: delay, jitter, loss, corrupt, reorder"},
 		{"NET_SCH_TBF", "sch_tbf", false, "faults: rate"},

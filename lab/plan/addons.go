@@ -110,6 +110,9 @@ func (b *builder) kernel() {
 			need(k.ServiceProxy, "DUMMY", "kube-router's service proxy")
 			need(k.Overlay, "NET_IPIP", "kube-router's overlay")
 		}
+		if c := a.Cilium; c != nil {
+			need(c.Before(18), "MODULES", "Cilium before 1.18, which does not start without /proc/modules")
+		}
 		if c := a.Calico; c != nil {
 			need(c.Encapsulation != "none", "NET_IPIP", "Calico's encapsulation "+c.Encapsulation)
 		}

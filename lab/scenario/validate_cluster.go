@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 )
@@ -63,20 +64,14 @@ func (v *validator) ciliumVersion(path string, c *Cilium) {
 		v.add(path, "seen %q, want a version such as %s", c.Version, DefaultCilium)
 	case cannotBeHad(c.Version):
 		v.add(path, "seen %s, a version of Cilium that cannot be had, want another release such as %s", c.Version, DefaultCilium)
-	case minorOf(c.Version) < 16 && c.BGP != nil:
+	case c.Before(16) && c.BGP != nil:
 		v.notYet(path, c.Version+" with bgp", "1.16.0 or newer: older releases have another BGP API")
 	}
 }
 
-// minorOf returns the 19 of 1.19.5.
-func minorOf(version string) int {
-	_, rest, _ := strings.Cut(version, ".")
-	n := 0
-	for _, digit := range rest {
-		if digit < '0' || digit > '9' {
-			break
-		}
-		n = n*10 + int(digit-'0')
-	}
-	return n
+// Before reports whether it is a release older than the first of a series: 18 stands for 1.18. A checkout is taken to be new.
+func (c *Cilium) Before(minor int) bool {
+	var have int
+	n, err := fmt.Sscanf(c.Version, "1.%d", &have)
+	return err == nil && n == 1 && have < minor
 }
