@@ -114,6 +114,9 @@ func find(i plan.Image) (entry, string, error) {
 	if version == "" {
 		version = e.version
 	}
+	if strings.Contains(version, "/") {
+		e.upstream = nil // nobody publishes a checkout
+	}
 	if (e.name == "node" || e.name == "k3s") && minorOnly.MatchString(version) && strings.HasPrefix(e.version, version+".") {
 		version = e.version // v1.36 is the patch release that the catalogue knows
 	}

@@ -213,6 +213,7 @@ func TestFind(t *testing.T) {
 		{"node", "v1.35.2", "1.35.2", "kindest/node:v1.35.2"},
 		{"cilium", "", "1.19.5", "cilium/cilium:v1.19.5"},
 		{"cilium-operator", "1.18.2", "1.18.2", "cilium/operator-generic:v1.18.2"},
+		{"cilium", "/src/cilium", "/src/cilium", ""},
 		{"frr", "", "", "frrouting/frr:v8.4.1"},
 		{"echo", "", "", ""},
 	} {
