@@ -72,6 +72,6 @@ func (v *validator) ciliumVersion(path string, c *Cilium) {
 // Before reports whether it is a release older than the first of a series: 18 stands for 1.18. A checkout is taken to be new.
 func (c *Cilium) Before(minor int) bool {
 	var have int
-	n, err := fmt.Sscanf(c.Version, "1.%d", &have)
-	return err == nil && n == 1 && have < minor
+	_, err := fmt.Sscanf(c.Version, "1.%d", &have)
+	return err == nil && have < minor
 }

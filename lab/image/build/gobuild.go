@@ -120,11 +120,11 @@ func (b *Builder) sources(ctx context.Context, p Programs) (string, error) {
 	return m.Dir, err
 }
 
-// module is what the go command says of a module's version: its folder, and the file with what the mirror knows of it.
-type module struct{ Dir, Info, Error string }
+// downloaded is what the go command says of a module's version: its folder, and the file with what the mirror knows of it.
+type downloaded struct{ Dir, Info, Error string }
 
 // downloadModule gets a module's version, module@version, into the module cache.
-func downloadModule(ctx context.Context, version string) (m module, err error) {
+func downloadModule(ctx context.Context, version string) (m downloaded, err error) {
 	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", version)
 	cmd.Dir = os.TempDir() // no go.mod has a say in it
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")

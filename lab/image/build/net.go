@@ -64,8 +64,8 @@ const modGoBGP = "tools/images/gobgp"
 // gobgpVersion is the one that modGoBGP pins; a test compares.
 const gobgpVersion = "4.8.0"
 
-// gobgpRelease is a release of GoBGP that can be built, as its module names it: the modules of 3 and 4 end with that number.
-var gobgpRelease = regexp.MustCompile(`^([34])\.[0-9]+\.[0-9]+$`)
+// gobgpReleases are those that can be built: the modules of 3 and 4 end with that number.
+var gobgpReleases = &releases{regexp.MustCompile(`^[34]\.[0-9]+\.[0-9]+$`), "any release of 3 and 4", gobgpImage}
 
 // gobgpImage is a GoBGP router: its daemon and its command line, of the pinned version or of another release. FRR's zebra,
 // beside which they are put, writes GoBGP's routes into the kernel's table: GoBGP itself writes none.
@@ -98,6 +98,14 @@ type netImage struct {
 	programs *Programs // Go programs that are put into /usr/bin
 	config   v1.Config
 	probe    bool // has our probe and echo programs
+	releases *releases
+}
+
+// releases are further versions that an image can be made of.
+type releases struct {
+	form  *regexp.Regexp
+	words string // for people
+	image func(version string) netImage
 }
 
 // fixtures are the programs of ours that the image has.
@@ -124,7 +132,10 @@ func idle() v1.Config {
 
 func netImages() []netImage {
 	bird := birdRootFS()
+	gobgp := gobgpImage(gobgpVersion)
+	gobgp.releases = gobgpReleases
 	return append(frrImages(), []netImage{
+		gobgp,
 		{
 			name: "keepalived", main: "keepalived", version: "2.2.7",
 			config: v1.Config{Env: []string{searchPath}, Entrypoint: []string{"tini", "--"},
@@ -135,7 +146,6 @@ func netImages() []netImage {
 		},
 		// Their routers bring the program that starts them.
 		{name: "bird", main: "bird2", version: "2.0.12", rootfs: &bird, config: idle()},
-		gobgpImage(gobgpVersion),
 	}...)
 }
 
@@ -163,8 +173,11 @@ func (b *Builder) Net(name, version string) (Recipe, error) {
 		if n.name != name {
 			continue
 		}
-		if name == "gobgp" && gobgpRelease.MatchString(version) {
-			n = gobgpImage(version)
+		if n.releases != nil {
+			others = append(others, n.releases.words)
+			if n.releases.form.MatchString(version) {
+				n = n.releases.image(version)
+			}
 		}
 		if version != "" && version != n.version {
 			others = append(others, n.version)
