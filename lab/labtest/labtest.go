@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -41,43 +42,65 @@ func (p progress) say(format string, a ...any) {
 
 // Running is a flow that was started and not yet stopped.
 type Running struct {
-	cancel context.CancelFunc
-	ended  chan struct{}
-	from   string
-	to     string
-	rec    *record.Recording
-	err    error
+	running  *probe.Running
+	from, to string
 }
 
-// Probe starts a flow of UDP datagrams from a node to a target, at rate a second, for at most a duration.
+// Probe starts a flow of UDP datagrams from a node to a target, at rate a second, and returns when it is being sent. It ends by
+// Stop, or after a duration.
 func (l *Lab) Probe(ctx context.Context, from, to string, rate float64, atMost time.Duration) *Running {
 	ginkgo.GinkgoHelper()
-	n, err := l.Node(from)
+	return l.Flows(ctx, 1, from, to, rate, atMost)
+}
+
+// Flows is Probe with n flows side by side, each from a port of its own.
+func (l *Lab) Flows(ctx context.Context, n int, from, to string, rate float64, atMost time.Duration) *Running {
+	ginkgo.GinkgoHelper()
+	sender, err := l.Node(from)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	ref, err := probe.ParseRef(to)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	targets, err := l.Resolve(ctx, ref, record.UDP)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	ctx, cancel := context.WithCancel(ctx)
-	r := &Running{cancel: cancel, ended: make(chan struct{}), from: from, to: to}
-	go func() {
-		defer close(r.ended)
-		r.rec, r.err = probe.Run(ctx, n, probe.Flow{Proto: record.UDP, Targets: targets, Rate: rate, Duration: atMost})
-	}()
-	return r
+	running, err := probe.Start(ctx, sender, probe.Flow{Proto: record.UDP, Targets: slices.Repeat(targets, n), Rate: rate, Duration: atMost})
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	return &Running{running: running, from: from, to: to}
 }
 
-// maxStall is how long a prober may stand still before a recording proves nothing to a spec. Specs share two cores with
-// all that they test; the outages that they are about are longer.
-const maxStall = 300 * time.Millisecond
+const (
+	// maxStall is how long a prober may stand still before LoseAtMost takes all for lost meanwhile. Specs share two cores with
+	// all that they test; the outages that they are about are longer.
+	maxStall = 300 * time.Millisecond
+	// runOn is how long a flow goes on after what it was to see, so that what fails late is seen, too.
+	runOn = 2 * time.Second
+)
 
-// Wait waits for the flow's end and returns what it saw, a result per address.
-func (r *Running) Wait() []probe.Result {
+// Wait waits for the flow's own end and returns what it saw, a result per address.
+func (r *Running) Wait(ctx context.Context) []probe.Result {
 	ginkgo.GinkgoHelper()
-	<-r.ended
-	r.cancel()
-	gomega.Expect(r.err).NotTo(gomega.HaveOccurred())
-	return probe.Results(r.from, r.to, r.rec, loss.Options{MaxStall: maxStall})
+	select {
+	case <-r.running.Ended():
+	case <-ctx.Done():
+	}
+	return r.saw(ctx)
+}
+
+// Stop lets the flow run on for 2 s, unless it ends before, and returns what it saw, a result per address.
+func (r *Running) Stop(ctx context.Context) []probe.Result {
+	ginkgo.GinkgoHelper()
+	select {
+	case <-r.running.Ended():
+	case <-time.After(runOn):
+	case <-ctx.Done():
+	}
+	return r.saw(ctx)
+}
+
+func (r *Running) saw(ctx context.Context) []probe.Result {
+	ginkgo.GinkgoHelper()
+	rec, err := r.running.Stop(ctx)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	return probe.Results(r.from, r.to, rec, loss.Options{MaxStall: maxStall, StallsAreJudged: true})
 }
 
 // Quiet is a lab.Progress that says nothing.

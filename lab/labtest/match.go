@@ -3,9 +3,11 @@ package labtest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega/gcustom"
 	"github.com/onsi/gomega/types"
 
@@ -37,7 +39,21 @@ func (l *Lab) Judge(ctx context.Context, checks ...scenario.Check) []check.Resul
 	own := l.Plan.Scenario.Spec.Checks
 	defer func() { l.Plan.Scenario.Spec.Checks = own }()
 	l.Plan.Scenario.Spec.Checks = checks
-	return l.Test(ctx, lab.TestOptions{})
+	results := l.Test(ctx, lab.TestOptions{})
+	for _, r := range results {
+		if r.Measured != nil {
+			Tell(r.Name, r.Expected, r.Observed)
+		}
+	}
+	return results
+}
+
+// measured is what a failover may cost and what it did cost, in words, for the report of a run.
+type measured struct{ What, Expected, Observed string }
+
+// Tell has the report of a run show what a failover may cost beside what it did cost.
+func Tell(what, expected, observed string) {
+	ginkgo.AddReportEntry("measured", measured{what, expected, observed}, ginkgo.ReportEntryVisibilityFailureOrVerbose)
 }
 
 // describer writes results for a failure.
@@ -52,13 +68,21 @@ func (describer) Text(results []check.Result) string {
 	return b.String()
 }
 
-// LoseAtMost succeeds where a flow's outages add up to d at the most. A recording that proves nothing does not.
+// LoseAtMost succeeds where a flow's outages add up to d at the most, also if all was lost while the prober stood still. A
+// recording that proves neither that nor the contrary is an error, with Not, too. An outage that the flow's end cut is too long.
 func LoseAtMost(d time.Duration) types.GomegaMatcher {
 	return gcustom.MakeMatcher(func(r probe.Result) (bool, error) {
 		if r.Lost == nil {
 			return false, fmt.Errorf("the recording proves nothing: %s", strings.Join(r.Unknown, "; "))
 		}
-		return Outage(r) <= d, nil
+		if slices.ContainsFunc(r.Outages, func(o probe.Outage) bool { return o.OpenEnd }) {
+			return false, nil
+		}
+		outage, unseen := Outage(r), time.Duration(r.Prober.Stalled*float64(time.Millisecond))
+		if outage <= d && outage+unseen > d {
+			return false, fmt.Errorf("the recording proves nothing: it shows outages of %v, and for %v the prober stood still; together at most %v would do", outage, unseen, d)
+		}
+		return outage <= d, nil
 	}).WithTemplate("Expected the flow to lose at most {{.Data}}, but it lost {{.Actual.LostAtLeast}} of {{.Actual.Sent}}, with outages\n{{.Actual.Outages}}", d)
 }
 

@@ -120,8 +120,14 @@ func Up(ctx context.Context, name string, s *scenario.Scenario) *Lab {
 	began := time.Now()
 	l := raise(ctx, Name(name), s)
 	gomega.Eventually(ctx, l.problems).WithTimeout(baseWithin).WithPolling(200*time.Millisecond).Should(gomega.BeEmpty(), "the lab is to be in its base state before a spec")
-	ginkgo.AddReportEntry("lab up", time.Since(began).Seconds(), ginkgo.ReportEntryVisibilityNever)
+	ginkgo.AddReportEntry("lab up", raised{l.Plan.Lab, time.Since(began).Seconds()}, ginkgo.ReportEntryVisibilityNever)
 	return l
+}
+
+// raised is how long a lab took to come up, for the report of a run.
+type raised struct {
+	Lab     string
+	Seconds float64
 }
 
 // raise brings a lab up, or completes the one that stands, whatever is wrong with it otherwise.

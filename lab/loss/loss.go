@@ -19,6 +19,9 @@ type Options struct {
 	// MaxStall is how long the prober may stand still before the whole recording proves nothing;
 	// default 50 ms, and never less than three intervals.
 	MaxStall time.Duration
+	// StallsAreJudged says that whoever asks adds Summary.Stalled to the outages, as if all had been lost in it:
+	// then longer stalls are no reason to doubt the recording.
+	StallsAreJudged bool
 }
 
 // Summary is what became of a flow. Times are CLOCK_MONOTONIC in nanoseconds.
@@ -34,9 +37,10 @@ type Summary struct {
 	// since connections of their own have no order.
 	Reordered  int
 	Latency    Latency
-	Outages    []Outage // in the order of time
-	Stalls     []Stall  // in the order of time
-	Skipped    int      // slots not sent because the prober was late; they are no loss
+	Outages    []Outage      // in the order of time
+	Stalls     []Stall       // in the order of time
+	Stalled    time.Duration // the stalls longer than Options.MaxStall, together
+	Skipped    int           // slots not sent because the prober was late; they are no loss
 	AnsweredBy []Answerer
 	// Unknown says why the numbers prove nothing; empty where they do. Losses seen are losses all the
 	// same, but that there were no others is not known.
@@ -140,11 +144,15 @@ func (s *Summary) complete(sent []record.Attempt, end *record.FlowEnd) {
 	}
 }
 
-// steady doubts a recording whose prober stood still for so long that much may have happened unseen.
+// steady adds up for how long the prober stood still so that much may have happened unseen, and doubts such a recording.
 func (s *Summary) steady(o Options) {
 	most := max(cmp.Or(o.MaxStall, 50*time.Millisecond), 3*s.Flow.Interval)
 	for _, stall := range s.Stalls {
-		if stall.Length() > most {
+		if stall.Length() <= most {
+			continue
+		}
+		s.Stalled += stall.Length()
+		if !o.StallsAreJudged {
 			s.doubt("the prober stood still for %v, %v after the first slot; up to %v would do",
 				stall.Length(), time.Duration(stall.From-s.Flow.First), most)
 		}

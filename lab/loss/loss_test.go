@@ -113,6 +113,9 @@ func TestUnknown(t *testing.T) {
 	if s := Of(flow, stalled, stalledEnd, Options{MaxStall: 100 * time.Millisecond}); len(s.Unknown) > 0 {
 		t.Errorf("a stall within what is allowed: %q", s.Unknown)
 	}
+	if s := Of(flow, stalled, stalledEnd, Options{StallsAreJudged: true}); len(s.Unknown) > 0 || s.Stalled != 61*time.Millisecond {
+		t.Errorf("a stall that the asker judges: %q, seen %v, wanted 61ms", s.Unknown, s.Stalled)
+	}
 }
 
 func TestAnswers(t *testing.T) {

@@ -63,6 +63,7 @@ type AnsweredBy struct {
 type Prober struct {
 	Skipped      int     `json:"skipped"`
 	LongestStall float64 `json:"longestStall"` // milliseconds; 0 where it had none
+	Stalled      float64 `json:"stalled"`      // milliseconds: the stalls that are too long to prove anything, together
 	MaxLate      float64 `json:"maxLate"`      // milliseconds
 	Scheduler    string  `json:"scheduler"`
 }
@@ -86,7 +87,7 @@ func result(from, to string, s loss.Summary, rec *record.Recording) Result {
 		Latency: Latency{Min: millis(s.Latency.Min), P50: millis(s.Latency.P50), P90: millis(s.Latency.P90),
 			P99: millis(s.Latency.P99), Max: millis(s.Latency.Max)},
 		Outages: []Outage{}, AnsweredBy: []AnsweredBy{},
-		Prober:  Prober{Skipped: s.Skipped, Scheduler: rec.Start.Scheduler},
+		Prober:  Prober{Skipped: s.Skipped, Stalled: millis(s.Stalled), Scheduler: rec.Start.Scheduler},
 		Errors:  map[string]int{},
 		Unknown: s.Unknown,
 	}

@@ -54,7 +54,7 @@ var _ = Describe("The ECMP set", Label("bgp", "cilium", "frr", "ecmp"), func() {
 		flow := l.Probe(ctx, "client", "loadBalancer/echo", 200, flowFor)
 		l.LabelNode(ctx, "control-plane", "skidpad.dev/away", "yes")
 		both(ctx, l, vip, "worker", "worker2")
-		for _, r := range flow.Wait() {
+		for _, r := range flow.Wait(ctx) {
 			Expect(r).To(labtest.LoseAtMost(maxLeave))
 		}
 	})

@@ -26,11 +26,11 @@ var _ = Describe("A lab", Label("lifecycle"), Ordered, Serial, func() {
 		second := labtest.Up(ctx, "beside", small())
 		Expect(second.Check(ctx, nil)).To(labtest.Hold())
 
-		flow := first.Probe(ctx, "client", "loadBalancer/echo", 100, 8*time.Second)
+		flow := first.Probe(ctx, "client", "loadBalancer/echo", 100, time.Minute)
 		removed, err := lab.Down(ctx, second.Plan.Lab)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(removed).NotTo(BeEmpty())
-		for _, r := range flow.Wait() {
+		for _, r := range flow.Stop(ctx) {
 			Expect(r).To(labtest.LoseAtMost(0))
 		}
 		Expect(labtest.ReadHost(ctx).Left(before)).To(BeEmpty())

@@ -30,7 +30,7 @@ var _ = Describe("A client beyond the routers", Label("reachability", "cilium", 
 	)
 
 	It("is answered 500 times a second for two seconds from the LoadBalancer IP without a loss", func(ctx SpecContext) {
-		for _, r := range l.Probe(ctx, "client", "loadBalancer/echo", 500, 2*time.Second).Wait() {
+		for _, r := range l.Probe(ctx, "client", "loadBalancer/echo", 500, 2*time.Second).Wait(ctx) {
 			Expect(r).To(labtest.LoseAtMost(0))
 			Expect(r.Sent).To(BeNumerically(">", 800))
 			for _, by := range r.AnsweredBy {
