@@ -33,16 +33,20 @@ func report(file string, w io.Writer) error {
 	if err := m.html(base + ".html"); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s\nThe matrix as a grid and the negative controls by name: %s.txt, %s.html\n", m.short(), base, base)
+	fmt.Fprintf(w, "%s\nThe matrix as a grid, what each failover cost beside its bound, and the negative controls by name: %s.txt, %s.html\n", m.short(), base, base)
 	return nil
 }
 
-// lists are what is long: the grid, and the negative controls by name.
+// lists are what is long: the grid, what failovers cost, and the negative controls by name.
 func (m summary) lists() string {
 	var b strings.Builder
 	if len(m.Matrix) > 0 {
 		fmt.Fprintf(&b, "The matrix: whose address the pod saw, or how the connection failed; ! is not as documented\n")
 		_ = matrix.Text(&b, m.Matrix) // a strings.Builder takes everything
+	}
+	fmt.Fprintf(&b, "\nWhat failovers cost, and what they may (%d):\n", len(m.Measured))
+	for _, seen := range m.Measured {
+		fmt.Fprintf(&b, "  %s  %s: %s\n    %s\n    may:  %s\n    cost: %s\n", seen.Spec.State, seen.Spec.suite, seen.Spec.text(), seen.What, seen.Expected, seen.Observed)
 	}
 	fmt.Fprintf(&b, "\nNegative controls (%d):\n", len(m.Controls))
 	for _, s := range m.Controls {
@@ -64,6 +68,9 @@ func (m summary) short() string {
 	fmt.Fprintf(&b, "\nWhere the time went:\n")
 	for _, s := range m.Suites {
 		fmt.Fprintf(&b, "  %6.1fs  %s, %d specs\n", s.Took.Seconds(), s.Name, s.Specs)
+	}
+	for _, up := range m.Labs {
+		fmt.Fprintf(&b, "  %6.1fs  bringing lab %s up\n", up.Seconds, up.Lab)
 	}
 	fmt.Fprintf(&b, "  %6.1fs  in all; of it %.1fs bringing labs up, and %.1fs until they were back in their base state\n",
 		m.Took.Seconds(), m.LabTime.Seconds(), m.BaseTime.Seconds())

@@ -24,7 +24,9 @@ func aRun(t *testing.T) string {
 	}
 	text := `[{"SuiteDescription": "bgp", "RunTime": 9000000000, "SpecReports": [
 		{"LeafNodeType": "It", "ContainerHierarchyTexts": ["A session"], "LeafNodeText": "comes up", "State": "passed", "RunTime": 2000000000, "NumAttempts": 1,
-		 "ReportEntries": [{"Name": "lab up", "Value": {"AsJSON": "1.5"}}, {"Name": "matrix-cell", "Value": {"AsJSON": ` + string(quoted) + `}}]},
+		 "ReportEntries": [{"Name": "lab up", "Value": {"AsJSON": "{\"Lab\": \"one\", \"Seconds\": 1.5}"}},
+		 {"Name": "measured", "Value": {"AsJSON": "{\"What\": \"r1 killed\", \"Expected\": \"within 326ms\", \"Observed\": \"out for 231ms\"}"}},
+		 {"Name": "matrix-cell", "Value": {"AsJSON": ` + string(quoted) + `}}]},
 		{"LeafNodeType": "It", "LeafNodeText": "stays down", "LeafNodeLabels": ["negative-control"], "State": "failed", "RunTime": 5000000000, "NumAttempts": 1,
 		 "Failure": {"Message": "it came up\nand more"}, "ReportEntries": [{"Name": "folder", "Value": {"AsJSON": "\"/somewhere/stays-down\""}}]},
 		{"LeafNodeType": "It", "LeafNodeText": "is not for this kernel", "State": "skipped", "Failure": {"Message": "no such option"}},
@@ -51,7 +53,7 @@ func TestReport(t *testing.T) {
 		return string(text)
 	}
 	html, whole := read("suites.html"), read("suites.txt")
-	for _, want := range []string{"2 specs, 1 negative controls, 1 matrix cells, 1 failed", "   5.0s  bgp: stays down", "of it 1.5s bringing labs up",
+	for _, want := range []string{"2 specs, 1 negative controls, 1 matrix cells, 1 failed", "   5.0s  bgp: stays down", "1.5s  bringing lab one up", "of it 1.5s bringing labs up",
 		"FAILED bgp: stays down", "  it came up\n  and more\n", "skipped: bgp: is not for this kernel: no such option"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the text lacks %q:\n%s", want, b.String())
@@ -60,12 +62,12 @@ func TestReport(t *testing.T) {
 			t.Errorf("suites.txt lacks %q", want)
 		}
 	}
-	for _, want := range []string{"POD", "failed  bgp: stays down"} {
+	for _, want := range []string{"POD", "failed  bgp: stays down", "may:  within 326ms\n    cost: out for 231ms"} {
 		if !strings.Contains(whole, want) || strings.Contains(b.String(), want) {
 			t.Errorf("%q belongs in suites.txt, and there alone:\n%s", want, whole)
 		}
 	}
-	for _, want := range []string{"stays-down/spec.txt", "A session comes up", `class="held"`} {
+	for _, want := range []string{"stays-down/spec.txt", "A session comes up", `class="held"`, "out for 231ms"} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page lacks %q", want)
 		}

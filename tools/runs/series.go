@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -18,7 +19,8 @@ import (
 // entry is a line of the record: a run that began, or one that ended.
 type entry struct {
 	Series  int       `json:"series"`
-	Run     int       `json:"run"` // from 1
+	Run     int       `json:"run"`              // from 1
+	Commit  string    `json:"commit,omitempty"` // what ran; with -dirty behind it where the tree held changes
 	Began   time.Time `json:"began"`
 	Ended   time.Time `json:"ended,omitzero"` // absent: it began, and nobody saw its end
 	Green   bool      `json:"green,omitempty"`
@@ -38,7 +40,7 @@ func series(ctx context.Context, n int, record string, fresh bool, w io.Writer) 
 	}
 	number, ended := position(past, fresh)
 	for run := ended + 1; run <= n; run++ {
-		e := entry{Series: number, Run: run, Began: time.Now().UTC()}
+		e := entry{Series: number, Run: run, Commit: commit(ctx), Began: time.Now().UTC()}
 		if err := appendRecord(record, e); err != nil {
 			return err
 		}
@@ -70,6 +72,15 @@ func position(past []entry, fresh bool) (number, ended int) {
 		return number + 1, 0
 	}
 	return number, ended
+}
+
+// commit names what the tree holds; empty where git cannot tell.
+func commit(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--exclude=*").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // once runs the suites, with their reports in a folder of the run's own.
@@ -118,7 +129,7 @@ func (e *entry) line() string {
 	if !e.Green {
 		verdict = "NOT GREEN"
 	}
-	text := fmt.Sprintf("run %d: %s, %d passed, %d failed, %d retried, %.1f min %s", e.Run, verdict, e.Passed, len(e.Failed), e.Retried, e.Seconds/60, e.Error)
+	text := fmt.Sprintf("run %d of %s: %s, %d passed, %d failed, %d retried, %.1f min %s", e.Run, e.Commit, verdict, e.Passed, len(e.Failed), e.Retried, e.Seconds/60, e.Error)
 	for _, f := range e.Failed {
 		text += "\n  failed: " + f
 	}

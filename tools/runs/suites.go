@@ -99,9 +99,23 @@ type summary struct {
 	Controls []spec
 	Slowest  []spec
 	Matrix   []matrix.Verdict
+	Measured []measured
 	Took     time.Duration
+	Labs     []raised
 	LabTime  time.Duration // of it, bringing labs up
 	BaseTime time.Duration // of it, waiting for labs to be back in their base state
+}
+
+// measured is what a failover may cost beside what it did cost.
+type measured struct {
+	What, Expected, Observed string
+	Spec                     spec `json:"-"`
+}
+
+// raised is how long a lab took to come up.
+type raised struct {
+	Lab     string
+	Seconds float64
 }
 
 type suiteLine struct {
@@ -154,26 +168,33 @@ func (m *summary) add(s spec) {
 	if s.labelled(control) {
 		m.Controls = append(m.Controls, s)
 	}
-	for _, text := range s.entries(matrix.EntryName) {
-		var v matrix.Verdict
-		if json.Unmarshal([]byte(text), &v) == nil {
-			m.Matrix = append(m.Matrix, v)
-		}
+	m.Matrix = append(m.Matrix, read[matrix.Verdict](s, matrix.EntryName)...)
+	for _, seen := range read[measured](s, "measured") {
+		seen.Spec = s
+		m.Measured = append(m.Measured, seen)
 	}
-	m.LabTime += seconds(s.entries("lab up"))
-	m.BaseTime += seconds(s.entries("base state"))
+	for _, up := range read[raised](s, "lab up") {
+		m.Labs = append(m.Labs, up)
+		m.LabTime += seconds(up.Seconds)
+	}
+	for _, back := range read[float64](s, "base state") {
+		m.BaseTime += seconds(back)
+	}
 }
 
-func seconds(texts []string) time.Duration {
-	var sum float64
-	for _, text := range texts {
-		var s float64
-		if json.Unmarshal([]byte(text), &s) == nil {
-			sum += s
+// read is what a spec's report entries of a name say; one that says something else is none.
+func read[T any](s spec, name string) []T {
+	var all []T
+	for _, text := range s.entries(name) {
+		var t T
+		if json.Unmarshal([]byte(text), &t) == nil {
+			all = append(all, t)
 		}
 	}
-	return time.Duration(sum * float64(time.Second))
+	return all
 }
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // folder is where a failed spec's evidence is, from the report's own folder.
 func (s spec) folder(from string) string {
