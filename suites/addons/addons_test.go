@@ -93,11 +93,13 @@ var _ = Describe("MetalLB with FRR", Label("metallb-frr", "addons", "slow"), fun
 	})
 })
 
-var _ = DescribeTable("A seed's system keeps what it promises", Label("addons", "slow"), func(ctx SpecContext, name string) {
+var _ = DescribeTable("A scenario that no other spec brings up keeps what it promises", Label("addons", "slow"), func(ctx SpecContext, name string) {
 	Expect(quick(ctx, up(ctx, name, name+"/scenario.yaml"))).To(labtest.Hold())
 },
 	Entry("kube-router between two routers", Label("kube-router-bgp"), "kube-router-bgp"),
 	Entry("Cilium, kube-router and PureLB together", Label("cilium-kube-router-purelb"), "cilium-kube-router-purelb"),
 	Entry("Calico with BGP alone", Label("calico-bgp"), "calico-bgp"),
 	Entry("Calico with IPIP", Label("calico-ipip"), "calico-ipip"),
+	Entry("BIRD alone as Cilium's peer", Label("bird-peer"), "bird-peer"),
+	Entry("GoBGP alone as Cilium's peer", Label("gobgp-peer"), "gobgp-peer"),
 )
