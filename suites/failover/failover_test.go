@@ -24,7 +24,7 @@ func killAgents(graceful bool) scenario.Check {
 	}}
 }
 
-var _ = Describe("Graceful restart", Label("failover", "slow"), Serial, func() {
+var _ = Describe("Graceful restart", Label("failover", "graceful-restart", "agent"), Serial, func() {
 	It("keeps packets flowing while every agent restarts", func(ctx SpecContext) {
 		l := labtest.Open(ctx, "cilium-bgp-vrrp")
 		Expect(l.Judge(ctx, killAgents(true))).To(labtest.Hold())
@@ -36,7 +36,7 @@ var _ = Describe("Graceful restart", Label("failover", "slow"), Serial, func() {
 	})
 })
 
-var _ = Describe("Failover and lease checks", Label("failover", "negative-control", "slow"), Serial, func() {
+var _ = Describe("Failover and lease checks", Label("failover", "negative-control"), Serial, func() {
 	It("fail where there is no second router and no second node to take over", func(ctx SpecContext) {
 		s, err := scenario.Load(filepath.Join("testdata", "alone.yaml"))
 		Expect(err).NotTo(HaveOccurred())

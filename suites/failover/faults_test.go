@@ -32,7 +32,7 @@ func named(s *scenario.Scenario, name string) scenario.Check {
 	return scenario.Check{}
 }
 
-var _ = DescribeTable("Several flows at once are answered again within the bound of the timers", Label("failover", "bgp", "slow"), Serial,
+var _ = DescribeTable("Several flows at once are answered again within the bound of the timers", Label("failover", "bgp"), Serial,
 	func(ctx SpecContext, name string) {
 		l := labtest.Open(ctx, "cilium-bgp-vrrp")
 		Expect(l.Judge(ctx, named(l.Plan.Scenario, name))).To(labtest.Hold())

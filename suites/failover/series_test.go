@@ -22,7 +22,7 @@ const carryingOut = 300 * time.Millisecond
 type series struct {
 	*labtest.Lab
 	faults  *fault.Injector
-	running []*labtest.Running
+	running *labtest.Running
 }
 
 func open(ctx SpecContext) *series {
@@ -40,25 +40,32 @@ func open(ctx SpecContext) *series {
 	return s
 }
 
-// flow starts several flows to a workload's LoadBalancer address, which end after a time.
-func (s *series) flow(ctx context.Context, workload string, lasts time.Duration) {
+// atMost bounds flows that a spec fails to stop.
+const atMost = 5 * time.Minute
+
+// flow starts several flows to a workload's LoadBalancer address.
+func (s *series) flow(ctx context.Context, workload string) {
 	GinkgoHelper()
-	for range flows {
-		s.running = append(s.running, s.Probe(ctx, "client", "loadBalancer/"+workload, 200, lasts))
-	}
+	s.running = s.Flows(ctx, flows, "client", "loadBalancer/"+workload, 200, atMost)
 }
 
-// ended waits for the flows' end.
-func (s *series) ended() []probe.Result {
+// cost ends the flows, whose outages are to add up to at most so much each, and has the run's report tell what they cost.
+func (s *series) cost(ctx context.Context, atMost time.Duration, bound string) {
 	GinkgoHelper()
-	var all []probe.Result
-	for _, r := range s.running {
-		all = append(all, r.Wait()...)
-	}
+	Expect(s.stopped(ctx, fmt.Sprintf("at most %v: %s", atMost.Round(time.Millisecond), bound))).To(HaveEach(labtest.LoseAtMost(atMost)))
+}
+
+// stopped ends the flows.
+func (s *series) stopped(ctx context.Context, expected string) []probe.Result {
+	GinkgoHelper()
+	all := s.running.Stop(ctx)
 	Expect(all).To(HaveLen(flows))
+	sent, lost, worst := 0, 0, time.Duration(0)
 	for _, r := range all {
-		AddReportEntry("flow", fmt.Sprintf("lost %d of %d, outages %+v", r.LostAtLeast, r.Sent, r.Outages), ReportEntryVisibilityFailureOrVerbose)
+		sent, lost, worst = sent+r.Sent, lost+r.LostAtLeast, max(worst, labtest.Outage(r))
 	}
+	labtest.Tell(fmt.Sprintf("%d flows", flows), expected, fmt.Sprintf("the worst flow was out for %v; lost %d of %d; the prober stood still for %.0f ms at the most",
+		worst.Round(time.Millisecond), lost, sent, all[0].Prober.LongestStall))
 	return all
 }
 
@@ -95,10 +102,10 @@ func (s *series) oneFailover() time.Duration {
 	return 0
 }
 
-var _ = Describe("One thing after another, with several flows going on", Label("failover", "bgp", "slow"), Serial, func() {
+var _ = Describe("One thing after another, with several flows going on", Label("failover", "bgp"), Serial, func() {
 	It("costs one failover of the gateway where both routers are restarted in turn", Label("vrrp"), func(ctx SpecContext) {
 		s := open(ctx)
-		s.flow(ctx, "echo", 40*time.Second)
+		s.flow(ctx, "echo")
 		for _, name := range []string{"r2", "r1"} {
 			r, err := s.Router(name)
 			Expect(err).NotTo(HaveOccurred())
@@ -106,29 +113,29 @@ var _ = Describe("One thing after another, with several flows going on", Label("
 			s.sessionsAreUp(ctx, name)
 		}
 		s.masterIs(ctx, "r1")
-		Expect(s.ended()).To(HaveEach(labtest.LoseAtMost(s.oneFailover())))
+		s.cost(ctx, s.oneFailover(), "one failover of the gateway")
 	})
 
 	It("costs the flows for as long as both routers are away where they are restarted together (negative control)", Label("vrrp", "negative-control"), func(ctx SpecContext) {
 		s := open(ctx)
-		s.flow(ctx, "echo", 30*time.Second)
+		s.flow(ctx, "echo")
 		both := []*fault.Active{s.inject(ctx, fault.Fault{Kind: fault.KindKill, Node: "r1"}), s.inject(ctx, fault.Fault{Kind: fault.KindKill, Node: "r2"})}
 		for i, name := range []string{"r1", "r2"} {
 			Expect(both[i].Clear(ctx)).To(Succeed())
 			s.sessionsAreUp(ctx, name)
 		}
-		Expect(s.ended()).To(HaveEach(Not(labtest.LoseAtMost(s.oneFailover()))))
+		Expect(s.stopped(ctx, fmt.Sprintf("more than a failover of the gateway, %v", s.oneFailover()))).To(HaveEach(Not(labtest.LoseAtMost(s.oneFailover()))))
 	})
 
 	It("costs one failover for each time that the master's link flaps", Label("vrrp"), func(ctx SpecContext) {
 		s := open(ctx)
-		s.flow(ctx, "echo", 30*time.Second)
+		s.flow(ctx, "echo")
 		const interval, times = 3 * time.Second, 3
 		flap := s.inject(ctx, fault.Fault{Kind: fault.KindFlap, Node: "r1", Network: "fabric",
 			Interval: scenario.Duration(interval), For: scenario.Duration(2 * times * interval)})
 		Expect(flap.Wait(ctx)).To(Succeed())
 		s.masterIs(ctx, "r1")
-		Expect(s.ended()).To(HaveEach(labtest.LoseAtMost(times * s.oneFailover())))
+		s.cost(ctx, times*s.oneFailover(), fmt.Sprintf("%d failovers of the gateway", times))
 	})
 
 	It("costs one failover where the master dies while a node is cut off", Label("vrrp", "node"), func(ctx SpecContext) {
@@ -137,30 +144,30 @@ var _ = Describe("One thing after another, with several flows going on", Label("
 		for _, r := range []string{"r1", "r2"} {
 			Eventually(ctx, s.Established).WithArguments(r).WithTimeout(20 * time.Second).WithPolling(labtest.Often).ShouldNot(ContainElement("worker"))
 		}
-		s.flow(ctx, "local", 10*time.Second)
+		s.flow(ctx, "local")
 		s.inject(ctx, fault.Fault{Kind: fault.KindKill, Node: "r1"})
 		s.masterIs(ctx, "r2")
-		Expect(s.ended()).To(HaveEach(labtest.LoseAtMost(s.oneFailover())))
+		s.cost(ctx, s.oneFailover(), "one failover of the gateway")
 	})
 
 	It("costs less than a second while Cilium is restarted node by node", Label("agent"), func(ctx SpecContext) {
 		s := open(ctx)
-		s.flow(ctx, "echo", 90*time.Second)
+		s.flow(ctx, "echo")
 		s.exec(ctx, "kubectl", "-n", "kube-system", "rollout", "restart", "daemonset/cilium")
-		s.exec(ctx, "kubectl", "-n", "kube-system", "rollout", "status", "daemonset/cilium", "--timeout=80s")
+		s.exec(ctx, "kubectl", "-n", "kube-system", "rollout", "status", "daemonset/cilium", "--timeout=4m")
 		s.sessionsAreUp(ctx, "r1")
-		Expect(s.ended()).To(HaveEach(labtest.LoseAtMost(time.Second)))
+		s.cost(ctx, time.Second, "agents restart gracefully")
 	})
 
 	It("costs less than two seconds for each node that is drained in turn", Label("node"), func(ctx SpecContext) {
 		s := open(ctx)
-		s.flow(ctx, "local", time.Minute)
+		s.flow(ctx, "local")
 		drained := []string{"worker", "worker2"}
 		for _, name := range drained {
 			drain := s.inject(ctx, fault.Fault{Kind: fault.KindDrain, Node: name})
 			Expect(drain.Clear(ctx)).To(Succeed()) // its pods do not fit beside others, so they wait for that
-			s.exec(ctx, "kubectl", "rollout", "status", "deployment/local", "--timeout=30s")
+			s.exec(ctx, "kubectl", "rollout", "status", "deployment/local", "--timeout=2m")
 		}
-		Expect(s.ended()).To(HaveEach(labtest.LoseAtMost(time.Duration(len(drained)) * 2 * time.Second)))
+		s.cost(ctx, time.Duration(len(drained))*2*time.Second, "a withdrawal for each node")
 	})
 })
