@@ -42,6 +42,24 @@ type table struct {
 	senders map[matrix.From]node.Node
 	nodes   map[matrix.Variant]probe.Ports  // node ports
 	cluster map[matrix.Variant][]netip.Addr // ClusterIPs
+	seen    map[batch]map[netip.AddrPort][]record.Shot
+}
+
+// batch are the cells that one run of the prober asks about, all of them at the same time: a run for each cell would cost more
+// than its packets.
+type batch struct {
+	from   matrix.From
+	family matrix.Family
+	proto  record.Proto
+	wait   time.Duration
+}
+
+func batchOf(c matrix.Cell) batch {
+	b := batch{c.From, c.Family, c.Proto, patience}
+	if c.Expected().Failure == matrix.Unanswered {
+		b.wait = time.Second
+	}
+	return b
 }
 
 // prepared are the tables of this process, by the lab that they were made in: one that is brought up anew needs them anew.
@@ -54,7 +72,7 @@ func open(ctx context.Context) *table {
 	if t := prepared[l]; t != nil {
 		return t
 	}
-	t := &table{Lab: l}
+	t := &table{Lab: l, seen: map[batch]map[netip.AddrPort][]record.Shot{}}
 	t.findPod(ctx)
 	Expect(l.Kube.Apply(ctx, matrix.Manifests(t.selected())...)).To(Succeed())
 	near, err := l.Node("near")
@@ -197,19 +215,40 @@ func (t *table) target(c matrix.Cell) netip.AddrPort {
 	return netip.AddrPortFrom(c.Family.Of(t.place.Nodes[asked])[0], t.nodes[v].Of(c.Proto))
 }
 
-// try makes the connections of a cell and judges them by an outcome.
+// try judges the connections of a cell by an outcome.
 func (t *table) try(ctx context.Context, c matrix.Cell, wanted matrix.Outcome) (seen string, err error) {
-	wait := patience
-	if wanted.Failure == matrix.Unanswered {
-		wait = time.Second
-	}
-	shots, err := probe.Once(ctx, t.senders[c.From], probe.Shots{Proto: c.Proto, Targets: []netip.AddrPort{t.target(c)}, Times: attempts, Timeout: wait})
-	if err != nil {
-		return "", err
+	b := batchOf(c)
+	if t.seen[b] == nil {
+		if t.seen[b], err = t.ask(ctx, b); err != nil {
+			return "", err
+		}
 	}
 	place := t.place
 	place.Asked = t.long(t.other)
-	return wanted.Judge(place, shots)
+	return wanted.Judge(place, t.seen[b][t.target(c)])
+}
+
+// ask makes the connections of all cells of a batch.
+func (t *table) ask(ctx context.Context, b batch) (map[netip.AddrPort][]record.Shot, error) {
+	var targets []netip.AddrPort
+	for _, c := range matrix.Cells() {
+		if batchOf(c) == b {
+			targets = append(targets, t.target(c))
+		}
+	}
+	shots, err := probe.Once(ctx, t.senders[b.from], probe.Shots{Proto: b.proto, Targets: targets, Times: attempts, Timeout: b.wait})
+	if err != nil {
+		return nil, err
+	}
+	seen := map[netip.AddrPort][]record.Shot{}
+	for _, s := range shots {
+		at, err := netip.ParseAddrPort(s.Target)
+		if err != nil {
+			return nil, fmt.Errorf("lab bug: the prober names a target %q: %w", s.Target, err)
+		}
+		seen[at] = append(seen[at], s)
+	}
+	return seen, nil
 }
 
 var _ = Describe("In the matrix,", Label("cilium"), func() {
