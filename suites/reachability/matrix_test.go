@@ -52,12 +52,18 @@ type batch struct {
 	family matrix.Family
 	proto  record.Proto
 	wait   time.Duration
+	alone  matrix.Cell // the only cell; zero for a batch of many
 }
 
+// batchOf is the batch of a cell. One whose sender is to be told something is asked about alone: kernels send a host six ICMP
+// errors at once, and then one a second (icmp_ratelimit).
 func batchOf(c matrix.Cell) batch {
-	b := batch{c.From, c.Family, c.Proto, patience}
-	if c.Expected().Failure == matrix.Unanswered {
+	b := batch{from: c.From, family: c.Family, proto: c.Proto, wait: patience}
+	switch c.Expected().Failure {
+	case matrix.Unanswered:
 		b.wait = time.Second
+	case matrix.Unreachable, matrix.Refused:
+		b.alone = c
 	}
 	return b
 }
