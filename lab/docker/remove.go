@@ -37,9 +37,16 @@ func (e *Engine) Remove(ctx context.Context, lab string) ([]string, error) {
 	// The rest goes on although a process will not die: what it still makes, a later pass finds.
 	removed, orphanErr := endOrphans(ctx, "/proc", lab)
 	s := &sweep{engine: e, removed: removed}
-	var quietSince time.Time
+	var (
+		quietSince time.Time
+		last       []string // what the last pass saw that ctx did not cut, and what went wrong in it
+		lastErr    error
+	)
 	for {
 		left, err := s.pass(ctx, lab)
+		if ctx.Err() == nil {
+			last, lastErr = left, err
+		}
 		switch {
 		case err != nil || len(left) > 0:
 			quietSince = time.Time{}
@@ -50,7 +57,7 @@ func (e *Engine) Remove(ctx context.Context, lab string) ([]string, error) {
 		}
 		if ended := pause(ctx, settleOld/4); ended != nil {
 			return s.removed, fmt.Errorf("lab %s: not all of it could be removed: %w; left: %s; run `skidpad down --name %s` again",
-				lab, errors.Join(ended, err, orphanErr), strings.Join(left, ", "), lab)
+				lab, errors.Join(ended, lastErr, orphanErr), strings.Join(last, ", "), lab)
 		}
 	}
 }

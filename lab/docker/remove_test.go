@@ -98,7 +98,7 @@ func TestRemoveHalfGone(t *testing.T) {
 }
 
 func TestRemoveStuck(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	f := &fakeEngine{network: true, stuck: true}
 	_, err := f.connect(t).Remove(ctx, "fake")
