@@ -38,7 +38,7 @@ e2e: build ## the end-to-end suites on real labs; suites share that of SCENARIO,
 	@mkdir -p $(REPORTS)
 	@status=0; SKIDPAD_KEEP=$(SCENARIO) SKIDPAD_REPORTS=$(abspath $(REPORTS)) go tool ginkgo run --label-filter='$(LABELS)' --randomize-all --keep-going --timeout=75m \
 		--junit-report=suites.xml --json-report=suites.json --output-dir=$(REPORTS) $(SUITES) || status=$$?; \
-	go run ./tools/runs report $(REPORTS)/suites.json; \
+	go run ./tools/runs report $(REPORTS)/suites.json || status=1; \
 	$(skidpad) down --name $(SCENARIO); exit $$status
 
 images: build ## build or find every image of the default lab

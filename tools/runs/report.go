@@ -25,6 +25,9 @@ func report(file string, w io.Writer) error {
 		return err
 	}
 	m := summarise(all)
+	if m.Specs == 0 {
+		return fmt.Errorf("%s: no spec ran, so nothing is shown; see which labels there are with `go tool ginkgo labels ./suites/...`", file)
+	}
 	base := strings.TrimSuffix(file, filepath.Ext(file))
 	whole := m.lists() + m.short()
 	if err := os.WriteFile(base+".txt", []byte(whole), 0o644); err != nil {

@@ -77,6 +77,16 @@ func TestReport(t *testing.T) {
 	}
 }
 
+func TestARunOfNothingIsNotGreen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "suites.json")
+	if err := os.WriteFile(path, []byte(`[{"SuiteDescription": "bgp", "SpecReports": [{"LeafNodeType": "It", "State": "skipped"}]}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := report(path, &strings.Builder{}); err == nil || !strings.Contains(err.Error(), "no spec ran") {
+		t.Errorf("seen %v", err)
+	}
+}
+
 func TestASeriesGoesOnWhereItStopped(t *testing.T) {
 	now := time.Now()
 	began := func(s, r int) entry { return entry{Series: s, Run: r, Began: now} }

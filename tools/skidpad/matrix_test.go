@@ -21,9 +21,12 @@ func TestJobs(t *testing.T) {
 	}
 	write("bgp/suite_test.go", "package bgp_test\n")
 	write("bgp/a_test.go", "package bgp_test\nvar _ = Describe(\"a\", Label(\"bgp\", \"slow\"), func() {})\n")
+	write("bgp/b_test.go", "package bgp_test\nvar _ = Describe(\"b\", Label(\"bgp\"), func() { It(\"is\", Label(\"slow\")) })\n")
+	write("ha/suite_test.go", "package ha_test\nvar _ = AfterSuite(func() {})\n")
+	write("ha/a_test.go", "package ha_test\nvar _ = Describe(\"a\", Label(\"ha\", \"slow\"), func() { It(\"is\", Label(\"x\")) })\n")
 	write("l2/suite_test.go", "package l2_test\nvar _ = It(\"is\", Label(\"l2\"))\n")
 	for label, want := range map[string][]job{
-		"":     {{"bgp", "./suites/bgp", "!slow"}, {"bgp-slow", "./suites/bgp", "slow"}, {"l2", "./suites/l2", "!slow"}},
+		"":     {{"bgp", "./suites/bgp", "!slow"}, {"bgp-slow", "./suites/bgp", "slow"}, {"ha-slow", "./suites/ha", "slow"}, {"l2", "./suites/l2", "!slow"}},
 		"l2":   {{"l2", "./suites/l2", "l2 && !slow"}},
 		"none": {},
 	} {
