@@ -11,7 +11,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-var _ = Describe("Hubble's relay", Label("hubble", "cilium"), func() {
+var _ = Describe("Hubble's relay", Label("hubble", "cilium", "slow"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "hubble") })
 
