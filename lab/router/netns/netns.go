@@ -54,13 +54,18 @@ func Attach(all []plan.Network, to []plan.Attachment) []docker.Attach {
 	return list
 }
 
+// fiveTuple are the fields of a packet that decide about its way: both addresses, the protocol and both ports (ip-sysctl,
+// fib_multipath_hash_fields).
+const fiveTuple = "55" // 0x01 + 0x02 + 0x04 + 0x10 + 0x20
+
 // RouterSysctls are the kernel settings of a router's network namespace, by the networks that it is on.
 func RouterSysctls(networks []plan.Attachment) map[string]string {
 	settings := HostSysctls(networks)
 	for _, n := range networks {
 		if n.Address6.IsValid() {
 			settings["net.ipv6.conf.all.forwarding"] = "1"
-			settings["net.ipv6.fib_multipath_hash_policy"] = "1"
+			settings["net.ipv6.fib_multipath_hash_policy"] = "3"
+			settings["net.ipv6.fib_multipath_hash_fields"] = fiveTuple
 			settings["net.ipv6.icmp.ratelimit"] = "0"
 		}
 	}
@@ -69,8 +74,11 @@ func RouterSysctls(networks []plan.Attachment) map[string]string {
 		// Answers may come back on another interface than questions leave by: ECMP, DSR.
 		"net.ipv4.conf.all.rp_filter":     "0",
 		"net.ipv4.conf.default.rp_filter": "0",
-		// ECMP by addresses and ports, so that flows of one client spread (ip-sysctl).
-		"net.ipv4.fib_multipath_hash_policy": "1",
+		// ECMP by addresses and ports, so that flows of one client spread. Policy 1 would say so more simply, but takes a
+		// hash that a packet has already, and what a socket on this host sends has one: a number that the sender's kernel
+		// draws for the socket, and draws anew when it retransmits. No router of another machine sees that.
+		"net.ipv4.fib_multipath_hash_policy": "3",
+		"net.ipv4.fib_multipath_hash_fields": fiveTuple,
 		// Every packet that has no way is answered: at the default rate of one ICMP error a second and receiver, a
 		// test that must be told so would hear nothing.
 		"net.ipv4.icmp_ratelimit": "0",
