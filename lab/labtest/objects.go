@@ -168,11 +168,20 @@ func (l *Lab) Scale(ctx context.Context, workload string, replicas int) {
 // LabelNode gives a node a label for as long as the spec runs.
 func (l *Lab) LabelNode(ctx context.Context, short, key, value string) {
 	ginkgo.GinkgoHelper()
-	set := func(ctx context.Context, value string) {
-		_, err := l.Kube.Client.CoreV1().Nodes().Patch(ctx, l.Plan.Cluster.Name+"-"+short, types.MergePatchType,
-			fmt.Appendf(nil, `{"metadata": {"labels": {%q: %s}}}`, key, value), metav1.PatchOptions{})
-		gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	}
-	Undo(func(ctx ginkgo.SpecContext) { set(ctx, "null") })
-	set(ctx, fmt.Sprintf("%q", value))
+	Undo(func(ctx ginkgo.SpecContext) { l.UnlabelNode(ctx, short, key) })
+	l.setLabel(ctx, short, key, fmt.Sprintf("%q", value))
+}
+
+// UnlabelNode takes a label from a node; that it has none is no error.
+func (l *Lab) UnlabelNode(ctx context.Context, short, key string) {
+	ginkgo.GinkgoHelper()
+	l.setLabel(ctx, short, key, "null")
+}
+
+// setLabel gives a node a label's value, as JSON.
+func (l *Lab) setLabel(ctx context.Context, short, key, value string) {
+	ginkgo.GinkgoHelper()
+	_, err := l.Kube.Client.CoreV1().Nodes().Patch(ctx, l.Plan.Cluster.Name+"-"+short, types.MergePatchType,
+		fmt.Appendf(nil, `{"metadata": {"labels": {%q: %s}}}`, key, value), metav1.PatchOptions{})
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 }

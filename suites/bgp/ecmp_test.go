@@ -22,26 +22,24 @@ var _ = Describe("The ECMP set", Label("bgp", "cilium", "frr", "ecmp"), func() {
 		Expect(err).NotTo(HaveOccurred())
 		vip = e.LoadBalancerIPs[0]
 	})
-	// speakers lets only the nodes speak BGP that do not have the label away.
-	speakers := func(ctx SpecContext) {
-		GinkgoHelper()
-		l.Patch(ctx, labtest.BGPCluster, labtest.Planned, `{"spec": {"nodeSelector": {"matchExpressions": [{"key": "skidpad.dev/away", "operator": "DoesNotExist"}]}}}`)
-	}
-
 	It("is all nodes, and spreads connections over all of them", func(ctx SpecContext) {
 		both(ctx, l, vip, l.AllNodes()...)
 		Expect(seenBy(ctx, l, vip, 64)).To(ConsistOf("worker", "worker2"), "nodes whose pods answered")
 	})
 
 	It("loses the nodes that stop to speak BGP, one after the other, and has them again", func(ctx SpecContext) {
-		speakers(ctx)
-		l.LabelNode(ctx, "worker", "skidpad.dev/away", "yes")
+		speakers(ctx, l)
+		l.LabelNode(ctx, "worker", away, "yes")
 		both(ctx, l, vip, "control-plane", "worker2")
-		l.LabelNode(ctx, "control-plane", "skidpad.dev/away", "yes")
+		l.LabelNode(ctx, "control-plane", away, "yes")
 		both(ctx, l, vip, "worker2")
-		l.LabelNode(ctx, "worker2", "skidpad.dev/away", "yes")
+		l.LabelNode(ctx, "worker2", away, "yes")
 		both(ctx, l, vip)
 		Expect(ask(ctx, l, vip)).NotTo(Equal("answered"))
+		for _, n := range l.AllNodes() {
+			l.UnlabelNode(ctx, n, away)
+		}
+		both(ctx, l, vip, l.AllNodes()...)
 	})
 
 	It("is as large as the router's maximum-paths allows, and no larger", func(ctx SpecContext) {
@@ -50,9 +48,9 @@ var _ = Describe("The ECMP set", Label("bgp", "cilium", "frr", "ecmp"), func() {
 	})
 
 	It("loses a node, and a flow goes on with losses of 300 ms at the most", func(ctx SpecContext) {
-		speakers(ctx)
+		speakers(ctx, l)
 		flow := l.Probe(ctx, "client", "loadBalancer/echo", 200, flowFor)
-		l.LabelNode(ctx, "control-plane", "skidpad.dev/away", "yes")
+		l.LabelNode(ctx, "control-plane", away, "yes")
 		both(ctx, l, vip, "worker", "worker2")
 		for _, r := range flow.Wait(ctx) {
 			Expect(r).To(labtest.LoseAtMost(maxLeave))
@@ -60,10 +58,10 @@ var _ = Describe("The ECMP set", Label("bgp", "cilium", "frr", "ecmp"), func() {
 	})
 
 	It("leads a pod's own address by way of its node alone, whichever nodes come and go", func(ctx SpecContext) {
-		speakers(ctx)
+		speakers(ctx, l)
 		e, err := l.Endpoints(ctx, "echo")
 		Expect(err).NotTo(HaveOccurred())
-		l.LabelNode(ctx, "control-plane", "skidpad.dev/away", "yes")
+		l.LabelNode(ctx, "control-plane", away, "yes")
 		both(ctx, l, vip, "worker", "worker2")
 		for _, p := range e.Pods {
 			Expect(ask8080(ctx, l, p.IPs[0])).To(Equal(p.Node), "pod %s", p.Name)

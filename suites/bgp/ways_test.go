@@ -1,0 +1,260 @@
+package bgp_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/probe"
+	"skidpad.dev/skidpad/lab/timeline"
+)
+
+// away is the label of nodes that are not to speak BGP.
+const away = "skidpad.dev/away"
+
+// speakers lets only the nodes speak BGP that do not have the label away.
+func speakers(ctx SpecContext, l *labtest.Lab) {
+	GinkgoHelper()
+	l.Patch(ctx, labtest.BGPCluster, labtest.Planned, `{"spec": {"nodeSelector": {"matchExpressions": [{"key": "skidpad.dev/away", "operator": "DoesNotExist"}]}}}`)
+}
+
+// way is the node that a router sends a flow to, before another node left the ECMP set and after.
+type way struct{ before, after string }
+
+func (w way) moved() bool { return w.before != w.after }
+
+func moved(w way) bool { return w.moved() }
+
+func from(node string) func(way) bool { return func(w way) bool { return w.before == node } }
+
+func not[T any](is func(T) bool) func(T) bool { return func(t T) bool { return !is(t) } }
+
+func only[T any](all []T, are func(T) bool) []T {
+	return slices.DeleteFunc(slices.Clone(all), not(are))
+}
+
+func share(all []way, are func(way) bool) float64 {
+	return float64(len(only(all, are))) / float64(len(all))
+}
+
+func ways(before, after []string) []way {
+	all := make([]way, len(before))
+	for i := range all {
+		all[i] = way{before[i], after[i]}
+	}
+	return all
+}
+
+// ports are enough flows' source ports to tell shares of them apart: the standard deviation of a half is 1% of them.
+func ports() []uint16 {
+	var all []uint16
+	for p := uint16(11000); p < 14000; p++ {
+		all = append(all, p)
+	}
+	return all
+}
+
+// hop is a next hop as iproute2 writes it, in a route or alone.
+type hop struct {
+	Gateway netip.Addr `json:"gateway"`
+	Dev     string     `json:"dev"`
+	Hops    []hop      `json:"nexthops"`
+}
+
+// carrier is the router that is asked: the gateway's holder, by way of which the client's packets go.
+const carrier = "r1"
+
+// ip asks its kernel by iproute2, with commands as in `ip -batch`.
+func ip(ctx context.Context, l *labtest.Lab, commands []byte) []hop {
+	GinkgoHelper()
+	n, err := l.Node(carrier)
+	Expect(err).NotTo(HaveOccurred())
+	out, err := n.ExecInput(ctx, commands, "ip", "-j", "-batch", "-")
+	Expect(err).NotTo(HaveOccurred())
+	var all []hop
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var answer []hop
+		if err := dec.Decode(&answer); errors.Is(err, io.EOF) {
+			return all
+		} else {
+			Expect(err).NotTo(HaveOccurred())
+		}
+		all = append(all, answer...)
+	}
+}
+
+// named are the nodes that have these addresses.
+func named(ctx context.Context, l *labtest.Lab, all []hop) []string {
+	GinkgoHelper()
+	names := map[netip.Addr]string{}
+	for name, at := range l.Nodes(ctx) {
+		names[at] = name
+	}
+	list := make([]string, len(all))
+	for i, h := range all {
+		list[i] = names[h.Gateway]
+	}
+	return list
+}
+
+// hops are the nodes of its route to an address, in the kernel's order.
+func hops(ctx context.Context, l *labtest.Lab, to netip.Addr) []string {
+	GinkgoHelper()
+	routes := ip(ctx, l, fmt.Appendf(nil, "route show %s\n", to))
+	Expect(routes).To(HaveLen(1))
+	return named(ctx, l, routes[0].Hops)
+}
+
+// chosen are the nodes that it sends the client's connections to port 80 of an address to, by their source ports.
+func chosen(ctx context.Context, l *labtest.Lab, to netip.Addr, ports []uint16) []string {
+	GinkgoHelper()
+	client := l.Plan.Clients[0].Network.Address
+	back := ip(ctx, l, fmt.Appendf(nil, "route get %s\n", client))
+	Expect(back).To(HaveLen(1))
+	var ask bytes.Buffer
+	for _, p := range ports {
+		fmt.Fprintf(&ask, "route get %s from %s iif %s ipproto tcp sport %d dport 80\n", to, client, back[0].Dev, p)
+	}
+	all := ip(ctx, l, ask.Bytes())
+	Expect(all).To(HaveLen(len(ports)))
+	return named(ctx, l, all)
+}
+
+// connection is a TCP connection that the client keeps to a service while a node leaves.
+type connection struct {
+	way
+	port   uint16   // the client's
+	pods   []string // that answered, one after the other
+	errors []string // of requests that were not answered, or were by another connection
+}
+
+func (c connection) moved() bool { return c.way.moved() }
+
+func (c connection) broken() bool { return len(c.errors) > 0 || len(c.pods) != 1 }
+
+const (
+	// perService is how many connections are kept to each service.
+	perService = 32
+	// goOn is how long they go on once the node has left; one is broken where a request has no answer for patient.
+	goOn, patient = 4 * time.Second, 3 * time.Second
+)
+
+// keeping is connections that are kept at this moment.
+type keeping struct {
+	l        *labtest.Lab
+	running  *probe.Running
+	services []string
+	before   map[string][]string // nodes, by service and connection
+
+	mu    sync.Mutex
+	ports []uint16 // the client's, by flow; 0 until the first answer
+	sent  []int64  // when the last request was sent of which the end is known
+}
+
+// keep opens connections from the client to services, and returns when each has been answered.
+func keep(ctx context.Context, l *labtest.Lab, services ...string) *keeping {
+	GinkgoHelper()
+	k := &keeping{l: l, services: services, before: map[string][]string{}, ports: make([]uint16, perService*len(services)), sent: make([]int64, perService*len(services))}
+	var targets []netip.AddrPort
+	for _, s := range services {
+		targets = append(targets, slices.Repeat([]netip.AddrPort{netip.AddrPortFrom(k.at(ctx, s), 80)}, perService)...)
+	}
+	client, err := l.Node("client")
+	Expect(err).NotTo(HaveOccurred())
+	k.running, err = probe.Start(ctx, client, probe.Flow{Proto: record.HTTPKept, Targets: targets, Rate: 4, Timeout: patient, Live: k.take})
+	Expect(err).NotTo(HaveOccurred())
+	Eventually(ctx, k.opened).WithTimeout(changeWithin).WithPolling(labtest.Often).ShouldNot(ContainElement(uint16(0)), "source ports of connections")
+	for i, s := range services {
+		k.before[s] = chosen(ctx, l, k.at(ctx, s), k.opened()[i*perService:(i+1)*perService])
+	}
+	return k
+}
+
+func (k *keeping) at(ctx context.Context, service string) netip.Addr {
+	GinkgoHelper()
+	at, err := k.l.Ingress(ctx, service)
+	Expect(err).NotTo(HaveOccurred())
+	return at
+}
+
+// take hears of a request's end.
+func (k *keeping) take(line record.Line) {
+	a := line.Attempt
+	if a == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.sent[a.Flow] = max(k.sent[a.Flow], a.Sent)
+	if k.ports[a.Flow] == 0 {
+		k.ports[a.Flow] = clientPort(*a)
+	}
+}
+
+// clientPort is the source port that the pod saw; 0 where none answered.
+func clientPort(a record.Attempt) uint16 {
+	if a.Answer == nil {
+		return 0
+	}
+	at, _ := netip.ParseAddrPort(a.Answer.Client)
+	return at.Port()
+}
+
+func (k *keeping) opened() []uint16 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.ports)
+}
+
+// oldest is when the last known request was sent of the connection that is most behind.
+func (k *keeping) oldest() int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Min(k.sent)
+}
+
+// end lets the connections go on for a while, closes them, and tells what became of them, by service.
+func (k *keeping) end(ctx context.Context) map[string][]connection {
+	GinkgoHelper()
+	until := timeline.Now() + int64(goOn)
+	Eventually(ctx, k.oldest).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(BeNumerically(">=", until))
+	rec, err := k.running.Stop(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	all := map[string][]connection{}
+	for i, s := range k.services {
+		own := k.opened()[i*perService : (i+1)*perService]
+		for j, w := range ways(k.before[s], chosen(ctx, k.l, k.at(ctx, s), own)) {
+			all[s] = append(all[s], told(connection{way: w, port: own[j]}, rec.Of(i*perService+j)))
+		}
+		AddReportEntry(s, fmt.Sprintf("%d connections, %d moved, %d of those broken", perService, len(only(all[s], connection.moved)),
+			len(only(only(all[s], connection.moved), connection.broken))), ReportEntryVisibilityFailureOrVerbose)
+	}
+	return all
+}
+
+// told adds to a connection what its requests tell of it.
+func told(c connection, requests []record.Attempt) connection {
+	for _, r := range requests {
+		switch port := clientPort(r); {
+		case r.Answer == nil:
+			c.errors = append(c.errors, r.Error)
+		case port != c.port:
+			c.errors = append(c.errors, fmt.Sprintf("a new connection, from port %d", port))
+		case !slices.Contains(c.pods, r.Answer.Pod):
+			c.pods = append(c.pods, r.Answer.Pod)
+		}
+	}
+	return c
+}
