@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/check"
@@ -76,6 +78,20 @@ func (l *Lab) Nodes(ctx context.Context) map[string]netip.Addr {
 	byName := map[string]netip.Addr{}
 	for _, n := range nodes {
 		byName[n.Name] = n.Addresses[0]
+	}
+	return byName
+}
+
+// PodCIDRs are the nodes' pod prefixes, by the scenario's names.
+func (l *Lab) PodCIDRs(ctx context.Context) map[string]netip.Prefix {
+	ginkgo.GinkgoHelper()
+	list, err := l.Kube.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	byName := map[string]netip.Prefix{}
+	for _, n := range list.Items {
+		cidr, err := netip.ParsePrefix(n.Spec.PodCIDR)
+		gomega.Expect(err).NotTo(gomega.HaveOccurred(), n.Name)
+		byName[strings.TrimPrefix(n.Name, l.Plan.Cluster.Name+"-")] = cidr
 	}
 	return byName
 }

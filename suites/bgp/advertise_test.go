@@ -2,6 +2,7 @@ package bgp_test
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -9,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/probe"
 )
 
 // changeWithin is how long the news of a change may take from Kubernetes to the routers' kernels: no timer has to
@@ -18,8 +20,14 @@ const changeWithin = 20 * time.Second
 // both expects that both routers, within changeWithin, forward packets for an address to these nodes and no others.
 func both(ctx SpecContext, l *labtest.Lab, to netip.Addr, nodes ...string) {
 	GinkgoHelper()
+	bothTo(ctx, l, labtest.HostPrefix(to), nodes...)
+}
+
+// bothTo is both for a prefix.
+func bothTo(ctx SpecContext, l *labtest.Lab, to netip.Prefix, nodes ...string) {
+	GinkgoHelper()
 	for _, r := range []string{"r1", "r2"} {
-		Eventually(ctx, l.NextHops).WithArguments(r, labtest.HostPrefix(to)).WithTimeout(changeWithin).WithPolling(labtest.Often).
+		Eventually(ctx, l.NextHops).WithArguments(r, to).WithTimeout(changeWithin).WithPolling(labtest.Often).
 			Should(ConsistOf(nodes), "next hops of %s on %s", to, r)
 	}
 }
@@ -103,6 +111,56 @@ var _ = Describe("Services come and go:", Label("bgp", "cilium", "frr", "adverti
 		Consistently(ctx, l.NextHops).WithArguments("r1", labtest.HostPrefix(vip)).WithTimeout(3 * time.Second).WithPolling(labtest.Often).
 			Should(ConsistOf(l.AllNodes()))
 		Expect(ask(ctx, l, vip)).To(Equal("answered"))
+	})
+})
+
+var _ = Describe("A node's pod CIDR", Label("bgp", "cilium", "frr", "advertisement", "podCIDR"), func() {
+	var (
+		l     *labtest.Lab
+		cidrs map[string]netip.Prefix // by node
+		pod   probe.Pod
+	)
+	BeforeEach(func(ctx SpecContext) {
+		l = labtest.Open(ctx, "cilium-bgp-vrrp")
+		cidrs = l.PodCIDRs(ctx)
+		Expect(cidrs).To(HaveLen(len(l.AllNodes())))
+		e, err := l.Endpoints(ctx, "echo")
+		Expect(err).NotTo(HaveOccurred())
+		pod = e.Pods[0]
+	})
+	// announced expects that each node's is announced by that node alone, of those that are named, and the others' by nobody.
+	announced := func(ctx SpecContext, nodes ...string) {
+		GinkgoHelper()
+		for node, cidr := range cidrs {
+			if slices.Contains(nodes, node) {
+				bothTo(ctx, l, cidr, node)
+			} else {
+				bothTo(ctx, l, cidr)
+			}
+		}
+	}
+
+	It("is announced by that node alone, and withdrawn when the advertisement names services only", func(ctx SpecContext) {
+		announced(ctx, l.AllNodes()...)
+		Expect(askAt(ctx, l, netip.AddrPortFrom(pod.IPs[0], 8080))).To(Equal("answered"))
+		l.Patch(ctx, labtest.BGPAdvertisement, labtest.Planned, `{"spec": {"advertisements": [
+			{"advertisementType": "Service", "service": {"addresses": ["ClusterIP", "ExternalIP", "LoadBalancerIP"]}, "selector": {"matchExpressions": [{"key": "skidpad.dev/advertise", "operator": "NotIn", "values": ["no"]}]}}]}}`)
+		announced(ctx)
+		Expect(askAt(ctx, l, netip.AddrPortFrom(pod.IPs[0], 8080))).NotTo(Equal("answered"))
+		l.Repatch(ctx, labtest.BGPAdvertisement, labtest.Planned, advertised(`null`))
+		announced(ctx, l.AllNodes()...)
+		Expect(askAt(ctx, l, netip.AddrPortFrom(pod.IPs[0], 8080))).To(Equal("answered"))
+	})
+
+	It("is withdrawn when the node leaves, and announced when it comes back; those of the others stay", Label("node"), func(ctx SpecContext) {
+		speakers(ctx, l)
+		l.LabelNode(ctx, pod.Node, away, "yes")
+		stay := slices.DeleteFunc(l.AllNodes(), func(n string) bool { return n == pod.Node })
+		announced(ctx, stay...)
+		Expect(askAt(ctx, l, netip.AddrPortFrom(pod.IPs[0], 8080))).NotTo(Equal("answered"))
+		l.UnlabelNode(ctx, pod.Node, away)
+		announced(ctx, l.AllNodes()...)
+		Expect(askAt(ctx, l, netip.AddrPortFrom(pod.IPs[0], 8080))).To(Equal("answered"))
 	})
 })
 

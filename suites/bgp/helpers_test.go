@@ -19,9 +19,15 @@ import (
 // ask makes one connection from the client to port 80 of an address: answered, or how it failed.
 func ask(ctx context.Context, l *labtest.Lab, at netip.Addr) string {
 	GinkgoHelper()
+	return askAt(ctx, l, netip.AddrPortFrom(at, 80))
+}
+
+// askAt is ask for any port.
+func askAt(ctx context.Context, l *labtest.Lab, at netip.AddrPort) string {
+	GinkgoHelper()
 	from, err := l.Node("client")
 	Expect(err).NotTo(HaveOccurred())
-	shots, err := probe.Once(ctx, from, probe.Shots{Proto: record.HTTP, Targets: []netip.AddrPort{netip.AddrPortFrom(at, 80)}, Timeout: time.Second})
+	shots, err := probe.Once(ctx, from, probe.Shots{Proto: record.HTTP, Targets: []netip.AddrPort{at}, Timeout: time.Second})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(shots).To(HaveLen(1))
 	if shots[0].Error != "" {
