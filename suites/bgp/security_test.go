@@ -95,7 +95,18 @@ var _ = Describe("A session's MD5 password (RFC 2385)", Label("bgp", "cilium", "
 		up(ctx, l, "r1", l.AllNodes()...)
 	})
 
-	It("that is changed at both ends lets it come up again", func(ctx SpecContext) {
+	It("that is changed at the nodes alone ends it and keeps it down, until it is changed back (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		router(ctx, "first")
+		nodes(ctx, "first")
+		up(ctx, l, "r2", l.AllNodes()...)
+		give(ctx, l, "second")
+		down(ctx, l)
+		up(ctx, l, "r1", l.AllNodes()...)
+		give(ctx, l, "first")
+		up(ctx, l, "r2", l.AllNodes()...)
+	})
+
+	It("that is changed at the router alone ends it and keeps it down, until it is changed at the nodes, too", func(ctx SpecContext) {
 		router(ctx, "first")
 		nodes(ctx, "first")
 		up(ctx, l, "r2", l.AllNodes()...)
