@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
+	"github.com/vishvananda/netlink"
 
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
@@ -86,6 +88,9 @@ func (r *run) apply(ctx context.Context, saved json.RawMessage) error {
 // cut takes the links of a container that is to be killed down first: a power cut is silent. Otherwise the kernel would
 // close its connections in order, and forward for it until the engine has cleaned up, on a busy machine for longer
 // than a gateway's backup waits.
+//
+// Links go down one after the other, and a routing daemon that sees the first go tells its neighbours by way of the second.
+// So nothing is let through any of them before, by one transaction; where the kernel cannot do that, links alone must do.
 func (r *run) cut(ctx context.Context) error {
 	if r.at.home != r.at.container {
 		return nil // it lives in another's namespace, which stays
@@ -103,10 +108,16 @@ func (r *run) cut(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("links of %s: %w", r.at.name, err)
 		}
+		links = slices.DeleteFunc(links, func(l netlink.Link) bool { return !own[l.Attrs().HardwareAddr.String()] })
+		var drops []drop
 		for _, l := range links {
-			if !own[l.Attrs().HardwareAddr.String()] {
-				continue
-			}
+			drops = append(drops, drop{device: l.Attrs().Name}, drop{device: l.Attrs().Name, egress: true})
+		}
+		var lacking *lackError
+		if err := ns.install(tablePrefix+"cut", drops); err != nil && !errors.As(err, &lacking) {
+			return fmt.Errorf("%s: %w", r.at.name, err)
+		}
+		for _, l := range links {
 			if err := ns.LinkSetDown(l); err != nil {
 				return fmt.Errorf("link %s of %s: %w", l.Attrs().Name, r.at.name, err)
 			}
