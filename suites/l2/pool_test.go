@@ -82,6 +82,21 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 		Eventually(ctx, l.Ingress).WithArguments("one").WithTimeout(within).WithPolling(often).Should(Equal(second))
 	})
 
+	It("that is shrunk takes back what is outside of it now, of which nobody is then, and leaves the others", func(ctx SpecContext) {
+		narrow(ctx, l, "192.0.2.11")
+		l.Service(ctx, "one", "echo", inNarrow)
+		Expect(address(ctx, l, "one")).To(Equal(first))
+		l.Service(ctx, "two", "echo", inNarrow)
+		Expect(address(ctx, l, "two")).To(Equal(second))
+		Eventually(ctx, answering).WithArguments(l, second).WithTimeout(within).WithPolling(often).Should(HaveLen(1))
+		l.Repatch(ctx, labtest.Pool, "narrow", `{"spec": {"blocks": [{"start": "192.0.2.10", "stop": "192.0.2.10"}]}}`)
+		Eventually(ctx, l.Ingress).WithArguments("two").WithTimeout(within).WithPolling(often).Should(HaveField("IsValid()", false))
+		announcedBy(ctx, l, second)
+		none(ctx, "two")
+		Expect(address(ctx, l, "one")).To(Equal(first))
+		Eventually(ctx, answering).WithArguments(l, first).WithTimeout(within).WithPolling(often).Should(HaveLen(1))
+	})
+
 	It("that is disabled keeps what is given and gives nothing new", func(ctx SpecContext) {
 		narrow(ctx, l, "192.0.2.250")
 		l.Service(ctx, "one", "echo", inNarrow)

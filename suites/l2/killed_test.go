@@ -1,0 +1,115 @@
+package l2_test
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+
+	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/fault"
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/probe"
+)
+
+const (
+	// carryingOut is what a takeover may take beyond the lease's times, as in the scenario's own check.
+	carryingOut = time.Second
+	// killedFor is how long flows last, in which the node is killed: twice the bound.
+	killedFor = 12 * time.Second
+)
+
+// leaseLost bounds the outage when a lease's holder dies, by the lab's times.
+func leaseLost(l *labtest.Lab) bound.Bound {
+	GinkgoHelper()
+	for _, a := range l.Plan.Scenario.Spec.Addons {
+		if a.Cilium != nil && a.Cilium.L2 != nil {
+			t := a.Cilium.L2
+			return bound.Lease{Duration: t.LeaseDuration.Std(), RenewDeadline: t.LeaseRenewDeadline.Std(), RetryPeriod: t.LeaseRetryPeriod.Std()}.Lost()
+		}
+	}
+	Fail("lab bug: no L2 announcements")
+	return bound.Bound{}
+}
+
+// answerers are the nodes whose pods answered a flow, in the order of their first answers.
+func answerers(l *labtest.Lab, r probe.Result) []string {
+	all := slices.SortedFunc(slices.Values(r.AnsweredBy), func(a, b probe.AnsweredBy) int { return a.First.Compare(b.First) })
+	var nodes []string
+	for _, a := range all {
+		nodes = append(nodes, strings.TrimPrefix(a.Node, l.Plan.Cluster.Name+"-"))
+	}
+	return nodes
+}
+
+var _ = Describe("When the node that announces addresses is killed,", Label("l2", "cilium", "lease", "failover", "node"), Ordered, Serial, func() {
+	var (
+		l            *labtest.Lab
+		by, heir     string // the node, and the other worker's MAC
+		vip, alone   netip.Addr
+		shared, only probe.Result // flows to an address that both workers may announce, and to one that this node alone may
+		limit        time.Duration
+	)
+
+	// macs are those that answer the client's ARP requests; a dead node cannot be asked for its own.
+	macs := func(ctx SpecContext, at netip.Addr) ([]string, error) {
+		client, err := l.Node("client")
+		if err != nil {
+			return nil, err
+		}
+		return probe.Neighbours(ctx, client, "fabric", at, 2)
+	}
+
+	BeforeAll(func(ctx SpecContext) {
+		l = labtest.Open(ctx, "cilium-l2")
+		vip, by = address(ctx, l, "echo"), held(ctx, l)
+		heir = mac(ctx, l, other(by))
+		lost := leaseLost(l)
+		limit = lost.Max + carryingOut
+		l.Patch(ctx, labtest.L2Policy, labtest.Planned, `{"spec": {"serviceSelector": {"matchExpressions": [{"key": "alone", "operator": "DoesNotExist"}]}}}`)
+		l.Object(ctx, labtest.L2Policy, "CiliumL2AnnouncementPolicy", "alone", nil, map[string]any{
+			"loadBalancerIPs": true, "interfaces": []any{"^eth[0-9]+$"},
+			"nodeSelector":    map[string]any{"matchLabels": map[string]any{"kubernetes.io/hostname": l.Plan.Cluster.Name + "-" + by}},
+			"serviceSelector": map[string]any{"matchLabels": map[string]any{"alone": "yes"}},
+		})
+		l.Service(ctx, "alone", "echo", func(s *corev1.Service) {
+			s.Labels["alone"] = "yes"
+			s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
+		})
+		alone = address(ctx, l, "alone")
+		announcedBy(ctx, l, alone, by)
+		announcedBy(ctx, l, vip, by)
+
+		faults, err := l.Injector(nil)
+		Expect(err).NotTo(HaveOccurred())
+		flows := []*labtest.Running{}
+		for _, at := range []netip.Addr{vip, alone} {
+			Eventually(ctx, func() string { return ask(ctx, l, at, 80) }).WithTimeout(within).WithPolling(often).Should(Equal("answered"))
+			flows = append(flows, l.Probe(ctx, "client", netip.AddrPortFrom(at, 80).String(), 200, killedFor))
+		}
+		kill, err := faults.Inject(ctx, fault.Fault{Kind: fault.KindKill, Node: by})
+		Expect(err).NotTo(HaveOccurred())
+		labtest.Undo(func(ctx SpecContext) { Expect(kill.Clear(ctx)).To(Succeed()) })
+		shared, only = flows[0].Wait(ctx)[0], flows[1].Wait(ctx)[0]
+		labtest.Tell(by+", the lease's holder, killed", fmt.Sprintf("at most %v: %s, and %v to carry it out", limit, lost, carryingOut),
+			fmt.Sprintf("out for %v; without another candidate for %v", labtest.Outage(shared), labtest.Outage(only)))
+	})
+
+	It("another takes the lease, and a flow to the address goes on within the bound of the lease's times", func(ctx SpecContext) {
+		Expect(holder(ctx, l, "echo")).To(Equal(other(by)))
+		Expect(macs(ctx, vip)).To(ConsistOf(heir))
+		Expect(answerers(l, shared)).To(Equal([]string{by, other(by)}), "nodes whose pods answered, one after the other")
+		Expect(shared).To(labtest.LoseAtMost(limit))
+	})
+
+	It("a flow to an address that no other may announce does not, and nobody answers for it (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		Expect(macs(ctx, alone)).To(BeEmpty())
+		Expect(answerers(l, only)).To(Equal([]string{by}))
+		Expect(only).NotTo(labtest.LoseAtMost(limit))
+	})
+})
