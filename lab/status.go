@@ -185,7 +185,7 @@ func (x *examination) gateway(ctx context.Context, g plan.Gateway) {
 	handle := gateway.New(x.engine, x.Plan, g, "")
 	st := GatewayStatus{Name: g.Name, Members: handle.Members(ctx)}
 	for _, a := range g.Addresses {
-		st.VIPs = append(st.VIPs, a.Address)
+		st.VIPs = append(st.VIPs, a.Addresses()...)
 	}
 	holder, err := handle.Holder(ctx)
 	st.Holder = holder

@@ -85,8 +85,8 @@ func wayBetween(p *plan.Plan, from, to ClusterNode, cidr netip.Prefix) (via []ne
 	}
 	for _, r := range p.Routers {
 		for _, a := range r.Networks {
-			for _, address := range []netip.Addr{a.Address, a.Address6} {
-				if a.Network == on && address.IsValid() && family(address) {
+			for _, address := range a.Addresses() {
+				if a.Network == on && family(address) {
 					via = append(via, address)
 				}
 			}
@@ -98,7 +98,7 @@ func wayBetween(p *plan.Plan, from, to ClusterNode, cidr netip.Prefix) (via []ne
 // networkOf names the network that a node with these addresses is on.
 func networkOf(p *plan.Plan, addresses []netip.Addr) string {
 	for _, n := range p.Networks {
-		if slices.ContainsFunc(addresses, n.Subnet.Contains) {
+		if slices.ContainsFunc(addresses, n.Subnet.Contains) || slices.ContainsFunc(addresses, n.Subnet6.Contains) {
 			return n.Name
 		}
 	}

@@ -132,7 +132,11 @@ func (l *Lab) Paths(ctx context.Context, router string, to netip.Prefix) ([]Path
 	if err != nil {
 		return nil, err
 	}
-	out, err := n.Exec(ctx, "vtysh", "-c", fmt.Sprintf("show bgp ipv4 unicast %s json", to))
+	family := "ipv4"
+	if to.Addr().Is6() {
+		family = "ipv6"
+	}
+	out, err := n.Exec(ctx, "vtysh", "-c", fmt.Sprintf("show bgp %s unicast %s json", family, to))
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +149,7 @@ func (l *Lab) Paths(ctx context.Context, router string, to netip.Prefix) ([]Path
 	return route.Paths, nil
 }
 
-// HostPrefix is an address' own prefix: /32.
+// HostPrefix is an address' own prefix: /32, or /128 of IPv6.
 func HostPrefix(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
 // Configure gives lines of configuration to an FRR router, and takes them back with undo when the spec ends.

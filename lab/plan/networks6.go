@@ -56,6 +56,14 @@ func at6(p netip.Prefix, offset int) netip.Addr {
 // hexDigits is the byte that is spelled in hexadecimal as n (0 to 99) is in decimal.
 func hexDigits(n int) byte { return byte(n/10<<4 | n%10) }
 
+// Addresses are the attachment's addresses of every family that it has.
+func (a Attachment) Addresses() []netip.Addr {
+	if !a.Address6.IsValid() {
+		return []netip.Addr{a.Address}
+	}
+	return []netip.Addr{a.Address, a.Address6}
+}
+
 // Prefix6 is the attachment's network prefix; invalid without IPv6.
 func (a Attachment) Prefix6() netip.Prefix {
 	if !a.Address6.IsValid() {

@@ -140,8 +140,10 @@ func (r *runner) serviceIP(ctx context.Context, name string) (string, error) {
 func (r *runner) owners(ctx context.Context) map[netip.Addr]string {
 	all := map[netip.Addr]string{}
 	for name, places := range attachments(r.lab.Plan) {
-		for _, a := range places {
-			all[a.Address] = name
+		for _, place := range places {
+			for _, a := range place.Addresses() {
+				all[a] = name
+			}
 		}
 	}
 	if r.lab.Plan.Cluster == nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -92,26 +93,36 @@ func (c *connections) established(a netip.Addr) bool {
 			return true
 		}
 	}
-	f, err := os.Open(fmt.Sprintf("/proc/%d/net/tcp", c.pid))
+	known, err := c.read("tcp")
 	if err != nil {
 		return true // the container is on its way out, which is told elsewhere
 	}
-	defer func() { _ = f.Close() }()
-	if c.known, err = parseTCP(f); err != nil {
-		return true
+	if known6, err := c.read("tcp6"); err == nil { // not there where the kernel has no IPv6
+		maps.Copy(known, known6)
 	}
+	c.known = known
 	_, ok := c.known[a]
 	return ok
 }
 
-// dialsIn reports whether a peer is one of a listen range, over IPv4, and not one that is configured by its address.
+// read reads a table of connections: tcp or tcp6.
+func (c *connections) read(table string) (map[netip.Addr]connection, error) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/net/%s", c.pid, table))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return parseTCP(f)
+}
+
+// dialsIn reports whether a peer is one of a listen range, and not one that is configured by its address.
 func dialsIn(bgp *plan.Speaker, a netip.Addr) bool {
-	return a.Is4() && !slices.ContainsFunc(bgp.Neighbors, func(n plan.Neighbor) bool { return n.Address == a }) &&
+	return !slices.ContainsFunc(bgp.Neighbors, func(n plan.Neighbor) bool { return n.Address == a }) &&
 		slices.ContainsFunc(bgp.Ranges, func(r plan.Range) bool { return r.Prefix.Contains(a) })
 }
 
-// parseTCP reads the established BGP connections, by peer, from /proc/net/tcp (proc_pid_net(5)): addresses are
-// hexadecimal, in the machine's byte order.
+// parseTCP reads the established BGP connections, by peer, from /proc/net/tcp or tcp6 (proc_pid_net(5)): addresses are
+// hexadecimal, each four bytes in the machine's order.
 func parseTCP(r io.Reader) (map[netip.Addr]connection, error) {
 	peers := map[netip.Addr]connection{}
 	lines := bufio.NewScanner(r)
@@ -134,10 +145,12 @@ func parseEnd(s string) (netip.AddrPort, bool) {
 	address, port, ok := strings.Cut(s, ":")
 	b, err := hex.DecodeString(address)
 	n, portErr := strconv.ParseUint(port, 16, 16)
-	if !ok || err != nil || portErr != nil || len(b) != 4 {
+	if !ok || err != nil || portErr != nil || len(b)%4 != 0 {
 		return netip.AddrPort{}, false
 	}
-	var a [4]byte
-	binary.NativeEndian.PutUint32(a[:], binary.BigEndian.Uint32(b))
-	return netip.AddrPortFrom(netip.AddrFrom4(a), uint16(n)), true
+	for i := 0; i < len(b); i += 4 {
+		binary.NativeEndian.PutUint32(b[i:], binary.BigEndian.Uint32(b[i:]))
+	}
+	a, ok := netip.AddrFromSlice(b)
+	return netip.AddrPortFrom(a, uint16(n)), ok
 }

@@ -136,8 +136,10 @@ func (w *Watch) learn(p place, seen client.ContainerInspectResult) {
 		if at == nil {
 			continue
 		}
-		if at.IPAddress.IsValid() {
-			addrs = append(addrs, at.IPAddress)
+		for _, a := range []netip.Addr{at.IPAddress, at.GlobalIPv6Address} {
+			if a.IsValid() {
+				addrs = append(addrs, a)
+			}
 		}
 		if m := at.MacAddress.String(); m != "" {
 			macs = append(macs, m)

@@ -22,25 +22,30 @@ type names struct {
 func newNames(p *plan.Plan) *names {
 	n := &names{addrs: map[netip.Addr]string{}, macs: map[string]string{}}
 	for _, network := range p.Networks {
-		n.addrs[network.Host] = "host"
+		n.planned("host", plan.Attachment{Address: network.Host, Address6: network.Host6})
 	}
 	for _, r := range p.Routers {
-		for _, a := range r.Networks {
-			n.addrs[a.Address] = r.Name
-		}
+		n.planned(r.Name, r.Networks...)
 	}
 	for _, c := range p.Clients {
-		n.addrs[c.Network.Address] = c.Name
+		n.planned(c.Name, c.Network)
 	}
 	for _, g := range p.Gateways {
-		for _, a := range g.Addresses {
-			n.addrs[a.Address] = g.Name
-		}
+		n.planned(g.Name, g.Addresses...)
 	}
 	if p.Cluster != nil {
 		n.prefix = p.Cluster.Name + "-"
 	}
 	return n
+}
+
+// planned takes a part's places on networks; nobody asks yet.
+func (n *names) planned(name string, at ...plan.Attachment) {
+	for _, place := range at {
+		for _, a := range place.Addresses() {
+			n.addrs[a] = name
+		}
+	}
 }
 
 // learn takes what the engine says of a container's addresses.

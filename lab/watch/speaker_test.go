@@ -269,11 +269,15 @@ func TestParseTCP(t *testing.T) {
    3: 0200590A:00B3 0C00590A:8F5D 04 00000001:00000000 01:00000000 00000000     0        0 0 1 0 20 4 30 10 -1
    4: 0100007F:2B0B 0100007F:9C40 01 00000000:00000000 00:00000000 00000000   100        0 4 1 0 20 4 30 10 -1
 `
+	// And one of IPv6, from the other table, whose lines are alike.
+	table += "   5: B80D0120000000000000000001000000:00B3 B80D0120000000000000000002000000:8F5E 01 00000000:00000000 00:00000000 00000000 100 0 5 1 0 20 4 30 10 -1\n"
 	got, err := parseTCP(strings.NewReader(table))
+	worker6 := netip.MustParseAddr("2001:db8::2")
 	self := netip.MustParseAddr("10.89.0.2")
 	want := map[netip.Addr]connection{
-		worker: {netip.AddrPortFrom(self, 179), netip.AddrPortFrom(worker, 0x8f5c)},
-		r2:     {netip.AddrPortFrom(self, 0xa1b2), netip.AddrPortFrom(r2, 179)},
+		worker:  {netip.AddrPortFrom(self, 179), netip.AddrPortFrom(worker, 0x8f5c)},
+		worker6: {netip.AddrPortFrom(netip.MustParseAddr("2001:db8::1"), 179), netip.AddrPortFrom(worker6, 0x8f5e)},
+		r2:      {netip.AddrPortFrom(self, 0xa1b2), netip.AddrPortFrom(r2, 179)},
 	}
 	if err != nil || !maps.Equal(got, want) && binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
 		t.Errorf("peers %v, %v; wanted %v", got, err, want)

@@ -145,10 +145,7 @@ func (g *Gateway) member(ctx context.Context, m plan.GatewayGuard) Member {
 func (g *Gateway) addresses() []netip.Addr {
 	var list []netip.Addr
 	for _, a := range g.plan.Addresses {
-		list = append(list, a.Address)
-		if a.Address6.IsValid() {
-			list = append(list, a.Address6)
-		}
+		list = append(list, a.Addresses()...)
 	}
 	return list
 }
