@@ -31,14 +31,13 @@ func (b *builder) cilium() {
 func (b *builder) ciliumValues(c *scenario.Cilium) map[string]any {
 	host, port := b.apiServer()
 	values := map[string]any{
-		"kubeProxyReplacement":  true,
-		"k8sServiceHost":        host,
-		"k8sServicePort":        port,
-		"routingMode":           "native",
-		"autoDirectNodeRoutes":  true,
-		"ipv4NativeRoutingCIDR": b.spec.Cluster.PodCIDR.String(),
-		"ipam":                  map[string]any{"mode": "kubernetes"},
-		"loadBalancer":          map[string]any{"mode": "dsr", "dsrDispatch": "opt"},
+		"kubeProxyReplacement": true,
+		"k8sServiceHost":       host,
+		"k8sServicePort":       port,
+		"routingMode":          "native",
+		"autoDirectNodeRoutes": true,
+		"ipam":                 map[string]any{"mode": "kubernetes"},
+		"loadBalancer":         map[string]any{"mode": "dsr", "dsrDispatch": "opt"},
 		// Without lbExternalClusterIP a ClusterIP is announced, and what comes for it is dropped.
 		"bpf":             map[string]any{"masquerade": true, "lbExternalClusterIP": true},
 		"bgpControlPlane": map[string]any{"enabled": c.BGP != nil},
@@ -63,7 +62,12 @@ func (b *builder) ciliumValues(c *scenario.Cilium) map[string]any {
 		// A direct route to a node that is no neighbour cannot be; its pods are reached by the rack's router.
 		values["directRoutingSkipUnreachable"] = true
 	}
-	if b.spec.DualStack() {
+	if b.spec.IPv4() {
+		values["ipv4NativeRoutingCIDR"] = b.spec.Cluster.PodCIDR.String()
+	} else {
+		values["ipv4"] = map[string]any{"enabled": false}
+	}
+	if b.spec.IPv6() {
 		values["ipv6"] = map[string]any{"enabled": true}
 		values["ipv6NativeRoutingCIDR"] = b.spec.Cluster.PodCIDR6.String()
 	}

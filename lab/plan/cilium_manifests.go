@@ -33,8 +33,13 @@ func (b *builder) ciliumManifests(c *scenario.Cilium) []string {
 		docs = append(docs, toYAML(pool(api, c)))
 	}
 	if c.BGP != nil {
-		docs = append(docs, toYAML(advertisement(api, c.BGP)), toYAML(peerConfig(api, c.BGP, resourceName, "ipv4")))
-		if b.spec.DualStack() {
+		docs = append(docs, toYAML(advertisement(api, c.BGP)))
+		if b.spec.IPv4() {
+			docs = append(docs, toYAML(peerConfig(api, c.BGP, resourceName, "ipv4")))
+		} else {
+			docs = append(docs, b.routerIDs(api)...)
+		}
+		if b.spec.IPv6() {
 			docs = append(docs, toYAML(peerConfig(api, c.BGP, resourceName6, "ipv6")))
 		}
 		for _, speakers := range b.bgpClusters(api, c.BGP) {
@@ -127,6 +132,20 @@ func peerConfig(api string, bgp *scenario.CiliumBGP, name, family string) map[st
 	return doc
 }
 
+// routerIDs name the nodes of a cluster without IPv4, in IPv4's form (RFC 4271, 4.2). Left to themselves, agents take four
+// bytes of a random MAC, another after each restart; those of Cilium 1.16 start no speaker.
+func (b *builder) routerIDs(api string) []string {
+	var docs []string
+	for i, short := range b.spec.NodeNames() {
+		doc := object(api, "CiliumBGPNodeConfigOverride", map[string]any{"bgpInstances": []any{
+			map[string]any{"name": resourceName, "routerID": at(b.network(b.clusterNetwork()).Subnet, routerIDsAt+i).String()},
+		}})
+		doc["metadata"] = map[string]any{"name": b.name(short)}
+		docs = append(docs, toYAML(doc))
+	}
+	return docs
+}
+
 // bgpClusters makes every node a speaker with a session to each router on its network. All nodes are alike, or those of
 // a rack are.
 func (b *builder) bgpClusters(api string, bgp *scenario.CiliumBGP) []map[string]any {
@@ -155,6 +174,9 @@ func (b *builder) speakers(api string, bgp *scenario.CiliumBGP, network string) 
 		}
 		v4, v6 := b.routerAddress(name, network)
 		peer := func(name, config string, address netip.Addr) {
+			if !address.IsValid() {
+				return
+			}
 			peers = append(peers, map[string]any{
 				"name":          name,
 				"peerAddress":   address.String(),
@@ -163,9 +185,7 @@ func (b *builder) speakers(api string, bgp *scenario.CiliumBGP, network string) 
 			})
 		}
 		peer(name, resourceName, v4)
-		if v6.IsValid() {
-			peer(name+"-6", resourceName6, v6)
-		}
+		peer(name+"-6", resourceName6, v6)
 	}
 	return object(api, "CiliumBGPClusterConfig", map[string]any{
 		"bgpInstances": []any{map[string]any{"name": resourceName, "localASN": int64(bgp.ASN), "peers": peers}},

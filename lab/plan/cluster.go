@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -43,8 +44,8 @@ func (b *builder) cluster() {
 		Provider:    c.Provider,
 		Network:     c.Network,
 		Image:       image,
-		PodCIDR:     c.PodCIDR,
-		ServiceCIDR: c.ServiceCIDR,
+		PodCIDR:     cmp.Or(c.PodCIDR, c.PodCIDR6),
+		ServiceCIDR: cmp.Or(c.ServiceCIDR, c.ServiceCIDR6),
 		Routes:      b.nodeRoutes(),
 		APIEndpoint: endpoint,
 		Mounts:      b.ciliumMounts(),
@@ -93,12 +94,12 @@ func (b *builder) kindConfig() string {
 		"apiVersion": "kind.x-k8s.io/v1alpha4",
 		"name":       b.Cluster.Name,
 		"networking": map[string]any{
-			"apiServerAddress":  "127.0.0.1",
+			"apiServerAddress":  "127.0.0.1", // of the host, whatever the cluster's family; unset, kind would take ::1 for ipv6
 			"disableDefaultCNI": true,
 			"ipFamily":          string(c.IPFamily),
 			"kubeProxyMode":     string(c.KubeProxy),
-			"podSubnet":         both(c.PodCIDR, c.PodCIDR6),
-			"serviceSubnet":     both(c.ServiceCIDR, c.ServiceCIDR6),
+			"podSubnet":         listed(c.PodCIDR, c.PodCIDR6),
+			"serviceSubnet":     listed(c.ServiceCIDR, c.ServiceCIDR6),
 		},
 		"nodes": nodes,
 	}
@@ -117,12 +118,15 @@ func (b *builder) kindConfig() string {
 	return toYAML(config)
 }
 
-// both spells a prefix, with the IPv6 one behind it where there is one, as kubeadm wants it.
-func both(v4, v6 netip.Prefix) string {
-	if v6.IsValid() {
-		return v4.String() + "," + v6.String()
+// listed spells the prefix of each family that the cluster has, IPv4 first, as kubeadm wants it.
+func listed(v4, v6 netip.Prefix) string {
+	var all []string
+	for _, p := range []netip.Prefix{v4, v6} {
+		if p.IsValid() {
+			all = append(all, p.String())
+		}
 	}
-	return v4.String()
+	return strings.Join(all, ",")
 }
 
 // toYAML writes a value of maps, lists and scalars, with sorted keys. Such values always can be.

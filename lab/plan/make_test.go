@@ -29,6 +29,7 @@ const (
 	k3sFile     = "../../scenarios/k3s-cilium-l2/scenario.yaml"
 	routersFile = "../scenario/testdata/valid-routers-only.yaml"
 	dualFile    = "../../scenarios/cilium-dual-stack/scenario.yaml"
+	ipv6File    = "../../scenarios/cilium-ipv6/scenario.yaml"
 	oneWayFile  = "../scenario/testdata/valid-router-as-gateway.yaml"
 )
 
@@ -63,6 +64,7 @@ func TestGoldens(t *testing.T) {
 		{"calico", "../scenario/testdata/valid-calico.yaml", "lab", Host{}},
 		{"k3s", k3sFile, "k3s", Host{CgroupV1: true, NoSysResource: true}},
 		{"dual-stack", dualFile, "two-families", Host{Taken: prefixes("fd73:6b69:6400:1::/64")}},
+		{"ipv6", ipv6File, "one-family", Host{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := Make(load(t, c.file), c.lab, c.host)

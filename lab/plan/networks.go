@@ -15,12 +15,15 @@ import (
 //	.1         the bridge        .64 - .127   cluster nodes (the engine hands these out)
 //	.11 - .60  routers           .201 - .240  clients
 //	.62        the API endpoint  .254 - .241  gateways, downwards
+//
+// and .128 - .191 are nobody's: cluster nodes without an IPv4 address have them as their router IDs.
 const (
 	hostAt      = 1
 	routersAt   = 11
 	endpointAt  = 62
 	nodesAt     = 64
 	nodesBits   = 26
+	routerIDsAt = 128
 	clientsAt   = 201
 	gatewaysAt  = 254
 	bridgeBytes = 5

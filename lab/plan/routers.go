@@ -36,7 +36,9 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 		MaximumPaths:    r.BGP.MaximumPaths,
 	}
 	for _, n := range r.BGP.Announce {
-		s.Announce = append(s.Announce, b.network(n).Subnet)
+		if b.spec.IPv4() {
+			s.Announce = append(s.Announce, b.network(n).Subnet)
+		}
 		if v6 := b.network(n).Subnet6; v6.IsValid() {
 			s.Announce = append(s.Announce, v6)
 		}
@@ -44,9 +46,10 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 	for _, p := range r.BGP.Peers {
 		if p.Router != "" {
 			v4, v6 := b.peerAddress(r, p.Router)
-			s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Router, Address: v4, ASN: p.ASN, Peering: peeringOf(p)})
-			if v6.IsValid() {
-				s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Router, Address: v6, ASN: p.ASN, Peering: peeringOf(p)})
+			for _, a := range []netip.Addr{v4, v6} {
+				if a.IsValid() {
+					s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Router, Address: a, ASN: p.ASN, Peering: peeringOf(p)})
+				}
 			}
 			continue
 		}
@@ -54,20 +57,22 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 			s.Ranges = append(s.Ranges, b.rackRanges(r, p)...)
 			continue
 		}
-		s.Ranges = append(s.Ranges, Range{
-			Name:     "nodes",
-			Prefix:   b.network(b.clusterNetwork()).Nodes,
-			ASN:      p.ASN,
-			Sessions: len(b.Cluster.Members()),
-			Peering:  peeringOf(p),
-		})
-		if n := b.network(b.clusterNetwork()); n.Nodes6.IsValid() {
-			s.Ranges = append(s.Ranges, Range{
-				Name: "nodes6", Prefix: n.Nodes6, ASN: p.ASN, Sessions: len(b.Cluster.Members()), Peering: peeringOf(p),
-			})
-		}
+		s.Ranges = append(s.Ranges, b.nodeRanges(p)...)
 	}
 	return s
+}
+
+// nodeRanges accept the sessions of all nodes, a range for each family.
+func (b *builder) nodeRanges(p scenario.Peer) []Range {
+	n, sessions := b.network(b.clusterNetwork()), len(b.Cluster.Members())
+	var all []Range
+	if b.spec.IPv4() {
+		all = append(all, Range{Name: "nodes", Prefix: n.Nodes, ASN: p.ASN, Sessions: sessions, Peering: peeringOf(p)})
+	}
+	if n.Nodes6.IsValid() {
+		all = append(all, Range{Name: "nodes6", Prefix: n.Nodes6, ASN: p.ASN, Sessions: sessions, Peering: peeringOf(p)})
+	}
+	return all
 }
 
 // rackRanges accept the sessions of the nodes in the racks whose router this is.
@@ -84,7 +89,7 @@ func (b *builder) rackRanges(r scenario.Router, p scenario.Peer) []Range {
 }
 
 // peerAddress returns the addresses at which one router reaches another: on the cluster's network if both
-// are there, else on the first network that they share. Without IPv6, the second is invalid.
+// are there, else on the first network that they share.
 func (b *builder) peerAddress(from scenario.Router, to string) (v4, v6 netip.Addr) {
 	i := b.routerIndex(to)
 	if i < 0 {
@@ -98,8 +103,16 @@ func (b *builder) peerAddress(from scenario.Router, to string) (v4, v6 netip.Add
 		}
 		shared = from.Networks[j]
 	}
-	n := b.network(shared)
-	return at(n.Subnet, routersAt+i), at6(n.Subnet6, routersAt+i)
+	return b.routed(shared, routersAt+i)
+}
+
+// routed returns the addresses at an offset of a network, of the families that the lab routes; the other is invalid.
+func (b *builder) routed(network string, offset int) (v4, v6 netip.Addr) {
+	n := b.network(network)
+	if b.spec.IPv4() {
+		v4 = at(n.Subnet, offset)
+	}
+	return v4, at6(n.Subnet6, offset)
 }
 
 func (b *builder) routerIndex(name string) int {
@@ -117,7 +130,8 @@ func (b *builder) gateways() {
 				Router:    m,
 				Container: b.name(m + "-" + g.Name),
 				Priority:  firstPriority - priorityStep*j,
-				TrackBGP:  b.learnsFromNodes(m),
+				TrackBGP:  b.learnsFromNodes(m) && b.spec.IPv4(),
+				TrackBGP6: b.learnsFromNodes(m) && b.spec.IPv6(),
 			})
 		}
 		b.Gateways = append(b.Gateways, out)
@@ -172,8 +186,7 @@ func (b *builder) onLink(network string) []netip.Prefix {
 func (b *builder) gatewayAddress(gateway, network string) (v4, v6 netip.Addr) {
 	for i, g := range b.spec.Gateways {
 		if g.Name == gateway && slices.Contains(g.Networks, network) {
-			n := b.network(network)
-			return at(n.Subnet, gatewaysAt-i), at6(n.Subnet6, gatewaysAt-i)
+			return b.routed(network, gatewaysAt-i)
 		}
 	}
 	return v4, v6
@@ -181,8 +194,7 @@ func (b *builder) gatewayAddress(gateway, network string) (v4, v6 netip.Addr) {
 
 // routerAddress returns a router's addresses on a network that it is on.
 func (b *builder) routerAddress(router, network string) (v4, v6 netip.Addr) {
-	n, i := b.network(network), b.routerIndex(router)
-	return at(n.Subnet, routersAt+i), at6(n.Subnet6, routersAt+i)
+	return b.routed(network, routersAt+b.routerIndex(router))
 }
 
 // nodeRoutes are the nodes' ways back to the networks beyond the routers. BGP does not give them: a

@@ -88,12 +88,15 @@ func (p *Plan) endsText(t *text) {
 		t.table("CLIENT\tCONTAINER\tADDRESS\tDEFAULT ROUTE")
 	}
 	for _, c := range p.Clients {
-		via := ""
-		if c.Via.IsValid() {
-			via = "via " + c.Via.String()
+		var ways []string
+		for _, a := range []netip.Addr{c.Via, c.Via6} {
+			if a.IsValid() {
+				ways = append(ways, a.String())
+			}
 		}
-		if c.Via6.IsValid() {
-			via += " and " + c.Via6.String()
+		via := ""
+		if len(ways) > 0 {
+			via = "via " + strings.Join(ways, " and ")
 		}
 		if len(c.OnLink) > 0 {
 			via = fmt.Sprintf("none; on link: %v", c.OnLink)

@@ -69,15 +69,16 @@ type Attachment struct {
 
 // Cluster is the Kubernetes cluster.
 type Cluster struct {
-	Name        string            `json:"name"` // kind's name: skidpad-<lab>
-	Provider    scenario.Provider `json:"provider"`
-	Network     string            `json:"network"` // the scenario's name
-	Image       Image             `json:"image"`
-	KindConfig  string            `json:"kindConfig,omitempty"` // v1alpha4 YAML
-	K3s         *K3s              `json:"k3s,omitempty"`
-	Nodes       []Node            `json:"nodes"`
-	PodCIDR     netip.Prefix      `json:"podCIDR"`
-	ServiceCIDR netip.Prefix      `json:"serviceCIDR"`
+	Name       string            `json:"name"` // kind's name: skidpad-<lab>
+	Provider   scenario.Provider `json:"provider"`
+	Network    string            `json:"network"` // the scenario's name
+	Image      Image             `json:"image"`
+	KindConfig string            `json:"kindConfig,omitempty"` // v1alpha4 YAML
+	K3s        *K3s              `json:"k3s,omitempty"`
+	Nodes      []Node            `json:"nodes"`
+	// PodCIDR and ServiceCIDR are of IPv4 where the cluster has that.
+	PodCIDR     netip.Prefix `json:"podCIDR"`
+	ServiceCIDR netip.Prefix `json:"serviceCIDR"`
 	// Routes are what every node has besides its own: to the networks beyond the routers.
 	Routes []Route `json:"routes,omitempty"`
 	// APIEndpoint is how the API is reached; nil: at the only API server itself.
@@ -177,8 +178,9 @@ type GatewayGuard struct {
 	Router    string `json:"router"`
 	Container string `json:"container"` // skidpad-<lab>-r1-gw
 	Priority  int    `json:"priority"`  // 1 to 254, the highest is master
-	// TrackBGP gives the address up when the router's FIB holds no route learned by BGP.
-	TrackBGP bool `json:"trackBGP,omitempty"`
+	// TrackBGP gives the address up when the router's FIB holds no route learned by BGP; TrackBGP6 the same of IPv6 routes.
+	TrackBGP  bool `json:"trackBGP,omitempty"`
+	TrackBGP6 bool `json:"trackBGP6,omitempty"`
 }
 
 // Client is a host beyond the routers.

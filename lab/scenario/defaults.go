@@ -65,9 +65,11 @@ func (c *Cluster) setDefaults(networks []Network) {
 	}
 	or(&c.KubeProxy, KubeProxyNone)
 	or(&c.IPFamily, IPv4Family)
-	or(&c.PodCIDR, netip.MustParsePrefix("10.244.0.0/16"))
-	or(&c.ServiceCIDR, netip.MustParsePrefix("10.96.0.0/16"))
-	if c.IPFamily == DualFamily {
+	if c.IPFamily.V4() {
+		or(&c.PodCIDR, netip.MustParsePrefix("10.244.0.0/16"))
+		or(&c.ServiceCIDR, netip.MustParsePrefix("10.96.0.0/16"))
+	}
+	if c.IPFamily.V6() {
 		or(&c.PodCIDR6, netip.MustParsePrefix("fd00:10:244::/56"))
 		or(&c.ServiceCIDR6, netip.MustParsePrefix("fd00:10:96::/112"))
 	}
@@ -86,8 +88,10 @@ func (c *Cilium) setDefaults(s *Spec) {
 	or(&c.Version, DefaultCilium)
 	others := slices.ContainsFunc(s.Addons, func(a Addon) bool { return a.Cilium == nil && slices.Contains(a.Roles(), RoleLoadBalancer) })
 	if c.LoadBalancerPools == nil && !others {
-		c.LoadBalancerPools = defaultPool()
-		if s.DualStack() {
+		if s.IPv4() {
+			c.LoadBalancerPools = defaultPool()
+		}
+		if s.IPv6() {
 			c.LoadBalancerPools = append(c.LoadBalancerPools, netip.MustParsePrefix("2001:db8:198:51::/112"))
 		}
 	}

@@ -5,14 +5,24 @@ import (
 	"net/netip"
 )
 
+// V4 reports whether pods and services have IPv4 addresses.
+func (f IPFamily) V4() bool { return f != IPv6Family }
+
+// V6 reports whether pods and services have IPv6 addresses.
+func (f IPFamily) V6() bool { return f == IPv6Family || f == DualFamily }
+
 // DualStack reports whether pods and services have an IPv6 address beside their IPv4 one.
 func (s *Spec) DualStack() bool { return s.Cluster != nil && s.Cluster.IPFamily == DualFamily }
 
-// IPv6 reports whether the lab's networks have an IPv6 prefix: where the cluster is dual-stack, and, without a cluster,
-// where a network is given one.
+// IPv4 reports whether BGP carries IPv4 routes: everywhere but with a cluster that has no IPv4. The lab's networks have an
+// IPv4 prefix in any case: engines want one, and BGP names routers by IPv4 addresses.
+func (s *Spec) IPv4() bool { return s.Cluster == nil || s.Cluster.IPFamily.V4() }
+
+// IPv6 reports whether the lab's networks have an IPv6 prefix, and BGP carries IPv6 routes: where the cluster has IPv6, and,
+// without a cluster, where a network is given one.
 func (s *Spec) IPv6() bool {
 	if s.Cluster != nil {
-		return s.DualStack()
+		return s.Cluster.IPFamily.V6()
 	}
 	for _, n := range s.Networks {
 		if n.IPv6 != nil {
@@ -24,21 +34,8 @@ func (s *Spec) IPv6() bool {
 
 // ipFamily checks what the IP family wants of the cluster's prefixes and of its provider.
 func (v *validator) ipFamily(path string, c *Cluster) {
-	if c.IPFamily == IPv6Family {
-		// Routers name themselves by an IPv4 address, and the plan's addresses are IPv4 ones with IPv6 ones beside them.
-		v.notYet(path+".ipFamily", c.IPFamily, "dual, which has all that ipv6 has, or ipv4")
-		return
-	}
-	if c.IPFamily != DualFamily {
-		for _, f := range []struct {
-			name   string
-			prefix netip.Prefix
-		}{{"podCIDR6", c.PodCIDR6}, {"serviceCIDR6", c.ServiceCIDR6}} {
-			if f.prefix.IsValid() {
-				v.add(path+"."+f.name, "seen %s with ipFamily %s, want ipFamily dual", f.prefix, c.IPFamily)
-			}
-		}
-		v.onlyIPv4()
+	v.otherFamily(path, c)
+	if !c.IPFamily.V6() {
 		return
 	}
 	// The controller manager hands out a /64 to each node, of at most 16 bits more than the prefix has; the API server
@@ -51,7 +48,22 @@ func (v *validator) ipFamily(path string, c *Cluster) {
 		v.add(path+".serviceCIDR6", "seen %s, want a prefix from /108 to /124", c.ServiceCIDR6)
 	}
 	if c.Provider != ProviderKind {
-		v.notYet(path+".ipFamily", fmt.Sprintf("dual with provider %s", c.Provider), ProviderKind)
+		v.notYet(path+".ipFamily", fmt.Sprintf("%s with provider %s", c.IPFamily, c.Provider), ProviderKind)
+	}
+	if !c.IPFamily.V4() {
+		v.withoutIPv4(path, c)
+	}
+}
+
+// withoutIPv4 checks that a cluster without IPv4 has nothing that would give it IPv4 addresses.
+func (v *validator) withoutIPv4(path string, c *Cluster) {
+	if c.APIEndpoint != nil {
+		v.notYet(path+".apiEndpoint", fmt.Sprintf("an endpoint, or several control planes, with ipFamily %s", c.IPFamily), "one control plane, or ipFamily dual")
+	}
+	for i, a := range v.spec.Addons {
+		if a.Kind() != "" && a.Cilium == nil {
+			v.notYet(fmt.Sprintf("spec.addons[%d].%s", i, a.Kind()), fmt.Sprintf("%s with ipFamily %s", a.Kind(), c.IPFamily), "cilium")
+		}
 	}
 }
 
@@ -67,31 +79,42 @@ func (v *validator) routers6() {
 	}
 }
 
-// onlyIPv4 checks that a cluster without IPv6 is asked for no IPv6 address.
-func (v *validator) onlyIPv4() {
-	refuse := func(path string, a fmt.Stringer) {
-		v.add(path, "seen %s in a cluster of ipFamily ipv4, want ipFamily dual", a)
-	}
-	for i, n := range v.spec.Networks {
-		if n.IPv6 != nil {
-			refuse(fmt.Sprintf("spec.networks[%d].ipv6", i), n.IPv6)
+// otherFamily checks that a cluster is asked for no address of a family that it does not have.
+func (v *validator) otherFamily(path string, c *Cluster) {
+	refuse := func(path string, a netip.Addr, written fmt.Stringer, want string) {
+		if a.Is4() && !c.IPFamily.V4() || a.Is6() && !c.IPFamily.V6() {
+			v.add(path, "seen %s in a cluster of ipFamily %s, want %s or ipFamily dual", written, c.IPFamily, want)
 		}
 	}
-	if c, path := v.spec.cilium(); c != nil {
-		for i, p := range c.LoadBalancerPools {
-			if p.Addr().Is6() {
-				refuse(fmt.Sprintf("%s.loadBalancerPools[%d]", path, i), p)
-			}
+	own := "IPv4 instead"
+	if c.IPFamily.V6() {
+		own = "IPv6 instead"
+	}
+	refuse(path+".podCIDR", c.PodCIDR.Addr(), c.PodCIDR, "podCIDR6")
+	refuse(path+".serviceCIDR", c.ServiceCIDR.Addr(), c.ServiceCIDR, "serviceCIDR6")
+	refuse(path+".podCIDR6", c.PodCIDR6.Addr(), c.PodCIDR6, "podCIDR")
+	refuse(path+".serviceCIDR6", c.ServiceCIDR6.Addr(), c.ServiceCIDR6, "serviceCIDR")
+	for i, n := range v.spec.Networks {
+		if n.IPv6 != nil {
+			refuse(fmt.Sprintf("spec.networks[%d].ipv6", i), n.IPv6.Addr(), n.IPv6, "ipv4 alone")
+		}
+	}
+	for i, a := range v.spec.Addons {
+		field, pools := a.Pools()
+		for j, p := range pools {
+			refuse(fmt.Sprintf("spec.addons[%d].%s.%s[%d]", i, a.Kind(), field, j), p.Addr(), p, own)
 		}
 	}
 	for i, w := range v.spec.Workloads {
 		if w.Echo == nil {
 			continue
 		}
+		at := fmt.Sprintf("spec.workloads[%d].echo.service", i)
 		for j, a := range w.Echo.Service.ExternalIPs {
-			if a.Is6() {
-				refuse(fmt.Sprintf("spec.workloads[%d].echo.service.externalIPs[%d]", i, j), a)
-			}
+			refuse(fmt.Sprintf("%s.externalIPs[%d]", at, j), a, a, own)
+		}
+		if a := w.Echo.Service.LoadBalancerIP; a != nil {
+			refuse(at+".loadBalancerIP", *a, a, own)
 		}
 	}
 }
@@ -108,7 +131,7 @@ func (v *validator) spans6(add func(path, what string, p netip.Prefix)) {
 			add(path, "network "+n.Name, *n.IPv6)
 		}
 	}
-	if c := v.spec.Cluster; c != nil && c.IPFamily == DualFamily {
+	if c := v.spec.Cluster; c != nil && c.IPFamily.V6() {
 		add("spec.cluster.podCIDR6", "podCIDR6", c.PodCIDR6)
 		add("spec.cluster.serviceCIDR6", "serviceCIDR6", c.ServiceCIDR6)
 	}

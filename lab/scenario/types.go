@@ -90,9 +90,9 @@ type Cluster struct {
 	Workers       *int         `json:"workers,omitempty" jsonschema:"minimum=0,maximum=32"`             // default 2
 	KubeProxy     KubeProxy    `json:"kubeProxy,omitempty"`                                             // default none
 	IPFamily      IPFamily     `json:"ipFamily,omitempty"`                                              // default ipv4
-	PodCIDR       netip.Prefix `json:"podCIDR,omitempty"`                                               // default 10.244.0.0/16
-	ServiceCIDR   netip.Prefix `json:"serviceCIDR,omitempty"`                                           // default 10.96.0.0/16
-	// PodCIDR6 and ServiceCIDR6 are the IPv6 prefixes of ipFamily dual; default fd00:10:244::/56 and fd00:10:96::/112.
+	PodCIDR       netip.Prefix `json:"podCIDR,omitempty,omitzero"`                                      // default 10.244.0.0/16
+	ServiceCIDR   netip.Prefix `json:"serviceCIDR,omitempty,omitzero"`                                  // default 10.96.0.0/16
+	// PodCIDR6 and ServiceCIDR6 are the IPv6 prefixes of ipFamily ipv6 and dual; default fd00:10:244::/56 and fd00:10:96::/112.
 	PodCIDR6     netip.Prefix `json:"podCIDR6,omitempty,omitzero" jsonschema:"example=fd00:10:244::/56"`
 	ServiceCIDR6 netip.Prefix `json:"serviceCIDR6,omitempty,omitzero" jsonschema:"example=fd00:10:96::/112"`
 	Network      string       `json:"network,omitempty"` // default: the first network
@@ -216,8 +216,8 @@ type Cilium struct {
 	BGP     *CiliumBGP     `json:"bgp,omitempty"`
 	L2      *CiliumL2      `json:"l2,omitempty"`
 	Hubble  *Hubble        `json:"hubble,omitempty"`
-	// LoadBalancerPools is where LoadBalancer addresses come from; default 198.51.100.0/24, and 2001:db8:198:51::/112 with
-	// ipFamily dual, or none where another addon gives them.
+	// LoadBalancerPools is where LoadBalancer addresses come from; default 198.51.100.0/24 with IPv4 and
+	// 2001:db8:198:51::/112 with IPv6, or none where another addon gives them.
 	LoadBalancerPools []netip.Prefix `json:"loadBalancerPools,omitempty" jsonschema:"example=192.0.2.0/24,example=2001:db8:198:51::/112"`
 }
 
@@ -258,7 +258,7 @@ type Service struct {
 	ExternalTrafficPolicy string       `json:"externalTrafficPolicy,omitempty" jsonschema:"enum=Cluster,enum=Local"` // Cluster or Local; default Cluster
 	InternalTrafficPolicy string       `json:"internalTrafficPolicy,omitempty" jsonschema:"enum=Cluster,enum=Local"` // Cluster or Local; default Cluster
 	// LoadBalancerIP asks for one address of the pool; unset, the next free one is given.
-	LoadBalancerIP *netip.Addr `json:"loadBalancerIP,omitempty"`
+	LoadBalancerIP *netip.Addr `json:"loadBalancerIP,omitempty" jsonschema:"example=203.0.113.50,example=2001:db8:203::50"`
 	// Annotations are the Service's own, such as kube-router.io/service.scheduler: lc.
 	Annotations map[string]string `json:"annotations,omitempty"`
 }

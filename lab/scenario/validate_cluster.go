@@ -43,10 +43,10 @@ func (v *validator) cluster() {
 // 20 bits of addresses; the cluster's DNS wants the tenth).
 func (v *validator) clusterPrefixes(c *Cluster) {
 	nodes := len(v.spec.NodeNames())
-	if bits := c.PodCIDR.Bits(); bits < 8 || bits > 24 || nodes > 1<<(24-bits) {
+	if bits := c.PodCIDR.Bits(); c.PodCIDR.IsValid() && (bits < 8 || bits > 24 || nodes > 1<<(24-bits)) {
 		v.add("spec.cluster.podCIDR", "seen %s, want /8 to /24 with a /24 for each of %d nodes", c.PodCIDR, nodes)
 	}
-	if bits := c.ServiceCIDR.Bits(); bits < 12 || bits > 28 {
+	if bits := c.ServiceCIDR.Bits(); c.ServiceCIDR.IsValid() && (bits < 12 || bits > 28) {
 		v.add("spec.cluster.serviceCIDR", "seen %s, want a prefix from /12 to /28", c.ServiceCIDR)
 	}
 }

@@ -25,11 +25,14 @@ func TestRender(t *testing.T) {
 	alone.Addresses = alone.Addresses[:1]
 	dual := guarded()
 	dual.Addresses[0].Address6, dual.Addresses[1].Address6 = addr("2001:db8:1::254"), addr("2001:db8:2::254")
+	dual.Members[0].TrackBGP6 = true
+	ipv6 := dual
+	ipv6.Members = []plan.GatewayGuard{{Router: "r1", Priority: 200, TrackBGP6: true}, dual.Members[1]}
 	tests := []struct {
 		name    string
 		gateway plan.Gateway
 		member  int
-	}{{"tracks-bgp", guarded(), 0}, {"tracks-nothing", guarded(), 1}, {"one-network", alone, 0}, {"dual-stack", dual, 0}}
+	}{{"tracks-bgp", guarded(), 0}, {"tracks-nothing", guarded(), 1}, {"one-network", alone, 0}, {"dual-stack", dual, 0}, {"ipv6", ipv6, 0}}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := Render(tt.gateway, tt.gateway.Members[tt.member])
