@@ -192,7 +192,9 @@ func (f *filter) cutAPI(ctx context.Context) ([]layer, error) {
 			devices = append(devices, "lo")
 		}
 		for _, ep := range endpointsOf(have) {
-			l.drops = append(l.drops, cut(devices, netip.AddrPortFrom(ep.Address, apiPort))...)
+			for _, a := range ep.addresses() {
+				l.drops = append(l.drops, cut(devices, netip.AddrPortFrom(a, apiPort))...)
+			}
 		}
 	}
 	if e := f.in.plan.Cluster.APIEndpoint; e != nil {
@@ -206,11 +208,15 @@ func (f *filter) cutAPI(ctx context.Context) ([]layer, error) {
 
 // cut drops what goes to a server and what comes from it.
 func cut(devices []string, server netip.AddrPort) []drop {
+	ether := uint16(etherIPv4)
+	if server.Addr().Is6() {
+		ether = etherIPv6
+	}
 	var drops []drop
 	for _, dev := range devices {
 		drops = append(drops,
-			drop{device: dev, egress: true, match: match{ether: etherIPv4, l4: protoTCP, dport: server.Port(), daddr: server.Addr()}},
-			drop{device: dev, match: match{ether: etherIPv4, l4: protoTCP, sport: server.Port(), saddr: server.Addr()}})
+			drop{device: dev, egress: true, match: match{ether: ether, l4: protoTCP, dport: server.Port(), daddr: server.Addr()}},
+			drop{device: dev, match: match{ether: ether, l4: protoTCP, sport: server.Port(), saddr: server.Addr()}})
 	}
 	return drops
 }
@@ -227,6 +233,7 @@ func (f *filter) mac(ctx context.Context, at place, network string) (mac net.Har
 const (
 	etherIPv4 = 0x0800
 	etherARP  = 0x0806
+	etherIPv6 = 0x86dd
 	protoTCP  = 6
 	protoUDP  = 17
 	protoVRRP = 112
@@ -238,7 +245,7 @@ type match struct {
 	ether        uint16
 	l4           uint8
 	sport, dport uint16
-	saddr, daddr netip.Addr // IPv4
+	saddr, daddr netip.Addr // of the family that ether says
 }
 
 // matches are a protocol's packets; the empty protocol is all packets.

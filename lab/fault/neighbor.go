@@ -16,6 +16,14 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
+// familyOf is an address' family, as netlink numbers them.
+func familyOf(a net.IP) int {
+	if a.To4() != nil {
+		return netlink.FAMILY_V4
+	}
+	return netlink.FAMILY_V6
+}
+
 // nobody is a MAC that no container has: locally administered, and not of the engine's 02:42.
 func nobody() net.HardwareAddr { return net.HardwareAddr{0x02, 0xde, 0xad, 0xbe, 0xef, 0x01} }
 
@@ -78,7 +86,7 @@ func (n *neighbor) apply(ctx context.Context, raw json.RawMessage) error {
 		if err := ns.forget(index, address); err != nil {
 			return err
 		}
-		e := &netlink.Neigh{LinkIndex: index, Family: netlink.FAMILY_V4, State: state, IP: address, HardwareAddr: nobody()}
+		e := &netlink.Neigh{LinkIndex: index, Family: familyOf(address), State: state, IP: address, HardwareAddr: nobody()}
 		if err := ns.NeighSet(e); err != nil {
 			return fmt.Errorf("neighbour %s: %w", address, err)
 		}
@@ -108,7 +116,7 @@ func (n *neighbor) undo(ctx context.Context, raw json.RawMessage) error {
 		if err != nil {
 			return err
 		}
-		back := &netlink.Neigh{LinkIndex: index, Family: netlink.FAMILY_V4, State: saved.State, Flags: saved.Flags, FlagsExt: saved.FlagsExt, IP: address, HardwareAddr: mac}
+		back := &netlink.Neigh{LinkIndex: index, Family: familyOf(address), State: saved.State, Flags: saved.Flags, FlagsExt: saved.FlagsExt, IP: address, HardwareAddr: mac}
 		if err := ns.NeighSet(back); err != nil {
 			return fmt.Errorf("neighbour %s: putting it back: %w", address, err)
 		}
@@ -129,7 +137,7 @@ func (n *neighbor) with(ctx context.Context, saved savedNeighbor, do func(ns *ne
 
 // entry is the neighbour table's for an address, or nil.
 func (n *netns) entry(index int, address net.IP) (*netlink.Neigh, error) {
-	list, err := n.NeighList(index, netlink.FAMILY_V4)
+	list, err := n.NeighList(index, familyOf(address))
 	if err != nil {
 		return nil, fmt.Errorf("neighbour table: %w", err)
 	}
@@ -142,7 +150,7 @@ func (n *netns) entry(index int, address net.IP) (*netlink.Neigh, error) {
 }
 
 func (n *netns) forget(index int, address net.IP) error {
-	err := n.NeighDel(&netlink.Neigh{LinkIndex: index, Family: netlink.FAMILY_V4, IP: address})
+	err := n.NeighDel(&netlink.Neigh{LinkIndex: index, Family: familyOf(address), IP: address})
 	if err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("neighbour %s: %w", address, err)
 	}
@@ -163,7 +171,8 @@ func (in *Injector) addressOf(ctx context.Context, from place, network, peer str
 	return "", netip.Addr{}, fmt.Errorf("peer %s: no address of it is on a network of %s (%v)", peer, from.name, from.on(network))
 }
 
-// addressOn finds a peer's address on a network; an invalid one says that it has none there.
+// addressOn finds a peer's address on a network, the IPv4 one where the lab routes IPv4; an invalid one says that it has
+// none there.
 func (in *Injector) addressOn(ctx context.Context, network, peer string) (netip.Addr, error) {
 	at := slices.IndexFunc(in.plan.Networks, func(n plan.Network) bool { return n.Name == network })
 	if at < 0 {
@@ -171,7 +180,7 @@ func (in *Injector) addressOn(ctx context.Context, network, peer string) (netip.
 	}
 	net := in.plan.Networks[at]
 	if a, err := netip.ParseAddr(peer); err == nil {
-		if net.Subnet.Contains(a) {
+		if net.Subnet.Contains(a) || net.Subnet6.Contains(a) {
 			return a, nil
 		}
 		return netip.Addr{}, nil
@@ -179,7 +188,7 @@ func (in *Injector) addressOn(ctx context.Context, network, peer string) (netip.
 	for _, g := range in.plan.Gateways {
 		for _, a := range g.Addresses {
 			if g.Name == peer && a.Network == network {
-				return a.Address, nil
+				return in.first(a.Address, a.Address6), nil
 			}
 		}
 	}
@@ -194,7 +203,16 @@ func (in *Injector) addressOn(ctx context.Context, network, peer string) (netip.
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	return endpointsOf(have)[net.Docker].Address, nil
+	ep := endpointsOf(have)[net.Docker]
+	return in.first(ep.Address, ep.Address6), nil
+}
+
+// first is the one of two addresses that packets go to: of IPv4 where the lab routes that.
+func (in *Injector) first(v4, v6 netip.Addr) netip.Addr {
+	if in.plan.Scenario != nil && !in.plan.Scenario.Spec.IPv4() {
+		return v6
+	}
+	return v4
 }
 
 func parseIP(s string) net.IP {

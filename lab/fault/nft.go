@@ -103,11 +103,15 @@ func (d drop) exprs() []expr.Any {
 	if m.l4 != 0 {
 		equal(&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: register}, []byte{m.l4})
 	}
+	source, destination, length := uint32(12), uint32(16), uint32(4) // in IPv4's header (RFC 791, 3.1)
+	if m.ether == etherIPv6 {
+		source, destination, length = 8, 24, 16 // RFC 8200, 3
+	}
 	if m.saddr.IsValid() {
-		equal(payload(expr.PayloadBaseNetworkHeader, 12, 4), m.saddr.AsSlice())
+		equal(payload(expr.PayloadBaseNetworkHeader, source, length), m.saddr.AsSlice())
 	}
 	if m.daddr.IsValid() {
-		equal(payload(expr.PayloadBaseNetworkHeader, 16, 4), m.daddr.AsSlice())
+		equal(payload(expr.PayloadBaseNetworkHeader, destination, length), m.daddr.AsSlice())
 	}
 	if m.sport != 0 {
 		equal(payload(expr.PayloadBaseTransportHeader, 0, 2), big(m.sport))

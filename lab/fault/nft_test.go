@@ -116,7 +116,8 @@ func genDrop() *rapid.Generator[drop] {
 	return rapid.Custom(func(t *rapid.T) drop {
 		d := drop{device: rapid.SampledFrom([]string{"fabric", "edge", "lo"}).Draw(t, "device"), egress: rapid.Bool().Draw(t, "egress")}
 		d.match = rapid.SampledFrom(slices.Concat(matches(ProtoBGP), matches(ProtoBFD), matches(ProtoVRRP), matches(ProtoARP), matches(""),
-			[]match{{ether: etherIPv4, l4: protoTCP, dport: apiPort, daddr: netip.MustParseAddr("192.0.2.1")}})).Draw(t, "match")
+			[]match{{ether: etherIPv4, l4: protoTCP, dport: apiPort, daddr: netip.MustParseAddr("192.0.2.1")},
+				{ether: etherIPv6, l4: protoTCP, sport: apiPort, saddr: netip.MustParseAddr("2001:db8::1")}})).Draw(t, "match")
 		if rapid.Bool().Draw(t, "mac") {
 			d.to = net.HardwareAddr{2, 0x42, 192, 0, 2, 1}
 		}

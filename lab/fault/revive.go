@@ -20,9 +20,15 @@ const nodeWithin = 60 * time.Second
 
 // endpoint is a container's place on a network, by the engine's name of the network.
 type endpoint struct {
-	Address netip.Addr `json:"address"`
-	MAC     string     `json:"mac,omitempty"`
-	Aliases []string   `json:"aliases,omitempty"`
+	Address  netip.Addr `json:"address"`
+	Address6 netip.Addr `json:"address6,omitzero"` // invalid without IPv6
+	MAC      string     `json:"mac,omitempty"`
+	Aliases  []string   `json:"aliases,omitempty"`
+}
+
+// addresses are its addresses of every family that it has.
+func (e endpoint) addresses() []netip.Addr {
+	return slices.DeleteFunc([]netip.Addr{e.Address, e.Address6}, func(a netip.Addr) bool { return !a.IsValid() })
 }
 
 func endpointsOf(c container.InspectResponse) map[string]endpoint {
@@ -32,14 +38,14 @@ func endpointsOf(c container.InspectResponse) map[string]endpoint {
 	}
 	for name, ep := range c.NetworkSettings.Networks {
 		if ep != nil && ep.IPAddress.IsValid() {
-			list[name] = endpoint{ep.IPAddress, ep.MacAddress.String(), ep.Aliases}
+			list[name] = endpoint{ep.IPAddress, ep.GlobalIPv6Address, ep.MacAddress.String(), ep.Aliases}
 		}
 	}
 	return list
 }
 
-// reviveNode starts a cluster node. Nodes are made without an address of their choice, and the engine hands out the next
-// free one at each start; Kubernetes and everybody's configuration go by the old one, so that is asked for first.
+// reviveNode starts a cluster node. Nodes are made without addresses of their choice, and the engine hands out the next
+// free ones at each start; Kubernetes and everybody's configuration go by the old ones, so those are asked for first.
 func (in *Injector) reviveNode(ctx context.Context, at place, before map[string]endpoint) error {
 	for name, ep := range before {
 		if err := in.pin(ctx, at.container, name, ep); err != nil {
@@ -55,21 +61,21 @@ func (in *Injector) reviveNode(ctx context.Context, at place, before map[string]
 	}
 	now := endpointsOf(have)
 	for name, ep := range before {
-		if now[name].Address != ep.Address {
-			return fmt.Errorf("container %s: its address on %s is now %s, wanted is %s, which it had", at.container, name, now[name].Address, ep.Address)
+		if now := now[name].addresses(); !slices.Equal(now, ep.addresses()) {
+			return fmt.Errorf("container %s: its addresses on %s are now %v, wanted are %v, which it had", at.container, name, now, ep.addresses())
 		}
 	}
 	return in.await(ctx, at.name+": its routes stand", nodeWithin, func(ctx context.Context) error { return in.routed(ctx, at) })
 }
 
-// pin makes a stopped container ask for the address that it had.
+// pin makes a stopped container ask for the addresses that it had.
 func (in *Injector) pin(ctx context.Context, name, on string, ep endpoint) error {
 	have, err := in.inspect(ctx, name)
 	if err != nil {
 		return err
 	}
 	if s := have.NetworkSettings; s != nil && s.Networks[on] != nil {
-		if c := s.Networks[on].IPAMConfig; c != nil && c.IPv4Address == ep.Address {
+		if c := s.Networks[on].IPAMConfig; c != nil && c.IPv4Address == ep.Address && c.IPv6Address == ep.Address6 {
 			return nil
 		}
 		if _, err := in.engine.Client.NetworkDisconnect(ctx, on, client.NetworkDisconnectOptions{Container: name, Force: true}); err != nil {
@@ -77,7 +83,7 @@ func (in *Injector) pin(ctx context.Context, name, on string, ep endpoint) error
 		}
 	}
 	settings := &network.EndpointSettings{
-		IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: ep.Address},
+		IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: ep.Address, IPv6Address: ep.Address6},
 		// The engine adds the short ID by itself.
 		Aliases: slices.DeleteFunc(slices.Clone(ep.Aliases), func(a string) bool { return len(have.ID) >= 12 && a == have.ID[:12] }),
 	}
@@ -85,7 +91,7 @@ func (in *Injector) pin(ctx context.Context, name, on string, ep endpoint) error
 		settings.MacAddress = network.HardwareAddr(mac)
 	}
 	if _, err := in.engine.Client.NetworkConnect(ctx, on, client.NetworkConnectOptions{Container: name, EndpointConfig: settings}); err != nil {
-		return fmt.Errorf("container %s: joining network %s with its address %s: %w", name, on, ep.Address, err)
+		return fmt.Errorf("container %s: joining network %s with its addresses %v: %w", name, on, ep.addresses(), err)
 	}
 	return nil
 }
@@ -96,7 +102,7 @@ func (in *Injector) routed(ctx context.Context, at place) error {
 		return nil
 	}
 	return in.inside(ctx, at, func(ns *netns) error {
-		routes, err := ns.RouteList(nil, netlink.FAMILY_V4)
+		routes, err := ns.RouteList(nil, netlink.FAMILY_ALL)
 		if err != nil {
 			return fmt.Errorf("routes of %s: %w", at.name, err)
 		}
