@@ -64,10 +64,11 @@ func (c *Cluster) moveNode(ctx context.Context, n plan.Node) error {
 	return nil
 }
 
-// nameControlPlane is a command by which a node of another rack knows where the control plane is: the engine's name
-// service knows containers on a node's own networks only. Elsewhere it is empty.
+// nameControlPlane is a command by which a node knows where the control plane is, where the engine's name service will not
+// do: it knows containers on a node's own networks only, and names their IPv4 addresses also in a cluster without IPv4.
+// Elsewhere it is empty.
 func (c *Cluster) nameControlPlane(ctx context.Context, n plan.Node) (string, error) {
-	if c.plan.Cluster.HomeOf(n) == c.plan.Cluster.Network {
+	if c.plan.Cluster.HomeOf(n) == c.plan.Cluster.Network && c.plan.Scenario.Spec.IPv4() {
 		return "", nil
 	}
 	first := c.plan.Cluster.ControlPlanes()[0].Name
@@ -78,15 +79,21 @@ func (c *Cluster) nameControlPlane(ctx context.Context, n plan.Node) (string, er
 	return fmt.Sprintf(`grep -qw %[2]s /etc/hosts || echo "%[1]s %[2]s" >> /etc/hosts`, at, first), nil
 }
 
-// addressOn is the address that a node has on a network, by the scenario's name.
+// addressOn is the address that a node has on a network, by the scenario's name: the IPv6 one in a cluster without IPv4.
 func (c *Cluster) addressOn(ctx context.Context, name, network string) (netip.Addr, error) {
 	seen, err := c.engine.Client.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("node %s: %w", name, err)
 	}
 	if settings := seen.Container.NetworkSettings; settings != nil {
-		if at := settings.Networks[c.engineNetwork(network)]; at != nil && at.IPAddress.IsValid() {
-			return at.IPAddress, nil
+		if at := settings.Networks[c.engineNetwork(network)]; at != nil {
+			address := at.IPAddress
+			if !c.plan.Scenario.Spec.IPv4() {
+				address = at.GlobalIPv6Address
+			}
+			if address.IsValid() {
+				return address, nil
+			}
 		}
 	}
 	return netip.Addr{}, fmt.Errorf("node %s: it has no address on network %s; is it running?", name, network)
