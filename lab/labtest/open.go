@@ -12,6 +12,7 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega"
+	"golang.org/x/sync/errgroup"
 
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/cluster"
@@ -167,13 +168,16 @@ func DownAll(ctx context.Context) {
 	for _, sh := range labs {
 		sh.recorder.stop(ctx)
 	}
+	var group errgroup.Group
 	for name := range downs {
-		if kept(name) {
-			continue
+		if !kept(name) {
+			group.Go(func() error {
+				_, err := lab.Down(ctx, name)
+				return err
+			})
 		}
-		_, err := lab.Down(ctx, name)
-		gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	}
+	gomega.Expect(group.Wait()).To(gomega.Succeed())
 	clear(downs)
 	clear(labs)
 }

@@ -20,7 +20,7 @@ func kubectl(ctx SpecContext, l *labtest.Lab, args ...string) []string {
 	return strings.Fields(string(out))
 }
 
-var _ = Describe("A cluster of k3s with Cilium", Label("k3s-cilium-l2", "k3s", "cilium"), func() {
+var _ = Describe("A cluster of k3s with Cilium", Label("k3s-cilium-l2", "k3s", "cilium", "slow"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "k3s-cilium-l2") })
 
