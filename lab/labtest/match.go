@@ -69,18 +69,18 @@ func (describer) Text(results []check.Result) string {
 }
 
 // LoseAtMost succeeds where a flow's outages add up to d at the most, also if all was lost while the prober stood still. A
-// recording that proves neither that nor the contrary is an error, with Not, too. An outage that the flow's end cut is too long.
+// recording that proves neither that nor the contrary is an error, with Not, too: one with an outage that its end cut short is such.
 func LoseAtMost(d time.Duration) types.GomegaMatcher {
 	return gcustom.MakeMatcher(func(r probe.Result) (bool, error) {
 		if r.Lost == nil {
 			return false, fmt.Errorf("the recording proves nothing: %s", strings.Join(r.Unknown, "; "))
 		}
-		if slices.ContainsFunc(r.Outages, func(o probe.Outage) bool { return o.OpenEnd }) {
-			return false, nil
-		}
 		outage, unseen := Outage(r), time.Duration(r.Prober.Stalled*float64(time.Millisecond))
 		if outage <= d && outage+unseen > d {
 			return false, fmt.Errorf("the recording proves nothing: it shows outages of %v, and for %v the prober stood still; together at most %v would do", outage, unseen, d)
+		}
+		if outage <= d && slices.ContainsFunc(r.Outages, func(o probe.Outage) bool { return o.OpenEnd }) {
+			return false, fmt.Errorf("the recording proves nothing: it shows outages of %v, of which the last went on when the flow ended; let it run on for longer than %v", outage, d)
 		}
 		return outage <= d, nil
 	}).WithTemplate("Expected the flow to lose at most {{.Data}}, but it lost {{.Actual.LostAtLeast}} of {{.Actual.Sent}}, with outages\n{{.Actual.Outages}}", d)

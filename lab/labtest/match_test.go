@@ -20,7 +20,8 @@ func TestLoseAtMost(t *testing.T) {
 	}{
 		{"a short outage", flow(300, 0), true, false},
 		{"a long outage", flow(1100, 0), false, false},
-		{"an outage that went on at the end", probe.Result{Lost: &none, Outages: []probe.Outage{{Length: 20, OpenEnd: true}}}, false, false},
+		{"a short outage that went on at the end", probe.Result{Lost: &none, Outages: []probe.Outage{{Length: 20, OpenEnd: true}}}, false, true},
+		{"a long outage that went on at the end", probe.Result{Lost: &none, Outages: []probe.Outage{{Length: 1100, OpenEnd: true}}}, false, false},
 		{"a stall that changes nothing", flow(300, 600), true, false},
 		{"a stall in which too much may have been lost", flow(300, 800), false, true},
 		{"a long outage and a stall", flow(1100, 800), false, false},
