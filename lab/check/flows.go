@@ -93,9 +93,10 @@ func (f *flows) judge(rec *record.Recording, fault int64) judged {
 	}
 	summaries := loss.OfRecording(rec, options)
 	results := probe.Results(f.spec.From, f.to(), rec, options)
+	underWay := longestUnderWay(rec)
 	for i, s := range summaries {
 		row := FlowRow{Result: results[i], Recording: rec, Flow: s.Flow.Flow}
-		out := since(s.Outages, fault)
+		out := since(s.Outages, fault, underWay)
 		row.Outage = out.total
 		row.Before, row.After = answered(rec, s.Flow.Flow, fault, out.end)
 		j.rows = append(j.rows, row)
@@ -133,23 +134,28 @@ type outageSum struct {
 	end                             int64 // of the last one
 }
 
-// since adds up the outages that a fault can have caused. One that began before it cannot:
+// since adds up the outages that a fault can have caused. One that began before it cannot, unless it was there at the
+// fault and its first attempt may still have been under way: then the fault took that with it.
 //
 //	      fault
 //	o x o | o x x o o
 //	  |-|     |---|
 //	 early    counts
 //
-// One that was there at the fault already counts as early too, for what follows is not known to be the fault's.
-func since(all []loss.Outage, fault int64) outageSum {
+//	o o x | x x o o
+//	    |-------|
+//	     counts, whole: rather too long than too short
+//
+// One that began longer ago than underWay counts as early too, for what follows is not known to be the fault's.
+func since(all []loss.Outage, fault int64, underWay time.Duration) outageSum {
 	var sum outageSum
 	for _, o := range all {
-		if o.Start < fault {
+		if o.Start < fault && (o.End <= fault || fault-o.Start > int64(underWay)) {
 			sum.early += o.Lost
 			continue
 		}
 		if sum.count == 0 {
-			sum.first = time.Duration(o.Start - fault)
+			sum.first = max(0, time.Duration(o.Start-fault))
 		}
 		sum.count++
 		sum.total += o.Length()
@@ -159,6 +165,18 @@ func since(all []loss.Outage, fault int64) outageSum {
 		sum.span = time.Duration(o.End-fault) - sum.first
 	}
 	return sum
+}
+
+// longestUnderWay is how long an attempt of any flow was under way, there and back, at the most. What one that was
+// lost would have taken is not known.
+func longestUnderWay(rec *record.Recording) time.Duration {
+	var longest int64
+	for _, a := range rec.Attempts {
+		if a.Answered != 0 && !a.Again {
+			longest = max(longest, a.Answered-a.Sent)
+		}
+	}
+	return time.Duration(longest)
 }
 
 // answered lists who answered what was sent before the fault, and after the last outage since.
