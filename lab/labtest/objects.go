@@ -61,6 +61,14 @@ func (l *Lab) Service(ctx context.Context, name, workload string, change func(*c
 	return s
 }
 
+// NoNodePorts makes a Service that is to be without node ports. One whose two traffic policies differ, or ever did, needs that:
+// Cilium 1.19.5 does not forget all of such a node port when the Service is deleted, and goes on leading flows to its
+// pods when those are gone; see scenarios/bugs/cilium-stale-nodeport.
+func NoNodePorts(s *corev1.Service) {
+	none := false
+	s.Spec.AllocateLoadBalancerNodePorts = &none
+}
+
 // DeleteService takes a Service away; that it is gone already is no error.
 func (l *Lab) DeleteService(ctx context.Context, name string) {
 	ginkgo.GinkgoHelper()

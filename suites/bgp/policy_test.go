@@ -65,19 +65,17 @@ var _ = Describe("Traffic policy Local:", Label("bgp", "cilium", "frr", "eTP-Loc
 	})
 
 	It("an internal policy Local holds for the ClusterIP, and the external policy for the LoadBalancer IP", Label("iTP-Local"), func(ctx SpecContext) {
-		local, none := corev1.ServiceInternalTrafficPolicyLocal, false
+		local := corev1.ServiceInternalTrafficPolicyLocal
 		s := l.Service(ctx, "fresh", "local", func(s *corev1.Service) {
 			s.Spec.InternalTrafficPolicy = &local
-			// Cilium 1.19.5 does not forget the node ports of such a service when it is deleted, and goes on leading flows to
-			// their pods when those are gone: see scenarios/bugs/cilium-stale-nodeport.
-			s.Spec.AllocateLoadBalancerNodePorts = &none
+			labtest.NoNodePorts(s)
 		})
 		both(ctx, l, netip.MustParseAddr(s.Spec.ClusterIP), podNodes(ctx, l)...)
 		both(ctx, l, ingress(ctx, l, "fresh"), l.AllNodes()...)
 	})
 
 	It("the announcements follow a change of the policy, there and back", func(ctx SpecContext) {
-		l.Service(ctx, "fresh", "local", nil)
+		l.Service(ctx, "fresh", "local", labtest.NoNodePorts)
 		at := ingress(ctx, l, "fresh")
 		both(ctx, l, at, l.AllNodes()...)
 		l.EditService(ctx, "fresh", func(s *corev1.Service) { s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal })

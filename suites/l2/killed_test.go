@@ -80,6 +80,7 @@ var _ = Describe("When the node that announces addresses is killed,", Label("l2"
 		l.Service(ctx, "alone", "echo", func(s *corev1.Service) {
 			s.Labels["alone"] = "yes"
 			s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
+			labtest.NoNodePorts(s)
 		})
 		alone = address(ctx, l, "alone")
 		announcedBy(ctx, l, alone, by)

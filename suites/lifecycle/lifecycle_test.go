@@ -13,29 +13,41 @@ import (
 )
 
 // small is a lab of one control plane, one worker and one router, to stand beside another.
-func small() *scenario.Scenario {
-	s, err := scenario.Load(filepath.Join("testdata", "small.yaml"))
+func small() *scenario.Scenario { return load(filepath.Join("testdata", "small.yaml")) }
+
+// bare is a lab of routers, without a cluster.
+func bare() *scenario.Scenario {
+	return load(filepath.Join(labtest.Source(), "scenarios", "frr-bfd", "scenario.yaml"))
+}
+
+func load(file string) *scenario.Scenario {
+	GinkgoHelper()
+	s, err := scenario.Load(file)
 	Expect(err).NotTo(HaveOccurred())
 	return s
 }
 
 var _ = Describe("A lab", Label("lifecycle"), Ordered, Serial, func() {
-	It("stands beside another, and goes on answering when that is taken down", func(ctx SpecContext) {
-		first := labtest.Look(ctx, "cilium-bgp-vrrp")
-		before := labtest.ReadHost(ctx)
-		second := labtest.Up(ctx, "beside", small())
-		Expect(second.Check(ctx, nil)).To(labtest.Hold())
+	DescribeTable("stands beside another, and goes on answering when that is taken down,",
+		func(ctx SpecContext, other func() *scenario.Scenario) {
+			first := labtest.Look(ctx, "cilium-bgp-vrrp")
+			before := labtest.ReadHost(ctx)
+			second := labtest.Up(ctx, "beside", other())
+			Expect(second.Check(ctx, nil)).To(labtest.Hold())
 
-		flow := first.Probe(ctx, "client", "loadBalancer/echo", 100, time.Minute)
-		removed, err := lab.Down(ctx, second.Plan.Lab)
-		Expect(err).NotTo(HaveOccurred())
-		Expect(removed).NotTo(BeEmpty())
-		for _, r := range flow.Stop(ctx) {
-			Expect(r).To(labtest.LoseAtMost(0))
-		}
-		Expect(labtest.ReadHost(ctx).Left(before)).To(BeEmpty())
-		Expect(first.Check(ctx, nil)).To(labtest.Hold())
-	})
+			flow := first.Probe(ctx, "client", "loadBalancer/echo", 100, time.Minute)
+			removed, err := lab.Down(ctx, second.Plan.Lab)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(removed).NotTo(BeEmpty())
+			for _, r := range flow.Stop(ctx) {
+				Expect(r).To(labtest.LoseAtMost(0))
+			}
+			Expect(labtest.ReadHost(ctx).Left(before)).To(BeEmpty())
+			Expect(first.Check(ctx, nil)).To(labtest.Hold())
+		},
+		Entry("a lab of routers", bare),
+		Entry("a lab with a cluster", Label("slow"), small),
+	)
 
 	It("is found healthy by a second `up` in under 3 seconds", func(ctx SpecContext) {
 		l := labtest.Look(ctx, "cilium-bgp-vrrp")
