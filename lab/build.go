@@ -217,12 +217,15 @@ func (b *building) ready(ctx context.Context, _ func(string)) error {
 	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return b.spreadProber(ctx) })
+	group, each := errgroup.WithContext(ctx)
+	group.Go(func() error { return b.spreadProber(each) })
 	for _, a := range b.addons() {
-		group.Go(func() error { return a.Ready(ctx, kube) })
+		group.Go(func() error { return a.Ready(each, kube) })
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return kube.TakesPods(ctx)
 }
 
 // addons are what is installed into the cluster, the workloads among them.

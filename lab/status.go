@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -210,6 +211,8 @@ func (x *examination) cluster(ctx context.Context) {
 	for _, n := range nodes {
 		if !n.Ready {
 			x.problem("node %s: not ready: %s", n.Name, n.Reason)
+		} else if len(n.Taints) > 0 {
+			x.problem("node %s: takes no pods yet: taint %s", n.Name, strings.Join(n.Taints, ", "))
 		}
 	}
 	if all := len(x.Plan.Cluster.Members()); len(nodes) < all {

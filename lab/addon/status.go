@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sort"
 
 	corev1 "k8s.io/api/core/v1"
@@ -49,6 +50,7 @@ type NodeStatus struct {
 	Addresses []netip.Addr `json:"addresses"` // internal ones
 	Ready     bool         `json:"ready"`
 	Reason    string       `json:"reason,omitempty"` // why it is not
+	Taints    []string     `json:"taints,omitempty"` // those of cluster.Passing that it has
 }
 
 // ReadStatus reads a workload's pods and Service and the cluster's nodes, all sorted by name.
@@ -114,6 +116,11 @@ func ReadNodes(ctx context.Context, k *cluster.Kube) ([]NodeStatus, error) {
 		}
 		if n.Ready {
 			n.Reason = ""
+		}
+		for _, t := range list.Items[i].Spec.Taints {
+			if slices.Contains(cluster.Passing, t.Key) {
+				n.Taints = append(n.Taints, t.Key)
+			}
 		}
 		nodes = append(nodes, n)
 	}

@@ -43,15 +43,24 @@ func AfterEach(ctx ginkgo.SpecContext) {
 	if !spec.Failed() {
 		return
 	}
+	dir := gather(ctx, spec, fmt.Sprintf("%s: %s\n%s", spec.State, spec.FailureMessage(), spec.FailureLocation()), opened)
+	if *keep && len(opened) > 0 {
+		failedLab = opened[0].Plan.Lab
+		ginkgo.AbortSuite(inside(failedLab, opened[0].Names()[0], dir))
+	}
+}
+
+// gather fills the spec's folder: what became of it, and what labs tell.
+func gather(ctx context.Context, spec ginkgo.SpecReport, outcome string, from []*shared) (dir string) {
 	began := time.Now()
-	dir := filepath.Join(reports(), "failures", folder(spec.FullText()))
+	dir = filepath.Join(reports(), "failures", folder(spec.FullText()))
 	ctxAll, cancel := context.WithTimeout(context.WithoutCancel(ctx), collectWithin)
 	defer cancel()
-	err := write(dir, "spec.txt", []byte(describe(spec)), nil)
+	err := write(dir, "spec.txt", []byte(describe(spec, outcome)), nil)
 	if collected++; collected > collectMost {
-		opened, err = nil, errors.Join(err, fmt.Errorf("%d specs have failed, so the lab was not asked again", collected))
+		from, err = nil, errors.Join(err, fmt.Errorf("%d specs have failed, so the lab was not asked again", collected))
 	}
-	for _, sh := range opened {
+	for _, sh := range from {
 		err = errors.Join(err, collect(ctxAll, sh, filepath.Join(dir, sh.Plan.Lab), spec.FullText()))
 	}
 	ginkgo.AddReportEntry("folder", dir)
@@ -59,10 +68,7 @@ func AfterEach(ctx ginkgo.SpecContext) {
 	if err != nil {
 		fmt.Fprintf(ginkgo.GinkgoWriter, "not all of it: %v\n", err)
 	}
-	if *keep && len(opened) > 0 {
-		failedLab = opened[0].Plan.Lab
-		ginkgo.AbortSuite(inside(failedLab, opened[0].Names()[0], dir))
-	}
+	return dir
 }
 
 // inside says how to look into a lab that was kept, which has a node.
@@ -92,10 +98,9 @@ func folder(text string) string {
 	return strings.TrimRight(name[:min(len(name), maxName)], "-")
 }
 
-func describe(spec ginkgo.SpecReport) string {
-	return fmt.Sprintf("%s\n%v\n\n%s: %s\n%s\n\nlabels: %v\nseed: %d\n\n--- what the spec wrote\n%s",
-		spec.FullText(), spec.LeafNodeLocation, spec.State, spec.FailureMessage(), spec.FailureLocation(), spec.Labels(),
-		ginkgo.GinkgoRandomSeed(), spec.CapturedGinkgoWriterOutput)
+func describe(spec ginkgo.SpecReport, outcome string) string {
+	return fmt.Sprintf("%s\n%v\n\n%s\n\nlabels: %v\nseed: %d\n\n--- what the spec wrote\n%s",
+		spec.FullText(), spec.LeafNodeLocation, outcome, spec.Labels(), ginkgo.GinkgoRandomSeed(), spec.CapturedGinkgoWriterOutput)
 }
 
 // collect gathers what a lab tells of itself, all at the same time.

@@ -76,6 +76,9 @@ func Open(ctx context.Context, name string) *Lab {
 		began := time.Now()
 		err := sh.returned(ctx)
 		ginkgo.AddReportEntry("base state", time.Since(began).Seconds(), ginkgo.ReportEntryVisibilityNever)
+		if spec := ginkgo.CurrentSpecReport(); err != nil && !spec.Failed() {
+			gather(ctx, spec, "the lab is not as the spec found it: "+err.Error(), []*shared{sh})
+		}
 		gomega.Expect(err).NotTo(gomega.HaveOccurred(), "the spec is to leave the lab as it found it")
 	})
 	return s

@@ -1,0 +1,45 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Passing are the taints of a node that is still to come: Kubernetes' own, and that of Cilium's operator, which takes it off
+// a moment after the node's agent is ready (https://docs.cilium.io/en/v1.19/installation/taints/).
+var Passing = []string{"node.kubernetes.io/not-ready", "node.kubernetes.io/network-unavailable", "node.cilium.io/agent-not-ready"}
+
+// passingWithin bounds the wait for the taints of a cluster whose agents are ready already.
+const passingWithin = time.Minute
+
+// TakesPods waits until no node has a taint of Passing. Agents come first: before them, a node may be without such a
+// taint for a moment.
+func (k *Kube) TakesPods(ctx context.Context) error {
+	return k.WaitFor(ctx, Wait{
+		What:     "nodes: take pods",
+		Resource: schema.GroupVersionResource{Version: "v1", Resource: "nodes"}, Within: passingWithin,
+		Done: takePods,
+	})
+}
+
+func takePods(nodes []*unstructured.Unstructured) (bool, string) {
+	var seen []string
+	for _, n := range nodes {
+		taints, _, _ := unstructured.NestedSlice(n.Object, "spec", "taints")
+		for _, t := range taints {
+			if taint, ok := t.(map[string]any); ok && slices.Contains(Passing, fmt.Sprint(taint["key"])) {
+				seen = append(seen, fmt.Sprintf("%s has taint %s", n.GetName(), taint["key"]))
+			}
+		}
+	}
+	if len(nodes) == 0 {
+		return false, "no node"
+	}
+	return len(seen) == 0, strings.Join(seen, "; ")
+}
