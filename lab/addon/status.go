@@ -50,7 +50,7 @@ type NodeStatus struct {
 	Addresses []netip.Addr `json:"addresses"` // internal ones
 	Ready     bool         `json:"ready"`
 	Reason    string       `json:"reason,omitempty"` // why it is not
-	Taints    []string     `json:"taints,omitempty"` // those of cluster.Passing that it has
+	Taints    []string     `json:"taints,omitempty"` // those of cluster.PassingTaints that it has
 }
 
 // ReadStatus reads a workload's pods and Service and the cluster's nodes, all sorted by name.
@@ -118,7 +118,7 @@ func ReadNodes(ctx context.Context, k *cluster.Kube) ([]NodeStatus, error) {
 			n.Reason = ""
 		}
 		for _, t := range list.Items[i].Spec.Taints {
-			if slices.Contains(cluster.Passing, t.Key) {
+			if slices.Contains(cluster.PassingTaints, t.Key) {
 				n.Taints = append(n.Taints, t.Key)
 			}
 		}

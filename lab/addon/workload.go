@@ -193,7 +193,7 @@ func (w *Workload) container() corev1.Container {
 // node that is lost is another taint (unreachable) and still drives them off.
 func early() []corev1.Toleration {
 	var list []corev1.Toleration
-	for _, key := range cluster.Passing {
+	for _, key := range cluster.PassingTaints {
 		list = append(list, corev1.Toleration{Key: key, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoSchedule})
 	}
 	return list

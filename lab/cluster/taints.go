@@ -11,18 +11,18 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Passing are the taints of a node that is still to come: Kubernetes' own, and that of Cilium's operator, which takes it off
-// a moment after the node's agent is ready (https://docs.cilium.io/en/v1.19/installation/taints/).
-var Passing = []string{"node.kubernetes.io/not-ready", "node.kubernetes.io/network-unavailable", "node.cilium.io/agent-not-ready"}
+// PassingTaints are those of a node that is still to come: Kubernetes' own, and that of Cilium's operator, which takes it
+// off a moment after the node's agent is ready (https://docs.cilium.io/en/v1.19/installation/taints/).
+var PassingTaints = []string{"node.kubernetes.io/not-ready", "node.kubernetes.io/network-unavailable", "node.cilium.io/agent-not-ready"}
 
 // passingWithin bounds the wait for the taints of a cluster whose agents are ready already.
 const passingWithin = time.Minute
 
-// TakesPods waits until no node has a taint of Passing. Agents come first: before them, a node may be without such a
+// TakesPods waits until no node has any of PassingTaints. Agents come first: before them, a node may be without such a
 // taint for a moment.
 func (k *Kube) TakesPods(ctx context.Context) error {
 	return k.WaitFor(ctx, Wait{
-		What:     "nodes: take pods",
+		What:     "nodes: take pods, and have none of the taints of nodes that are still to come",
 		Resource: schema.GroupVersionResource{Version: "v1", Resource: "nodes"}, Within: passingWithin,
 		Done: takePods,
 	})
@@ -33,7 +33,7 @@ func takePods(nodes []*unstructured.Unstructured) (bool, string) {
 	for _, n := range nodes {
 		taints, _, _ := unstructured.NestedSlice(n.Object, "spec", "taints")
 		for _, t := range taints {
-			if taint, ok := t.(map[string]any); ok && slices.Contains(Passing, fmt.Sprint(taint["key"])) {
+			if taint, ok := t.(map[string]any); ok && slices.Contains(PassingTaints, fmt.Sprint(taint["key"])) {
 				seen = append(seen, fmt.Sprintf("%s has taint %s", n.GetName(), taint["key"]))
 			}
 		}
