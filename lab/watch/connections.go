@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
+	"math"
 	"net/netip"
 	"os"
 	"slices"
@@ -16,7 +16,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"skidpad.dev/skidpad/lab/plan"
@@ -35,9 +36,9 @@ type connection struct{ local, remote netip.AddrPort }
 
 // connections are a router's, to peers that dial in.
 type connections struct {
-	pid    int
-	handle *netlink.Handle // asks in the router's namespace
-	known  map[netip.Addr]connection
+	pid   int
+	diag  *nl.SocketHandle // asks in the router's namespace
+	known map[netip.Addr]connection
 }
 
 // watchConnections tells of sessions that ended without the speaker telling, by their connections in the kernel. It is
@@ -50,10 +51,10 @@ func (w *Watch) watchConnections(ctx context.Context, p place, pid int, s *speak
 			"the ends of sessions that peers dial in for are not seen: "+err.Error(), map[string]string{"error": err.Error()}))
 		return
 	}
-	stop := context.AfterFunc(ctx, c.handle.Close)
+	stop := context.AfterFunc(ctx, c.diag.Close)
 	defer func() {
 		if stop() {
-			c.handle.Close()
+			c.diag.Close()
 		}
 	}()
 	tick := time.NewTicker(connectionsEvery)
@@ -78,20 +79,19 @@ func (c *connections) open() error {
 		return err
 	}
 	defer func() { _ = ns.Close() }()
-	if c.handle, err = netlink.NewHandleAt(ns, unix.NETLINK_INET_DIAG); err != nil {
+	socket, err := nl.GetNetlinkSocketAt(ns, netns.None(), unix.NETLINK_INET_DIAG)
+	if err != nil {
 		return fmt.Errorf("sock_diag: %w", err)
 	}
+	c.diag = &nl.SocketHandle{Socket: socket}
 	return nil
 }
 
 // established reports whether there is an established connection to the peer. The whole table, which costs milliseconds
 // since the kernel goes through all of its hash table, is read only when the one known is not.
 func (c *connections) established(a netip.Addr) bool {
-	if known, ok := c.known[a]; ok {
-		s, err := c.handle.SocketGet(net.TCPAddrFromAddrPort(known.local), net.TCPAddrFromAddrPort(known.remote))
-		if err == nil && s != nil && s.State == tcpEstablished {
-			return true
-		}
+	if known, ok := c.known[a]; ok && c.state(known) == tcpEstablished {
+		return true
 	}
 	known, err := c.read("tcp")
 	if err != nil {
@@ -103,6 +103,36 @@ func (c *connections) established(a netip.Addr) bool {
 	c.known = known
 	_, ok := c.known[a]
 	return ok
+}
+
+// state is a connection's state in the kernel; 0 where there is none. The kernel finds it by its hash. netlink.SocketGet
+// asks for a dump instead, which goes through the whole table, and may be answered with another connection of the same ports.
+func (c *connections) state(of connection) uint8 {
+	req := nl.NewNetlinkRequest(nl.SOCK_DIAG_BY_FAMILY, 0)
+	req.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_INET_DIAG: c.diag}
+	req.AddRawData(diagRequest(of))
+	answers, err := req.Execute(unix.NETLINK_INET_DIAG, 0)
+	if err != nil || len(answers) != 1 || len(answers[0]) < 2 {
+		return 0
+	}
+	return answers[0][1] // struct inet_diag_msg: family, state, ...
+}
+
+// diagRequest is a struct inet_diag_req_v2 (sock_diag(7)) for one connection in any state, whatever its cookie.
+func diagRequest(of connection) []byte {
+	family := byte(unix.AF_INET6)
+	if of.local.Addr().Is4() {
+		family = unix.AF_INET
+	}
+	b := make([]byte, 56)
+	b[0], b[1] = family, unix.IPPROTO_TCP
+	binary.NativeEndian.PutUint32(b[4:], math.MaxUint32) // states
+	binary.BigEndian.PutUint16(b[8:], of.local.Port())
+	binary.BigEndian.PutUint16(b[10:], of.remote.Port())
+	copy(b[12:28], of.local.Addr().AsSlice())
+	copy(b[28:44], of.remote.Addr().AsSlice())
+	binary.NativeEndian.PutUint64(b[48:], math.MaxUint64) // INET_DIAG_NOCOOKIE twice; before it, any interface
+	return b
 }
 
 // read reads a table of connections: tcp or tcp6.
