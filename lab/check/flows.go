@@ -79,7 +79,8 @@ type judged struct {
 	measured Measured // of it, only what the recording tells
 	// unknown says why the recording proves nothing; empty where it does.
 	unknown []string
-	early   int           // attempts lost before the fault
+	early   int           // attempts lost in outages that are not the fault's
+	ahead   time.Duration // by how much the first of those began before the fault
 	stall   time.Duration // the longest time, since the fault, in which a flow sent nothing
 }
 
@@ -103,6 +104,7 @@ func (f *flows) judge(rec *record.Recording, fault int64) judged {
 		j.measured.Sent += s.Sent
 		j.measured.Lost += s.Lost
 		j.early += out.early
+		j.ahead = max(j.ahead, out.ahead)
 		for _, stall := range s.Stalls {
 			if stall.Until > fault {
 				j.stall = max(j.stall, stall.Length())
@@ -129,6 +131,7 @@ func (f *flows) judge(rec *record.Recording, fault int64) judged {
 // outageSum is a flow's outages taken together.
 type outageSum struct {
 	total, uncertainty, first, span time.Duration
+	ahead                           time.Duration
 	count, early                    int
 	ongoing                         bool
 	end                             int64 // of the last one
@@ -152,6 +155,7 @@ func since(all []loss.Outage, fault int64, underWay time.Duration) outageSum {
 	for _, o := range all {
 		if o.Start < fault && (o.End <= fault || fault-o.Start > int64(underWay)) {
 			sum.early += o.Lost
+			sum.ahead = max(sum.ahead, time.Duration(fault-o.Start))
 			continue
 		}
 		if sum.count == 0 {
@@ -213,7 +217,8 @@ func (j judged) verdict(limit time.Duration) (Verdict, string) {
 	case m.Outage > limit:
 		return Failed, fmt.Sprintf("%s, more than %s", told, limit.Round(time.Millisecond))
 	case j.early > 0:
-		return Unknown, fmt.Sprintf("%d were lost before the fault, so the rest is not known to be the fault's: %s", j.early, told)
+		return Unknown, fmt.Sprintf("%d were lost before the fault, or in an outage that began so, the first %s before it, so the rest is not known to be the fault's: %s",
+			j.early, j.ahead.Round(time.Millisecond), told)
 	case len(j.unknown) > 0:
 		return Unknown, "the recording proves nothing: " + strings.Join(j.unknown, "; ") + "; seen: " + told
 	case m.Outage+j.stall > limit:
