@@ -21,6 +21,8 @@ type TestOptions struct {
 	Done func(check.Result)
 	// Events gets what happens in the lab while checks break it; nil: nothing is recorded.
 	Events timeline.Sink
+	// Watched is for a caller who watches the lab: Events gets only what the checks do to it, and what their flows saw.
+	Watched bool
 	// CaptureDir says where the packets of a check belong that did not hold; nil: none are captured.
 	CaptureDir func(check string) string
 }
@@ -60,7 +62,7 @@ func (a *arena) add(e timeline.Event) {
 
 // watch begins to record events, until stop is called. That it cannot is an event, too.
 func (a *arena) watch(ctx context.Context) (stop func()) {
-	if a.options.Events == nil {
+	if a.options.Events == nil || a.options.Watched {
 		return func() {}
 	}
 	missing := func(err error) {

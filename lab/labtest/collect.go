@@ -23,7 +23,7 @@ const (
 	// ReportsEnv is the folder that failed specs' folders are put in; unset, it is `reports` in the source tree.
 	ReportsEnv = "SKIDPAD_REPORTS"
 	// collectWithin bounds the collecting for all labs of a spec: what is not there by then is left out, and said so.
-	collectWithin = 18 * time.Second
+	collectWithin = 15 * time.Second
 	// collectMost is for how many failed specs of a suite the labs are asked; what a hundred further ones could tell is in
 	// the first.
 	collectMost = 8
@@ -111,11 +111,7 @@ func collect(ctx context.Context, sh *shared, dir, reason string) error {
 		err := sh.recorder.now().Text(&b)
 		return b.Bytes(), err
 	})
-	c.file("timeline.jsonl", func() ([]byte, error) {
-		var b bytes.Buffer
-		err := sh.recorder.now().WriteJSONL(&b)
-		return b.Bytes(), err
-	})
+	c.group.Go(func() { c.note(sh.recorder.save(dir)) })
 	c.file("status.yaml", func() ([]byte, error) {
 		st, err := sh.Status(ctx)
 		if err != nil {
@@ -137,6 +133,7 @@ func collect(ctx context.Context, sh *shared, dir, reason string) error {
 		c.file("kubernetes.txt", func() ([]byte, error) { return kubernetes(ctx, sh) })
 	}
 	c.group.Wait()
+	c.note(page(dir))
 	return c.err
 }
 

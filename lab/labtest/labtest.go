@@ -17,6 +17,7 @@ import (
 	"skidpad.dev/skidpad/lab/loss"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/probe"
+	"skidpad.dev/skidpad/lab/report"
 )
 
 // Source is the root of skidpad's source tree, found from this file.
@@ -42,6 +43,7 @@ func (p progress) say(format string, a ...any) {
 
 // Running is a flow that was started and not yet stopped.
 type Running struct {
+	lab      *Lab
 	running  *probe.Running
 	from, to string
 }
@@ -64,7 +66,7 @@ func (l *Lab) Flows(ctx context.Context, n int, from, to string, rate float64, a
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	running, err := probe.Start(ctx, sender, probe.Flow{Proto: record.UDP, Targets: slices.Repeat(targets, n), Rate: rate, Duration: atMost})
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	return &Running{running: running, from: from, to: to}
+	return &Running{lab: l, running: running, from: from, to: to}
 }
 
 const (
@@ -100,6 +102,7 @@ func (r *Running) saw(ctx context.Context) []probe.Result {
 	ginkgo.GinkgoHelper()
 	rec, err := r.running.Stop(ctx)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	r.lab.remember(nil, report.Flow{From: r.from, To: r.to, Recording: rec})
 	return probe.Results(r.from, r.to, rec, loss.Options{MaxStall: maxStall, StallsAreJudged: true})
 }
 

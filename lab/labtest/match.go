@@ -39,7 +39,8 @@ func (l *Lab) Judge(ctx context.Context, checks ...scenario.Check) []check.Resul
 	own := l.Plan.Scenario.Spec.Checks
 	defer func() { l.Plan.Scenario.Spec.Checks = own }()
 	l.Plan.Scenario.Spec.Checks = checks
-	results := l.Test(ctx, lab.TestOptions{})
+	results := l.Test(ctx, lab.TestOptions{Events: l.Events(), Watched: true})
+	l.remember(results)
 	for _, r := range results {
 		if r.Measured != nil {
 			Tell(r.Name, r.Expected, r.Observed)

@@ -1,18 +1,22 @@
 package labtest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"skidpad.dev/skidpad/lab/capture"
+	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/report"
 	"skidpad.dev/skidpad/lab/timeline"
 	"skidpad.dev/skidpad/lab/watch"
 )
 
-// recorder holds what happens in a lab while this process' specs use it: events since the last spec that may change
-// it began, and the packets of the last seconds. Both are kept where a spec fails, and forgotten otherwise.
+// recorder holds what happens in a lab while this process' specs use it: events, results and flows since the last spec that
+// may change it began, and the packets of the last seconds. They are kept where a spec fails, and forgotten otherwise.
 type recorder struct {
 	lab     *Lab
 	end     context.CancelFunc
@@ -20,14 +24,18 @@ type recorder struct {
 	capture *capture.Capture
 	gaps    error // why something is not recorded
 
-	mu     sync.Mutex
-	events *timeline.Timeline
+	mu      sync.Mutex
+	events  *timeline.Timeline
+	began   time.Time
+	results []check.Result
+	flows   []report.Flow // beside those of the results
 }
 
 // startRecorder begins to record. What cannot be recorded is told where it is missed, in a failed spec's folder.
 func startRecorder(l *Lab) *recorder {
 	ctx, end := context.WithCancel(context.Background())
-	r := &recorder{lab: l, end: end, events: &timeline.Timeline{}}
+	r := &recorder{lab: l, end: end}
+	r.begin()
 	r.watch, r.gaps = l.Watch(ctx, r)
 	r.hold(ctx)
 	return r
@@ -42,11 +50,37 @@ func (r *recorder) now() *timeline.Timeline {
 	return r.events
 }
 
-// begin forgets the events of earlier specs.
+// begin forgets what earlier specs did and saw.
 func (r *recorder) begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.events = &timeline.Timeline{}
+	r.events, r.began, r.results, r.flows = &timeline.Timeline{}, time.Now(), nil, nil
+}
+
+// remember takes what the spec has checked and sent.
+func (r *recorder) remember(results []check.Result, flows ...report.Flow) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.results, r.flows = append(r.results, results...), append(r.flows, flows...)
+}
+
+// save writes all but the packets to dir, as `skidpad test` does, so that `skidpad report` reads it.
+func (r *recorder) save(dir string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	run := report.Run{Scenario: r.lab.Plan.Scenario.Metadata.Name, Notes: r.lab.Notes(), Started: r.began, Duration: time.Since(r.began), Checks: r.results}
+	return report.Save(dir, run, r.lab.Plan, r.events.Events(), append(report.Recordings(run), r.flows...))
+}
+
+// page writes what is in dir as a page beside it.
+func page(dir string) error {
+	f, err := report.Open(dir)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	err = report.HTML(&b, []*report.Folder{f}, func(_ *report.Folder, c report.Capture) string { return c.Path })
+	return errors.Join(err, write(dir, "report.html", b.Bytes(), nil))
 }
 
 // hold begins to hold packets.
@@ -76,6 +110,13 @@ func (r *recorder) stop(ctx context.Context) {
 		_ = r.watch.Stop(ctx)
 	}
 	r.end()
+}
+
+// remember is for the folder of a spec that fails: what it has checked and sent. Labs of no scenario of skidpad's have no such.
+func (l *Lab) remember(results []check.Result, flows ...report.Flow) {
+	if sh := labs[l.Plan.Lab]; sh != nil {
+		sh.recorder.remember(results, flows...)
+	}
 }
 
 // Events are what has happened in the lab since the last spec began that opened it; they go on being added to.
