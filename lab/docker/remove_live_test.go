@@ -77,8 +77,9 @@ func TestLiveRemove(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%s: %s", took, strings.Join(removed, ", "))
-	if took > 5*time.Second {
-		t.Errorf("removing took %s; wanted less than 5 s", took)
+	// Containers are killed: to be told to stop, the engine gives each 10 s, which sleep as process 1 takes whole.
+	if took >= 10*time.Second {
+		t.Errorf("removing took %s, as long as a container is given to stop by itself; wanted is that none is asked", took)
 	}
 	for _, want := range []string{"-half", "-r1", "-gw-r2", "-n2", "-client", "network " + fabric.Docker, "endpoint " + foreign.Name, "(sleep 79)"} {
 		if !slices.ContainsFunc(removed, func(s string) bool { return strings.Contains(s, want) }) {
