@@ -112,7 +112,7 @@ func (r *recorder) stop(ctx context.Context) {
 	r.end()
 }
 
-// remember is for the folder of a spec that fails: what it has checked and sent. Labs of no scenario of skidpad's have no such.
+// remember keeps what a spec has checked and sent for its folder. Of a lab that Up made for one spec nothing is recorded.
 func (l *Lab) remember(results []check.Result, flows ...report.Flow) {
 	if sh := labs[l.Plan.Lab]; sh != nil {
 		sh.recorder.remember(results, flows...)
