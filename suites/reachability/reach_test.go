@@ -29,10 +29,10 @@ var _ = Describe("A client beyond the routers", Label("reachability", "cilium", 
 		Entry("at every node's NodePort", scenario.TargetNodePort),
 	)
 
-	It("is answered 500 times a second for two seconds from the LoadBalancer IP without a loss", func(ctx SpecContext) {
-		for _, r := range l.Probe(ctx, "client", "loadBalancer/echo", 500, 2*time.Second).Wait(ctx) {
+	It("is answered a thousand times within four seconds from the LoadBalancer IP without a loss", func(ctx SpecContext) {
+		for _, r := range l.Probe(ctx, "client", "loadBalancer/echo", 500, 4*time.Second).Wait(ctx) {
 			Expect(r).To(labtest.LoseAtMost(0))
-			Expect(r.Sent).To(BeNumerically(">", 800))
+			Expect(r.Sent).To(BeNumerically(">=", 1000), "half of what is due may be left out where the machine is busy with other things")
 			for _, by := range r.AnsweredBy {
 				Expect(by.Source).To(Equal(l.Plan.Clients[0].Network.Address.String()))
 			}
