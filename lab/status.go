@@ -188,7 +188,7 @@ func (x *examination) gateway(ctx context.Context, g plan.Gateway) {
 	for _, a := range g.Addresses {
 		st.VIPs = append(st.VIPs, a.Addresses()...)
 	}
-	holder, err := handle.Holder(ctx)
+	holder, err := handle.HolderAmong(st.Members)
 	st.Holder = holder
 	if err != nil {
 		x.problem("gateway %s: %v", g.Name, err)

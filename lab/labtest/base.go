@@ -17,6 +17,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -42,18 +43,15 @@ func readBase(ctx context.Context, l *Lab) (base, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	r := &reading{b: base{}}
-	for _, router := range l.Plan.Routers {
-		if router.Software == scenario.FRR {
-			// The watch tells bgpd where to send its events (BMP), and tells it anew after a restart.
-			r.exec(ctx, l, router.Name, "sh", "-c", "vtysh -c 'show running-config' | grep -v bmp")
-		}
-	}
 	for _, name := range l.Names() {
 		if n, err := l.Node(name); err == nil && n.Kind() == node.KindDatastore {
 			continue // it routes nothing, and has nothing to ask with
 		}
-		r.exec(ctx, l, name, "sh", "-c", "ip -br link show up type veth | grep -v lxc | cut -d@ -f1")
-		r.exec(ctx, l, name, "ip", "route", "show", "type", "blackhole")
+		part, script := "links up and blackhole routes", linksAndBlackholes
+		if l.runsFRR(name) {
+			part, script = part+", running configuration", script+" && "+runningConfig
+		}
+		r.exec(ctx, l, name, part, script)
 	}
 	if l.Kube != nil {
 		r.kube(ctx, l.Kube)
@@ -82,13 +80,24 @@ func (r *reading) add(part string, read func() (string, error)) {
 	})
 }
 
-func (r *reading) exec(ctx context.Context, l *Lab, name string, cmd ...string) {
-	r.add(name+": "+strings.Join(cmd, " "), func() (string, error) {
+// What is asked of a node is one script, since starting a command in a container costs far more than what these do.
+const (
+	linksAndBlackholes = "ip -br link show up type veth | grep -v lxc | cut -d@ -f1 && ip route show type blackhole"
+	// The watch tells bgpd where to send its events (BMP), and tells it anew after a restart.
+	runningConfig = "vtysh -c 'show running-config' | grep -v bmp"
+)
+
+func (l *Lab) runsFRR(name string) bool {
+	return slices.ContainsFunc(l.Plan.Routers, func(r plan.Router) bool { return r.Name == name && r.Software == scenario.FRR })
+}
+
+func (r *reading) exec(ctx context.Context, l *Lab, name, part, script string) {
+	r.add(name+": "+part, func() (string, error) {
 		n, err := l.Node(name)
 		if err != nil {
 			return "", err
 		}
-		out, err := n.Exec(ctx, cmd...)
+		out, err := n.Exec(ctx, "sh", "-c", script)
 		return string(out), err
 	})
 }

@@ -153,7 +153,11 @@ func (g *Gateway) addresses() []netip.Addr {
 // Holder returns the router that has the gateway's addresses, all of them and alone, in its kernel. In any
 // other case, also while they move, it is an error that says who has what.
 func (g *Gateway) Holder(ctx context.Context) (string, error) {
-	members := g.Members(ctx)
+	return g.HolderAmong(g.Members(ctx))
+}
+
+// HolderAmong is Holder by what Members returned.
+func (g *Gateway) HolderAmong(members []Member) (string, error) {
 	return holder(g.Name(), members, g.addresses())
 }
 
