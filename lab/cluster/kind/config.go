@@ -26,7 +26,7 @@ func Config(p *plan.Plan, labels map[string]string, key string) ([]byte, error) 
 		return nil, fmt.Errorf("lab bug: the plan's kind configuration is no YAML: %w", err)
 	}
 	var patches []any
-	all := append(kubeadmPatches(len(p.Cluster.Members()) == 1, labels), endpointPatches(p.Cluster.APIEndpoint, key)...)
+	all := append(kubeadmPatches(p.Cluster, labels), endpointPatches(p.Cluster.APIEndpoint, key)...)
 	for _, patch := range all {
 		text, err := yaml.Marshal(patch)
 		if err != nil {
@@ -43,7 +43,7 @@ func Config(p *plan.Plan, labels map[string]string, key string) ([]byte, error) 
 
 // kubeadmPatches are merge patches (RFC 7386) of the documents that kind gives to kubeadm. The labels of a node image
 // that was built here name its control plane's images, since those that kubeadm would choose cannot be had.
-func kubeadmPatches(single bool, labels map[string]string) []map[string]any {
+func kubeadmPatches(c *plan.Cluster, labels map[string]string) []map[string]any {
 	etcd := map[string]any{
 		// A lab's data need not survive a loss of power, and syncing them is a good part of the time that a
 		// control plane takes to start on a slow disk. They do survive a killed process or a restarted node.
@@ -54,8 +54,8 @@ func kubeadmPatches(single bool, labels map[string]string) []map[string]any {
 		"etcd": map[string]any{"local": etcd},
 		// kubeadm makes a dozen key pairs; RSA keys take it seconds of processor time.
 		"encryptionAlgorithm": "ECDSA-P256",
-		"controllerManager":   map[string]any{"extraArgs": append(quickLease(), args("kube-api-qps", "500", "kube-api-burst", "500")...)},
-		"scheduler":           map[string]any{"extraArgs": quickLease()},
+		"controllerManager":   map[string]any{"extraArgs": append(election(c), args("kube-api-qps", "500", "kube-api-burst", "500")...)},
+		"scheduler":           map[string]any{"extraArgs": election(c)},
 	}
 	if repository := labels[build.LabelKubeadmRepository]; repository != "" {
 		cluster["imageRepository"] = repository
@@ -76,7 +76,7 @@ func kubeadmPatches(single bool, labels map[string]string) []map[string]any {
 		},
 	}
 	patches := []map[string]any{cluster, join}
-	if single {
+	if len(c.Members()) == 1 {
 		// The only node has to take pods, too.
 		patches = append(patches, map[string]any{
 			"apiVersion": kubeadmAPI, "kind": "InitConfiguration",
@@ -86,10 +86,17 @@ func kubeadmPatches(single bool, labels map[string]string) []map[string]any {
 	return patches
 }
 
-// quickLease has a leader look at its lease often: the first look comes before kubeadm's roles are there and fails, and
-// all that controllers do, workers' certificates among it, waits for the second. For the same reason the controller
-// manager may talk to the API as fast as it can: it makes an account and a token for each of its controllers.
-func quickLease() []any { return args("leader-elect-retry-period", "200ms") }
+// election is how the one controller manager and the one scheduler that act are chosen. Of a single one nobody is chosen: it
+// begins at once, and two leases are not written for as long as the lab stands. A leader among several looks at its
+// lease often: the first look comes before kubeadm's roles are there and fails, and all that controllers do, workers'
+// certificates among it, waits for the second. For the same reason the controller manager may talk to the API as fast as
+// it can: it makes an account and a token for each of its controllers.
+func election(c *plan.Cluster) []any {
+	if c.APIEndpoint == nil {
+		return args("leader-elect", "false")
+	}
+	return args("leader-elect-retry-period", "200ms")
+}
 
 // args are extra arguments of a control-plane component, as names and values in turn.
 func args(pairs ...string) []any {
