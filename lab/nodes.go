@@ -11,53 +11,15 @@ import (
 	"skidpad.dev/skidpad/lab/router/gateway"
 )
 
-// place is where a node of the plan runs.
-type place struct {
-	name      string
-	kind      node.Kind
-	container string
-}
-
-// planned lists all that is to run, in the plan's order.
-func (l *Lab) planned() []place {
-	var all []place
-	if c := l.Plan.Cluster; c != nil {
-		for _, n := range c.Nodes {
-			all = append(all, place{n.Short, node.KindCluster, n.Name})
-		}
-		if k := c.K3s; k != nil {
-			all = append(all, place{k.Datastore.Name, node.KindDatastore, k.Datastore.Container})
-		}
-	}
-	for _, r := range l.Plan.Routers {
-		all = append(all, place{r.Name, node.KindRouter, r.Container})
-	}
-	for _, g := range l.Plan.Gateways {
-		for _, m := range g.Members {
-			all = append(all, place{m.Router + "-" + g.Name, node.KindGateway, m.Container})
-		}
-	}
-	for _, c := range l.Plan.Clients {
-		all = append(all, place{c.Name, node.KindClient, c.Container})
-	}
-	return all
-}
-
 // Names are the names of all nodes.
 func (l *Lab) Names() []string {
-	var names []string
-	for _, p := range l.planned() {
-		names = append(names, p.name)
-	}
-	return names
+	return l.Plan.Places().Names()
 }
 
 // Container is the engine's name of a node's container.
 func (l *Lab) Container(name string) (string, error) {
-	for _, p := range l.planned() {
-		if p.name == name || p.container == name {
-			return p.container, nil
-		}
+	if p, ok := l.Plan.Places().Find(name); ok {
+		return p.Container, nil
 	}
 	return "", fmt.Errorf("lab %s has no node %q; it has: %s", l.Plan.Lab, name, strings.Join(l.Names(), ", "))
 }
@@ -67,10 +29,8 @@ func (l *Lab) Node(name string) (node.Node, error) {
 	if p, err := l.pod(name); p != nil || err != nil {
 		return p, err
 	}
-	for _, p := range l.planned() {
-		if p.name == name || p.container == name {
-			return l.engine.Node(p.name, p.kind, p.container), nil
-		}
+	if p, ok := l.Plan.Places().Find(name); ok {
+		return l.engine.Node(p.Name, p.Kind, p.Container), nil
 	}
 	_, err := l.Container(name)
 	return nil, err

@@ -128,7 +128,7 @@ func List(ctx context.Context) ([]Summary, error) {
 			}
 		}
 		if l, err := find(ctx, eng, name); err == nil && l != nil {
-			s.Scenario, s.Planned = l.Plan.Scenario.Metadata.Name, len(l.planned())
+			s.Scenario, s.Planned = l.Plan.Scenario.Metadata.Name, len(l.Plan.Places())
 		}
 		list = append(list, s)
 	}

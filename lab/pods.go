@@ -34,10 +34,8 @@ func (l *Lab) pod(name string) (node.Node, error) {
 		if w.Name != origin.Workload {
 			continue
 		}
-		for _, n := range l.Plan.Cluster.Nodes {
-			if n.Short == origin.Node || n.Name == origin.Node {
-				return &pod{name: name, workload: w.Name, on: l.engine.Node(n.Short, node.KindCluster, n.Name)}, nil
-			}
+		if n, ok := l.Plan.Places().Of(node.KindCluster).Find(origin.Node); ok {
+			return &pod{name: name, workload: w.Name, on: l.engine.Node(n.Name, n.Kind, n.Container)}, nil
 		}
 		return nil, fmt.Errorf("lab %s has no cluster node %q to look for a pod on", l.Plan.Lab, origin.Node)
 	}

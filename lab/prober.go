@@ -25,12 +25,9 @@ func (l *Lab) spreadProber(ctx context.Context) error {
 		return fmt.Errorf("prober: %w", err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	for _, p := range l.planned() {
-		if p.kind != node.KindCluster && p.kind != node.KindRouter {
-			continue
-		}
+	for _, p := range l.Plan.Places().Of(node.KindCluster, node.KindRouter) {
 		group.Go(func() error {
-			return l.engine.CopyTo(ctx, p.container, []docker.File{{Path: probe.Program, Mode: 0o755, Data: program}})
+			return l.engine.CopyTo(ctx, p.Container, []docker.File{{Path: probe.Program, Mode: 0o755, Data: program}})
 		})
 	}
 	return group.Wait()

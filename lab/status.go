@@ -121,15 +121,15 @@ func (l *Lab) Status(ctx context.Context) (*Status, error) {
 // nodes compares containers with the plan, and returns which run.
 func (x *examination) nodes(containers []docker.Info) map[string]bool {
 	running := map[string]bool{}
-	for _, p := range x.planned() {
-		n := NodeStatus{Name: p.name, Role: string(p.kind), State: "absent"}
+	for _, p := range x.Plan.Places() {
+		n := NodeStatus{Name: p.Name, Role: string(p.Kind), State: "absent"}
 		for _, c := range containers {
-			if c.Name == p.container {
+			if c.Name == p.Container {
 				n.State, n.Addresses = c.State, x.addresses(c)
 			}
 		}
-		running[p.name] = n.State == "running"
-		if !running[p.name] {
+		running[p.Name] = n.State == "running"
+		if !running[p.Name] {
 			x.problem("%s %s: it is %s, not running; `skidpad up` makes what is missing", n.Role, n.Name, n.State)
 		}
 		x.st.Nodes = append(x.st.Nodes, n)

@@ -54,31 +54,16 @@ func everything(p *plan.Plan) []source {
 
 // linksOf are a node's links, by the scenario's name or the container's; none where there is no such node.
 func linksOf(p *plan.Plan, name string) []source {
+	x, ok := p.Places().Of(node.KindCluster, node.KindRouter, node.KindClient).Find(name)
+	if !ok {
+		return nil
+	}
 	var all []source
-	on := func(name, container string, kind node.Kind, network string) {
+	for _, network := range x.NetworkNames() {
 		for _, n := range p.Networks {
 			if n.Name == network {
-				all = append(all, linkSource(name, container, kind, n))
+				all = append(all, linkSource(x.Name, x.Container, x.Kind, n))
 			}
-		}
-	}
-	if c := p.Cluster; c != nil {
-		for _, n := range c.Nodes {
-			if name == n.Short || name == n.Name {
-				on(n.Short, n.Name, node.KindCluster, c.HomeOf(n))
-			}
-		}
-	}
-	for _, r := range p.Routers {
-		if name == r.Name || name == r.Container {
-			for _, a := range r.Networks {
-				on(r.Name, r.Container, node.KindRouter, a.Network)
-			}
-		}
-	}
-	for _, c := range p.Clients {
-		if name == c.Name || name == c.Container {
-			on(c.Name, c.Container, node.KindClient, c.Network.Network)
 		}
 	}
 	return all

@@ -21,42 +21,22 @@ type place struct {
 	riders   []string // containers that live in its namespaces
 }
 
-// places lists all that is to run, in the plan's order.
+// places lists the containers that faults can break, each router before the gateways' members in its namespaces.
 func places(p *plan.Plan) []place {
+	planned := p.Places()
 	var all []place
-	if c := p.Cluster; c != nil {
-		for _, n := range c.Nodes {
-			all = append(all, place{name: n.Short, kind: node.KindCluster, container: n.Name, home: n.Name, networks: []string{c.HomeOf(n)}})
+	for _, x := range planned.Of(node.KindCluster, node.KindRouter, node.KindClient) {
+		riders := planned.Riders(x.Container)
+		all = append(all, placeOf(x, riders.Containers()))
+		for _, m := range riders {
+			all = append(all, placeOf(m, nil))
 		}
-	}
-	for _, r := range p.Routers {
-		at := place{name: r.Name, kind: node.KindRouter, container: r.Container, home: r.Container}
-		for _, n := range r.Networks {
-			at.networks = append(at.networks, n.Network)
-		}
-		members := membersOn(p, at)
-		for _, m := range members {
-			at.riders = append(at.riders, m.container)
-		}
-		all = append(append(all, at), members...)
-	}
-	for _, c := range p.Clients {
-		all = append(all, place{name: c.Name, kind: node.KindClient, container: c.Container, home: c.Container, networks: []string{c.Network.Network}})
 	}
 	return all
 }
 
-// membersOn are the gateways' members beside a router.
-func membersOn(p *plan.Plan, r place) []place {
-	var list []place
-	for _, g := range p.Gateways {
-		for _, m := range g.Members {
-			if m.Router == r.name {
-				list = append(list, place{name: m.Router + "-" + g.Name, kind: node.KindGateway, container: m.Container, home: r.container, networks: r.networks})
-			}
-		}
-	}
-	return list
+func placeOf(x plan.Place, riders []string) place {
+	return place{name: x.Name, kind: x.Kind, container: x.Container, home: x.Home, networks: x.NetworkNames(), riders: riders}
 }
 
 // find looks a place up by the scenario's name or the container's.

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -102,11 +103,8 @@ func planned(p *plan.Plan, name string) (string, bool) {
 // attachments are the places of routers, clients and gateways on networks.
 func attachments(p *plan.Plan) map[string][]plan.Attachment {
 	all := map[string][]plan.Attachment{}
-	for _, r := range p.Routers {
-		all[r.Name] = r.Networks
-	}
-	for _, c := range p.Clients {
-		all[c.Name] = []plan.Attachment{c.Network}
+	for _, x := range p.Places().Of(node.KindRouter, node.KindClient) {
+		all[x.Name] = x.Networks
 	}
 	for _, g := range p.Gateways {
 		all[g.Name] = g.Addresses

@@ -51,25 +51,12 @@ type Router interface {
 func New(e *docker.Engine, p *plan.Plan, r plan.Router, image string) (Router, error) {
 	switch r.Software {
 	case scenario.FRR:
-		return frr.New(e, p, r, image, riders(p, r.Name)), nil
+		return frr.New(e, p, r, image, p.Places().Riders(r.Container).Containers()), nil
 	case scenario.BIRD:
-		return bird.New(e, p, r, image, riders(p, r.Name)), nil
+		return bird.New(e, p, r, image, p.Places().Riders(r.Container).Containers()), nil
 	case scenario.GoBGP:
-		return gobgp.New(e, p, r, image, riders(p, r.Name)), nil
+		return gobgp.New(e, p, r, image, p.Places().Riders(r.Container).Containers()), nil
 	default:
 		return nil, fmt.Errorf("router %s: software %q is not known; wanted is %s, %s or %s", r.Name, r.Software, scenario.FRR, scenario.BIRD, scenario.GoBGP)
 	}
-}
-
-// riders are the containers that live in a router's namespaces: the gateways' members.
-func riders(p *plan.Plan, router string) []string {
-	var list []string
-	for _, g := range p.Gateways {
-		for _, m := range g.Members {
-			if m.Router == router {
-				list = append(list, m.Container)
-			}
-		}
-	}
-	return list
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
 )
 
@@ -24,11 +25,8 @@ func newNames(p *plan.Plan) *names {
 	for _, network := range p.Networks {
 		n.planned("host", plan.Attachment{Address: network.Host, Address6: network.Host6})
 	}
-	for _, r := range p.Routers {
-		n.planned(r.Name, r.Networks...)
-	}
-	for _, c := range p.Clients {
-		n.planned(c.Name, c.Network)
+	for _, x := range p.Places().Of(node.KindRouter, node.KindClient) {
+		n.planned(x.Name, x.Networks...)
 	}
 	for _, g := range p.Gateways {
 		n.planned(g.Name, g.Addresses...)

@@ -108,21 +108,8 @@ func (w *Watch) Stop(ctx context.Context) error {
 // places lists all containers to be watched.
 func (w *Watch) places() []place {
 	var all []place
-	if c := w.plan.Cluster; c != nil {
-		for _, n := range c.Nodes {
-			all = append(all, place{name: n.Short, kind: node.KindCluster, container: n.Name})
-		}
-	}
-	for i, r := range w.plan.Routers {
-		all = append(all, place{name: r.Name, kind: node.KindRouter, container: r.Container, router: &w.plan.Routers[i]})
-	}
-	for i, g := range w.plan.Gateways {
-		for _, m := range g.Members {
-			all = append(all, place{name: m.Router + "-" + g.Name, kind: node.KindGateway, container: m.Container, gateway: &w.plan.Gateways[i]})
-		}
-	}
-	for _, c := range w.plan.Clients {
-		all = append(all, place{name: c.Name, kind: node.KindClient, container: c.Container})
+	for _, x := range w.plan.Places().Of(node.KindCluster, node.KindRouter, node.KindGateway, node.KindClient) {
+		all = append(all, place{name: x.Name, kind: x.Kind, container: x.Container, router: x.Router, gateway: x.Gateway})
 	}
 	return all
 }

@@ -1,0 +1,143 @@
+package plan
+
+import (
+	"net/netip"
+	"slices"
+
+	"skidpad.dev/skidpad/lab/node"
+)
+
+// Place is one container of the lab.
+type Place struct {
+	Name      string // as in the scenario: r1, worker2; r1-gw for the member of gateway gw on r1
+	Kind      node.Kind
+	Container string // the engine's name: skidpad-<lab>-r1
+	// Home is the container that owns the place's network namespace: the place's own, or the router's for a gateway's member.
+	Home string
+	// Networks are the attachments of the network namespace. The engine chooses the addresses of kind's nodes, so those
+	// attachments have no address here.
+	Networks []Attachment
+	Router   *Router  // of a router
+	Gateway  *Gateway // of a gateway's member
+}
+
+// Places is a list of containers.
+type Places []Place
+
+// Places lists every container of the lab once: cluster nodes, the datastore, routers, gateways' members and clients.
+func (p *Plan) Places() Places {
+	all := p.clusterPlaces()
+	routers := map[string]Place{}
+	for i, r := range p.Routers {
+		at := Place{Name: r.Name, Kind: node.KindRouter, Container: r.Container, Home: r.Container, Networks: r.Networks, Router: &p.Routers[i]}
+		routers[r.Name] = at
+		all = append(all, at)
+	}
+	for i, g := range p.Gateways {
+		for _, m := range g.Members {
+			home := routers[m.Router]
+			all = append(all, Place{Name: m.Router + "-" + g.Name, Kind: node.KindGateway, Container: m.Container, Home: home.Container, Networks: home.Networks, Gateway: &p.Gateways[i]})
+		}
+	}
+	for _, c := range p.Clients {
+		all = append(all, Place{Name: c.Name, Kind: node.KindClient, Container: c.Container, Home: c.Container, Networks: []Attachment{c.Network}})
+	}
+	return all
+}
+
+// clusterPlaces are the cluster's nodes and the datastore.
+func (p *Plan) clusterPlaces() Places {
+	c := p.Cluster
+	if c == nil {
+		return nil
+	}
+	var all Places
+	for _, n := range c.Nodes {
+		all = append(all, Place{Name: n.Short, Kind: node.KindCluster, Container: n.Name, Home: n.Name, Networks: []Attachment{p.attachment(c.HomeOf(n), n.Address)}})
+	}
+	if c.K3s != nil {
+		d := c.K3s.Datastore
+		all = append(all, Place{Name: d.Name, Kind: node.KindDatastore, Container: d.Container, Home: d.Container, Networks: []Attachment{p.attachment(c.Network, d.Address)}})
+	}
+	return all
+}
+
+// attachment is a cluster's container on a network. The invalid address means that the engine chooses.
+func (p *Plan) attachment(network string, address netip.Addr) Attachment {
+	at := Attachment{Network: network, Address: address}
+	if i := slices.IndexFunc(p.Networks, func(n Network) bool { return n.Name == network }); i >= 0 && address.IsValid() {
+		at.Bits = p.Networks[i].Subnet.Bits()
+	}
+	return at
+}
+
+// Find looks a place up by the scenario's name or by the container's.
+func (p Places) Find(name string) (Place, bool) {
+	return p.first(func(x Place) bool { return x.Name == name || x.Container == name })
+}
+
+// At looks up the owner of an address that the plan assigns. A gateway's member has the addresses of its router, so At
+// returns the router.
+func (p Places) At(a netip.Addr) (Place, bool) {
+	if !a.IsValid() {
+		return Place{}, false
+	}
+	return p.first(func(x Place) bool {
+		return slices.ContainsFunc(x.Networks, func(at Attachment) bool { return slices.Contains(at.Addresses(), a.Unmap()) })
+	})
+}
+
+// Of returns the places of some kinds.
+func (p Places) Of(kinds ...node.Kind) Places {
+	return p.where(func(x Place) bool { return slices.Contains(kinds, x.Kind) })
+}
+
+// Riders returns the places that live in the network namespace of another container.
+func (p Places) Riders(home string) Places {
+	return p.where(func(x Place) bool { return x.Home == home && x.Container != home })
+}
+
+// Names returns the scenario's names.
+func (p Places) Names() []string {
+	var names []string
+	for _, x := range p {
+		names = append(names, x.Name)
+	}
+	return names
+}
+
+// Containers returns the engine's names.
+func (p Places) Containers() []string {
+	var names []string
+	for _, x := range p {
+		names = append(names, x.Container)
+	}
+	return names
+}
+
+// NetworkNames returns the scenario's names of the networks that the place is on.
+func (x Place) NetworkNames() []string {
+	var names []string
+	for _, at := range x.Networks {
+		names = append(names, at.Network)
+	}
+	return names
+}
+
+func (p Places) first(match func(Place) bool) (Place, bool) {
+	i := slices.IndexFunc(p, match)
+	if i < 0 {
+		return Place{}, false
+	}
+	return p[i], true
+}
+
+func (p Places) where(match func(Place) bool) Places {
+	var some Places
+	for _, x := range p {
+		if match(x) {
+			some = append(some, x)
+		}
+	}
+	return some
+}
