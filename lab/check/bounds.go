@@ -15,6 +15,10 @@ const (
 	trackFailures = 1
 )
 
+// routingDaemons are the programs of every router software that hold a gateway member's routes. keepalived lives on when one
+// of them ends, so the backup takes over only after the tracking script has failed.
+var routingDaemons = []string{"bgpd", "zebra", "bird", "gobgpd"}
+
 // boundOf computes how long the outage of a failover may last by the plan's timers; nil where no timer says so.
 func boundOf(p *plan.Plan, f scenario.Failover) *bound.Bound {
 	verb, node := f.Fault.Verb()
@@ -29,7 +33,7 @@ func boundOf(p *plan.Plan, f scenario.Failover) *bound.Bound {
 			return nil // the routes are gone until the speaker is back, and no timer says when that is
 		}
 		b = bound.GracefulRestart(bound.RestartTime, 0)
-	case verb == "killProcess" && guarded && slices.Contains([]string{"bgpd", "zebra"}, f.Fault.Process):
+	case verb == "killProcess" && guarded && slices.Contains(routingDaemons, f.Fault.Process):
 		b = vrrp.Tracked(trackEvery, trackFailures)
 	case verb == "linkDown" && guarded:
 		b = vrrp.LinkDown(true, vrrp.Silent())

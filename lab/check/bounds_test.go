@@ -13,6 +13,7 @@ func TestBoundOf(t *testing.T) {
 	p.Routers[0].Networks = []plan.Attachment{{Network: "fabric"}, {Network: "edge"}}
 	p.Workloads = append(p.Workloads, plan.Workload{Name: "local", Service: plan.Service{Service: scenario.Service{ExternalTrafficPolicy: "Local"}}})
 	const vrrp = "3 × 100ms + (256 − 190) / 256 × 100ms = 326ms"
+	const tracked = "1 × 1s (tracking) + 3 × 100ms + (256 − 190) / 256 × 100ms = 1.326s"
 	for _, c := range []struct {
 		name    string
 		f       scenario.Failover
@@ -26,7 +27,10 @@ func TestBoundOf(t *testing.T) {
 		{"master's link", scenario.Failover{Fault: scenario.Fault{LinkDown: "r1", Network: "edge"}}, 326 * time.Millisecond, "carrier lost at once; at most " + vrrp},
 		{"planned", scenario.Failover{Fault: scenario.Fault{Stop: "r1-gw"}}, 26 * time.Millisecond, "priority 0 sent, (256 − 190) / 256 × 100ms = 26ms"},
 		{"return", scenario.Failover{Fault: scenario.Fault{Kill: "r1"}, Measure: "clear"}, 0, "the backup forwards until the router of higher priority has taken over: 0s"},
-		{"bgpd", scenario.Failover{Fault: scenario.Fault{KillProcess: "r1", Process: "bgpd"}}, 1326 * time.Millisecond, "1 × 1s (tracking) + " + vrrp[:len(vrrp)-5] + "1.326s"},
+		{"bgpd", scenario.Failover{Fault: scenario.Fault{KillProcess: "r1", Process: "bgpd"}}, 1326 * time.Millisecond, tracked},
+		{"zebra", scenario.Failover{Fault: scenario.Fault{KillProcess: "r1", Process: "zebra"}}, 1326 * time.Millisecond, tracked},
+		{"BIRD of a member", scenario.Failover{Fault: scenario.Fault{KillProcess: "r1", Process: "bird"}}, 1326 * time.Millisecond, tracked},
+		{"GoBGP of a member", scenario.Failover{Fault: scenario.Fault{KillProcess: "r1", Process: "gobgpd"}}, 1326 * time.Millisecond, tracked},
 		{"a node", scenario.Failover{Fault: scenario.Fault{Kill: "worker"}}, 55 * time.Second, "the longest of: hold time 9s; node monitor grace 50s + period 5s = 55s"},
 		{"a node, pods of its own only", scenario.Failover{Fault: scenario.Fault{Kill: "worker"}, Probe: scenario.Probe{Workload: "local"}}, 9 * time.Second, "hold time 9s"},
 		{"drain", scenario.Failover{Fault: scenario.Fault{Drain: "worker"}}, 0, "detection 0s + EndpointSlice batch 0s + MRAI 0s = 0s"},
