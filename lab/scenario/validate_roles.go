@@ -119,6 +119,11 @@ func (v *validator) kubeRouter(path string, k *KubeRouter) {
 	v.notEmpty(path+".peers", len(k.Peers))
 	v.advertised(path+".advertise", k.Advertise)
 	v.nodePeers(path+".peers", k.Peers)
+	if v.spec.DualStack() {
+		// The plan gives kube-router IPv4 prefixes alone, so the routers would wait for IPv6 sessions forever. Without IPv4,
+		// withoutIPv4 refuses every addon but Cilium.
+		v.notYet(path, "kubeRouter with ipFamily dual", "ipFamily ipv4")
+	}
 }
 
 func (v *validator) calico(path string, c *Calico) {
