@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -12,8 +11,10 @@ import (
 	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/cluster/providers"
+	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/host"
 	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/router/client"
@@ -22,22 +23,24 @@ import (
 
 // building is one walk over a lab's plan, and what its steps hand to one another.
 type building struct {
-	*Lab
-	options Options
+	*live.Lab
+	engine  *docker.Engine
+	images  map[string]image.Resolved // by plan.Image.Key
+	missing map[string]string         // the parts that were left out, and why
 	// networked is called when the networks stand and no other lab can be given their subnets.
 	networked func()
 	cluster   cluster.Provider
 }
 
 // build walks the plan's steps.
-func (l *Lab) build(ctx context.Context, o Options, networked func()) error {
-	b := &building{Lab: l, options: o, networked: networked}
+func build(ctx context.Context, l *live.Lab, o Options, networked func()) error {
+	b := &building{Lab: l, engine: l.Engine(), images: l.Images(), missing: l.Missing(), networked: networked}
 	if l.Plan.Cluster != nil {
 		kubeconfig, err := l.Kubeconfig()
 		if err != nil {
 			return err
 		}
-		b.cluster = providers.New(l.engine, l.Plan, l.images, kubeconfig, func(text string) { o.Progress.Note(plan.StepCluster, text) })
+		b.cluster = providers.New(b.engine, b.Plan, b.images, kubeconfig, func(text string) { o.Progress.Note(plan.StepCluster, text) })
 	}
 	return walk(ctx, l.Plan.Lab, l.Plan.Steps, b.actions(), o.Progress)
 }
@@ -73,17 +76,17 @@ func (b *building) makeNetworks(ctx context.Context, _ func(string)) error {
 
 // resolve finds, pulls or builds the images of a plan. Which they were is kept with the lab: a lab that is completed later
 // gets the same ones, whatever would be built by then.
-func (l *Lab) resolve(ctx context.Context, o Options) (map[string]image.Resolved, error) {
-	var images map[string]image.Resolved
-	step := l.Plan.Steps[slices.IndexFunc(l.Plan.Steps, func(s plan.Step) bool { return s.Name == plan.StepImages })]
-	err := run(ctx, step, func(ctx context.Context, note func(string)) (err error) {
-		images, err = image.New(l.engine, o.Source).Ensure(ctx, l.Plan.Images, o.Images, func(e image.Event) { note(sentence(e)) })
+func resolve(ctx context.Context, eng *docker.Engine, p *plan.Plan, o Options) (images map[string]image.Resolved, missing map[string]string, err error) {
+	step := p.Steps[slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.Name == plan.StepImages })]
+	err = run(ctx, step, func(ctx context.Context, note func(string)) (err error) {
+		images, err = image.New(eng, o.Source).Ensure(ctx, p.Images, o.Images, func(e image.Event) { note(sentence(e)) })
 		if err != nil {
 			return err
 		}
-		return l.resolveParts(ctx, o, images, note)
+		missing, err = resolveParts(ctx, eng, p, o, images, note)
+		return err
 	}, o.Progress)
-	return images, err
+	return images, missing, err
 }
 
 // sentence is an image event for people.
@@ -245,19 +248,4 @@ func (b *building) addons() []addon.Addon {
 		}
 	}
 	return all
-}
-
-// Kubeconfig is the path of the lab's own kubeconfig file, readable by its owner alone.
-func (l *Lab) Kubeconfig() (string, error) {
-	dir, err := Dir(l.Plan.Lab)
-	return filepath.Join(dir, "kubeconfig"), err
-}
-
-// kube opens the cluster's API.
-func (l *Lab) kube(ctx context.Context) (*cluster.Kube, error) {
-	c, err := l.provider()
-	if err != nil {
-		return nil, err
-	}
-	return c.Open(ctx)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -23,9 +24,9 @@ func (e *DiffersError) Error() string {
 	return msg + fmt.Sprintf("\ngive the new lab another --name, or take this one down first: skidpad down --name %s", e.Lab)
 }
 
-// same returns a *DiffersError where the lab runs another scenario than s. Checks may differ: they make nothing.
-func (l *Lab) same(s *scenario.Scenario) error {
-	runs, err := flatten(l.Plan.Scenario)
+// same returns a *DiffersError where the lab of a plan runs another scenario than s. Checks may differ: they make nothing.
+func same(p *plan.Plan, s *scenario.Scenario) error {
+	runs, err := flatten(p.Scenario)
 	if err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ func (l *Lab) same(s *scenario.Scenario) error {
 		return nil
 	}
 	slices.Sort(diff)
-	return &DiffersError{Lab: l.Plan.Lab, Diff: diff}
+	return &DiffersError{Lab: p.Lab, Diff: diff}
 }
 
 // flatten lists what a scenario asks for, a path and a value each.

@@ -49,20 +49,20 @@ func TestWhatIsKeptComesBack(t *testing.T) {
 }
 
 func TestDifferencesAreNamed(t *testing.T) {
-	l := &Lab{Plan: defaultPlan(t)}
-	if err := l.same(l.Plan.Scenario); err != nil {
+	p := defaultPlan(t)
+	if err := same(p, p.Scenario); err != nil {
 		t.Errorf("the same scenario: %v", err)
 	}
 	other := defaultPlan(t).Scenario
 	other.Spec.Routers[1].BGP.ASN = 65000
-	err := l.same(other)
+	err := same(p, other)
 	var differs *DiffersError
 	if !errors.As(err, &differs) || !strings.Contains(err.Error(), "spec.routers[1].bgp.asn: runs 64513, asked for 65000") {
 		t.Errorf("seen %v", err)
 	}
 	checks := defaultPlan(t).Scenario
 	checks.Spec.Checks = nil
-	if err := l.same(checks); err != nil {
+	if err := same(p, checks); err != nil {
 		t.Errorf("other checks make no other lab: %v", err)
 	}
 }

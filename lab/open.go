@@ -7,18 +7,20 @@ import (
 	"strings"
 
 	"skidpad.dev/skidpad/lab/docker"
-	"skidpad.dev/skidpad/lab/image"
-	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/live"
 )
 
 // Lab is a lab that runs, or one that is half made.
-type Lab struct {
-	Plan   *plan.Plan
-	images map[string]image.Resolved // by plan.Image.Key
-	// missing are the parts that were left out, and why.
-	missing map[string]string
-	engine  *docker.Engine
-}
+type Lab = live.Lab
+
+// TestOptions say what Lab.Test is to do.
+type TestOptions = live.TestOptions
+
+// Status is how a lab is at this moment.
+type Status = live.Status
+
+// Dir is where a lab's files are: its kubeconfig and its lock.
+func Dir(name string) (string, error) { return live.Dir(name) }
 
 // NotFoundError says that a lab is not there, and which ones are.
 type NotFoundError struct {
@@ -88,7 +90,7 @@ func find(ctx context.Context, eng *docker.Engine, name string) (*Lab, error) {
 		if err != nil {
 			return nil, fmt.Errorf("lab %s: the plan on network %s cannot be read: %w; remove the lab with `skidpad down --name %s`", name, n.Name, err, name)
 		}
-		return &Lab{Plan: k.Plan, images: k.Images, missing: k.Missing, engine: eng}, nil
+		return live.New(eng, k.Plan, k.Images, k.Missing), nil
 	}
 	containers, err := eng.Containers(ctx, name)
 	if err != nil || len(containers) == 0 {

@@ -19,15 +19,15 @@ import (
 
 // spreadProber puts the prober, which the client's image has, into the cluster's nodes and the routers,
 // so that probes can start anywhere.
-func (l *Lab) spreadProber(ctx context.Context) error {
-	program, err := l.prober(ctx)
+func (b *building) spreadProber(ctx context.Context) error {
+	program, err := b.prober(ctx)
 	if err != nil {
 		return fmt.Errorf("prober: %w", err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	for _, p := range l.Plan.Places().Of(node.KindCluster, node.KindRouter) {
+	for _, p := range b.Plan.Places().Of(node.KindCluster, node.KindRouter) {
 		group.Go(func() error {
-			return l.engine.CopyTo(ctx, p.Container, []docker.File{{Path: probe.Program, Mode: 0o755, Data: program}})
+			return b.engine.CopyTo(ctx, p.Container, []docker.File{{Path: probe.Program, Mode: 0o755, Data: program}})
 		})
 	}
 	return group.Wait()
@@ -36,29 +36,29 @@ func (l *Lab) spreadProber(ctx context.Context) error {
 // prober is the program, out of a client or, where the lab has none, of the client's image: by a container that is
 // made for it, never started, and removed again. It has the lab's labels, so that a lab that is taken down meanwhile
 // leaves nothing.
-func (l *Lab) prober(ctx context.Context) ([]byte, error) {
-	if len(l.Plan.Clients) > 0 {
-		return l.readFile(ctx, l.Plan.Clients[0].Container, probe.Program)
+func (b *building) prober(ctx context.Context) ([]byte, error) {
+	if len(b.Plan.Clients) > 0 {
+		return b.readFile(ctx, b.Plan.Clients[0].Container, probe.Program)
 	}
-	image, ok := l.images[plan.ClientImage().Key()]
+	image, ok := b.images[plan.ClientImage().Key()]
 	if !ok {
 		return nil, fmt.Errorf("lab bug: image %s was not resolved", plan.ClientImage().Key())
 	}
-	made, err := l.engine.Client.ContainerCreate(ctx, client.ContainerCreateOptions{Config: &container.Config{
+	made, err := b.engine.Client.ContainerCreate(ctx, client.ContainerCreateOptions{Config: &container.Config{
 		Image: image.Ref, Entrypoint: []string{probe.Program},
-		Labels: map[string]string{docker.LabelLab: l.Plan.Lab, docker.LabelRole: "file", docker.LabelNode: "prober"},
+		Labels: map[string]string{docker.LabelLab: b.Plan.Lab, docker.LabelRole: "file", docker.LabelNode: "prober"},
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", image.Ref, err)
 	}
-	program, err := l.readFile(ctx, made.ID, probe.Program)
-	_, gone := l.engine.Client.ContainerRemove(context.WithoutCancel(ctx), made.ID, client.ContainerRemoveOptions{Force: true})
+	program, err := b.readFile(ctx, made.ID, probe.Program)
+	_, gone := b.engine.Client.ContainerRemove(context.WithoutCancel(ctx), made.ID, client.ContainerRemoveOptions{Force: true})
 	return program, errors.Join(err, gone)
 }
 
 // readFile reads a file out of a container, running or not.
-func (l *Lab) readFile(ctx context.Context, container, path string) ([]byte, error) {
-	got, err := l.engine.Client.CopyFromContainer(ctx, container, client.CopyFromContainerOptions{SourcePath: path})
+func (b *building) readFile(ctx context.Context, container, path string) ([]byte, error) {
+	got, err := b.engine.Client.CopyFromContainer(ctx, container, client.CopyFromContainerOptions{SourcePath: path})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", container, path, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/host"
 	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -55,36 +56,44 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if l == nil {
 		return create(ctx, eng, o)
 	}
-	if err := l.same(o.Scenario); err != nil {
+	if err := same(l.Plan, o.Scenario); err != nil {
 		return nil, err
 	}
-	if ok, err := l.healthy(ctx); err != nil || ok {
+	if ok, err := healthy(ctx, l); err != nil || ok {
 		return l, err
 	}
-	return l, l.build(ctx, o, func() {})
+	return l, build(ctx, l, o, func() {})
+}
+
+// healthy reports whether nothing at all is wrong with the lab.
+func healthy(ctx context.Context, l *Lab) (bool, error) {
+	st, err := l.Status(ctx)
+	if err != nil {
+		return false, errors.Join(fmt.Errorf("lab %s", l.Plan.Lab), err)
+	}
+	return st.Healthy, nil
 }
 
 // create brings up a lab of which nothing is there. Images come first, so that nothing is made for one that cannot be had.
 func create(ctx context.Context, eng *docker.Engine, o Options) (*Lab, error) {
-	l, err := draft(ctx, eng, o)
+	p, err := draft(ctx, eng, o)
 	if err != nil {
 		return nil, err
 	}
-	if skip := kernelLacks(l.Plan); skip != nil {
+	if skip := kernelLacks(p); skip != nil {
 		return nil, skip
 	}
-	images, err := l.resolve(ctx, o)
+	images, missing, err := resolve(ctx, eng, p, o)
 	if err != nil {
 		return nil, asSkip(err)
 	}
-	missing := l.missing
-	l, networked, err := claim(ctx, eng, o)
+	p, networked, err := claim(ctx, eng, o)
 	defer networked()
 	if err != nil {
 		return nil, err
 	}
-	l.images, l.missing = images, missing
-	err = l.build(ctx, o, networked)
+	l := live.New(eng, p, images, missing)
+	err = build(ctx, l, o, networked)
 	if err != nil && ctx.Err() != nil && !o.Keep {
 		_, undo := eng.Remove(context.WithoutCancel(ctx), o.Name)
 		return nil, errors.Join(fmt.Errorf("lab %s: interrupted; what was begun is removed", o.Name), undo)
@@ -94,14 +103,14 @@ func create(ctx context.Context, eng *docker.Engine, o Options) (*Lab, error) {
 
 // claim drafts a new lab while no other `up` may, so that two do not find the same subnets free. The claim is to be
 // released when the lab's networks stand, or when it failed; releasing it twice is harmless.
-func claim(ctx context.Context, eng *docker.Engine, o Options) (*Lab, func(), error) {
+func claim(ctx context.Context, eng *docker.Engine, o Options) (*plan.Plan, func(), error) {
 	held, err := claimSubnets(ctx)
 	if err != nil {
 		return nil, func() {}, err
 	}
 	release := sync.OnceFunc(held.release)
-	l, err := draft(ctx, eng, o)
-	return l, release, err
+	p, err := draft(ctx, eng, o)
+	return p, release, err
 }
 
 // Draft makes the plan that Up would make for a new lab, and makes nothing of it.
@@ -116,22 +125,14 @@ func Draft(ctx context.Context, o Options) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := draft(ctx, eng, o)
-	if err != nil {
-		return nil, err
-	}
-	return l.Plan, nil
+	return draft(ctx, eng, o)
 }
 
 // draft makes the plan of a new lab.
-func draft(ctx context.Context, eng *docker.Engine, o Options) (*Lab, error) {
+func draft(ctx context.Context, eng *docker.Engine, o Options) (*plan.Plan, error) {
 	facts, err := host.Facts(ctx, eng)
 	if err != nil {
 		return nil, err
 	}
-	p, err := plan.Make(o.Scenario, o.Name, facts)
-	if err != nil {
-		return nil, err
-	}
-	return &Lab{Plan: p, engine: eng}, nil
+	return plan.Make(o.Scenario, o.Name, facts)
 }

@@ -1,14 +1,9 @@
 package lab
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,80 +12,15 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"skidpad.dev/skidpad/lab/image"
-	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/live"
 )
-
-// planLabel holds what is kept of a lab on each of its networks, so that any process finds the lab without its scenario file.
-const planLabel = "dev.skidpad.plan"
-
-// kept is what a lab's networks tell of it.
-type kept struct {
-	Plan   *plan.Plan                `json:"plan"`
-	Images map[string]image.Resolved `json:"images"`
-	// Missing are parts of the plan that were left out, and why.
-	Missing map[string]string `json:"missing,omitempty"`
-}
-
-// encode packs what is kept into a label's value: JSON, gzip, base64.
-func encode(k kept) (string, error) {
-	raw, err := json.Marshal(k)
-	if err != nil {
-		return "", fmt.Errorf("lab bug: plan of %s cannot be written: %w", k.Plan.Lab, err)
-	}
-	var buf bytes.Buffer
-	z := gzip.NewWriter(&buf)
-	if _, err := z.Write(raw); err != nil {
-		return "", err
-	}
-	if err := z.Close(); err != nil {
-		return "", err
-	}
-	return base64.StdEncoding.EncodeToString(buf.Bytes()), nil
-}
-
-// decode is the inverse of encode.
-func decode(label string) (k kept, err error) {
-	packed, err := base64.StdEncoding.DecodeString(label)
-	if err != nil {
-		return k, err
-	}
-	z, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return k, err
-	}
-	raw, err := io.ReadAll(z)
-	if err != nil {
-		return k, err
-	}
-	if err := json.Unmarshal(raw, &k); err != nil {
-		return k, err
-	}
-	if k.Plan == nil {
-		return k, errors.New("there is no plan in it")
-	}
-	return k, nil
-}
-
-// Dir is where a lab's files are: its kubeconfig and its lock. It follows the XDG base directory specification.
-func Dir(name string) (string, error) {
-	base := os.Getenv("XDG_STATE_HOME")
-	if base == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", fmt.Errorf("no place for the lab's files: %w; set XDG_STATE_HOME", err)
-		}
-		base = filepath.Join(home, ".local", "state")
-	}
-	return filepath.Join(base, "skidpad", name), nil
-}
 
 // lock is held by the one `up` of a lab that runs. The kernel lets go of it when its holder dies, however that happens.
 type lock struct{ f *os.File }
 
 // acquire takes the lab's lock or says which process holds it.
 func acquire(name string) (*lock, error) {
-	dir, err := Dir(name)
+	dir, err := live.Dir(name)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +32,7 @@ func acquire(name string) (*lock, error) {
 
 // claimSubnets takes the lock that a bring-up holds from looking for free subnets until it has its networks.
 func claimSubnets(ctx context.Context) (*lock, error) {
-	dir, err := Dir("")
+	dir, err := live.Dir("")
 	if err != nil {
 		return nil, err
 	}

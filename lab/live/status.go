@@ -1,8 +1,7 @@
-package lab
+package live
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -244,13 +243,4 @@ func (x *examination) workload(w plan.Workload, st *addon.Status) {
 	if w.Service.Type == "LoadBalancer" && len(st.LoadBalancerIPs) == 0 {
 		x.problem("workload %s: its service has no LoadBalancer address", w.Name)
 	}
-}
-
-// healthy reports whether nothing at all is wrong with the lab.
-func (l *Lab) healthy(ctx context.Context) (bool, error) {
-	st, err := l.Status(ctx)
-	if err != nil {
-		return false, errors.Join(fmt.Errorf("lab %s", l.Plan.Lab), err)
-	}
-	return st.Healthy, nil
 }

@@ -1,0 +1,20 @@
+package live
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Dir is where a lab's files are: its kubeconfig and its lock. It follows the XDG base directory specification.
+func Dir(name string) (string, error) {
+	base := os.Getenv("XDG_STATE_HOME")
+	if base == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("no place for the lab's files: %w; set XDG_STATE_HOME", err)
+		}
+		base = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(base, "skidpad", name), nil
+}

@@ -1,0 +1,86 @@
+// Package live is one running lab: handles on its nodes, routers and cluster, its status, and the session that runs checks
+// in it. The lab is known from its plan; package lab finds it by its labels.
+package live
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// Lab is a lab that runs, or one that is half made.
+type Lab struct {
+	Plan   *plan.Plan
+	images map[string]image.Resolved // by plan.Image.Key
+	// missing are the parts that were left out, and why.
+	missing map[string]string
+	engine  *docker.Engine
+}
+
+// New returns the lab of a plan; it does no I/O. images are by plan.Image.Key. missing are the parts that were left out,
+// and why.
+func New(e *docker.Engine, p *plan.Plan, images map[string]image.Resolved, missing map[string]string) *Lab {
+	return &Lab{Plan: p, images: images, missing: missing, engine: e}
+}
+
+// Engine returns the engine that runs the lab.
+func (l *Lab) Engine() *docker.Engine { return l.engine }
+
+// Images returns the images that the lab is made of, by plan.Image.Key.
+func (l *Lab) Images() map[string]image.Resolved { return l.images }
+
+// Missing returns the parts that were left out, and why.
+func (l *Lab) Missing() map[string]string { return l.missing }
+
+// skipped are the parts that were left out, as checks that were skipped.
+func (l *Lab) skipped(done func(check.Result)) []check.Result {
+	var all []check.Result
+	for _, name := range slices.Sorted(maps.Keys(l.missing)) {
+		r := check.Result{Scenario: l.Plan.Scenario.Metadata.Name, Name: "part " + name, Verdict: check.Skipped,
+			Expected: name + " runs", Observed: l.missing[name]}
+		if done != nil {
+			done(r)
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// Notes are what is to be known of a lab besides its state: what stands in for something else, and what was left out.
+func (l *Lab) Notes() []string {
+	var notes []string
+	for _, key := range slices.Sorted(maps.Keys(l.images)) {
+		i := l.images[key]
+		if published := i.StandsInFor(); published != "" {
+			notes = append(notes, fmt.Sprintf("%s stands in for %s, which can be neither pulled nor built here", i.Ref, published))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.missing)) {
+		notes = append(notes, fmt.Sprintf("%s is left out: %s", name, cmp.Or(l.missing[name], "its images cannot be had")))
+	}
+	return notes
+}
+
+// Kubeconfig is the path of the lab's own kubeconfig file, readable by its owner alone.
+func (l *Lab) Kubeconfig() (string, error) {
+	dir, err := Dir(l.Plan.Lab)
+	return filepath.Join(dir, "kubeconfig"), err
+}
+
+// kube opens the cluster's API.
+func (l *Lab) kube(ctx context.Context) (*cluster.Kube, error) {
+	c, err := l.provider()
+	if err != nil {
+		return nil, err
+	}
+	return c.Open(ctx)
+}

@@ -1,0 +1,65 @@
+package lab
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// planLabel holds what is kept of a lab on each of its networks, so that any process finds the lab without its scenario file.
+const planLabel = "dev.skidpad.plan"
+
+// kept is what a lab's networks tell of it.
+type kept struct {
+	Plan   *plan.Plan                `json:"plan"`
+	Images map[string]image.Resolved `json:"images"`
+	// Missing are parts of the plan that were left out, and why.
+	Missing map[string]string `json:"missing,omitempty"`
+}
+
+// encode packs what is kept into a label's value: JSON, gzip, base64.
+func encode(k kept) (string, error) {
+	raw, err := json.Marshal(k)
+	if err != nil {
+		return "", fmt.Errorf("lab bug: plan of %s cannot be written: %w", k.Plan.Lab, err)
+	}
+	var buf bytes.Buffer
+	z := gzip.NewWriter(&buf)
+	if _, err := z.Write(raw); err != nil {
+		return "", err
+	}
+	if err := z.Close(); err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString(buf.Bytes()), nil
+}
+
+// decode is the inverse of encode.
+func decode(label string) (k kept, err error) {
+	packed, err := base64.StdEncoding.DecodeString(label)
+	if err != nil {
+		return k, err
+	}
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return k, err
+	}
+	raw, err := io.ReadAll(z)
+	if err != nil {
+		return k, err
+	}
+	if err := json.Unmarshal(raw, &k); err != nil {
+		return k, err
+	}
+	if k.Plan == nil {
+		return k, errors.New("there is no plan in it")
+	}
+	return k, nil
+}
