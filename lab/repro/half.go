@@ -94,13 +94,16 @@ func (h *half) run(ctx context.Context) {
 	}
 	r := &runner{lab: h.lab, half: h.Half, events: events, injector: injector, faults: map[string][]*fault.Active{}, flows: map[string]*flow{},
 		note: func(text string) { h.options.Progress.Note(h.Half, text) }}
+	missing := func(err error) {
+		if err != nil {
+			events.Add(timeline.New(timeline.LaneAgent, "watch", "source-missing", err.Error(), nil))
+		}
+	}
 	watching, watchErr := h.lab.Watch(ctx, events)
+	missing(watchErr) // before the observations: an event that nobody listens for does not come
 	err = h.observe(ctx, r)
 	if watchErr == nil {
-		watchErr = watching.Stop(context.WithoutCancel(ctx))
-	}
-	if watchErr != nil {
-		events.Add(timeline.New(timeline.LaneAgent, "watch", "source-missing", watchErr.Error(), nil))
+		missing(watching.Stop(context.WithoutCancel(ctx)))
 	}
 	if err != nil {
 		h.Outcome, h.Why = Unknown, err.Error()
@@ -128,7 +131,11 @@ func (h *half) observe(ctx context.Context, r *runner) (err error) {
 	if err != nil {
 		return err
 	}
-	r.began = timeline.Now()
+	if err := r.beforeAwaits(ctx, h.bug.Trigger); err != nil {
+		return err
+	}
+	r.began, r.triggered, r.acted = timeline.Now(), time.Now(), time.Now()
+	r.observe = h.bug.Observe
 	if err := r.steps(ctx, "trigger", h.bug.Trigger); err != nil {
 		return err
 	}
@@ -160,9 +167,24 @@ func (r *runner) before(ctx context.Context, all []scenario.Observation) ([]*val
 	return before, nil
 }
 
-// look looks at a signal as an observation says: once, until it is right, or for as long as it is to stay so.
+// beforeAwaits reads the signals that awaits of the trigger compare with.
+func (r *runner) beforeAwaits(ctx context.Context, trigger []scenario.BugStep) error {
+	r.awaited = map[*scenario.Await]*value{}
+	for i, s := range trigger {
+		if s.Await == nil || s.Await.Right.Changed == nil || r.isForOthers(s) {
+			continue
+		}
+		v, err := r.read(ctx, s.Await.Signal)
+		if err != nil {
+			return fmt.Errorf("trigger[%d], %s, before the trigger: %w", i, describe(s), err)
+		}
+		r.awaited[s.Await] = &v
+	}
+	return nil
+}
+
+// look looks at a signal as an observation says.
 func (r *runner) look(ctx context.Context, o scenario.Observation, before *value) (Observed, error) {
-	began := time.Now()
 	right, err := r.filled(ctx, o.Right)
 	if err != nil {
 		return Observed{}, err
@@ -175,30 +197,27 @@ func (r *runner) look(ctx context.Context, o scenario.Observation, before *value
 		}
 		o.Wrong = &wrong
 	}
-	seen := Observed{Name: o.Name, Control: o.Control, Want: words(o.Right, before)}
-	for {
-		v, err := r.read(ctx, o.Signal)
-		seen.Took = time.Since(began)
-		if err != nil && (o.Within == 0 || seen.Took >= o.Within.Std()) {
-			return seen, err
-		}
-		if err == nil {
-			seen.Seen, seen.Outcome = v.String(), outcome(o, v, before)
-		}
-		switch {
-		case o.During != 0 && (seen.Outcome != Right || seen.Took >= o.During.Std()):
-			seen.Seen += fmt.Sprintf(" (after %s)", seen.Took.Round(100*time.Millisecond))
-			return seen, nil
-		case o.During == 0 && (seen.Outcome == Right || seen.Took >= o.Within.Std()):
-			if o.Within != 0 {
-				seen.Seen += fmt.Sprintf(" (after %s)", seen.Took.Round(100*time.Millisecond))
-			}
-			return seen, nil
-		}
-		if err := pass(ctx, lookAgain); err != nil {
-			return seen, err
-		}
+	if err := r.sentEnough(ctx, o.Signal.Outage+o.Signal.Lost); err != nil {
+		return Observed{}, err
 	}
+	return look{Observation: o, before: before, acted: r.acted, read: func(ctx context.Context) (value, error) { return r.read(ctx, o.Signal) }}.until(ctx)
+}
+
+// sentEnough waits until a flow can be judged: reading the flow ends the flow.
+func (r *runner) sentEnough(ctx context.Context, name string) error {
+	f := r.flows[name]
+	if f == nil || f.rec != nil {
+		return nil
+	}
+	sent := f.began
+	if r.triggered.After(sent) {
+		sent = r.triggered
+	}
+	wait := time.Until(sentUntil(r.observe, name, sent, r.acted, time.Now()))
+	if wait <= 0 {
+		return nil
+	}
+	return pass(ctx, wait)
 }
 
 // filled is a condition with the lab's own values in its texts.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +16,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/loss"
+	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/router/netns"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/timeline"
@@ -69,34 +72,49 @@ func (r *runner) read(ctx context.Context, s scenario.Signal) (value, error) {
 	return value{}, errors.New("lab bug: a signal without content passed the validation")
 }
 
-// worst is the flow that was answered least of those sent under a name, since the trigger began.
-func (r *runner) worst(ctx context.Context, name string) (out time.Duration, percent float64, err error) {
+// worst summarizes the flows that were sent under a name: of the flow with the longest outages, and of the most lost.
+func (r *runner) worst(ctx context.Context, name string) (outage, lost value, err error) {
 	rec, err := r.recording(ctx, name)
 	if err != nil {
-		return 0, 0, err
+		return value{}, value{}, err
 	}
-	for _, s := range loss.OfRecording(rec, loss.Options{MaxStall: maxStall}) {
-		if len(s.Unknown) > 0 && s.Lost == 0 {
-			return 0, 0, fmt.Errorf("the recording of %s proves nothing: %s", name, strings.Join(s.Unknown, "; "))
+	return worstOf(name, rec)
+}
+
+// worstOf is the arithmetic of worst. Numbers of a recording with gaps are the least that the true numbers can be. A
+// prober's own standing still counts as time in which all may have been lost.
+func worstOf(name string, rec *record.Recording) (outage, lost value, err error) {
+	var out time.Duration
+	percent := 0.0
+	outage, lost = value{time: &out, final: true}, value{final: true, unit: "% lost"}
+	for _, s := range loss.OfRecording(rec, loss.Options{MaxStall: maxStall, StallsAreJudged: true}) {
+		if s.Sent == 0 || len(s.Unknown) > 0 && s.Lost == 0 {
+			return value{}, value{}, fmt.Errorf("the recording of %s proves nothing: %s", name, strings.Join(append(s.Unknown, "no loss was seen"), "; "))
 		}
 		var total time.Duration
 		for _, o := range s.Outages {
 			total += o.Length()
+			outage.open = outage.open || o.OpenEnd
 		}
+		outage.open = outage.open || len(s.Unknown) > 0
+		outage.unseen = max(outage.unseen, s.Stalled)
+		lost.least = lost.least || len(s.Unknown) > 0 || s.Stalled > 0
 		out = max(out, total)
-		percent = max(percent, 100*float64(s.Lost)/float64(max(1, s.Sent)))
+		percent = max(percent, 100*float64(s.Lost)/float64(s.Sent))
 	}
-	return out, percent, nil
+	percent = math.Ceil(percent)
+	lost.number = &percent
+	return outage, lost, nil
 }
 
 func (r *runner) outage(ctx context.Context, name string) (value, error) {
-	out, _, err := r.worst(ctx, name)
-	return value{time: &out}, err
+	outage, _, err := r.worst(ctx, name)
+	return outage, err
 }
 
 func (r *runner) lost(ctx context.Context, name string) (value, error) {
-	_, percent, err := r.worst(ctx, name)
-	return number(math.Ceil(percent), "% lost"), err
+	_, lost, err := r.worst(ctx, name)
+	return lost, err
 }
 
 // sessions tells one thing of each of a router's sessions; an empty text is left out.
@@ -216,12 +234,45 @@ func (r *runner) elapsed(ctx context.Context, e scenario.Elapsed) (value, error)
 		}
 		from = first.At
 	}
+	now := timeline.Now() // before the look: an event that comes meanwhile is none that did not come
 	last, ok := r.find(e.To, to, from)
-	length := time.Duration(timeline.Now() - from)
 	if ok {
-		length = time.Duration(last.At - from)
+		length := time.Duration(last.At - from)
+		return value{time: &length, final: true}, nil
 	}
-	return value{time: &length, never: !ok}, nil
+	if missing := deaf(r.events.Events(), e.To); missing != "" {
+		return value{}, fmt.Errorf("that the timeline has no event %s %s %q proves nothing: %s", e.To.Lane, e.To.Kind, to, missing)
+	}
+	length := time.Duration(now - from)
+	return value{time: &length, never: true}, nil
+}
+
+// hears lists the sources of a lane's events, as package watch names the sources.
+var hears = map[timeline.Lane][]string{
+	timeline.LaneBGP: {"bgp", "connections"}, timeline.LaneFIB: {"kernel"}, timeline.LaneVRRP: {"vrrp"}, timeline.LaneARP: {"arp"},
+	timeline.LaneLease: {"kubernetes"}, timeline.LaneEndpoints: {"kubernetes"}, timeline.LanePod: {"kubernetes"},
+}
+
+// deaf returns the text of the event that reports the loss of a source from which the moment would be heard; "" when all listen.
+func deaf(all []timeline.Event, m scenario.Moment) string {
+	lost := map[string]string{} // the texts, by source
+	for _, e := range all {
+		switch {
+		case e.Lane != timeline.LaneAgent:
+		case e.Kind == "source-missing":
+			lost[e.Subject] = e.Subject + ": " + e.Text
+		case e.Kind == "source-back":
+			delete(lost, e.Subject)
+		}
+	}
+	for _, source := range slices.Sorted(maps.Keys(lost)) {
+		kind, of, _ := strings.Cut(source, " ")
+		ofAnother := (kind == "bgp" || kind == "connections" || kind == "kernel") && m.Subject != "" && of != m.Subject
+		if kind == "watch" || slices.Contains(hears[timeline.Lane(m.Lane)], kind) && !ofAnother {
+			return lost[source]
+		}
+	}
+	return ""
 }
 
 // find returns the first event since an instant that a moment means.

@@ -41,7 +41,7 @@ func (r *runner) arp(ctx context.Context, s scenario.ARPSignal) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	macs, err := probe.Neighbours(ctx, n, device, at, 3)
+	macs, err := askedThrice(ctx, n, device, at)
 	if err != nil {
 		return value{}, err
 	}
@@ -54,6 +54,20 @@ func (r *runner) arp(ctx context.Context, s scenario.ARPSignal) (value, error) {
 		all = append(all, mac)
 	}
 	return texts(all...), nil
+}
+
+// askedThrice returns the MACs that answer. No answer on an interface that is down is an error: arping ends with the same
+// code when nobody answered and when arping could not ask.
+func askedThrice(ctx context.Context, n node.Node, device string, at netip.Addr) ([]string, error) {
+	macs, err := probe.Neighbours(ctx, n, device, at, 3)
+	if err != nil || len(macs) > 0 {
+		return macs, err
+	}
+	carrier, err := n.Exec(ctx, "cat", "/sys/class/net/"+device+"/carrier") // sysfs-class-net: unreadable when the interface is set down
+	if err != nil || strings.TrimSpace(string(carrier)) != "1" {
+		return nil, errors.Join(fmt.Errorf("%s asks who has %s on %s: the interface is down, so that nobody answers proves nothing", n.Name(), at, device), err)
+	}
+	return nil, nil
 }
 
 // ranAtLeast lets pass that a command found nothing: ping ends with 1 then.

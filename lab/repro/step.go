@@ -30,12 +30,17 @@ type runner struct {
 	flows    map[string]*flow
 	// began is when the trigger did: CLOCK_MONOTONIC in nanoseconds; 0 before it.
 	began int64
-	note  func(string)
+	// triggered is when the trigger began, and acted when the last of its acts ended: steps that wait are no acts.
+	triggered, acted time.Time
+	observe          []scenario.Observation
+	awaited          map[*scenario.Await]*value // the values, before the trigger, of the signals that awaits compare with
+	note             func(string)
 }
 
 // flow is what is sent, and its recording once it was stopped.
 type flow struct {
 	spec    scenario.Send
+	began   time.Time
 	running *probe.Running
 	rec     *record.Recording
 }
@@ -43,7 +48,7 @@ type flow struct {
 // steps does all that is for this half, in order.
 func (r *runner) steps(ctx context.Context, phase string, all []scenario.BugStep) error {
 	for i, s := range all {
-		if s.Only != "" && s.Only != r.counterpart() {
+		if r.isForOthers(s) {
 			continue
 		}
 		text := describe(s)
@@ -55,11 +60,19 @@ func (r *runner) steps(ctx context.Context, phase string, all []scenario.BugStep
 			e.Kind, e.Text = "step-failed", text+": "+err.Error()
 		}
 		r.events.Add(e)
+		if s.Await == nil && s.Hold == 0 {
+			r.acted = time.Now()
+		}
 		if err != nil {
 			return fmt.Errorf("%s[%d], %s: %w", phase, i, text, err)
 		}
 	}
 	return nil
+}
+
+// isForOthers reports whether a step is kept to another half.
+func (r *runner) isForOthers(s scenario.BugStep) bool {
+	return s.Only != "" && s.Only != r.counterpart()
 }
 
 // counterpart is the half whose steps this one shares: what is tried is put to what breaks the broken one, and a patch
@@ -90,7 +103,7 @@ func (r *runner) step(ctx context.Context, s scenario.BugStep) error {
 	case scenario.StepSend:
 		return r.send(ctx, s)
 	case scenario.StepAwait:
-		return r.await(ctx, *s.Await)
+		return r.await(ctx, s.Await)
 	case scenario.StepHold:
 		return pass(ctx, s.Hold.Std())
 	}
@@ -185,7 +198,7 @@ func (r *runner) send(ctx context.Context, s scenario.BugStep) error {
 		f.Targets = append(f.Targets, targets[0])
 	}
 	running, err := probe.Start(ctx, n, f)
-	r.flows[s.As] = &flow{spec: *s.Send, running: running}
+	r.flows[s.As] = &flow{spec: *s.Send, began: time.Now(), running: running}
 	return err
 }
 
@@ -206,14 +219,14 @@ func (r *runner) recording(ctx context.Context, name string) (*record.Recording,
 }
 
 // await waits until a signal is right. That it cannot be read is waited for, too.
-func (r *runner) await(ctx context.Context, a scenario.Await) error {
+func (r *runner) await(ctx context.Context, a *scenario.Await) error {
 	ctx, cancel := context.WithTimeout(ctx, a.Within.Std())
 	defer cancel()
-	last := "nothing was seen"
+	last, before := "nothing was seen", r.awaited[a]
 	for {
 		v, err := r.read(ctx, a.Signal)
 		switch {
-		case err == nil && v.meets(a.Right, nil):
+		case err == nil && v.meets(a.Right, before) == yes:
 			return nil
 		case err == nil:
 			last = "seen " + v.String()
@@ -221,7 +234,7 @@ func (r *runner) await(ctx context.Context, a scenario.Await) error {
 			last = err.Error()
 		}
 		if pass(ctx, lookAgain) != nil {
-			return fmt.Errorf("not within %s: %s, want %s", a.Within, last, words(a.Right, nil))
+			return fmt.Errorf("not within %s: %s, want %s", a.Within, last, words(a.Right, before))
 		}
 	}
 }

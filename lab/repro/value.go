@@ -2,7 +2,6 @@ package repro
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -15,9 +14,25 @@ type value struct {
 	texts  []string // sorted
 	number *float64 // where it is one; else the number is how many texts there are
 	time   *time.Duration
-	never  bool // a time that did not end while it was looked at
-	unit   string
+	never  bool // an event that has not come: time has passed so far
+	open   bool // a time that has not ended: time is the least
+	// unseen is how much longer than time the true time can be; the prober itself stood still for so long.
+	unseen time.Duration
+	// least marks a number of a recording with gaps: the true number can be larger.
+	least bool
+	// final marks a value that no later look changes: the recording of a flow that was stopped.
+	final bool
+	unit  string
 }
+
+// answer says whether a value meets a condition.
+type answer int
+
+const (
+	no    answer = iota
+	early        // the value can still become either
+	yes
+)
 
 func texts(all ...string) value {
 	slices.Sort(all)
@@ -35,6 +50,10 @@ func (v value) String() string {
 	switch {
 	case v.never:
 		return fmt.Sprintf("not within %s", v.time.Round(time.Millisecond))
+	case v.time != nil && v.open:
+		return fmt.Sprintf("at least %s, without an end", v.time.Round(time.Millisecond))
+	case v.time != nil && v.unseen > 0:
+		return fmt.Sprintf("%s, or up to %s longer", v.time.Round(time.Millisecond), v.unseen.Round(time.Millisecond))
 	case v.time != nil:
 		return v.time.Round(time.Millisecond).String()
 	case v.number != nil && list != "":
@@ -55,25 +74,68 @@ func (v value) count() float64 {
 	return float64(len(v.texts))
 }
 
-// meets reports whether all of a condition holds. before is what the signal showed before the trigger.
-func (v value) meets(c scenario.Condition, before *value) bool {
-	length := time.Duration(math.MaxInt64)
-	if v.time != nil && !v.never {
-		length = *v.time
-	}
+// meets reports whether all of a condition holds, or that the answer comes only later. before is the signal's value
+// before the trigger.
+func (v value) meets(c scenario.Condition, before *value) answer {
 	same := before != nil && before.String() == v.String()
-	switch {
-	case c.Is != nil && !slices.Equal(v.texts, texts(slices.Clone(c.Is)...).texts),
-		c.Has != "" && !v.contains(c.Has),
-		c.Lacks != "" && v.contains(c.Lacks),
-		c.Min != nil && v.count() < float64(*c.Min),
-		c.Max != nil && v.count() > float64(*c.Max),
-		c.Longer != 0 && length <= c.Longer.Std(),
-		c.Shorter != 0 && length >= c.Shorter.Std(),
-		c.Changed != nil && *c.Changed == same:
-		return false
+	all := []answer{
+		truth(c.Is == nil || slices.Equal(v.texts, texts(slices.Clone(c.Is)...).texts)),
+		truth(c.Has == "" || v.contains(c.Has)),
+		truth(c.Lacks == "" || !v.contains(c.Lacks)),
+		truth(c.Min == nil || v.count() >= float64(*c.Min)),
+		truth(c.Changed == nil || *c.Changed != same),
+		truth(c.Never == nil || *c.Never == v.never),
 	}
-	return true
+	if c.Max != nil {
+		all = append(all, v.atMost(float64(*c.Max)))
+	}
+	if c.Longer != 0 {
+		all = append(all, v.longer(c.Longer.Std()))
+	}
+	if c.Shorter != 0 {
+		all = append(all, v.shorter(c.Shorter.Std()))
+	}
+	return slices.Min(all)
+}
+
+func truth(holds bool) answer {
+	if holds {
+		return yes
+	}
+	return no
+}
+
+func (v value) atMost(most float64) answer {
+	switch {
+	case v.count() > most:
+		return no
+	case v.least:
+		return early
+	}
+	return yes
+}
+
+// ends reports whether the time has an end.
+func (v value) ends() bool { return v.time != nil && !v.never && !v.open }
+
+func (v value) longer(than time.Duration) answer {
+	switch {
+	case v.time != nil && *v.time > than:
+		return yes
+	case v.ends() && *v.time+v.unseen <= than:
+		return no
+	}
+	return early
+}
+
+func (v value) shorter(than time.Duration) answer {
+	switch {
+	case v.time != nil && *v.time >= than:
+		return no
+	case v.ends() && *v.time+v.unseen < than:
+		return yes
+	}
+	return early
 }
 
 func (v value) contains(text string) bool {
@@ -101,6 +163,8 @@ func words(c scenario.Condition, before *value) string {
 	add(c.Longer != 0, "longer than %s", c.Longer)
 	add(c.Shorter != 0, "shorter than %s", c.Shorter)
 	add(c.Changed != nil && *c.Changed, "other than before")
+	add(c.Never != nil && *c.Never, "never")
+	add(c.Never != nil && !*c.Never, "at some time")
 	if c.Changed != nil && !*c.Changed {
 		add(before == nil, "as before")
 		add(before != nil, "as before: %s", before)
@@ -115,13 +179,22 @@ func deref(n *int) int {
 	return *n
 }
 
-// outcome judges a value by an observation.
-func outcome(o scenario.Observation, v value, before *value) Outcome {
-	switch {
-	case v.meets(o.Right, before):
-		return Right
-	case o.Wrong == nil || v.meets(*o.Wrong, before):
-		return Wrong
+// outcome judges a value by an observation. A value that can still become right or wrong is unknown, and early.
+func outcome(o scenario.Observation, v value, before *value) (_ Outcome, tooEarly bool) {
+	switch v.meets(o.Right, before) {
+	case yes:
+		return Right, false
+	case early:
+		return Unknown, true
 	}
-	return Unknown
+	if o.Wrong == nil {
+		return Wrong, false
+	}
+	switch v.meets(*o.Wrong, before) {
+	case yes:
+		return Wrong, false
+	case early:
+		return Unknown, true
+	}
+	return Unknown, false
 }

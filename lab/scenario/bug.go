@@ -97,7 +97,8 @@ type Observation struct {
 	Right  Condition `json:"right"`
 	// Wrong is how the bug shows. Unset, it is whatever is not right; set, what is neither is unknown.
 	Wrong *Condition `json:"wrong,omitempty"`
-	// Within is how long right may be waited for; unset, one look counts.
+	// Within is how long right may be waited for; unset, one look counts. An absence (max, lacks, is: [], changed: false,
+	// never) counts from 3 s after the trigger's last act on; as before and never, at the end of within.
 	Within Duration `json:"within,omitempty"`
 	// During is how long right must go on; the first look that is not right counts.
 	During Duration `json:"during,omitempty"`
@@ -112,8 +113,9 @@ type Condition struct {
 	Lacks   string   `json:"lacks,omitempty"`   // none of them does
 	Min     *int     `json:"min,omitempty"`     // of a number, or of how many there are
 	Max     *int     `json:"max,omitempty"`     // likewise
-	Longer  Duration `json:"longer,omitempty"`  // than so; what never ended is longer than anything
-	Shorter Duration `json:"shorter,omitempty"` // than so
+	Longer  Duration `json:"longer,omitempty"`  // than so; without an end it is waited for until so long has passed
+	Shorter Duration `json:"shorter,omitempty"` // than so; likewise
+	Never   *bool    `json:"never,omitempty"`   // of elapsed: the event has not come by now
 	Changed *bool    `json:"changed,omitempty"` // since before the trigger
 }
 

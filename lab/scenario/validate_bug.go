@@ -23,6 +23,9 @@ func (v *validator) bug(b *Bug) {
 	named := map[string]string{} // faults and flows so far, by name
 	for i, s := range b.Setup {
 		v.bugStep(fmt.Sprintf("bug.setup[%d]", i), s, named)
+		if s.Await != nil && s.Await.Right.Changed != nil {
+			v.add(fmt.Sprintf("bug.setup[%d].await.right.changed", i), "seen changed in setup, want changed in trigger or observe: values are compared with those before the trigger")
+		}
 	}
 	for i, s := range b.Trigger {
 		v.bugStep(fmt.Sprintf("bug.trigger[%d]", i), s, named)
@@ -229,9 +232,12 @@ func (v *validator) routing(path string, s Signal) {
 func (v *validator) condition(path string, s Signal, c Condition) {
 	times := c.Longer != 0 || c.Shorter != 0
 	others := c.Is != nil || c.Has != "" || c.Lacks != "" || c.Min != nil || c.Max != nil || c.Changed != nil
+	never := c.Never != nil
 	switch {
-	case !times && !others:
-		v.add(path, "seen no condition, want one of: is, has, lacks, min, max, longer, shorter, changed")
+	case !times && !others && !never:
+		v.add(path, "seen no condition, want one of: is, has, lacks, min, max, longer, shorter, changed, never")
+	case never && s.Kind() != "" && s.Elapsed == nil:
+		v.add(path, "seen never for %s, want never for elapsed only", s.Kind())
 	case times && s.Kind() != "" && !s.Timed():
 		v.add(path, "seen a time for %s, want is, has, lacks, min, max or changed", s.Kind())
 	case others && s.Timed():

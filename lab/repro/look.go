@@ -1,0 +1,107 @@
+package repro
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// settled is for how long after the trigger's last act an absence must last when the bug's file gives no time:
+// nothing has come yet, right after an act, whatever is going to come. Steps of the trigger that wait count.
+const settled = 3 * time.Second
+
+// look is one observation under way. It is pure but for read and the clock.
+type look struct {
+	scenario.Observation
+	before *value
+	acted  time.Time // when the trigger's last act ended
+	read   func(context.Context) (value, error)
+}
+
+// until looks at the signal until the outcome is known: once, until it is right, or for as long as it is to stay so.
+func (l look) until(ctx context.Context) (Observed, error) {
+	began := time.Now()
+	seen := Observed{Name: l.Name, Control: l.Control, Want: words(l.Right, l.before)}
+	for looks := 1; ; looks++ {
+		v, err := l.read(ctx)
+		seen.Took = time.Since(began)
+		if err != nil && (l.Within == 0 || seen.Took >= l.Within.Std()) {
+			return seen, err
+		}
+		if err == nil {
+			var early bool
+			seen.Outcome, early = outcome(l.Observation, v, l.before)
+			if v.final || l.known(seen, early) {
+				seen.Seen = v.String()
+				if early {
+					seen.Seen += ", too early to tell"
+				}
+				if looks > 1 || l.During != 0 || l.Within != 0 {
+					seen.Seen += fmt.Sprintf(" (after %s)", seen.Took.Round(100*time.Millisecond))
+				}
+				return seen, nil
+			}
+		}
+		if err := pass(ctx, lookAgain); err != nil {
+			return seen, err
+		}
+	}
+}
+
+// known reports whether the outcome of the last look is the observation's.
+func (l look) known(seen Observed, early bool) bool {
+	waited := seen.Took >= l.Within.Std()
+	switch {
+	case early:
+		return l.Within != 0 && waited
+	case l.During != 0:
+		return seen.Outcome != Right || seen.Took >= l.During.Std()
+	case seen.Outcome != Right:
+		return waited
+	case l.Right.Changed != nil && !*l.Right.Changed || l.Right.Never != nil && *l.Right.Never:
+		return waited && l.hasSettled() // right from the begin on: only the end of the time tells
+	case l.absence():
+		return l.hasSettled()
+	}
+	return true
+}
+
+func (l look) hasSettled() bool { return time.Since(l.acted) >= settled }
+
+// absence reports whether the signal is right when something is not there, and may come. A signal that sends
+// packets of its own is the answer to them.
+func (l look) absence() bool {
+	if s := l.Signal; s.Ping != nil || s.TTLExceeded != nil || s.Connect != nil {
+		return false
+	}
+	c := l.Right
+	return c.Lacks != "" || c.Max != nil || c.Is != nil && len(c.Is) == 0
+}
+
+// times are the longest time that an observation's conditions name.
+func times(o scenario.Observation) time.Duration {
+	most := max(o.Right.Longer, o.Right.Shorter)
+	if o.Wrong != nil {
+		most = max(most, o.Wrong.Longer, o.Wrong.Shorter)
+	}
+	return most.Std()
+}
+
+// sentUntil is how long what was sent under a name must be sent so that all observations of it can be judged: for as long
+// as the times that the conditions name, and until what the trigger does has had time to show.
+func sentUntil(all []scenario.Observation, name string, sent, acted, now time.Time) time.Time {
+	until := acted.Add(settled)
+	for _, o := range all {
+		if o.Signal.Outage != name && o.Signal.Lost != name {
+			continue
+		}
+		for _, t := range []time.Time{sent.Add(times(o)), now.Add(o.During.Std())} {
+			if t.After(until) {
+				until = t
+			}
+		}
+	}
+	return until
+}
