@@ -73,13 +73,8 @@ func setGracefulRestart(s *scenario.Spec, on bool) {
 			b.GracefulRestart = on
 		}
 	}
-	for i := range s.Addons {
-		if c := s.Addons[i].Cilium; c != nil && c.BGP != nil {
-			c.BGP.GracefulRestart = on
-		}
-		if b := s.Addons[i].BIRD; b != nil {
-			b.GracefulRestart = on
-		}
+	if n := s.NodeSpeaker(); n != nil && n.GracefulRestart != nil {
+		*n.GracefulRestart = on
 	}
 }
 

@@ -161,6 +161,10 @@ type NodeSpeaker struct {
 	Path  string // of what configures it: spec.addons[0].cilium.bgp
 	ASN   uint32
 	Peers []string // router names
+	// GracefulRestart is the addon's own switch of graceful restart (RFC 4724), if the switch can be turned in a running lab,
+	// and nil otherwise: MetalLB refuses the change on a peer that is there, kube-router has the switch among the arguments
+	// of its pods, and Calico has none.
+	GracefulRestart *bool
 }
 
 // NodeSpeaker returns the addon that speaks BGP on the nodes, or nil. Validation sees to it that there is but one.
@@ -169,15 +173,15 @@ func (s *Spec) NodeSpeaker() *NodeSpeaker {
 		path := fmt.Sprintf("spec.addons[%d].%s", i, a.Kind())
 		switch {
 		case a.Cilium != nil && a.Cilium.BGP != nil:
-			return &NodeSpeaker{a.Kind(), path + ".bgp", a.Cilium.BGP.ASN, a.Cilium.BGP.Peers}
+			return &NodeSpeaker{a.Kind(), path + ".bgp", a.Cilium.BGP.ASN, a.Cilium.BGP.Peers, &a.Cilium.BGP.GracefulRestart}
 		case a.Calico != nil && a.Calico.BGP != nil:
-			return &NodeSpeaker{a.Kind(), path + ".bgp", a.Calico.BGP.ASN, a.Calico.BGP.Peers}
+			return &NodeSpeaker{a.Kind(), path + ".bgp", a.Calico.BGP.ASN, a.Calico.BGP.Peers, nil}
 		case a.MetalLB != nil && a.MetalLB.BGP != nil:
-			return &NodeSpeaker{a.Kind(), path + ".bgp", a.MetalLB.BGP.ASN, a.MetalLB.BGP.Peers}
+			return &NodeSpeaker{a.Kind(), path + ".bgp", a.MetalLB.BGP.ASN, a.MetalLB.BGP.Peers, nil}
 		case a.KubeRouter != nil:
-			return &NodeSpeaker{a.Kind(), path, a.KubeRouter.ASN, a.KubeRouter.Peers}
+			return &NodeSpeaker{a.Kind(), path, a.KubeRouter.ASN, a.KubeRouter.Peers, nil}
 		case a.BIRD != nil:
-			return &NodeSpeaker{a.Kind(), path, a.BIRD.ASN, a.BIRD.Peers}
+			return &NodeSpeaker{a.Kind(), path, a.BIRD.ASN, a.BIRD.Peers, &a.BIRD.GracefulRestart}
 		}
 	}
 	return nil

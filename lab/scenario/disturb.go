@@ -138,7 +138,7 @@ type Failover struct {
 	Measure string `json:"measure,omitempty" jsonschema:"enum=inject,enum=clear"`
 	Probe   Probe  `json:"probe"`
 	// GracefulRestart sets BGP graceful restart (RFC 4724) on routers and nodes for this check only, and puts back
-	// what the scenario says; unset, nothing is changed.
+	// what the scenario says; unset, nothing is changed. Nodes that speak BGP do so by cilium or bird, and with FRR.
 	GracefulRestart *bool    `json:"gracefulRestart,omitempty"`
 	MaxOutage       Duration `json:"maxOutage,omitempty"`
 	Tolerance       Duration `json:"tolerance,omitempty"`

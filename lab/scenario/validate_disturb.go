@@ -67,7 +67,7 @@ func (v *validator) failover(path string, f *Failover) {
 		v.add(path+".minOutage", "seen %s, want less than maxOutage, which is %s", f.MinOutage, f.MaxOutage)
 	}
 	if f.GracefulRestart != nil {
-		v.sessions(path + ".gracefulRestart")
+		v.gracefulRestart(path + ".gracefulRestart")
 	}
 	verb, _ := f.Fault.Verb()
 	if f.Measure == MeasureClear && verb == "restart" {
@@ -75,6 +75,20 @@ func (v *validator) failover(path string, f *Failover) {
 	}
 	if f.Measure == MeasureClear && verb == "killProcess" {
 		v.add(path+".measure", "seen clear, want inject: a killed process is started again by what watches it")
+	}
+}
+
+// gracefulRestart checks that graceful restart can be set in the running lab at both ends of the nodes' sessions, and that the
+// routers report what their sessions with nodes have negotiated.
+func (v *validator) gracefulRestart(path string) {
+	v.sessions(path)
+	for i, r := range v.spec.Routers {
+		if r.Software != FRR && r.BGP != nil && slices.ContainsFunc(r.BGP.Peers, func(p Peer) bool { return p.Nodes != "" }) {
+			v.notYet(path, fmt.Sprintf("a check that sets graceful restart with nodes that peer with %s (spec.routers[%d], %s)", r.Name, i, r.Software), FRR)
+		}
+	}
+	if n := v.spec.NodeSpeaker(); n != nil && n.GracefulRestart == nil {
+		v.notYet(path, fmt.Sprintf("a check that sets graceful restart on nodes that speak BGP by %s (%s)", n.Addon, n.Path), "cilium or bird")
 	}
 }
 
