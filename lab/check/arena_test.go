@@ -36,6 +36,8 @@ type arena struct {
 	stops    map[string]chan struct{}
 	// returnsLoss is how long the end of a fault costs packets.
 	returnsLoss time.Duration
+	// The prober sends nothing for stall, from stallAfter after each fault on; without a fault, after the first attempt.
+	stallAfter, stall time.Duration
 }
 
 func newArena() *arena {
@@ -108,6 +110,17 @@ func (a *arena) out(at int64, seq int) bool {
 		}
 	}
 	return false
+}
+
+// stalled reports whether the prober stands still at that time.
+func (a *arena) stalled(at, first int64) bool {
+	if len(a.faults) == 0 {
+		return first+int64(a.stallAfter) <= at && at < first+int64(a.stallAfter+a.stall)
+	}
+	return slices.ContainsFunc(a.faults, func(f *fakeFault) bool {
+		from := f.end + int64(a.stallAfter)
+		return from <= at && at < from+int64(a.stall)
+	})
 }
 
 func (a *arena) Base(context.Context) error {
@@ -240,8 +253,13 @@ func (a *arena) recording(began int64, interval time.Duration, targets []string)
 	err := enc.Encode(record.Line{Start: &record.Start{Clock: record.Clock{Mono: began, Wall: time.Unix(0, began)}, Flows: flows}})
 	end := record.End{Clock: record.Clock{Mono: a.Now()}, Reason: "signal"}
 	for _, f := range flows {
+		sent := 0
 		for seq := range slots {
 			at := record.Attempt{Flow: f.Flow, Seq: seq, Sent: f.Due(seq)}
+			if a.stalled(at.Sent, f.First) {
+				continue
+			}
+			sent++
 			if a.out(at.Sent, seq) {
 				at.Error = "timeout"
 			} else {
@@ -249,7 +267,7 @@ func (a *arena) recording(began int64, interval time.Duration, targets []string)
 			}
 			err = errors.Join(err, enc.Encode(record.Line{Attempt: &at}))
 		}
-		end.Flows = append(end.Flows, record.FlowEnd{Flow: f.Flow, Sent: slots})
+		end.Flows = append(end.Flows, record.FlowEnd{Flow: f.Flow, Sent: sent, Skipped: slots - sent})
 	}
 	err = errors.Join(err, enc.Encode(record.Line{End: &end}))
 	return []byte(out.String()), err

@@ -188,6 +188,45 @@ func TestUnknown(t *testing.T) {
 	}
 }
 
+// A prober that stood still saw nothing meanwhile: the verdict is Unknown if the outage can have been too long.
+func TestTheProbersOwnStall(t *testing.T) {
+	for name, test := range map[string]struct {
+		takeover, after, stall time.Duration
+		want                   Verdict
+		seen                   string
+	}{
+		"outage and stall are together within the limit": {ms300.Std(), 400 * time.Millisecond, 300 * time.Millisecond, Held, "out for 300ms"},
+		"outage and stall are together too long":         {ms300.Std(), 400 * time.Millisecond, 350 * time.Millisecond, Unknown, "the prober stood still for 351ms"},
+		"a stall hides the whole outage":                 {ms300.Std(), 0, 700 * time.Millisecond, Unknown, "the prober stood still for 70"},
+		"a stall hides that nothing was lost":            {0, 0, 700 * time.Millisecond, Unknown, "the prober stood still for 70"},
+		"what was seen is too long already":              {700 * time.Millisecond, time.Second, 700 * time.Millisecond, Failed, "out for 700ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newArena()
+				a.takeover, a.stallAfter, a.stall = test.takeover, test.after, test.stall
+				r := only(t, a, scenario.Check{Failover: new(killR1())})
+				if r.Verdict != test.want || !strings.Contains(r.Observed, test.seen) {
+					t.Errorf("%s, %q; wanted %s, with %q", r.Verdict, r.Observed, test.want, test.seen)
+				}
+			})
+		})
+	}
+}
+
+func TestHeldWithAStall(t *testing.T) {
+	for stall, want := range map[time.Duration]Verdict{0: Held, 200 * time.Millisecond: Held, 300 * time.Millisecond: Unknown} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newArena()
+			a.stallAfter, a.stall = time.Second, stall
+			held := scenario.Held{Probe: killR1().Probe, For: scenario.Duration(3 * time.Second)}
+			if r := only(t, a, scenario.Check{Held: &held}); r.Verdict != want {
+				t.Errorf("a stall of %s: %s, %q; wanted %s", stall, r.Verdict, r.Observed, want)
+			}
+		})
+	}
+}
+
 // A lab that does not come back keeps further faults from being tried in it, and lets the rest run.
 func TestABrokenLabIsNotBrokenFurther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

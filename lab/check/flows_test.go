@@ -1,11 +1,13 @@
 package check
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"skidpad.dev/skidpad/lab/loss"
 	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // What was under way at the fault was lost by it; what was lost earlier was not.
@@ -48,5 +50,47 @@ func TestLongestUnderWay(t *testing.T) {
 	}}
 	if got := longestUnderWay(rec); got != 70 {
 		t.Errorf("%d ns; wanted 70", got)
+	}
+}
+
+// sentAt is a recording of one flow, each attempt of which was answered; the slots from..until were not sent.
+func sentAt(slots, from, until int) *record.Recording {
+	const interval = time.Millisecond
+	f := record.Flow{Target: "192.0.2.1:80", Proto: record.UDP, Interval: interval, Timeout: late, Slots: slots, First: int64(interval)}
+	rec := &record.Recording{Start: record.Start{Flows: []record.Flow{f}}, End: &record.End{}}
+	for seq := range slots {
+		if seq < from || seq >= until {
+			rec.Attempts = append(rec.Attempts, record.Attempt{Seq: seq, Sent: f.Due(seq), Answered: f.Due(seq) + 1000})
+		}
+	}
+	rec.End.Flows = []record.FlowEnd{{Sent: len(rec.Attempts), Skipped: slots - len(rec.Attempts)}}
+	return rec
+}
+
+// The prober's stalls count from the fault on. Without a fault a long stall makes the recording prove nothing.
+func TestJudgeOfStalls(t *testing.T) {
+	f := &flows{spec: scenario.Probe{From: "client", To: scenario.TargetPod, Workload: "echo"}}
+	at := func(ms int) int64 { return int64(ms) * int64(time.Millisecond) }
+	for name, tt := range map[string]struct {
+		rec   *record.Recording
+		fault int64
+		limit time.Duration
+		want  Verdict
+		seen  string
+	}{
+		"no stall":                              {sentAt(2000, 0, 0), at(1000), 100 * time.Millisecond, Held, "no outage"},
+		"before the fault":                      {sentAt(2000, 100, 900), at(1000), 100 * time.Millisecond, Held, "no outage"},
+		"across the fault":                      {sentAt(2000, 900, 1050), at(1000), 100 * time.Millisecond, Unknown, "the prober stood still for 151ms"},
+		"after the fault":                       {sentAt(2000, 1100, 1250), at(1000), 100 * time.Millisecond, Unknown, "the prober stood still for 151ms"},
+		"after the fault, shorter than allowed": {sentAt(2000, 1100, 1250), at(1000), 151 * time.Millisecond, Held, "no outage"},
+		"nothing was broken, a long stall":      {sentAt(2000, 1000, 1300), 0, time.Second, Unknown, "the prober stood still for 301ms"},
+		"nothing was broken, a stall too long":  {sentAt(2000, 1000, 1200), 0, 100 * time.Millisecond, Unknown, "the prober stood still for 201ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, told := f.judge(tt.rec, tt.fault).verdict(tt.limit)
+			if got != tt.want || !strings.Contains(told, tt.seen) {
+				t.Errorf("%s, %q; wanted %s, with %q", got, told, tt.want, tt.seen)
+			}
+		})
 	}
 }
