@@ -31,12 +31,7 @@ func (l *Lab) GracefulRestart(ctx context.Context, on *bool) error {
 	if err != nil {
 		return err
 	}
-	if p.Cilium != nil {
-		if err := kube.Apply(ctx, p.Cilium.Manifests...); err != nil {
-			return err
-		}
-	}
-	if err := l.applyNodeBIRD(ctx, kube, p); err != nil {
+	if err := l.applyNodeSpeakers(ctx, kube, p); err != nil {
 		return err
 	}
 	for _, r := range p.Routers {
@@ -54,8 +49,13 @@ func (l *Lab) GracefulRestart(ctx context.Context, on *bool) error {
 	return l.negotiated(ctx, p)
 }
 
-// applyNodeBIRD gives the nodes' BIRD, if they run one, the configuration of a plan.
-func (l *Lab) applyNodeBIRD(ctx context.Context, kube *cluster.Kube, p *plan.Plan) error {
+// applyNodeSpeakers gives the nodes' speakers, Cilium's or BIRD, the configuration of a plan.
+func (l *Lab) applyNodeSpeakers(ctx context.Context, kube *cluster.Kube, p *plan.Plan) error {
+	if p.Cilium != nil {
+		if err := kube.Apply(ctx, p.Cilium.Manifests...); err != nil {
+			return err
+		}
+	}
 	bird := p.NodeBIRD()
 	if bird == nil {
 		return nil

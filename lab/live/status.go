@@ -163,6 +163,15 @@ func (x *examination) router(ctx context.Context, r plan.Router) {
 		return
 	}
 	x.note(func(s *Status) { s.Sessions = append(s.Sessions, sessions...) })
+	for _, wrong := range wrongSessions(r, sessions) {
+		x.problem("router %s: %s", r.Name, wrong)
+	}
+}
+
+// wrongSessions names each session of a router that is not Established. If the plan has more sessions than are
+// Established, the last text counts both.
+func wrongSessions(r plan.Router, sessions []bgp.Session) []string {
+	var wrong []string
 	want := len(r.BGP.Neighbors)
 	for _, rng := range r.BGP.Ranges {
 		want += rng.Sessions
@@ -172,12 +181,13 @@ func (x *examination) router(ctx context.Context, r plan.Router) {
 		if s.State == bgp.Established {
 			up++
 		} else {
-			x.problem("router %s: session with %s (%s) is %s, not Established %s", r.Name, s.PeerName, s.Peer, s.State, s.Reason)
+			wrong = append(wrong, fmt.Sprintf("session with %s (%s) is %s, not Established %s", s.PeerName, s.Peer, s.State, s.Reason))
 		}
 	}
 	if up < want {
-		x.problem("router %s: %d of %d sessions are Established", r.Name, up, want)
+		wrong = append(wrong, fmt.Sprintf("%d of %d sessions are Established", up, want))
 	}
+	return wrong
 }
 
 // gateway asks who holds the address.

@@ -1,0 +1,34 @@
+package live
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+func TestStatusCountsSessions(t *testing.T) {
+	// A peer, and two nodes that call from each of two ranges.
+	r := plan.Router{Name: "r1", BGP: &plan.Speaker{Neighbors: []plan.Neighbor{{Name: "r2"}}, Ranges: []plan.Range{{Sessions: 2}, {Sessions: 2}}}}
+	up := bgp.Session{PeerName: "worker", State: bgp.Established}
+	down := bgp.Session{PeerName: "r2", Peer: netip.MustParseAddr("192.0.2.2"), State: bgp.Active, Reason: "(refused)"}
+	for name, tt := range map[string]struct {
+		sessions, want []string
+	}{
+		"all":                        {[]string{"up", "up", "up", "up", "up"}, nil},
+		"none":                       {nil, []string{"0 of 5 sessions are Established"}},
+		"a node that does not call":  {[]string{"up", "up", "up", "up"}, []string{"4 of 5 sessions are Established"}},
+		"a peer that does not speak": {[]string{"up", "up", "up", "up", "down"}, []string{"session with r2 (192.0.2.2) is Active, not Established (refused)", "4 of 5 sessions are Established"}},
+		"one too many is down":       {[]string{"up", "up", "up", "up", "up", "down"}, []string{"session with r2 (192.0.2.2) is Active, not Established (refused)"}},
+	} {
+		var sessions []bgp.Session
+		for _, s := range tt.sessions {
+			sessions = append(sessions, map[string]bgp.Session{"up": up, "down": down}[s])
+		}
+		if got := wrongSessions(r, sessions); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: seen %q, wanted %q", name, got, tt.want)
+		}
+	}
+}
