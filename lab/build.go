@@ -220,9 +220,13 @@ func (b *building) ready(ctx context.Context, _ func(string)) error {
 	if err != nil {
 		return err
 	}
+	addons, err := b.addons()
+	if err != nil {
+		return err
+	}
 	group, each := errgroup.WithContext(ctx)
 	group.Go(func() error { return b.spreadProber(each) })
-	for _, a := range b.addons() {
+	for _, a := range addons {
 		group.Go(func() error { return a.Ready(each, kube) })
 	}
 	if err := group.Wait(); err != nil {
@@ -231,21 +235,29 @@ func (b *building) ready(ctx context.Context, _ func(string)) error {
 	return kube.TakesPods(ctx)
 }
 
-// addons are what is installed into the cluster, the workloads among them.
-func (b *building) addons() []addon.Addon {
+// addons lists everything that is installed into the cluster, workloads included.
+func (b *building) addons() ([]addon.Addon, error) {
 	var all []addon.Addon
-	if cilium, err := addon.NewCilium(b.Plan, b.images, func(string) {}); err == nil && b.Plan.Cilium != nil {
+	if b.Plan.Cilium != nil {
+		cilium, err := addon.NewCilium(b.Plan, b.images, nil)
+		if err != nil {
+			return nil, err
+		}
 		all = append(all, cilium)
 	}
 	for _, a := range b.present() {
-		if planned, err := addon.NewPlanned(b.Plan, a, b.images, nil); err == nil {
-			all = append(all, planned)
+		planned, err := addon.NewPlanned(b.Plan, a, b.images, nil)
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, planned)
 	}
 	for _, w := range b.Plan.Workloads {
-		if workload, err := addon.NewWorkload(b.Plan, w, b.images); err == nil {
-			all = append(all, workload)
+		workload, err := addon.NewWorkload(b.Plan, w, b.images)
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, workload)
 	}
-	return all
+	return all, nil
 }
