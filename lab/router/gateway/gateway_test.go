@@ -1,7 +1,12 @@
 package gateway
 
 import (
+	"errors"
 	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,17 +49,69 @@ func TestRender(t *testing.T) {
 	}
 }
 
-// Whoever has lost its routes must stand below all who have theirs, and the order among equals must stay.
-func TestWeight(t *testing.T) {
-	for _, priorities := range [][]int{{200, 190}, {200, 100}, {254, 1}, {200, 190, 180}, {100}} {
-		var members []plan.GatewayGuard
-		lowest, highest := 255, 0
+// A member without routes stands below all members with routes, and the order among the members without routes stays.
+func TestBase(t *testing.T) {
+	for _, priorities := range [][]int{{200, 190}, {200, 120}, {200, 190, 180}, {100}} {
+		var g plan.Gateway
 		for _, p := range priorities {
-			members = append(members, plan.GatewayGuard{Priority: p})
-			lowest, highest = min(lowest, p), max(highest, p)
+			g.Members = append(g.Members, plan.GatewayGuard{Priority: p, TrackBGP: true})
 		}
-		if w := weight(members); highest-w >= lowest {
-			t.Errorf("priorities %v, weight %d: the first without routes has %d", priorities, w, highest-w)
+		for i, m := range g.Members {
+			without := base(g, m)
+			if lowest := slices.Min(priorities); without >= lowest || without < 1 {
+				t.Errorf("priorities %v: member %d without routes has %d; wanted is below %d", priorities, i, without, lowest)
+			}
+			if i > 0 && without >= base(g, g.Members[i-1]) {
+				t.Errorf("priorities %v: the order is another without routes", priorities)
+			}
+		}
+	}
+	wide := plan.Gateway{Members: []plan.GatewayGuard{{Priority: 254, TrackBGP6: true}, {Priority: 1, TrackBGP: true}}}
+	if got := base(wide, wide.Members[1]); got != 1 {
+		t.Errorf("the lowest priority without routes is %d; VRRP has none below 1", got)
+	}
+	if got := base(wide, plan.GatewayGuard{Priority: 90}); got != 90 {
+		t.Errorf("a member that tracks nothing has %d; wanted is its priority, 90", got)
+	}
+}
+
+// track runs track.sh with an ip command that prints the given routes for both protocols.
+func track(t *testing.T, dir, routes string) bool {
+	t.Helper()
+	ip := "#!/bin/sh\n[ \"$5\" = 186 ] || exit 0\nprintf '%s' '" + routes + "'\n"
+	if err := os.WriteFile(filepath.Join(dir, "ip"), []byte(ip), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "track.sh"), trackScript, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("/bin/sh", filepath.Join(dir, "track.sh"), "-4")
+	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+	err := cmd.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
+// A router takes traffic when its FIB has stopped filling, and from then on until the last route is gone.
+func TestTrack(t *testing.T) {
+	dir := t.TempDir()
+	for i, look := range []struct {
+		routes string
+		want   bool
+	}{
+		{"", false},
+		{"10.244.1.0/24 via 10.89.0.3", false}, // the first route of several
+		{"10.244.1.0/24 via 10.89.0.3\n198.51.100.0/32 via 10.89.0.3", false}, // still filling
+		{"10.244.1.0/24 via 10.89.0.3\n198.51.100.0/32 via 10.89.0.3", true},
+		{"198.51.100.0/32 via 10.89.0.3", true}, // a route less is no loss of all
+		{"", false},
+		{"198.51.100.0/32 via 10.89.0.3", false}, // as before the loss, but seen once since
+		{"198.51.100.0/32 via 10.89.0.3", true},
+	} {
+		if got := track(t, dir, look.routes); got != look.want {
+			t.Errorf("look %d, routes %q: takes traffic: %v; want %v", i, look.routes, got, look.want)
 		}
 	}
 }

@@ -26,10 +26,11 @@ func Render(g plan.Gateway, m plan.GatewayGuard) (string, error) {
 		Gateway plan.Gateway
 		Guard   plan.GatewayGuard
 		Dir     string
-		Weight  int
+		// Base is the priority in the file, and Weight the priority that the tracking script adds.
+		Base, Weight int
 		// Instances are VRRP's virtual routers: one for each network and family.
 		Instances []instance
-	}{g, m, directory, weight(g.Members), instances(g)})
+	}{g, m, directory, base(g, m), m.Priority - base(g, m), instances(g)})
 	if err != nil {
 		return "", fmt.Errorf("keepalived.conf of gateway %s, member %s: %w", g.Name, m.Router, err)
 	}
@@ -63,13 +64,17 @@ func linkLocal(a netip.Addr) netip.Addr {
 	return netip.AddrFrom16(b)
 }
 
-// weight is the priority that a member without routes loses: enough for the highest to fall below the lowest.
-func weight(members []plan.GatewayGuard) int {
-	lowest, highest := 255, 0
-	for _, m := range members {
-		lowest, highest = min(lowest, m.Priority), max(highest, m.Priority)
+// base returns the priority of a member without routes: low enough for the highest member without routes to stand below the
+// lowest member with routes, in the order of the members, and at least 1. A member that tracks nothing keeps its full priority.
+func base(g plan.Gateway, m plan.GatewayGuard) int {
+	if !m.TrackBGP && !m.TrackBGP6 {
+		return m.Priority
 	}
-	return highest - lowest + 1
+	lowest, highest := 255, 0
+	for _, other := range g.Members {
+		lowest, highest = min(lowest, other.Priority), max(highest, other.Priority)
+	}
+	return max(1, m.Priority-(highest-lowest+1))
 }
 
 // seconds writes an interval as keepalived takes it; VRRPv3 counts hundredths of a second.

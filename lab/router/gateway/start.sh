@@ -24,6 +24,6 @@ done
 
 # What was true before a restart is true no longer. A process ID left in a file may be one of the router's by now, whose
 # process namespace this is, and keepalived would take that for itself, "already running".
-rm -f "$directory/state" /run/*.pid /var/run/*.pid
+rm -f "$directory/state" "$directory/routes" "$directory/complete" /run/*.pid /var/run/*.pid
 keepalived -t -f "$directory/keepalived.conf"
 exec keepalived -n -l -D -f "$directory/keepalived.conf"
