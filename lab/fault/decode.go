@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // UnmarshalJSON reads a fault as scenario files write it, {linkDown: r1, network: fabric}, or as it is marshalled,
@@ -91,8 +93,7 @@ func (f Fault) shape() []string {
 		add("%s: seen no name, want that of a %s", f.Kind, a.Target)
 	}
 	for _, v := range f.values() {
-		need := slices.Contains(a.Needs, v.name)
-		take := need || slices.Contains(a.Takes, v.name) || v.name == fieldFor && a.Lasts
+		need, take := slices.Contains(a.Needs, v.name), a.May(v.name)
 		switch {
 		case v.set && !take && v.name == fieldFor:
 			add("for: seen %s, but %s is over at once; leave it out", v.text, f.Kind)
@@ -119,7 +120,7 @@ func (f Fault) ranges() []string {
 		add("percent: seen %g, want above 0 and up to 100", f.Percent)
 	}
 	if f.Rate != "" {
-		if _, err := parseRate(f.Rate); err != nil {
+		if _, err := scenario.ParseRate(f.Rate); err != nil {
 			add("rate: %v", err)
 		}
 	}

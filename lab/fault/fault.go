@@ -68,6 +68,15 @@ func Partition(node, peer string) Fault {
 	return Fault{Kind: KindPartition, Node: node, Peer: peer}
 }
 
+// Of returns the fault that a scenario's fault means.
+func Of(f scenario.Fault) Fault {
+	verb, node := f.Verb()
+	return Fault{
+		Kind: Kind(verb), Node: node, Network: f.Network, Peer: f.Peer, Process: f.Process, Proto: f.Proto, Direction: f.Direction,
+		Percent: f.Percent, Rate: f.Rate, Delay: f.Delay, Jitter: f.Jitter, Interval: f.Interval, For: f.For,
+	}
+}
+
 // String says what it does in a few words: linkDown r1 network=fabric for=5s.
 func (f Fault) String() string {
 	words := []string{string(f.Kind), f.Node}

@@ -168,12 +168,12 @@ func TestFilterLayers(t *testing.T) {
 
 func TestParseRate(t *testing.T) {
 	for in, want := range map[string]uint64{"10mbit": 1_250_000, "500kbit": 62_500, "1gbit": 125_000_000, "8000bit": 1000, "1.5MBIT": 187_500} {
-		if got, err := parseRate(in); err != nil || got != want {
+		if got, err := scenario.ParseRate(in); err != nil || got != want {
 			t.Errorf("%s: %d, %v; want %d", in, got, err, want)
 		}
 	}
 	for _, in := range []string{"", "10", "mbit", "-1mbit", "1bit", "100gbit"} {
-		if got, err := parseRate(in); err == nil {
+		if got, err := scenario.ParseRate(in); err == nil {
 			t.Errorf("%q is read as %d", in, got)
 		}
 	}

@@ -12,9 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// netdevOptions are the kernel's for dropping on devices, both ways (egress since Linux 5.16).
-const netdevOptions = "NF_TABLES_NETDEV, NETFILTER_INGRESS, NETFILTER_EGRESS"
-
 // lackError is the kernel's refusal of something it was built without.
 type lackError struct{ err error }
 

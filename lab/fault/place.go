@@ -8,6 +8,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // place is a node of the plan as faults see it.
@@ -102,13 +103,13 @@ func (f Fault) Validate(p *plan.Plan) error {
 func (f Fault) misplaced(p *plan.Plan, a About) []string {
 	var problems []string
 	add := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-	switch a.on {
-	case lease:
+	switch a.On {
+	case scenario.FaultOnLease:
 		if p.Cluster == nil {
 			add("seen a lab without a cluster, want one: leases are Kubernetes'")
 		}
 		return problems
-	case workload:
+	case scenario.FaultOnWorkload:
 		if !slices.ContainsFunc(p.Workloads, func(w plan.Workload) bool { return w.Name == f.Node }) {
 			add("seen workload %q, want one of the lab's", f.Node)
 		}
@@ -119,15 +120,15 @@ func (f Fault) misplaced(p *plan.Plan, a About) []string {
 	case !ok:
 		add("seen node %q, want one of: %s", f.Node, nodeNames(p))
 		return problems
-	case a.on == routerNode && at.kind != node.KindRouter:
+	case a.On == scenario.FaultOnRouter && at.kind != node.KindRouter:
 		add("seen %q, want a router: %s", f.Node, nodeNames(p, node.KindRouter))
-	case a.on == clusterNode && at.kind != node.KindCluster:
+	case a.On == scenario.FaultOnClusterNode && at.kind != node.KindCluster:
 		add("seen %q, want a cluster node: %s", f.Node, nodeNames(p, node.KindCluster))
 	}
 	if f.Network != "" && !slices.Contains(at.networks, f.Network) {
 		add("network: seen %q, want one that %s is on: %s", f.Network, f.Node, strings.Join(at.networks, ", "))
 	}
-	if (f.Kind == KindLinkDown || f.Kind == KindFlap) && f.Network == "" && len(at.networks) > 1 {
+	if a.OneLink && f.Network == "" && len(at.networks) > 1 {
 		add("network: seen nothing, want one of: %s", strings.Join(at.networks, ", "))
 	}
 	return append(problems, f.badPeer(p, at)...)

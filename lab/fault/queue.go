@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // queue is a fault of how an interface sends: its rate or its delay. All such faults of an interface make one queue
@@ -104,7 +104,7 @@ type sending struct {
 }
 
 func (s *sending) add(f Fault) {
-	if rate, err := parseRate(f.Rate); err == nil && (s.rate == 0 || rate < s.rate) {
+	if rate, err := scenario.ParseRate(f.Rate); err == nil && (s.rate == 0 || rate < s.rate) {
 		s.rate = rate
 	}
 	s.delay += f.Delay.Std()
@@ -141,23 +141,4 @@ func (n *netns) send(device string, want sending) error {
 		}
 	}
 	return nil
-}
-
-// parseRate reads bits a second as tc(8) spells them, 500kbit or 10mbit, and returns bytes a second.
-func parseRate(s string) (uint64, error) {
-	for _, unit := range []struct {
-		suffix string
-		bits   float64
-	}{{"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}, {"bit", 1}} {
-		number, ok := strings.CutSuffix(strings.ToLower(s), unit.suffix)
-		if !ok {
-			continue
-		}
-		v, err := strconv.ParseFloat(number, 64)
-		if bytes := v * unit.bits / 8; err == nil && bytes >= 1000 && bytes < 1<<32 {
-			return uint64(bytes), nil
-		}
-		break
-	}
-	return 0, fmt.Errorf("seen %q, want bits a second from 8kbit to 30gbit, such as 500kbit or 10mbit", s)
 }

@@ -79,9 +79,8 @@ func (a *arena) Inject(ctx context.Context, f scenario.Fault) (check.Injected, e
 
 // Faults are what a scenario's fault means: one, or one for each node of the cluster.
 func (l *Lab) Faults(f scenario.Fault) []fault.Fault {
-	verb, node := f.Verb()
-	one := fault.Fault{Kind: fault.Kind(verb), Node: node, Network: f.Network, Process: f.Process, Peer: f.Peer, Proto: f.Proto, Direction: f.Direction}
-	if node != scenario.AllNodes || l.Plan.Cluster == nil {
+	one := fault.Of(f)
+	if kind, _ := f.About(); !kind.Everywhere || one.Node != scenario.AllNodes || l.Plan.Cluster == nil {
 		return []fault.Fault{one}
 	}
 	var all []fault.Fault

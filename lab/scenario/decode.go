@@ -62,6 +62,8 @@ func (d decoder) decode(n *yaml.Node, v reflect.Value, path string, r rule) {
 		if n.ShortTag() != "!!bool" || n.Decode(v.Addr().Interface()) != nil {
 			d.add(path, "seen %s, want true or false", seen(n))
 		}
+	case reflect.Float64:
+		d.fraction(n, v, path, r)
 	default:
 		d.number(n, v, path, r)
 	}
@@ -194,6 +196,19 @@ func (d decoder) number(n *yaml.Node, v reflect.Value, path string, r rule) {
 	default:
 		v.SetInt(x)
 	}
+}
+
+// fraction reads a number that need not be whole.
+func (d decoder) fraction(n *yaml.Node, v reflect.Value, path string, r rule) {
+	var x float64
+	tag := n.ShortTag()
+	ok := (tag == "!!int" || tag == "!!float") && n.Decode(&x) == nil
+	low, high := float64(r.min), float64(r.max)
+	if !ok || !(x >= low && x <= high) || r.above && x == low { // NaN is in no range
+		d.add(path, "seen %s, want %s", seen(n), wanted(v.Type(), r))
+		return
+	}
+	v.SetFloat(x)
 }
 
 func (d decoder) prefix(n *yaml.Node, to *netip.Prefix, path string, r rule) {

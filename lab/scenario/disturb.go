@@ -1,10 +1,6 @@
 package scenario
 
-import (
-	"fmt"
-	"strings"
-	"time"
-)
+import "time"
 
 // What a disturbing check means where it says nothing.
 const (
@@ -30,95 +26,74 @@ type Probe struct {
 	Flows int `json:"flows,omitempty" jsonschema:"minimum=1,maximum=32"`
 }
 
-// Fault is a disturbance: exactly one verb, and what that verb needs besides.
+// Fault is a disturbance: exactly one kind with its target, and the fields that FaultKinds lists for the kind.
 type Fault struct {
 	// Kill ends a router, client, cluster node or a gateway's guard (r1-gw) at once, as a power cut does.
 	Kill string `json:"kill,omitempty"`
 	// Stop ends it as an operator does: its processes are asked to end first.
-	Stop    string `json:"stop,omitempty"`
-	Pause   string `json:"pause,omitempty"`
+	Stop string `json:"stop,omitempty"`
+	// Pause freezes all processes of that node; the kernel goes on forwarding.
+	Pause string `json:"pause,omitempty"`
+	// Restart stops and starts that node.
 	Restart string `json:"restart,omitempty"`
-	// LinkDown takes the link to Network down on that node.
-	LinkDown string `json:"linkDown,omitempty"`
 	// KillProcess kills Process on that node, or, with `nodes`, on every node of the cluster at once.
 	KillProcess string `json:"killProcess,omitempty"`
 	// PauseProcess stops Process there as SIGSTOP does: it is there and answers nobody.
 	PauseProcess string `json:"pauseProcess,omitempty"`
+	// LinkDown takes the link to Network down on that node. A node with one link needs no Network.
+	LinkDown string `json:"linkDown,omitempty"`
+	// Flap takes the link to Network down and up, each for Interval.
+	Flap string `json:"flap,omitempty"`
 	// Partition drops what this node and Peer send to each other.
 	Partition string `json:"partition,omitempty"`
-	// Drain cordons a cluster node and evicts its pods.
-	Drain string `json:"drain,omitempty"`
 	// Drop lets nothing of Proto pass on that node, as seen from it where Direction says so.
 	Drop string `json:"drop,omitempty"`
+	// Loss drops Percent of that node's packets at random.
+	Loss string `json:"loss,omitempty"`
+	// RateLimit limits the packets that this node sends to Rate.
+	RateLimit string `json:"rateLimit,omitempty"`
+	// Latency delays the packets that this node sends by Delay, give or take Jitter.
+	Latency string `json:"latency,omitempty"`
 	// StaleNeighbor gives this node a wrong MAC for Peer, until the kernel asks again.
 	StaleNeighbor string `json:"staleNeighbor,omitempty"`
-	// CutAPI parts a cluster node, with its pods, from the API server.
-	CutAPI string `json:"cutAPI,omitempty"`
+	// WrongNeighbor gives this node a wrong MAC for Peer, for good.
+	WrongNeighbor string `json:"wrongNeighbor,omitempty"`
+	// BGPShut shuts a router's sessions down, or the session with Peer.
+	BGPShut string `json:"bgpShut,omitempty"`
 	// BGPClear resets a router's sessions, or that with Peer.
 	BGPClear string `json:"bgpClear,omitempty"`
+	// BGPSoftClear refreshes a router's routes, or those of Peer; sessions stay.
+	BGPSoftClear string `json:"bgpSoftClear,omitempty"`
+	// Cordon keeps new pods away from a cluster node.
+	Cordon string `json:"cordon,omitempty"`
+	// Drain cordons a cluster node and evicts its pods.
+	Drain string `json:"drain,omitempty"`
+	// DeleteLease deletes a Lease: NAMESPACE/NAME, or a name in kube-system.
+	DeleteLease string `json:"deleteLease,omitempty"`
+	// CutAPI parts a cluster node, with its pods, from the API server.
+	CutAPI string `json:"cutAPI,omitempty"`
+	// ScaleToZero takes all pods of a workload away.
+	ScaleToZero string `json:"scaleToZero,omitempty"`
 
-	Network   string `json:"network,omitempty"`                                                 // of linkDown; of drop, where it is not every one
-	Process   string `json:"process,omitempty"`                                                 // of killProcess: bgpd, keepalived, cilium-agent …
-	Peer      string `json:"peer,omitempty"`                                                    // of partition, staleNeighbor and bgpClear
-	Proto     string `json:"proto,omitempty" jsonschema:"enum=bgp,enum=bfd,enum=vrrp,enum=arp"` // of drop
-	Direction string `json:"direction,omitempty" jsonschema:"enum=in,enum=out"`                 // of drop; default both
-}
-
-// Verb returns which verb is set and the node that it names; empty where none is.
-func (f Fault) Verb() (verb, node string) {
-	for _, v := range f.verbs() {
-		if v.node != "" {
-			return v.name, v.node
-		}
-	}
-	return "", ""
-}
-
-type faultVerb struct{ name, node string }
-
-func (f Fault) verbs() []faultVerb {
-	return []faultVerb{
-		{"kill", f.Kill},
-		{"stop", f.Stop},
-		{"pause", f.Pause},
-		{"restart", f.Restart},
-		{"linkDown", f.LinkDown},
-		{"killProcess", f.KillProcess},
-		{"pauseProcess", f.PauseProcess},
-		{"partition", f.Partition},
-		{"drain", f.Drain},
-		{"drop", f.Drop},
-		{"staleNeighbor", f.StaleNeighbor},
-		{"cutAPI", f.CutAPI},
-		{"bgpClear", f.BGPClear},
-	}
-}
-
-// String says the fault in a few words: kill r1; link fabric of r1 down.
-func (f Fault) String() string {
-	verb, node := f.Verb()
-	switch verb {
-	case "linkDown":
-		return fmt.Sprintf("link %s of %s down", f.Network, node)
-	case "killProcess":
-		if node == AllNodes {
-			node = "all nodes"
-		}
-		return fmt.Sprintf("kill %s on %s", f.Process, node)
-	case "pauseProcess":
-		return fmt.Sprintf("pause %s on %s", f.Process, node)
-	case "partition":
-		return fmt.Sprintf("partition %s from %s", node, f.Peer)
-	case "drop":
-		return fmt.Sprintf("drop %s at %s", f.Proto, strings.TrimSpace(node+" "+f.Direction))
-	case "staleNeighbor":
-		return fmt.Sprintf("stale neighbour %s on %s", f.Peer, node)
-	case "cutAPI":
-		return "cut " + node + " from the API server"
-	case "bgpClear":
-		return "reset the sessions of " + node
-	}
-	return verb + " " + node
+	// Network is the network of the link. If a kind may omit Network, the fault is on all networks of the node.
+	Network string `json:"network,omitempty"`
+	// Process is a program's name: bgpd, keepalived, cilium-agent …
+	Process string `json:"process,omitempty"`
+	// Peer is the other end: a node; for neighbours also a gateway or an address; for BGP also an address or `nodes`.
+	Peer string `json:"peer,omitempty"`
+	// Proto is the protocol of drop.
+	Proto string `json:"proto,omitempty" jsonschema:"enum=bgp,enum=bfd,enum=vrrp,enum=arp"`
+	// Direction is as seen from the node; default both.
+	Direction string `json:"direction,omitempty" jsonschema:"enum=in,enum=out"`
+	// Percent is the share of packets that loss drops.
+	Percent float64 `json:"percent,omitempty" jsonschema:"exclusiveMinimum=0,maximum=100"`
+	// Rate is in bits a second as tc(8) spells them: 500kbit, 10mbit.
+	Rate     string   `json:"rate,omitempty"`
+	Delay    Duration `json:"delay,omitempty"`    // of latency
+	Jitter   Duration `json:"jitter,omitempty"`   // of latency; at most Delay
+	Interval Duration `json:"interval,omitempty"` // of flap
+	// For undoes the fault after this time; default: the fault stays until the check or the step clears it.
+	For Duration `json:"for,omitempty"`
 }
 
 // The moments that a failover check can measure.

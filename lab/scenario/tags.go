@@ -25,6 +25,7 @@ type rule struct {
 	v4, v6   string // of addresses and prefixes: an example of each family that is taken
 	min, max int64
 	bounded  bool
+	above    bool // min itself is out of bounds
 }
 
 // fieldsOf returns the fields of a struct type, in order of declaration.
@@ -59,6 +60,9 @@ func parseRule(tag string) rule {
 		case "minimum":
 			r.min, _ = strconv.ParseInt(value, 10, 64)
 			r.bounded = true
+		case "exclusiveMinimum":
+			r.min, _ = strconv.ParseInt(value, 10, 64)
+			r.bounded, r.above = true, true
 		case "maximum":
 			r.max, _ = strconv.ParseInt(value, 10, 64)
 			r.bounded = true

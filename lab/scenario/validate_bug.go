@@ -88,7 +88,7 @@ func (v *validator) bugStep(path string, s BugStep, named map[string]string) {
 	if s.For != 0 && verb != StepFault {
 		v.add(path+".for", "seen %s with %s, want it with fault only", s.For, verb)
 	}
-	if (verb == StepApply || verb == StepKubectl || verb == StepFault && s.Fault.CutAPI != "") && v.spec.Cluster == nil {
+	if (verb == StepApply || verb == StepKubectl) && v.spec.Cluster == nil {
 		v.add(path+"."+verb, "seen a step for a cluster, want a spec.cluster")
 	}
 	switch verb {

@@ -3,7 +3,6 @@ package scenario
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -69,12 +68,14 @@ func (v *validator) failover(path string, f *Failover) {
 	if f.GracefulRestart != nil {
 		v.gracefulRestart(path + ".gracefulRestart")
 	}
-	verb, _ := f.Fault.Verb()
-	if f.Measure == MeasureClear && verb == "restart" {
-		v.add(path+".measure", "seen clear, want inject: a restart has no end that could be chosen")
-	}
-	if f.Measure == MeasureClear && verb == "killProcess" {
+	kind, known := f.Fault.About()
+	switch clears := f.Measure == MeasureClear && known; {
+	case clears && !kind.Lasts:
+		v.add(path+".measure", "seen clear, want inject: a %s has no end that could be chosen", kind.Kind)
+	case clears && kind.Kind == "killProcess":
 		v.add(path+".measure", "seen clear, want inject: a killed process is started again by what watches it")
+	case clears && f.Fault.For != 0:
+		v.add(path+".measure", "seen clear with a fault that ends by itself after %s, want no for: the check ends the fault", f.Fault.For)
 	}
 }
 
@@ -124,81 +125,6 @@ func (v *validator) lease(path string, l *Lease) {
 
 func (v *validator) held(path string, h *Held) {
 	v.probe(path+".probe", &h.Probe)
-}
-
-// fault checks that one verb is set, that what it names exists, and that it has what it needs and nothing else.
-func (v *validator) fault(path string, f Fault) {
-	var names []string
-	var set []bool
-	for _, verb := range f.verbs() {
-		names, set = append(names, verb.name), append(set, verb.node != "")
-	}
-	if !v.exactlyOne(path, strings.Join(names, ", "), set...) {
-		return
-	}
-	verb, node := f.Verb()
-	at := path + "." + verb
-	known := append(v.senders(), v.guards()...)
-	switch {
-	case verb == "drain":
-		known = slices.DeleteFunc(v.spec.NodeNames(), func(n string) bool { return strings.HasPrefix(n, "control-plane") })
-		if !slices.Contains(known, node) {
-			v.unknown(at, node, "worker", known)
-		}
-	case verb == "killProcess" && node == AllNodes && v.spec.Cluster != nil:
-	case verb == "cutAPI" && !slices.Contains(v.spec.NodeNames(), node):
-		v.unknown(at, node, "node", v.spec.NodeNames())
-	case verb == "bgpClear" && !slices.Contains(v.routerNames(), node):
-		v.unknown(at, node, "router", v.routerNames())
-	case !slices.Contains(known, node):
-		v.unknown(at, node, "client, router, node or gateway's guard", known)
-	}
-	v.needs(path, verb, "network", f.Network, "linkDown", "drop?")
-	v.needs(path, verb, "process", f.Process, "killProcess", "pauseProcess")
-	v.needs(path, verb, "peer", f.Peer, "partition", "staleNeighbor", "bgpClear?")
-	v.needs(path, verb, "proto", f.Proto, "drop")
-	v.needs(path, verb, "direction", f.Direction, "drop?")
-	if f.Network != "" && (verb == "linkDown" || verb == "drop") {
-		v.linkOf(path+".network", node, f.Network)
-	}
-	if f.Peer != "" && verb == "partition" && (!slices.Contains(known, f.Peer) || f.Peer == node) {
-		v.add(path+".peer", "seen %q, want another node of the scenario: %s", f.Peer, list(known))
-	}
-}
-
-// needs checks a field that some verbs want and no other knows. A verb with a question mark may have it.
-func (v *validator) needs(path, verb, field, value string, of ...string) {
-	switch {
-	case slices.Contains(of, verb) && value == "":
-		v.add(path+"."+field, "seen nothing, want the %s of %s", field, verb)
-	case !slices.Contains(of, verb) && !slices.Contains(of, verb+"?") && value != "":
-		v.add(path+"."+field, "seen %q with %s, want it with %s only", value, verb, strings.ReplaceAll(strings.Join(of, ", "), "?", ""))
-	}
-}
-
-// linkOf checks that a node has an interface on a network.
-func (v *validator) linkOf(path, node, network string) {
-	if !v.network(path, network) {
-		return
-	}
-	var on []string
-	if r := v.spec.router(node); r != nil {
-		on = r.Networks
-	}
-	for _, c := range v.spec.Clients {
-		if c.Name == node {
-			on = []string{c.Network}
-		}
-	}
-	if v.spec.Cluster != nil && slices.Contains(v.spec.NodeNames(), node) {
-		on = []string{v.spec.Cluster.Network}
-		if rack := v.spec.Cluster.RackOf(node); rack != nil {
-			on = []string{rack.Network}
-		}
-	}
-	if on != nil && !slices.Contains(on, network) {
-		v.add(path, "seen %q, on which %s has no link, want one of: %s", network, node, list(on))
-	}
 }
 
 // guards are the containers that guard gateways: r1-gw.

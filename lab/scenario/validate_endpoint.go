@@ -57,8 +57,8 @@ func (v *validator) api(path string, a *API) {
 	if d := a.Every.Std(); d < 20*time.Millisecond || d > time.Second {
 		v.add(path+".every", "seen %s, want 20ms to 1s", a.Every)
 	}
-	if verb, _ := a.Fault.Verb(); verb == "restart" {
-		v.add(path+".fault", "seen restart, want a fault that lasts until it is cleared, such as kill")
+	if kind, known := a.Fault.About(); known && !kind.Lasts {
+		v.add(path+".fault", "seen %s, want a fault that lasts until it is cleared, such as kill", kind.Kind)
 	}
 }
 

@@ -62,6 +62,8 @@ func wanted(t reflect.Type, r rule) string {
 		return enum[0]
 	case enum != nil:
 		return "one of: " + strings.Join(enum, ", ")
+	case r.above:
+		return fmt.Sprintf("a number above %d and up to %d", r.min, r.max)
 	case r.bounded:
 		return fmt.Sprintf("a whole number from %d to %d", r.min, r.max)
 	case r.example != "":
