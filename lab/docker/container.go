@@ -31,41 +31,43 @@ type Mount struct {
 	ReadOnly bool
 }
 
-// Spec is a container to be started.
+// Spec describes a container to start.
 type Spec struct {
 	Lab   string
 	Role  string // as node.Kind
 	Node  string // the scenario's name; also the host name inside
 	Name  string // the engine's: skidpad-<lab>-r1
 	Image string // must be in the engine: nothing is pulled
-	// Entrypoint and Cmd replace the image's, where not empty.
+	// Entrypoint and Cmd, if not empty, replace the image's.
 	Entrypoint, Cmd []string
 	Env             map[string]string
-	// Networks are attached before the start, so that the entrypoint finds all interfaces. Their order
-	// (eth0, eth1 …) is the engine's; tell them apart by address. With none, there is only loopback.
+	// Networks are attached before the start, so the entrypoint finds all interfaces. The engine chooses the order
+	// (eth0, eth1 …): distinguish interfaces by address. Without Networks, the container has only loopback.
 	Networks []Attach
-	// NetworkOf names the container whose network namespace this one joins, instead of Networks.
+	// NetworkOf names a container whose network namespace this container joins, instead of Networks.
 	NetworkOf string
-	// PIDOf names the container whose PID namespace this one joins: it ends when that one ends.
+	// PIDOf names a container whose PID namespace this container joins. This container ends when the other
+	// container ends.
 	PIDOf   string
 	CapAdd  []string
-	Sysctls map[string]string // of its own network namespace, so not with NetworkOf
+	Sysctls map[string]string // of the container's own network namespace, so not with NetworkOf
 	Files   []File            // are there before the entrypoint runs
 	Mounts  []Mount
 	Labels  map[string]string // besides the lab's own
-	// Machine, where set, makes it a container that runs containers.
+	// Machine, if set, makes this a container that runs containers.
 	Machine *Machine
 }
 
-// Machine is a container that runs containers, as a cluster's node does: privileged, in a cgroup namespace of its own.
+// Machine describes a container that runs containers, like a cluster's node: privileged, in its own cgroup
+// namespace.
 type Machine struct {
-	Volumes []string // folders that are no part of its root file system, and go with it
+	Volumes []string // folders outside the root file system, removed with the container
 	Tmpfs   []string // folders in memory
-	Publish []int    // TCP ports that the host has on its loopback, each at a port that the engine chooses
+	Publish []int    // TCP ports published on the host's loopback, each at a port that the engine chooses
 }
 
-// Start creates and starts a container: never restarted by the engine, no port published, no image
-// pulled. When it fails, what was made stays, labelled, for Remove to find.
+// Start creates and starts a container. The engine never restarts the container, publishes no port and pulls
+// no image. If Start fails, the objects already made stay, with labels, and Remove finds them.
 func (e *Engine) Start(ctx context.Context, s Spec) (*Container, error) {
 	if err := s.validate(); err != nil {
 		return nil, err
@@ -89,7 +91,7 @@ func (e *Engine) Start(ctx context.Context, s Spec) (*Container, error) {
 	return e.Node(s.Node, node.Kind(s.Role), s.Name), nil
 }
 
-// validate reports a caller's mistakes, which the engine would not notice or name.
+// validate reports a caller's mistakes that the engine would not notice or name.
 func (s Spec) validate() error {
 	var problems []error
 	for _, field := range []struct{ name, value string }{{"Lab", s.Lab}, {"Role", s.Role}, {"Node", s.Node}, {"Name", s.Name}, {"Image", s.Image}} {
@@ -111,7 +113,7 @@ func (s Spec) validate() error {
 	return nil
 }
 
-// request is the spec as testcontainers takes it.
+// request converts the spec to a testcontainers request.
 func (e *Engine) request(s Spec) testcontainers.ContainerRequest {
 	var config *container.Config
 	var host *container.HostConfig
@@ -119,10 +121,10 @@ func (e *Engine) request(s Spec) testcontainers.ContainerRequest {
 		Image: s.Image, Name: s.Name, Entrypoint: s.Entrypoint, Cmd: s.Cmd, Env: s.Env,
 		ConfigModifier: func(c *container.Config) {
 			config = c
-			if s.NetworkOf == "" { // else the namespace's owner has it, and the engine refuses it
+			if s.NetworkOf == "" { // otherwise the namespace's owner has the host name, and the engine refuses a second
 				c.Hostname = s.Node
 			}
-			// testcontainers adds labels by which another program's reaper might find the container.
+			// testcontainers adds labels, by which another program's reaper might find the container.
 			c.Labels = labels(s.Lab, s.Role, s.Node, s.Labels)
 		},
 		HostConfigModifier: func(h *container.HostConfig) {
@@ -136,7 +138,7 @@ func (e *Engine) request(s Spec) testcontainers.ContainerRequest {
 		},
 		LifecycleHooks: []testcontainers.ContainerLifecycleHooks{{
 			PreCreates: []testcontainers.ContainerRequestHook{func(context.Context, testcontainers.ContainerRequest) error {
-				// By now it has published every port that the image names.
+				// At this point testcontainers has published every port that the image names.
 				config.ExposedPorts, host.PortBindings = nil, nil
 				return s.Machine.publish(config, host)
 			}},
@@ -170,8 +172,8 @@ func (s Spec) hostConfig(h *container.HostConfig) {
 	}
 }
 
-// endpoint asks for the address, and for a MAC made of it, so that captures read themselves. Engines
-// before API 1.44 make that MAC anyway and ignore the wish.
+// endpoint requests the address and a MAC derived from the address, so captures are easy to read. Engines
+// before API 1.44 ignore the requested MAC and derive the same MAC anyway.
 func (a Attach) endpoint() *network.EndpointSettings {
 	ip := a.Address.As4()
 	return &network.EndpointSettings{
@@ -180,8 +182,8 @@ func (a Attach) endpoint() *network.EndpointSettings {
 	}
 }
 
-// complete gives a created container its further networks and its files. Engines before API 1.44
-// take only one network at creation.
+// complete attaches a created container to the other networks and copies the files. Engines before API 1.44
+// accept only one network at creation.
 func (e *Engine) complete(ctx context.Context, s Spec, id string) error {
 	for _, a := range s.Networks[min(1, len(s.Networks)):] {
 		if _, err := e.Client.NetworkConnect(ctx, a.Network, client.NetworkConnectOptions{Container: id, EndpointConfig: a.endpoint()}); err != nil {
@@ -191,7 +193,7 @@ func (e *Engine) complete(ctx context.Context, s Spec, id string) error {
 	return e.CopyTo(ctx, id, s.Files)
 }
 
-// startError adds to the engine's error what it leaves out: who has the name or the address.
+// startError adds a detail that the engine's error omits: the holder of the name or address.
 func (e *Engine) startError(ctx context.Context, s Spec, doing string, err error) error {
 	full := fmt.Errorf("container %s (image %s): %s it: %w", s.Name, s.Image, doing, err)
 	if ctx.Err() != nil {

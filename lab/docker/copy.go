@@ -12,15 +12,15 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// File is a file to be put into a container, owned by root.
+// File is a file to put into a container, owned by root.
 type File struct {
-	Path string // absolute; folders that are missing are made
+	Path string // absolute; missing folders are made
 	Mode int64  // permission bits; 0 means 0644
 	Data []byte
 }
 
-// CopyTo puts files into a container, running or not, in one request. Files that are there are
-// replaced. It is not atomic for a program that reads them meanwhile.
+// CopyTo puts files into a running or stopped container in one request. Existing files are replaced. The copy
+// is not atomic for a program that reads the files meanwhile.
 func (e *Engine) CopyTo(ctx context.Context, container string, files []File) error {
 	if len(files) == 0 {
 		return nil
@@ -71,8 +71,8 @@ func archiveOf(files []File) (*bytes.Buffer, error) {
 	return buf, nil
 }
 
-// Logs returns the last lines that a container's main process wrote, of standard output and error as
-// they came; tail 0 or less means all. It needs a container without a terminal.
+// Logs returns the last lines of a container's main process, standard output and standard error in order of
+// arrival. A tail of 0 or less returns all lines. The container must not have a terminal.
 func (e *Engine) Logs(ctx context.Context, container string, tail int) (string, error) {
 	lines := "all"
 	if tail > 0 {
@@ -90,8 +90,8 @@ func (e *Engine) Logs(ctx context.Context, container string, tail int) (string, 
 	return both.String(), nil
 }
 
-// Pid returns the host's process ID of a running container's main process, whose /proc/PID/ns/net is
-// the container's network namespace.
+// Pid returns the host's process ID of a running container's main process. /proc/PID/ns/net is the container's
+// network namespace.
 func (e *Engine) Pid(ctx context.Context, container string) (int, error) {
 	c, err := e.Client.ContainerInspect(ctx, container, client.ContainerInspectOptions{})
 	if err != nil {

@@ -240,7 +240,7 @@ func TestMakes(t *testing.T) {
 	}
 }
 
-// TestEndOrphans starts processes of two labs and wants only one lab's to be gone.
+// TestEndOrphans starts processes of two labs and expects only one lab's processes to be gone.
 func TestEndOrphans(t *testing.T) {
 	run := func(lab string) (*exec.Cmd, chan error) {
 		cmd := exec.CommandContext(t.Context(), "sleep", "60")

@@ -1,5 +1,6 @@
-// Package docker makes, finds and removes a lab's networks and containers in the local engine, and
-// executes commands in them. Every object carries labels, and labels alone say what belongs to a lab.
+// Package docker makes, finds and removes a lab's networks and containers in the local engine, and executes
+// commands in the containers. Every object carries labels; only labels decide whether an object belongs to a
+// lab.
 package docker
 
 import (
@@ -15,11 +16,11 @@ import (
 	tclog "github.com/testcontainers/testcontainers-go/log"
 )
 
-// Engine is the container engine on this machine. It may be used by many goroutines.
+// Engine is the container engine on this machine. Many goroutines may use an Engine at the same time.
 type Engine struct {
-	// Client speaks the engine's API, at the version that both sides know (Docker 20.10 is 1.41).
+	// Client speaks the engine's API, at the highest version known to both sides (Docker 20.10 has 1.41).
 	Client *client.Client
-	// Version is the API version agreed upon.
+	// Version is the negotiated API version.
 	Version string
 
 	once        sync.Once
@@ -27,14 +28,15 @@ type Engine struct {
 	providerErr error
 }
 
-// ErrNoEngine is what an error of Connect wraps when nothing answers at the engine's address.
+// ErrNoEngine is wrapped by Connect's error when nothing answers at the engine's address.
 var ErrNoEngine = errors.New("no engine answers")
 
-// ErrNoPermission is what an error of Connect wraps when this user may not use the engine's socket.
+// ErrNoPermission is wrapped by Connect's error when this user may not use the engine's socket.
 var ErrNoPermission = errors.New("no permission to use the engine")
 
-// Connect finds the engine by the environment (DOCKER_HOST and its kin; else the default socket) and
-// pings it. The error says what to do; errors.Is tells ErrNoEngine and ErrNoPermission apart.
+// Connect finds the engine from the environment (DOCKER_HOST and related variables; otherwise the default
+// socket) and pings the engine. The error names a remedy; errors.Is distinguishes ErrNoEngine from
+// ErrNoPermission.
 func Connect(ctx context.Context) (*Engine, error) {
 	c, err := client.New(client.FromEnv)
 	if err != nil {
@@ -47,7 +49,7 @@ func Connect(ctx context.Context) (*Engine, error) {
 	return &Engine{Client: c, Version: c.ClientVersion()}, nil
 }
 
-// connectError says in which of the ways that users meet the engine could not be reached.
+// connectError explains why the engine cannot be reached, in the cases that users meet.
 func connectError(host string, err error) error {
 	switch {
 	case errors.Is(err, os.ErrPermission) || strings.Contains(err.Error(), "permission denied"):
@@ -60,7 +62,7 @@ func connectError(host string, err error) error {
 	}
 }
 
-// Close lets go of the connections to the engine.
+// Close closes the connections to the engine.
 func (e *Engine) Close() error {
 	if err := e.Client.Close(); err != nil {
 		return fmt.Errorf("engine: closing the client: %w", err)
@@ -68,20 +70,22 @@ func (e *Engine) Close() error {
 	return nil
 }
 
-// containers returns the testcontainers provider, speaking through e.Client. It is made at the first
-// container only, since making it asks the engine for its whole state.
+// containers returns the testcontainers provider, connected through e.Client. The provider is created for the
+// first container only, because its creation reads the engine's whole state.
 func (e *Engine) containers() (*testcontainers.DockerProvider, error) {
 	e.once.Do(func() {
-		// A reaper would end a kept lab with the process that started it. testcontainers reads this once.
+		// A reaper would end a kept lab when the process that started the lab ends. testcontainers reads the variable
+		// once.
 		if err := os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"); err != nil {
 			e.providerErr = fmt.Errorf("engine: switching the reaper off: %w", err)
 			return
 		}
-		// Its banner goes to the default logger, whichever logger the provider is given.
+		// The testcontainers banner goes to the default logger, even if the provider has another logger.
 		tclog.SetDefault(tclog.NewNoopLogger())
 		p, err := testcontainers.NewDockerProvider(
 			testcontainers.WithLogger(tclog.NewNoopLogger()),
-			// Every engine has the network `none`; with `bridge`, which may be off, a network would be made.
+			// Every engine has the network `none`. The network `bridge` may be off; testcontainers would then make a
+			// network.
 			testcontainers.WithDefaultBridgeNetwork("none"),
 		)
 		if err != nil {

@@ -2,8 +2,8 @@ package docker
 
 import "github.com/containerd/errdefs"
 
-// notFound reports whether the engine said that the object is not there.
+// notFound reports whether the engine answered that the object does not exist.
 func notFound(err error) bool { return errdefs.IsNotFound(err) }
 
-// conflict reports whether the engine said that the object's state, or another object, is in the way.
+// conflict reports whether the engine refused because of the object's state or because of another object.
 func conflict(err error) bool { return errdefs.IsConflict(err) }

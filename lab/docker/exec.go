@@ -15,10 +15,10 @@ import (
 	"skidpad.dev/skidpad/lab/node"
 )
 
-// killDeadline bounds how long a command whose context ended may take to be gone.
+// killDeadline limits the time to kill a command after its context ended.
 const killDeadline = 5 * time.Second
 
-// Container is a handle on a container that commands can be executed in: a node.Node.
+// Container is a handle on a container that can execute commands: a node.Node.
 type Container struct {
 	engine *Engine
 	name   string
@@ -31,7 +31,8 @@ var (
 	_ node.Streamer = (*Container)(nil)
 )
 
-// Node returns a handle on a container, by the engine's name or ID of it. It asks nothing of the engine.
+// Node returns a handle on a container, given the container's engine name or ID. Node makes no request to the
+// engine.
 func (e *Engine) Node(name string, kind node.Kind, container string) *Container {
 	return &Container{engine: e, name: name, kind: kind, ref: container}
 }
@@ -39,26 +40,27 @@ func (e *Engine) Node(name string, kind node.Kind, container string) *Container 
 // Name returns the scenario's name: r1.
 func (c *Container) Name() string { return c.name }
 
-// Kind returns what the node is for.
+// Kind returns the node's purpose.
 func (c *Container) Kind() node.Kind { return c.kind }
 
-// Ref returns the engine's name of the container: skidpad-<lab>-r1.
+// Ref returns the container's name in the engine: skidpad-<lab>-r1.
 func (c *Container) Ref() string { return c.ref }
 
-// Exec runs a command in the container, as its user and without a terminal, and returns its standard
-// output, also when it fails. A command that ran and returned another code than 0 is a *node.ExitError;
-// one that was not found or not executable has code 127 or 126. When ctx ends, the command is killed
-// with its process group, and the error wraps the cause that ctx gives.
+// Exec runs a command in the container, as the container's user and without a terminal, and returns the
+// standard output, also on failure. A command that ran and returned a code other than 0 gives a
+// *node.ExitError; a command that was not found or is not executable has code 127 or 126. When ctx ends, Exec
+// kills the command with its process group, and the error wraps the context's cause.
 func (c *Container) Exec(ctx context.Context, cmd ...string) ([]byte, error) {
 	return c.exec(ctx, nil, nil, cmd)
 }
 
-// ExecTo is Exec that gives standard output to w, too, as it comes. An error of w's ends the reading.
+// ExecTo is Exec and also copies standard output to w as the output arrives. A write error of w ends the
+// reading.
 func (c *Container) ExecTo(ctx context.Context, w io.Writer, cmd ...string) ([]byte, error) {
 	return c.exec(ctx, nil, w, cmd)
 }
 
-// ExecInput is Exec with standard input, which is closed after stdin was written.
+// ExecInput is Exec with standard input, closed after stdin was written.
 func (c *Container) ExecInput(ctx context.Context, stdin []byte, cmd ...string) ([]byte, error) {
 	if stdin == nil {
 		stdin = []byte{}
@@ -66,7 +68,7 @@ func (c *Container) ExecInput(ctx context.Context, stdin []byte, cmd ...string) 
 	return c.exec(ctx, stdin, nil, cmd)
 }
 
-// output is what a command wrote, and how reading it ended.
+// output holds a command's output and the error that ended the reading.
 type output struct {
 	stdout, stderr bytes.Buffer
 	err            error
@@ -83,7 +85,7 @@ func (c *Container) exec(ctx context.Context, stdin []byte, tee io.Writer, cmd [
 	ended := make(chan *output, 1)
 	giveUp := make(chan struct{})
 	defer close(giveUp)
-	// Starting the command is in there too: the engine's answer to that cannot be interrupted.
+	// The goroutine also starts the command, because the engine's answer to the start cannot be interrupted.
 	go func() { ended <- c.run(ctx, created.ID, stdin, tee, giveUp) }()
 
 	var out *output
@@ -122,7 +124,7 @@ func (c *Container) run(ctx context.Context, id string, stdin []byte, tee io.Wri
 	}()
 	if stdin != nil {
 		go func() {
-			// A command may end without reading all of it; its exit code tells whether that was an error.
+			// A command may end without reading all of stdin; the command's exit code shows whether this was an error.
 			_, _ = stream.Conn.Write(stdin)
 			_ = stream.CloseWrite()
 		}()
@@ -135,8 +137,8 @@ func (c *Container) run(ctx context.Context, id string, stdin []byte, tee io.Wri
 	return out
 }
 
-// exitCode waits for the engine to know how a command ended whose output has ended: that can be a
-// moment later.
+// exitCode waits until the engine knows a command's exit code. The exit code can arrive a moment after the end
+// of the output.
 func (c *Container) exitCode(ctx context.Context, id string) (int, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, killDeadline, errors.New("its output ended, but the engine still says that it runs"))
 	defer cancel()
@@ -154,7 +156,7 @@ func (c *Container) exitCode(ctx context.Context, id string) (int, error) {
 	}
 }
 
-// result turns an exit code into an error. The engine writes why a command could not be started to
+// result turns an exit code into an error. If a command could not be started, the engine writes the reason to
 // the command's standard output.
 func (o *output) result(name string, cmd []string, code int) ([]byte, error) {
 	stdout, stderr := o.stdout.Bytes(), o.stderr.String()
@@ -167,7 +169,7 @@ func (o *output) result(name string, cmd []string, code int) ([]byte, error) {
 	return stdout, &node.ExitError{Node: name, Cmd: cmd, Code: code, Stderr: stderr}
 }
 
-// cutOff kills a command whose context ended, and says how far it had come.
+// cutOff kills a command whose context ended and reports the command's progress.
 func (c *Container) cutOff(ctx context.Context, id string, cmd []string, after time.Duration, ended <-chan *output) ([]byte, error) {
 	err := fmt.Errorf("%s: %s: cut off after %s: %w", c.name, strings.Join(cmd, " "), after.Round(time.Millisecond), context.Cause(ctx))
 	killing, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), killDeadline, fmt.Errorf("it still ran %s after that", killDeadline))
@@ -182,7 +184,7 @@ func (c *Container) cutOff(ctx context.Context, id string, cmd []string, after t
 	return out.stdout.Bytes(), err
 }
 
-// execError names the command, and the container's state where that is the reason.
+// execError adds the command to the error and, if the container's state is the reason, the state.
 func (c *Container) execError(ctx context.Context, cmd []string, err error) error {
 	err = fmt.Errorf("%s: %s: %w", c.name, strings.Join(cmd, " "), err)
 	if ctx.Err() == nil && (conflict(err) || notFound(err)) {
@@ -191,7 +193,7 @@ func (c *Container) execError(ctx context.Context, cmd []string, err error) erro
 	return err
 }
 
-// describe says in a few words what state a container is in and, if it ended, what it said last.
+// describe returns a short description of a container's state and, if the container ended, its last output.
 func (e *Engine) describe(ctx context.Context, container string) string {
 	got, err := e.Client.ContainerInspect(ctx, container, client.ContainerInspectOptions{})
 	if notFound(err) {
@@ -215,7 +217,7 @@ func (e *Engine) describe(ctx context.Context, container string) string {
 	return said
 }
 
-// pause lets time pass between two looks. It returns the cause when ctx ends first.
+// pause waits for d between two polls. If ctx ends first, pause returns the cause.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

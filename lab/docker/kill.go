@@ -13,9 +13,9 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// killExec kills a command that was started by the engine's exec, until its output ends. The API has
-// no verb for it: the command's process group is signalled from the host where this user may do that,
-// else from within the container.
+// killExec kills a command started by the engine's exec and repeats until the command's output ends. The API
+// has no verb for killing: killExec signals the command's process group from the host if this user may do so,
+// otherwise from within the container.
 func (e *Engine) killExec(ctx context.Context, id string, ended <-chan *output) (*output, error) {
 	var last error
 	for {
@@ -40,7 +40,7 @@ func (e *Engine) killExec(ctx context.Context, id string, ended <-chan *output) 
 	}
 }
 
-// kill ends the process group of a process of a container, given the host's ID of it.
+// kill ends the process group of a container's process, given the process ID on the host.
 func (e *Engine) kill(ctx context.Context, container string, pid int) error {
 	cgroup, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 	if errors.Is(err, os.ErrNotExist) {
@@ -62,8 +62,8 @@ func (e *Engine) kill(ctx context.Context, container string, pid int) error {
 	return e.killInside(ctx, container, inner)
 }
 
-// innerPid finds the ID that a process has in its innermost PID namespace, in its /proc/PID/status.
-// It reports false for a process of the host's own namespace (proc(5), NSpid).
+// innerPid finds a process's ID in the innermost PID namespace, from the text of /proc/PID/status. innerPid
+// reports false for a process in the host's own namespace (proc(5), NSpid).
 func innerPid(status string) (int, bool) {
 	for line := range strings.Lines(status) {
 		ids, found := strings.CutPrefix(line, "NSpid:")
@@ -80,8 +80,8 @@ func innerPid(status string) (int, bool) {
 	return 0, false
 }
 
-// killInside ends a process group by a command in the container, for users who may use the engine
-// but not signal its processes.
+// killInside ends a process group by a command in the container, for users who may use the engine but may not
+// signal the engine's processes.
 func (e *Engine) killInside(ctx context.Context, container string, pid int) error {
 	created, err := e.Client.ExecCreate(ctx, container, client.ExecCreateOptions{
 		User: "0", Cmd: []string{"sh", "-c", fmt.Sprintf("kill -9 -%d || kill -9 %d", pid, pid)},

@@ -9,23 +9,23 @@ import (
 	"skidpad.dev/skidpad/lab/node"
 )
 
-// The labels that every object of a lab carries.
+// The labels on every object of a lab.
 const (
 	LabelLab  = "dev.skidpad.lab"  // the lab's name
 	LabelRole = "dev.skidpad.role" // router, gateway, client, node or network
 	LabelNode = "dev.skidpad.node" // the name in the scenario
 )
 
-// RoleNetwork is the role of a lab's networks; those of containers are node.Kind.
+// RoleNetwork is the role of a lab's networks; the roles of containers are node.Kind.
 const RoleNetwork = "network"
 
 // LabelKindCluster is kind's own label, the only one on the containers that kind makes.
 const LabelKindCluster = "io.x-k8s.kind.cluster"
 
-// kindPrefix comes before the lab's name in the name of its kind cluster.
+// kindPrefix precedes the lab's name in the name of the lab's kind cluster.
 const kindPrefix = "skidpad-"
 
-// labels joins a lab's own labels with further ones, which cannot override them.
+// labels joins a lab's own labels with extra labels. Extra labels cannot override the lab's own.
 func labels(lab, role, name string, extra map[string]string) map[string]string {
 	all := make(map[string]string, len(extra)+3)
 	maps.Copy(all, extra)
@@ -33,7 +33,7 @@ func labels(lab, role, name string, extra map[string]string) map[string]string {
 	return all
 }
 
-// labOf says which lab an object with these labels belongs to; "" is none of ours.
+// labOf returns the lab of an object with these labels, or "" if the object is not ours.
 func labOf(l map[string]string) string {
 	if lab := l[LabelLab]; lab != "" {
 		return lab
@@ -44,7 +44,7 @@ func labOf(l map[string]string) string {
 	return ""
 }
 
-// roleOf is the role of a container with these labels; kind's containers are cluster nodes.
+// roleOf returns the role of a container with these labels; kind's containers are cluster nodes.
 func roleOf(l map[string]string) string {
 	if role := l[LabelRole]; role != "" || l[LabelKindCluster] == "" {
 		return role
@@ -52,7 +52,7 @@ func roleOf(l map[string]string) string {
 	return string(node.KindCluster)
 }
 
-// labelled filters a listing by one label, with a value or, where that is "", with any.
+// labelled filters a listing by one label and its value; an empty value matches any value.
 func labelled(label, value string) client.Filters {
 	if value != "" {
 		label += "=" + value

@@ -17,23 +17,23 @@ import (
 // optionBridge names the host's interface of a bridge network.
 const optionBridge = "com.docker.network.bridge.name"
 
-// Info is a container of a lab, as the engine lists it.
+// Info is a lab's container, as the engine lists containers.
 type Info struct {
 	ID     string
 	Name   string // the engine's: skidpad-<lab>-r1
 	Lab    string
 	Role   string // as node.Kind
-	Node   string // the scenario's name; of a cluster node, the container's
+	Node   string // the scenario's name; for a cluster node, the container's name
 	Image  string
 	State  string // created, running, paused, restarting, removing, exited or dead
 	Status string // for people: Up 3 minutes
 	Labels map[string]string
-	// Addresses are by the engine's name of the network; of a stopped container, those it asked for.
+	// Addresses maps the engine's network names to addresses. A stopped container has its requested addresses.
 	Addresses map[string]netip.Addr
 	Created   time.Time
 }
 
-// NetInfo is a network of a lab, as the engine lists it.
+// NetInfo is a lab's network, as the engine lists networks.
 type NetInfo struct {
 	ID      string
 	Name    string // the engine's: skidpad-<lab>-fabric
@@ -41,15 +41,15 @@ type NetInfo struct {
 	Network string // the scenario's name
 	Bridge  string // the host's interface
 	Subnet  netip.Prefix
-	Nodes   netip.Prefix // what the engine hands out
+	Nodes   netip.Prefix // the range that the engine assigns from
 	Host    netip.Addr   // the bridge's address
 	Subnet6 netip.Prefix // invalid without IPv6
 	Labels  map[string]string
 	Created time.Time
 }
 
-// Containers lists a lab's containers in any state, by name: those with its label, and the nodes of
-// its kind cluster, which carry kind's label alone.
+// Containers lists a lab's containers in any state, sorted by name: the containers with the lab's label, and
+// the nodes of the lab's kind cluster, which carry only kind's label.
 func (e *Engine) Containers(ctx context.Context, lab string) ([]Info, error) {
 	byID := map[string]Info{}
 	for _, filter := range []client.Filters{labelled(LabelLab, lab), labelled(LabelKindCluster, kindPrefix+lab)} {
@@ -89,7 +89,7 @@ func infoOf(c container.Summary) Info {
 	return i
 }
 
-// nameOf is the container's own name: links to it are listed as /other/alias.
+// nameOf returns the container's own name. The engine lists links to the container as /other/alias.
 func nameOf(c container.Summary) string {
 	for _, n := range c.Names {
 		if n = strings.TrimPrefix(n, "/"); !strings.Contains(n, "/") {
@@ -99,7 +99,7 @@ func nameOf(c container.Summary) string {
 	return c.ID[:min(12, len(c.ID))]
 }
 
-// endpointAddress is the address an endpoint has or, where its container does not run, asked for.
+// endpointAddress returns an endpoint's address or, if the container does not run, the requested address.
 func endpointAddress(ep *network.EndpointSettings) netip.Addr {
 	switch {
 	case ep == nil:
@@ -142,7 +142,7 @@ func netInfoOf(n network.Summary) NetInfo {
 	return i
 }
 
-// Labs lists the names of all labs of which the engine has anything, in order.
+// Labs lists, in order, the names of all labs with any object in the engine.
 func (e *Engine) Labs(ctx context.Context) ([]string, error) {
 	found := map[string]bool{}
 	for _, label := range []string{LabelLab, LabelKindCluster} {

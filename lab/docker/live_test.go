@@ -23,7 +23,7 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// live is an engine, an image in it and a lab's name of the test's own. All of it is taken away again.
+// live is an engine with an image and a lab name of the test's own. The test's cleanup removes both.
 type live struct {
 	*Engine
 	image, lab string
@@ -115,7 +115,7 @@ func busybox(t *testing.T) []byte {
 	return program
 }
 
-// network plans a network on a subnet that is free.
+// network plans a network on a free subnet.
 func (l live) network(t *testing.T, name string) plan.Network {
 	t.Helper()
 	taken, err := l.Taken(t.Context())

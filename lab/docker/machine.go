@@ -22,7 +22,7 @@ func (m *Machine) hostConfig(h *container.HostConfig) {
 	}
 }
 
-// publish has the engine publish ports on the host's loopback. Of no machine it publishes none.
+// publish makes the engine publish ports on the host's loopback. A nil Machine publishes none.
 func (m *Machine) publish(c *container.Config, h *container.HostConfig) error {
 	if m == nil {
 		return nil

@@ -15,27 +15,27 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// optionMasquerade switches source NAT. It is off for labs that do not ask for it: with br_netfilter, the rule rewrites
-// what merely crosses a bridge, and connections that DSR answers are lost.
+// optionMasquerade switches source NAT. Source NAT is off for labs that do not ask for it: with br_netfilter,
+// the rule rewrites packets that merely cross a bridge, and connections with DSR answers are lost.
 const optionMasquerade = "com.docker.network.bridge.enable_ip_masquerade"
 
-// OverlapError is a network that cannot be made since its subnet is in use. A plan made anew, with
-// Taken read again, avoids what By names, unless the scenario fixes the subnet.
+// OverlapError reports a network that cannot be made because its subnet is in use. A new plan, after reading
+// Taken again, avoids the networks and routes in By, unless the scenario fixes the subnet.
 type OverlapError struct {
 	Network string       // the engine's name
-	Subnet  netip.Prefix // what was wanted
-	By      []string     // what has it: networks and routes
+	Subnet  netip.Prefix // the wanted subnet
+	By      []string     // the networks and routes that use the subnet
 }
 
-// Error says which network and what it overlaps with.
+// Error names the network and the overlapping networks and routes.
 func (o *OverlapError) Error() string {
 	return fmt.Sprintf("network %s: subnet %s overlaps with %s; give the network another prefix in the scenario, or none to have a free one found",
 		o.Network, o.Subnet, strings.Join(o.By, " and "))
 }
 
-// CreateNetwork makes a bridge network, masqueraded only where the plan says so, with the lab's labels and further ones.
-// A network of that lab that is there already and the same is left as it is. A subnet in use is an
-// *OverlapError, which says by what.
+// CreateNetwork makes a bridge network with the lab's labels and extra labels. The network is masqueraded only
+// if the plan asks for masquerading. CreateNetwork leaves an existing identical network of the same lab as is.
+// If the subnet is in use, the error is an *OverlapError and names the user of the subnet.
 func (e *Engine) CreateNetwork(ctx context.Context, lab string, n plan.Network, extra map[string]string) error {
 	done, err := e.networkExists(ctx, lab, n)
 	if done || err != nil {
@@ -61,7 +61,7 @@ func (e *Engine) CreateNetwork(ctx context.Context, lab string, n plan.Network, 
 	if err == nil {
 		return nil
 	}
-	// Another process may have taken the subnet between the look and the making.
+	// Another process may have taken the subnet between the check and the creation.
 	var clash *OverlapError
 	if errors.As(e.overlap(ctx, n), &clash) {
 		return clash
@@ -69,7 +69,7 @@ func (e *Engine) CreateNetwork(ctx context.Context, lab string, n plan.Network, 
 	return fmt.Errorf("network %s (%s, bridge %s): the engine does not make it: %w", n.Docker, n.Subnet, n.Bridge, err)
 }
 
-// overlap returns an *OverlapError where the network's subnet is in use.
+// overlap returns an *OverlapError if the network's subnet is in use.
 func (e *Engine) overlap(ctx context.Context, n plan.Network) error {
 	uses, err := e.uses(ctx)
 	if err != nil {
@@ -83,7 +83,7 @@ func (e *Engine) overlap(ctx context.Context, n plan.Network) error {
 	return nil
 }
 
-// overlapping lists what uses a part of the subnet, at the most three of them.
+// overlapping lists at most three users of a part of the subnet.
 func overlapping(subnet netip.Prefix, uses []use) []string {
 	var by []string
 	seen := map[netip.Prefix]bool{}
@@ -103,7 +103,7 @@ func overlapping(subnet netip.Prefix, uses []use) []string {
 	return by
 }
 
-// within reports whether a prefix lies in one that was named before, as a network's own routes do.
+// within reports whether a prefix lies within a prefix already named, as a network's own routes do.
 func within(p netip.Prefix, seen map[netip.Prefix]bool) bool {
 	for s := range seen {
 		if s.Bits() <= p.Bits() && s.Overlaps(p) {
@@ -113,8 +113,8 @@ func within(p netip.Prefix, seen map[netip.Prefix]bool) bool {
 	return false
 }
 
-// networkExists reports whether the engine has this very network of this lab. One of the same name
-// that is another's, or different, is an error.
+// networkExists reports whether the engine has exactly this network of this lab. A network with the same name
+// that is different or belongs to another lab is an error.
 func (e *Engine) networkExists(ctx context.Context, lab string, n plan.Network) (bool, error) {
 	list, err := e.Client.NetworkList(ctx, client.NetworkListOptions{Filters: make(client.Filters).Add("name", n.Docker)})
 	if err != nil {
@@ -128,7 +128,7 @@ func (e *Engine) networkExists(ctx context.Context, lab string, n plan.Network) 
 	return false, nil
 }
 
-// sameNetwork says how a network that exists differs from the one that is wanted.
+// sameNetwork describes the difference between an existing network and the wanted network.
 func sameNetwork(lab string, want plan.Network, have NetInfo) error {
 	if have.Lab != lab {
 		return fmt.Errorf("network %s exists already and is not of lab %s; choose another name with --name, or remove it with `docker network rm %s`", want.Docker, lab, want.Docker)
@@ -143,7 +143,7 @@ func sameNetwork(lab string, want plan.Network, have NetInfo) error {
 	return nil
 }
 
-// addressHolder names the containers that have an address on a network or asked for it, other than one.
+// addressHolder names the containers, except one, that have or requested an address on a network.
 func (e *Engine) addressHolder(ctx context.Context, a Attach, except string) string {
 	list, err := e.Client.ContainerList(ctx, client.ContainerListOptions{All: true})
 	if err != nil {

@@ -14,21 +14,21 @@ import (
 	"time"
 )
 
-// EnvLab is the environment variable that `up` gives to the programs it starts on the host, such as
-// kind's calls of the engine's command line, so that they can be found after `up` was killed.
+// EnvLab is an environment variable that `up` sets for the programs it starts on the host, for example kind's
+// calls of the engine's command line. After `up` was killed, the variable identifies these programs.
 const EnvLab = "SKIDPAD_LAB"
 
-// makingGrace is how long a process may go on that makes a container; orphanDeadline bounds the wait
-// until all are gone.
+// makingGrace is the time allowed to a process that makes a container; orphanDeadline limits the wait until
+// all processes are gone.
 const (
 	makingGrace    = 10 * time.Second
 	orphanDeadline = makingGrace + 5*time.Second
 )
 
-// endOrphans kills this user's processes whose environment holds SKIDPAD_LAB=<lab>, and waits until
-// they are gone. One that makes a container is let end by itself: killed, it would leave the engine at
-// work on a container that is listed only when it is made. Never killed are this process and those it descends from: somebody may have set the
-// variable in a shell. It returns what it killed.
+// endOrphans kills this user's processes whose environment holds SKIDPAD_LAB=<lab>, waits until the processes
+// are gone, and returns the killed processes. A process that is making a container may end by itself: if
+// killed, the process would leave the engine at work on a container that is listed only once made. endOrphans
+// never kills this process or its ancestors, because a user may have set the variable in a shell.
 func endOrphans(ctx context.Context, proc, lab string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, orphanDeadline)
 	defer cancel()
@@ -60,8 +60,8 @@ func endOrphans(ctx context.Context, proc, lab string) ([]string, error) {
 	}
 }
 
-// endOrphan kills a process after looking again that it is the one that was meant. The handle keeps
-// its ID from being another's by then.
+// endOrphan kills a process after checking again that the process is the intended process. The handle prevents
+// the reuse of the process ID in between.
 func endOrphan(proc, lab string, pid int) (bool, error) {
 	p, err := os.FindProcess(pid)
 	if err != nil {
@@ -77,7 +77,7 @@ func endOrphan(proc, lab string, pid int) (bool, error) {
 	return true, nil
 }
 
-// orphans lists the processes of this user that hold the variable, but for those spared.
+// orphans lists this user's processes that hold the variable, without the spared processes.
 func orphans(proc, lab string, spared map[int]bool) []int {
 	entries, err := os.ReadDir(proc)
 	if err != nil {
@@ -100,8 +100,8 @@ func orphans(proc, lab string, spared map[int]bool) []int {
 	return found
 }
 
-// holdsLab reports whether a process was started with SKIDPAD_LAB=<lab>. A process that is gone, a
-// zombie too, has no environment.
+// holdsLab reports whether a process was started with SKIDPAD_LAB=<lab>. An ended process, including a zombie,
+// has no environment.
 func holdsLab(proc, lab string, pid int) bool {
 	environ, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "environ"))
 	if err != nil {
@@ -110,7 +110,7 @@ func holdsLab(proc, lab string, pid int) bool {
 	return slices.ContainsFunc(bytes.Split(environ, []byte{0}), func(v []byte) bool { return string(v) == EnvLab+"="+lab })
 }
 
-// ancestors returns a process and all those it descends from.
+// ancestors returns a process and all its ancestors.
 func ancestors(proc string, pid int) map[int]bool {
 	line := map[int]bool{}
 	for pid > 0 && !line[pid] {
@@ -124,8 +124,8 @@ func ancestors(proc string, pid int) map[int]bool {
 	return line
 }
 
-// parentIn reads the parent's ID from a /proc/PID/stat: the second field after the command, which is
-// in parentheses and may hold spaces and parentheses itself (proc(5)).
+// parentIn reads the parent's ID from a /proc/PID/stat: the second field after the command. The command is in
+// parentheses and may itself contain spaces and parentheses (proc(5)).
 func parentIn(stat string) int {
 	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 2 {
@@ -138,7 +138,7 @@ func parentIn(stat string) int {
 	return parent
 }
 
-// makes reports whether a process is the engine's command line, making a container.
+// makes reports whether a process is the engine's command line that makes a container.
 func makes(proc string, pid int) bool {
 	line, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "cmdline"))
 	if err != nil {
@@ -148,7 +148,7 @@ func makes(proc string, pid int) bool {
 	return len(words) > 1 && filepath.Base(words[0]) == "docker" && (words[1] == "run" || words[1] == "create")
 }
 
-// commandOf is the start of a process's command line, for people.
+// commandOf returns the start of a process's command line, for people.
 func commandOf(proc string, pid int) string {
 	line, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "cmdline"))
 	if err != nil || len(line) == 0 {

@@ -12,34 +12,35 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// removeDeadline bounds Remove; an engine that hangs would else hang `down`.
+// removeDeadline limits Remove; otherwise an engine that hangs would also hang `down`.
 const removeDeadline = 2 * time.Minute
 
-// The engine must list nothing of a lab for so long before it counts as gone: what an `up` that was
-// killed had asked for last may still be in the making, and is listed when it is made. A lab that
-// nobody worked on within the last minute needs no such patience.
+// The engine must list no object of a lab for this time before the lab counts as gone. The last request of a
+// killed `up` may still be in progress, and the engine lists the object only once made. A lab without changes
+// within the last minute needs only settleOld.
 const (
 	settleYoung = 1500 * time.Millisecond
 	settleOld   = 200 * time.Millisecond
 	young       = time.Minute
 )
 
-// Remove removes all of a lab, in whatever state it is, and returns what it removed: processes that a
-// killed `up` left behind, containers with their anonymous volumes, networks, volumes. It goes by
-// labels alone, touches nothing of other labs, and ends when the engine lists nothing more. A lab that
-// is not there is no error. A foreign container on one of the lab's networks is only disconnected.
+// Remove removes a whole lab, in any state, and returns the removed objects: processes left behind by a killed
+// `up`, containers with their anonymous volumes, networks, volumes. Remove selects only by labels, touches
+// nothing of other labs, and ends when the engine lists no more objects. A lab that does not exist is no
+// error. A foreign container on one of the lab's networks is only disconnected.
 func (e *Engine) Remove(ctx context.Context, lab string) ([]string, error) {
 	if lab == "" {
 		return nil, errors.New("lab bug: Remove was called without a lab's name")
 	}
 	ctx, cancel := context.WithTimeout(ctx, removeDeadline)
 	defer cancel()
-	// The rest goes on although a process will not die: what it still makes, a later pass finds.
+	// If a process cannot be killed, the removal continues: a later pass finds objects that the process still
+	// makes.
 	removed, orphanErr := endOrphans(ctx, "/proc", lab)
 	s := &sweep{engine: e, removed: removed}
 	var (
 		quietSince time.Time
-		last       []string // what the last pass saw that ctx did not cut, and what went wrong in it
+		last       []string // objects and errors of the last pass not interrupted by ctx
 		lastErr    error
 	)
 	for {
@@ -62,15 +63,15 @@ func (e *Engine) Remove(ctx context.Context, lab string) ([]string, error) {
 	}
 }
 
-// sweep collects what was removed, from several goroutines.
+// sweep collects the removed objects, from several goroutines.
 type sweep struct {
 	engine  *Engine
 	mu      sync.Mutex
 	removed []string
-	newest  time.Time // when the youngest object that was seen was made
+	newest  time.Time // creation time of the youngest object seen
 }
 
-// settle is how long the engine must list nothing.
+// settle returns the time for which the engine must list no object.
 func (s *sweep) settle() time.Duration {
 	if s.newest.IsZero() || time.Since(s.newest) < young {
 		return settleYoung
@@ -92,7 +93,7 @@ func (s *sweep) note(what string) {
 	}
 }
 
-// pass removes what the engine lists of a lab, and returns what that was and what went wrong.
+// pass removes the lab's objects that the engine lists, and returns the objects seen and the errors.
 func (s *sweep) pass(ctx context.Context, lab string) (seen []string, err error) {
 	containers, err := s.engine.Containers(ctx, lab)
 	if err != nil {
@@ -125,7 +126,7 @@ func (s *sweep) pass(ctx context.Context, lab string) (seen []string, err error)
 	return seen, errors.Join(errs...)
 }
 
-// each does the same to all items at once and joins the errors.
+// each applies do to all items at once and joins the errors.
 func each[T any](items []T, do func(T) error) error {
 	errs := make([]error, len(items))
 	var wg sync.WaitGroup
@@ -136,8 +137,8 @@ func each[T any](items []T, do func(T) error) error {
 	return errors.Join(errs...)
 }
 
-// verdict notes what is gone. That somebody else was faster, or is about to remove it, is no error:
-// the next listing tells.
+// verdict records a removed object. An object that another process removed or is removing is no error: the
+// next listing shows whether the object is gone.
 func (s *sweep) verdict(what string, err error) error {
 	switch {
 	case err == nil, notFound(err):
@@ -154,8 +155,8 @@ func (s *sweep) removeContainer(ctx context.Context, c Info) error {
 	return s.verdict("container "+c.Name, err)
 }
 
-// removeNetwork removes a network, after taking off it what still holds it: the endpoint of a
-// container that is gone, or a container of somebody else's.
+// removeNetwork removes a network, after disconnecting the remaining holders: an endpoint of a removed
+// container, or a foreign container.
 func (s *sweep) removeNetwork(ctx context.Context, n NetInfo) error {
 	_, err := s.engine.Client.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{})
 	if err == nil || notFound(err) {
@@ -166,7 +167,7 @@ func (s *sweep) removeNetwork(ctx context.Context, n NetInfo) error {
 		return fmt.Errorf("network %s: %w", n.Name, errors.Join(err, inspectErr))
 	}
 	for id, endpoint := range held.Network.Containers {
-		// The engine finds an endpoint whose container is gone by its name only.
+		// The engine finds the endpoint of a removed container only by name.
 		for _, holder := range []string{id, endpoint.Name} {
 			if _, err := s.engine.Client.NetworkDisconnect(ctx, n.ID, client.NetworkDisconnectOptions{Container: holder, Force: true}); err == nil {
 				s.note(fmt.Sprintf("endpoint %s on network %s", endpoint.Name, n.Name))

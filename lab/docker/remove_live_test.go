@@ -53,7 +53,7 @@ func TestLiveRemove(t *testing.T) {
 	foreign := bystander.spec("guest", at(fabric, 30))
 	guest := bystander.start(t, foreign)
 
-	// Half-made: a container that was created but never started.
+	// Half-made: a container created but never started.
 	created := l.spec("half", at(edge, 21))
 	provider, err := l.containers()
 	if err != nil {
@@ -77,7 +77,8 @@ func TestLiveRemove(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%s: %s", took, strings.Join(removed, ", "))
-	// Containers are killed: to be told to stop, the engine gives each 10 s, which sleep as process 1 takes whole.
+	// Containers are killed, not stopped: for a stop the engine waits up to 10 s per container, and sleep as
+	// process 1 uses all 10 s.
 	if took >= 10*time.Second {
 		t.Errorf("removing took %s, as long as a container is given to stop by itself; wanted is that none is asked", took)
 	}
@@ -116,8 +117,8 @@ func (l live) volumes(t *testing.T) int {
 	return len(list.Items)
 }
 
-// TestLiveRemoveWhileMaking removes a lab while it is being made, as after a kill of `up`, of which
-// the engine goes on with the last request.
+// TestLiveRemoveWhileMaking removes a lab during its creation, as after a kill of `up`, when the engine
+// continues with the last request.
 func TestLiveRemoveWhileMaking(t *testing.T) {
 	l := liveEngine(t)
 	for round := range 3 {

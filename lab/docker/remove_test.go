@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// fakeEngine answers as an engine with one network that an endpoint without a container holds, and a
-// container that somebody else is removing: states that a live engine cannot be brought into at will.
+// fakeEngine answers like an engine with one network held by an endpoint without a container, and a container
+// that another process is removing. A live engine cannot be brought into these states at will.
 type fakeEngine struct {
 	network, ghost bool
 	container      int // listings in which it still appears

@@ -14,15 +14,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// use is a prefix that is in use, with a phrase that says by what.
+// use is a prefix in use, with a phrase that names the user.
 type use struct {
 	prefix netip.Prefix
 	by     string
 }
 
-// Taken lists the prefixes that a new network must not overlap with: the host's routes in all tables
-// (without default routes, loopback, link-local and multicast) and the subnets of all of the engine's
-// networks. It is sorted, and no prefix lies within another.
+// Taken lists the prefixes that a new network must not overlap: the host's routes in all tables (without
+// default routes, loopback, link-local and multicast) and the subnets of all the engine's networks. The list
+// is sorted, and no prefix lies within another.
 func (e *Engine) Taken(ctx context.Context) ([]netip.Prefix, error) {
 	uses, err := e.uses(ctx)
 	if err != nil {
@@ -35,7 +35,7 @@ func (e *Engine) Taken(ctx context.Context) ([]netip.Prefix, error) {
 	return widest(prefixes), nil
 }
 
-// widest sorts prefixes and drops those that lie within another.
+// widest sorts prefixes and drops prefixes that lie within another.
 func widest(prefixes []netip.Prefix) []netip.Prefix {
 	sorted := slices.Clone(prefixes)
 	slices.SortFunc(sorted, func(a, b netip.Prefix) int {
@@ -43,7 +43,7 @@ func widest(prefixes []netip.Prefix) []netip.Prefix {
 	})
 	kept := sorted[:0]
 	for _, p := range sorted {
-		// Sorted so, whatever contains p is the last one kept.
+		// In this order, a prefix that contains p can only be the last kept prefix.
 		if len(kept) == 0 || !kept[len(kept)-1].Overlaps(p) {
 			kept = append(kept, p)
 		}
@@ -51,7 +51,8 @@ func widest(prefixes []netip.Prefix) []netip.Prefix {
 	return kept
 }
 
-// uses lists what Taken does, one by one, networks first: their names say more than their routes do.
+// uses lists the prefixes of Taken separately, networks first: a network's name is more informative than its
+// route.
 func (e *Engine) uses(ctx context.Context) ([]use, error) {
 	list, err := e.Client.NetworkList(ctx, client.NetworkListOptions{})
 	if err != nil {
@@ -113,7 +114,7 @@ func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
 	return p.Masked(), p.IsValid()
 }
 
-// routable reports whether an address is one that a lab's network could be given, and so could clash over.
+// routable reports whether a lab's network could use an address, so that the address could clash.
 func routable(a netip.Addr) bool {
 	return !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
