@@ -1,0 +1,69 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+const guidePage = "../../docs/writing-scenarios.md"
+
+// TestTheGuidesScenariosCanBePlanned loads each complete YAML block of the guide and makes its plan. A fragment replaces
+// fields of spec in the complete block before it.
+func TestTheGuidesScenariosCanBePlanned(t *testing.T) {
+	text, err := os.ReadFile(guidePage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last map[string]any
+	complete, fragments := 0, 0
+	for _, m := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(text, -1) {
+		var block map[string]any
+		if err := yaml.Unmarshal(m[1], &block); err != nil {
+			t.Fatalf("%v\n%s", err, m[1])
+		}
+		if block["kind"] == scenario.Kind {
+			complete, last = complete+1, block
+		} else {
+			fragments++
+			maps.Copy(last["spec"].(map[string]any), block)
+		}
+		whole, err := yaml.Marshal(last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := scenario.Parse(guidePage, whole)
+		if err != nil {
+			t.Errorf("%v\n%s", err, whole)
+			continue
+		}
+		if _, err := plan.Make(s, s.Metadata.Name, plan.Host{}); err != nil {
+			t.Errorf("%v\n%s", err, whole)
+		}
+	}
+	if complete < 3 || fragments < 3 {
+		t.Errorf("%s: seen %d complete scenarios and %d fragments, want at least 3 of each", guidePage, complete, fragments)
+	}
+}
+
+// TestTheGuidesCommandsParse gives each command that the guide shows, indented by four spaces, to the command tree.
+func TestTheGuidesCommandsParse(t *testing.T) {
+	text, err := os.ReadFile(guidePage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := regexp.MustCompile(`(?m)^    (skidpad .*)$`).FindAllSubmatch(text, -1)
+	if len(lines) < 15 {
+		t.Errorf("%s: seen %d commands, want at least 15", guidePage, len(lines))
+	}
+	for _, m := range lines {
+		parses(t, strings.TrimSpace(string(m[1])))
+	}
+}
