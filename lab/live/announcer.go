@@ -12,6 +12,11 @@ import (
 	"skidpad.dev/skidpad/lab/probe"
 )
 
+// Announcer returns the scenario's name of the node that announces a workload's addresses by ARP, whichever addon announces.
+func (l *Lab) Announcer(ctx context.Context, workload string) (string, error) {
+	return (&arena{Lab: l}).LeaseHolder(ctx, workload)
+}
+
 // LeaseHolder is the scenario's name of the node that announces a workload's addresses by ARP: the holder of Cilium's
 // lease; of an address of MetalLB's, whose speakers have no lease, the node that answers a client's ARP request.
 func (a *arena) LeaseHolder(ctx context.Context, workload string) (string, error) {

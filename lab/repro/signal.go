@@ -60,7 +60,7 @@ func (r *runner) read(ctx context.Context, s scenario.Signal) (value, error) {
 	case s.FIB != nil:
 		return r.routes(ctx, *s.FIB, r.fib)
 	case s.Lease != "":
-		holder, err := r.lab.LeaseHolder(ctx, s.Lease)
+		holder, err := r.lab.Announcer(ctx, s.Lease)
 		return texts(holder), err
 	case s.ServiceIPs != "":
 		return r.serviceIPs(ctx, s.ServiceIPs)

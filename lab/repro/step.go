@@ -5,13 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/cluster/providers"
 	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/timeline"
@@ -95,7 +98,7 @@ func (r *runner) step(ctx context.Context, s scenario.BugStep) error {
 	case scenario.StepApply:
 		return r.apply(limited, s.Apply)
 	case scenario.StepKubectl:
-		_, err := r.shell(limited, scenario.Exec{Node: "control-plane", Run: "kubectl --kubeconfig /etc/kubernetes/admin.conf " + s.Kubectl})
+		_, err := r.shell(limited, kubectl(r.lab.Plan, s.Kubectl))
 		return err
 	case scenario.StepExec:
 		_, err := r.shell(limited, *s.Exec)
@@ -173,6 +176,12 @@ func (r *runner) shell(ctx context.Context, e scenario.Exec) ([]byte, error) {
 		err = fmt.Errorf("exit code %d: %s", exit.Code, cmp.Or(strings.TrimSpace(exit.Stderr), strings.TrimSpace(string(out)), "it says nothing")) // the command is told already
 	}
 	return out, err
+}
+
+// kubectl is a command line after kubectl as what the first control-plane node runs, with its administrator's kubeconfig.
+func kubectl(p *plan.Plan, args string) scenario.Exec {
+	first := slices.IndexFunc(p.Cluster.Nodes, func(n plan.Node) bool { return n.ControlPlane })
+	return scenario.Exec{Node: p.Cluster.Nodes[first].Short, Run: "kubectl --kubeconfig " + providers.AdminConf(p) + " " + args}
 }
 
 // send begins a flow, and returns when its prober runs.
@@ -282,5 +291,3 @@ func firstLine(text string) string {
 	}
 	return line
 }
-
-var _ node.Node = (*pod)(nil)

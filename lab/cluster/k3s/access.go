@@ -7,13 +7,13 @@ import (
 	"skidpad.dev/skidpad/lab/cluster"
 )
 
-// adminConf is where a server leaves its administrator's kubeconfig (https://docs.k3s.io/cluster-access).
-const adminConf = "/etc/rancher/k3s/k3s.yaml"
+// AdminConf is where a server leaves its administrator's kubeconfig (https://docs.k3s.io/cluster-access).
+const AdminConf = "/etc/rancher/k3s/k3s.yaml"
 
 // admin is the administrator's kubeconfig of the first server, and where the host has that server's port.
 func (c *Cluster) admin(ctx context.Context) (raw []byte, address string, err error) {
 	first := c.plan.Cluster.Nodes[0].Name
-	raw, err = c.Nodes()[0].Exec(ctx, "sh", "-c", cluster.AwaitAdmin(adminConf))
+	raw, err = c.Nodes()[0].Exec(ctx, "sh", "-c", cluster.AwaitAdmin(AdminConf))
 	if err != nil {
 		if ended := c.ended(ctx, first); ended != nil {
 			err = ended

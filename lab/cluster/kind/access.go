@@ -11,13 +11,14 @@ import (
 	"skidpad.dev/skidpad/lab/cluster"
 )
 
-const adminConf = "/etc/kubernetes/admin.conf"
+// AdminConf is where kubeadm leaves its administrator's kubeconfig.
+const AdminConf = "/etc/kubernetes/admin.conf"
 
 // admin is the administrator's kubeconfig, and where the host reaches the API.
 func (c *Cluster) admin(ctx context.Context) (raw []byte, address string, err error) {
-	raw, err = c.Nodes()[0].Exec(ctx, "sh", "-c", cluster.AwaitAdmin(adminConf))
+	raw, err = c.Nodes()[0].Exec(ctx, "sh", "-c", cluster.AwaitAdmin(AdminConf))
 	if err != nil && c.plan.Cluster.APIEndpoint != nil {
-		raw, err = c.alive(ctx, "cat", adminConf)
+		raw, err = c.alive(ctx, "cat", AdminConf)
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("cluster %s: administrator's kubeconfig: %w", c.plan.Cluster.Name, err)

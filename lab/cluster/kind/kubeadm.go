@@ -159,7 +159,7 @@ func (c *Cluster) rejoin(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := c.Nodes()[0].Exec(ctx, "test", "-s", adminConf); err != nil {
+	if _, err := c.Nodes()[0].Exec(ctx, "test", "-s", AdminConf); err != nil {
 		return err
 	}
 	kube, err := c.Find(ctx)

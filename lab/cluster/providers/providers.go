@@ -18,3 +18,11 @@ func New(e *docker.Engine, p *plan.Plan, images map[string]image.Resolved, kubec
 	}
 	return kind.New(e, p, kubeconfig, log)
 }
+
+// AdminConf returns the path of the administrator's kubeconfig within a plan's first control-plane node.
+func AdminConf(p *plan.Plan) string {
+	if p.Cluster.Provider == scenario.ProviderK3s {
+		return k3s.AdminConf
+	}
+	return kind.AdminConf
+}
