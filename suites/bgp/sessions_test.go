@@ -24,11 +24,19 @@ var _ = Describe("The routers", Label("bgp", "cilium", "frr"), func() {
 	})
 
 	It("negotiate the hold time that both sides are configured with", func(ctx SpecContext) {
+		Expect(check.Run(ctx, l, l.Plan, sessions)).To(labtest.Hold())
+		Expect(l.Plan.Routers).NotTo(BeEmpty())
 		for _, r := range l.Plan.Routers {
 			handle, err := l.Router(r.Name)
 			Expect(err).NotTo(HaveOccurred())
 			all, err := handle.Sessions(ctx)
 			Expect(err).NotTo(HaveOccurred())
+			want := len(r.BGP.Neighbors)
+			for _, nodes := range r.BGP.Ranges {
+				want += nodes.Sessions
+			}
+			Expect(want).To(BeNumerically(">", 1), "the plan's sessions of %s", r.Name)
+			Expect(len(all)).To(BeNumerically(">=", want), "sessions of %s", r.Name)
 			for _, s := range all {
 				Expect(s.HoldTime).To(Equal(r.BGP.HoldTime), "%s with %s", r.Name, s.Peer)
 				Expect(s.Keepalive).To(Equal(r.BGP.Keepalive), "%s with %s", r.Name, s.Peer)
