@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -24,8 +25,24 @@ func glob(t *testing.T, pattern string, least int) []string {
 	return files
 }
 
+// shipped lists every scenario file of the repository: scenarios, their variants and bugs.
+func shipped(t *testing.T) []string {
+	t.Helper()
+	return slices.Concat(glob(t, "../../scenarios/*/scenario.yaml", 22), variants(t), glob(t, "../../scenarios/bugs/*/*.yaml", shippedBugs))
+}
+
+// variants lists the other files in scenarios' folders, which `skidpad test FILE` runs.
+func variants(t *testing.T) []string {
+	t.Helper()
+	all := slices.DeleteFunc(glob(t, "../../scenarios/*/*.yaml", 22), func(file string) bool { return filepath.Base(file) == "scenario.yaml" })
+	if len(all) < 10 {
+		t.Fatalf("seen %d variants, want at least 10", len(all))
+	}
+	return all
+}
+
 func TestValidFiles(t *testing.T) {
-	for _, file := range glob(t, "testdata/valid-*.yaml", 3) {
+	for _, file := range glob(t, "testdata/valid-*.yaml", 19) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			if _, err := Load(file); err != nil {
 				t.Error(err)
@@ -35,7 +52,7 @@ func TestValidFiles(t *testing.T) {
 }
 
 func TestShippedScenarios(t *testing.T) {
-	for _, file := range glob(t, "../../scenarios/*/scenario.yaml", 1) {
+	for _, file := range glob(t, "../../scenarios/*/scenario.yaml", 22) {
 		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
 			s, err := Load(file)
 			if err != nil {
@@ -48,12 +65,8 @@ func TestShippedScenarios(t *testing.T) {
 	}
 }
 
-// TestVariants holds for the other files in a scenario's folder, which `skidpad test FILE` runs.
 func TestVariants(t *testing.T) {
-	for _, file := range glob(t, "../../scenarios/*/*.yaml", 1) {
-		if filepath.Base(file) == "scenario.yaml" {
-			continue
-		}
+	for _, file := range variants(t) {
 		s, err := Load(file)
 		if err != nil {
 			t.Fatal(err)
@@ -64,9 +77,12 @@ func TestVariants(t *testing.T) {
 	}
 }
 
+// TestDocumentedExamples loads each scenario that a document shows.
 func TestDocumentedExamples(t *testing.T) {
 	block := regexp.MustCompile("(?s)```yaml\n(.*?)```")
-	for _, file := range append(glob(t, "../../*.md", 0), glob(t, "../../scenarios/*/README.md", 0)...) {
+	loaded := 0
+	for _, file := range slices.Concat(glob(t, "../../*.md", 1), glob(t, "../../docs/*.md", 1), glob(t, "../../scenarios/*/README.md", 22),
+		glob(t, "../../scenarios/bugs/*/README.md", shippedBugs)) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -75,10 +91,14 @@ func TestDocumentedExamples(t *testing.T) {
 			if !strings.Contains(string(m[1]), "kind: Scenario") {
 				continue
 			}
+			loaded++
 			if _, err := Parse(file, m[1]); err != nil {
 				t.Error(err)
 			}
 		}
+	}
+	if loaded == 0 {
+		t.Error("no document shows a scenario, so this test proves nothing")
 	}
 }
 
