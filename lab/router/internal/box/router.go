@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/containerd/errdefs"
+	"golang.org/x/sync/errgroup"
+
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/node"
@@ -92,6 +95,9 @@ func (r *Router) FIB(ctx context.Context) ([]bgp.Route, error) { return netns.FI
 // Restart ends the router, starts it again, with all that lives in its namespaces, and waits until it is ready. It is
 // also how a router that was stopped or killed comes back.
 func (r *Router) Restart(ctx context.Context) error {
+	if err := r.release(ctx); err != nil {
+		return err
+	}
 	if err := Restart(ctx, r.engine, r.Plan.Container, r.riders); err != nil {
 		return err
 	}
@@ -99,4 +105,25 @@ func (r *Router) Restart(ctx context.Context) error {
 }
 
 // Stop ends the router and all that lives in its namespaces; its container stays for Restart.
-func (r *Router) Stop(ctx context.Context) error { return Stop(ctx, r.engine, r.Plan.Container) }
+func (r *Router) Stop(ctx context.Context) error {
+	if err := r.release(ctx); err != nil {
+		return err
+	}
+	return Stop(ctx, r.engine, r.Plan.Container)
+}
+
+// release stops the riders before the router, as an init system does: keepalived takes its addresses off the links. The
+// engine removes the links of an ended container later, on a busy machine seconds later, and until then the kernel
+// answers ARP for every address on them.
+func (r *Router) release(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, rider := range r.riders {
+		group.Go(func() error {
+			if err := Stop(ctx, r.engine, rider); !errdefs.IsNotFound(err) {
+				return err
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
