@@ -30,7 +30,7 @@ type Probe struct {
 type Fault struct {
 	// Kill ends a router, client, cluster node or a gateway's guard (r1-gw) at once, as a power cut does.
 	Kill string `json:"kill,omitempty"`
-	// Stop ends it as an operator does: its processes are asked to end first.
+	// Stop ends a container as an operator does: processes are asked to end first.
 	Stop string `json:"stop,omitempty"`
 	// Pause freezes all processes of that node; the kernel goes on forwarding.
 	Pause string `json:"pause,omitempty"`
@@ -38,7 +38,7 @@ type Fault struct {
 	Restart string `json:"restart,omitempty"`
 	// KillProcess kills Process on that node, or, with `nodes`, on every node of the cluster at once.
 	KillProcess string `json:"killProcess,omitempty"`
-	// PauseProcess stops Process there as SIGSTOP does: it is there and answers nobody.
+	// PauseProcess sends SIGSTOP to Process on that node: the process stays and answers nobody.
 	PauseProcess string `json:"pauseProcess,omitempty"`
 	// LinkDown takes the link to Network down on that node. A node with one link needs no Network.
 	LinkDown string `json:"linkDown,omitempty"`
@@ -46,7 +46,7 @@ type Fault struct {
 	Flap string `json:"flap,omitempty"`
 	// Partition drops what this node and Peer send to each other.
 	Partition string `json:"partition,omitempty"`
-	// Drop lets nothing of Proto pass on that node, as seen from it where Direction says so.
+	// Drop lets nothing of Proto pass on that node, in Direction.
 	Drop string `json:"drop,omitempty"`
 	// Loss drops Percent of that node's packets at random.
 	Loss string `json:"loss,omitempty"`
@@ -60,7 +60,7 @@ type Fault struct {
 	WrongNeighbor string `json:"wrongNeighbor,omitempty"`
 	// BGPShut shuts a router's sessions down, or the session with Peer.
 	BGPShut string `json:"bgpShut,omitempty"`
-	// BGPClear resets a router's sessions, or that with Peer.
+	// BGPClear resets a router's sessions, or the session with Peer.
 	BGPClear string `json:"bgpClear,omitempty"`
 	// BGPSoftClear refreshes a router's routes, or those of Peer; sessions stay.
 	BGPSoftClear string `json:"bgpSoftClear,omitempty"`
