@@ -26,10 +26,11 @@ var layers = []struct {
 	{6, []string{"lab/addon", "lab/watch", "lab/fault"}},
 	{7, []string{"lab/check"}},
 	{8, []string{"lab/live", "lab/report"}},
-	{9, []string{"lab"}},
-	{10, []string{"lab/labtest", "lab/repro"}},
-	{11, []string{"tools"}},
-	{12, []string{"suites"}},
+	{9, []string{"lab/bringup"}},
+	{10, []string{"lab"}},
+	{11, []string{"lab/labtest", "lab/repro"}},
+	{12, []string{"tools"}},
+	{13, []string{"suites"}},
 }
 
 // depth returns the layer of the longest listed prefix of pkg, or -1 where pkg is free (scenarios, fixtures).
@@ -111,6 +112,9 @@ func TestAReversedArrowIsSeen(t *testing.T) {
 		{"lab", "lab/labtest", true},
 		{"lab", "lab/live", false},
 		{"lab/live", "lab", true},
+		{"lab/live", "lab/bringup", true},
+		{"lab/bringup", "lab/live", false},
+		{"lab/bringup", "lab", true},
 		{"lab/check", "lab/live", true},
 	} {
 		if got := violates(c.from, c.to); got != c.want {

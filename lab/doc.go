@@ -1,4 +1,4 @@
-// Package lab is the façade: it brings labs up from scenarios, finds them again by their labels,
-// says how they are, and takes them down. A lab is made by walking the plan's steps (see steps.go);
-// all that is known of a running one is in the labels of its networks and containers.
+// Package lab is the door: it brings labs up from scenarios, finds them again by their labels, and takes them down. Package
+// bringup walks the plan's steps; package live is the lab that runs. The labels of a lab's networks and containers hold
+// all that is known of the lab.
 package lab

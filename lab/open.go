@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"skidpad.dev/skidpad/lab/bringup"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/live"
 )
@@ -56,7 +57,7 @@ func Open(ctx context.Context, name string) (*Lab, error) {
 	if name == "" || !slices.Contains(labs, name) {
 		return nil, &NotFoundError{name, labs}
 	}
-	return find(ctx, eng, name)
+	return bringup.Find(ctx, eng, name)
 }
 
 // Only returns the name of the only lab there is; with none or several it says so.
@@ -73,30 +74,6 @@ func Only(ctx context.Context) (string, error) {
 		return "", &NotFoundError{"", labs}
 	}
 	return labs[0], nil
-}
-
-// find reads the plan from the lab's networks. It returns nil where nothing of the lab's is there.
-func find(ctx context.Context, eng *docker.Engine, name string) (*Lab, error) {
-	networks, err := eng.Networks(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range networks {
-		label, ok := n.Labels[planLabel]
-		if !ok {
-			continue
-		}
-		k, err := decode(label)
-		if err != nil {
-			return nil, fmt.Errorf("lab %s: the plan on network %s cannot be read: %w; remove the lab with `skidpad down --name %s`", name, n.Name, err, name)
-		}
-		return live.New(eng, k.Plan, k.Images, k.Missing), nil
-	}
-	containers, err := eng.Containers(ctx, name)
-	if err != nil || len(containers) == 0 {
-		return nil, err
-	}
-	return nil, fmt.Errorf("lab %s: %d containers but no network with its plan are there; remove them with `skidpad down --name %s`", name, len(containers), name)
 }
 
 // Summary is a line of a listing.
@@ -129,7 +106,7 @@ func List(ctx context.Context) ([]Summary, error) {
 				s.Running++
 			}
 		}
-		if l, err := find(ctx, eng, name); err == nil && l != nil {
+		if l, err := bringup.Find(ctx, eng, name); err == nil && l != nil {
 			s.Scenario, s.Planned = l.Plan.Scenario.Metadata.Name, len(l.Plan.Places())
 		}
 		list = append(list, s)

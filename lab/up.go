@@ -5,24 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 
+	"skidpad.dev/skidpad/lab/bringup"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/host"
-	"skidpad.dev/skidpad/lab/image"
-	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // Options say what Up is to do.
-type Options struct {
-	Name     string // of the lab; default: the scenario's
-	Scenario *scenario.Scenario
-	Images   image.Policy
-	Source   string // the folder that images are built from; empty: nothing can be built
-	Keep     bool   // leave a half-made lab standing when interrupted
-	Progress Progress
+type Options = bringup.Options
+
+// Progress is told what a bring-up is at. Calls come from several goroutines.
+type Progress = bringup.Progress
+
+// StepError says at which step a bring-up stopped, and what to do with what stands.
+type StepError = bringup.StepError
+
+// SkipError says that this machine cannot run a scenario, and why. It is neither a failure of the scenario nor a pass.
+type SkipError = bringup.SkipError
+
+// DiffersError says in what a running lab differs from the scenario that was asked for.
+type DiffersError = bringup.DiffersError
+
+// BusyError says that another process is bringing the lab up or taking it down.
+type BusyError = bringup.BusyError
+
+// Obstacle reports why this machine cannot run a scenario; nil where nothing is known to be in the way. source is the
+// folder that images are built from. Nothing is pulled or built.
+func Obstacle(ctx context.Context, s *scenario.Scenario, source string) (*SkipError, error) {
+	return bringup.Obstacle(ctx, s, source)
 }
 
 // Up brings a lab up, or goes on with one that stopped halfway. Steps that are done already are found to be so.
@@ -33,11 +45,11 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if o.Name == "" {
 		o.Name = o.Scenario.Metadata.Name
 	}
-	held, err := acquire(o.Name)
+	held, err := bringup.Acquire(o.Name)
 	if err != nil {
 		return nil, err
 	}
-	defer held.release()
+	defer held.Release()
 	// Children such as kind's calls of the engine's client outlive a killed parent; `down` finds them by this.
 	if err := os.Setenv(docker.EnvLab, o.Name); err != nil {
 		return nil, err
@@ -49,20 +61,20 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := find(ctx, eng, o.Name)
+	l, err := bringup.Find(ctx, eng, o.Name)
 	if err != nil {
 		return nil, err
 	}
 	if l == nil {
-		return create(ctx, eng, o)
+		return bringup.Create(ctx, eng, o)
 	}
-	if err := same(l.Plan, o.Scenario); err != nil {
+	if err := bringup.Same(l.Plan, o.Scenario); err != nil {
 		return nil, err
 	}
 	if ok, err := healthy(ctx, l); err != nil || ok {
 		return l, err
 	}
-	return l, build(ctx, l, o, func() {})
+	return l, bringup.Resume(ctx, l, o)
 }
 
 // healthy reports whether nothing at all is wrong with the lab.
@@ -72,45 +84,6 @@ func healthy(ctx context.Context, l *Lab) (bool, error) {
 		return false, errors.Join(fmt.Errorf("lab %s", l.Plan.Lab), err)
 	}
 	return st.Healthy, nil
-}
-
-// create brings up a lab of which nothing is there. Images come first, so that nothing is made for one that cannot be had.
-func create(ctx context.Context, eng *docker.Engine, o Options) (*Lab, error) {
-	p, err := draft(ctx, eng, o)
-	if err != nil {
-		return nil, err
-	}
-	if skip := kernelLacks(p); skip != nil {
-		return nil, skip
-	}
-	images, missing, err := resolve(ctx, eng, p, o)
-	if err != nil {
-		return nil, asSkip(err)
-	}
-	p, networked, err := claim(ctx, eng, o)
-	defer networked()
-	if err != nil {
-		return nil, err
-	}
-	l := live.New(eng, p, images, missing)
-	err = build(ctx, l, o, networked)
-	if err != nil && ctx.Err() != nil && !o.Keep {
-		_, undo := eng.Remove(context.WithoutCancel(ctx), o.Name)
-		return nil, errors.Join(fmt.Errorf("lab %s: interrupted; what was begun is removed", o.Name), undo)
-	}
-	return l, err
-}
-
-// claim drafts a new lab while no other `up` may, so that two do not find the same subnets free. The claim is to be
-// released when the lab's networks stand, or when it failed; releasing it twice is harmless.
-func claim(ctx context.Context, eng *docker.Engine, o Options) (*plan.Plan, func(), error) {
-	held, err := claimSubnets(ctx)
-	if err != nil {
-		return nil, func() {}, err
-	}
-	release := sync.OnceFunc(held.release)
-	p, err := draft(ctx, eng, o)
-	return p, release, err
 }
 
 // Draft makes the plan that Up would make for a new lab, and makes nothing of it.
@@ -125,14 +98,5 @@ func Draft(ctx context.Context, o Options) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return draft(ctx, eng, o)
-}
-
-// draft makes the plan of a new lab.
-func draft(ctx context.Context, eng *docker.Engine, o Options) (*plan.Plan, error) {
-	facts, err := host.Facts(ctx, eng)
-	if err != nil {
-		return nil, err
-	}
-	return plan.Make(o.Scenario, o.Name, facts)
+	return bringup.Draft(ctx, eng, o)
 }

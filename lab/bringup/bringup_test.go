@@ -1,4 +1,4 @@
-package lab
+package bringup
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 
 func defaultPlan(t *testing.T) *plan.Plan {
 	t.Helper()
-	s, err := scenario.Load("../scenarios/cilium-bgp-vrrp/scenario.yaml")
+	s, err := scenario.Load("../../scenarios/cilium-bgp-vrrp/scenario.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,19 +50,19 @@ func TestWhatIsKeptComesBack(t *testing.T) {
 
 func TestDifferencesAreNamed(t *testing.T) {
 	p := defaultPlan(t)
-	if err := same(p, p.Scenario); err != nil {
+	if err := Same(p, p.Scenario); err != nil {
 		t.Errorf("the same scenario: %v", err)
 	}
 	other := defaultPlan(t).Scenario
 	other.Spec.Routers[1].BGP.ASN = 65000
-	err := same(p, other)
+	err := Same(p, other)
 	var differs *DiffersError
 	if !errors.As(err, &differs) || !strings.Contains(err.Error(), "spec.routers[1].bgp.asn: runs 64513, asked for 65000") {
 		t.Errorf("seen %v", err)
 	}
 	checks := defaultPlan(t).Scenario
 	checks.Spec.Checks = nil
-	if err := same(p, checks); err != nil {
+	if err := Same(p, checks); err != nil {
 		t.Errorf("other checks make no other lab: %v", err)
 	}
 }
@@ -110,23 +110,23 @@ func TestTheFirstFailureStopsTheWalk(t *testing.T) {
 
 func TestOneUpPerLab(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
-	held, err := acquire("one")
+	held, err := Acquire("one")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var busy *BusyError
-	if _, err := acquire("one"); !errors.As(err, &busy) || busy.Pid == 0 {
+	if _, err := Acquire("one"); !errors.As(err, &busy) || busy.Pid == 0 {
 		t.Errorf("a second holder: seen %v, want one that names the first", err)
 	}
-	other, err := acquire("two")
+	other, err := Acquire("two")
 	if err != nil {
 		t.Errorf("another lab: %v", err)
 	}
-	other.release()
-	held.release()
-	again, err := acquire("one")
+	other.Release()
+	held.Release()
+	again, err := Acquire("one")
 	if err != nil {
 		t.Fatalf("after its release: %v", err)
 	}
-	again.release()
+	again.Release()
 }

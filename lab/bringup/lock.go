@@ -1,4 +1,4 @@
-package lab
+package bringup
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,11 +16,11 @@ import (
 	"skidpad.dev/skidpad/lab/live"
 )
 
-// lock is held by the one `up` of a lab that runs. The kernel lets go of it when its holder dies, however that happens.
-type lock struct{ f *os.File }
+// Lock is held by the one `up` of a lab that runs. The kernel lets go of it when its holder dies, however that happens.
+type Lock struct{ f *os.File }
 
-// acquire takes the lab's lock or says which process holds it.
-func acquire(name string) (*lock, error) {
+// Acquire takes the lab's lock or says which process holds it.
+func Acquire(name string) (*Lock, error) {
 	dir, err := live.Dir(name)
 	if err != nil {
 		return nil, err
@@ -31,16 +32,16 @@ func acquire(name string) (*lock, error) {
 }
 
 // claimSubnets takes the lock that a bring-up holds from looking for free subnets until it has its networks.
-func claimSubnets(ctx context.Context) (*lock, error) {
+func claimSubnets(ctx context.Context) (*Lock, error) {
 	dir, err := live.Dir("")
 	if err != nil {
 		return nil, err
 	}
-	return retryLock(ctx, subnetsWithin, func() (*lock, error) { return lockFile(filepath.Join(dir, "subnets.lock"), "(another)") })
+	return retryLock(ctx, subnetsWithin, func() (*Lock, error) { return lockFile(filepath.Join(dir, "subnets.lock"), "(another)") })
 }
 
 // lockFile takes a lock or returns a *BusyError with its holder.
-func lockFile(path, name string) (*lock, error) {
+func lockFile(path, name string) (*Lock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -56,14 +57,14 @@ func lockFile(path, name string) (*lock, error) {
 			return nil, errors.Join(err, f.Close())
 		}
 	}
-	return &lock{f}, nil
+	return &Lock{f}, nil
 }
 
 // subnetsWithin is how long another bring-up may take from choosing its subnets to having its networks.
 const subnetsWithin = 30 * time.Second
 
 // retryLock tries to take a lock for d at the most.
-func retryLock(ctx context.Context, d time.Duration, try func() (*lock, error)) (*lock, error) {
+func retryLock(ctx context.Context, d time.Duration, try func() (*Lock, error)) (*Lock, error) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -81,8 +82,8 @@ func retryLock(ctx context.Context, d time.Duration, try func() (*lock, error)) 
 	}
 }
 
-// release lets the next `up` in.
-func (l *lock) release() { _ = l.f.Close() }
+// Release lets the next `up` in.
+func (l *Lock) Release() { _ = l.f.Close() }
 
 func readPid(f *os.File) int {
 	b := make([]byte, 16)
@@ -100,4 +101,31 @@ type BusyError struct {
 // Error names the process that is at work on the lab.
 func (e *BusyError) Error() string {
 	return fmt.Sprintf("lab %s: process %d is at work on it; wait for it, or take the lab down with: skidpad down --name %s", e.Lab, e.Pid, e.Lab)
+}
+
+// stopGrace is how long a running `up` gets to end after it was told to, before it is killed.
+const stopGrace = 5 * time.Second
+
+// TakeOver gets the lab's lock, from a living `up` if need be.
+func TakeOver(ctx context.Context, name string) (release func(), err error) {
+	held, err := Acquire(name)
+	var busy *BusyError
+	if !errors.As(err, &busy) {
+		if err != nil {
+			return nil, err
+		}
+		return held.Release, nil
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		if busy.Pid <= 0 || busy.Pid == os.Getpid() {
+			return nil, busy
+		}
+		if err := syscall.Kill(busy.Pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return nil, fmt.Errorf("%w; stopping it failed: %w", busy, err)
+		}
+		if held, err := retryLock(ctx, stopGrace, func() (*Lock, error) { return Acquire(name) }); err == nil {
+			return held.Release, nil
+		}
+	}
+	return nil, busy
 }

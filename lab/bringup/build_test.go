@@ -1,4 +1,4 @@
-package lab
+package bringup
 
 import (
 	"maps"
@@ -38,7 +38,7 @@ func planOf(t *testing.T, file string) (*plan.Plan, map[string]image.Resolved) {
 
 // The last step waits for everything that was installed. An addon that cannot be made is an error, and is not left out.
 func TestTheLastStepWaitsForEveryAddon(t *testing.T) {
-	p, images := planOf(t, "../scenarios/cilium-bird/scenario.yaml")
+	p, images := planOf(t, "../../scenarios/cilium-bird/scenario.yaml")
 	b := &building{Lab: live.New(nil, p, images, nil), images: images}
 	all, err := b.addons()
 	if err != nil {

@@ -1,4 +1,4 @@
-package lab
+package bringup
 
 import (
 	"context"
@@ -31,6 +31,9 @@ type building struct {
 	networked func()
 	cluster   cluster.Provider
 }
+
+// Resume walks the plan's steps of a lab that is there in part. Steps that are done already are found to be so.
+func Resume(ctx context.Context, l *live.Lab, o Options) error { return build(ctx, l, o, func() {}) }
 
 // build walks the plan's steps.
 func build(ctx context.Context, l *live.Lab, o Options, networked func()) error {

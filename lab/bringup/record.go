@@ -1,15 +1,18 @@
-package lab
+package bringup
 
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 
+	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
 )
 
@@ -62,4 +65,28 @@ func decode(label string) (k kept, err error) {
 		return k, errors.New("there is no plan in it")
 	}
 	return k, nil
+}
+
+// Find reads the plan from the lab's networks. It returns nil where nothing of the lab's is there.
+func Find(ctx context.Context, eng *docker.Engine, name string) (*live.Lab, error) {
+	networks, err := eng.Networks(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range networks {
+		label, ok := n.Labels[planLabel]
+		if !ok {
+			continue
+		}
+		k, err := decode(label)
+		if err != nil {
+			return nil, fmt.Errorf("lab %s: the plan on network %s cannot be read: %w; remove the lab with `skidpad down --name %s`", name, n.Name, err, name)
+		}
+		return live.New(eng, k.Plan, k.Images, k.Missing), nil
+	}
+	containers, err := eng.Containers(ctx, name)
+	if err != nil || len(containers) == 0 {
+		return nil, err
+	}
+	return nil, fmt.Errorf("lab %s: %d containers but no network with its plan are there; remove them with `skidpad down --name %s`", name, len(containers), name)
 }

@@ -1,4 +1,4 @@
-package lab
+package bringup
 
 import (
 	"encoding/json"
@@ -24,8 +24,8 @@ func (e *DiffersError) Error() string {
 	return msg + fmt.Sprintf("\ngive the new lab another --name, or take this one down first: skidpad down --name %s", e.Lab)
 }
 
-// same returns a *DiffersError where the lab of a plan runs another scenario than s. Checks may differ: they make nothing.
-func same(p *plan.Plan, s *scenario.Scenario) error {
+// Same returns a *DiffersError where the lab of a plan runs another scenario than s. Checks may differ: they make nothing.
+func Same(p *plan.Plan, s *scenario.Scenario) error {
 	runs, err := flatten(p.Scenario)
 	if err != nil {
 		return err

@@ -1,0 +1,75 @@
+// Package bringup makes a lab: the walk over the plan's steps (see steps.go), with what may stop a walk before the first
+// step, the lock that only one walk of a lab holds, and the record that finds the lab again.
+package bringup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/host"
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/live"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Options say how a lab is brought up.
+type Options struct {
+	Name     string // of the lab; default: the scenario's
+	Scenario *scenario.Scenario
+	Images   image.Policy
+	Source   string // the folder that images are built from; empty: nothing can be built
+	Keep     bool   // leave a half-made lab standing when interrupted
+	Progress Progress
+}
+
+// Create brings up a lab of which nothing is there. Images come first, so that nothing is made for one that cannot be had.
+func Create(ctx context.Context, eng *docker.Engine, o Options) (*live.Lab, error) {
+	p, err := Draft(ctx, eng, o)
+	if err != nil {
+		return nil, err
+	}
+	if skip := kernelLacks(p); skip != nil {
+		return nil, skip
+	}
+	images, missing, err := resolve(ctx, eng, p, o)
+	if err != nil {
+		return nil, asSkip(err)
+	}
+	p, networked, err := claim(ctx, eng, o)
+	defer networked()
+	if err != nil {
+		return nil, err
+	}
+	l := live.New(eng, p, images, missing)
+	err = build(ctx, l, o, networked)
+	if err != nil && ctx.Err() != nil && !o.Keep {
+		_, undo := eng.Remove(context.WithoutCancel(ctx), o.Name)
+		return nil, errors.Join(fmt.Errorf("lab %s: interrupted; what was begun is removed", o.Name), undo)
+	}
+	return l, err
+}
+
+// claim drafts a new lab while no other `up` may, so that two do not find the same subnets free. The claim is to be
+// released when the lab's networks stand, or when it failed; releasing it twice is harmless.
+func claim(ctx context.Context, eng *docker.Engine, o Options) (*plan.Plan, func(), error) {
+	held, err := claimSubnets(ctx)
+	if err != nil {
+		return nil, func() {}, err
+	}
+	release := sync.OnceFunc(held.Release)
+	p, err := Draft(ctx, eng, o)
+	return p, release, err
+}
+
+// Draft makes the plan of a new lab.
+func Draft(ctx context.Context, eng *docker.Engine, o Options) (*plan.Plan, error) {
+	facts, err := host.Facts(ctx, eng)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Make(o.Scenario, o.Name, facts)
+}
