@@ -32,11 +32,11 @@ var (
 
 // Cilium is Cilium with the resources that the plan gives it.
 type Cilium struct {
-	plan   *plan.Cilium
-	values map[string]any
-	nodes  int
-	hubble []string // its Deployments
-	log    func(string)
+	plan    *plan.Cilium
+	cluster *plan.Cluster
+	values  map[string]any
+	hubble  []string // its Deployments
+	log     func(string)
 
 	chart *chart.Chart
 	crds  []*apiextensionsv1.CustomResourceDefinition
@@ -56,7 +56,7 @@ func NewCilium(p *plan.Plan, images map[string]image.Resolved, log func(string))
 	if err != nil {
 		return nil, err
 	}
-	return &Cilium{plan: p.Cilium, values: values, nodes: len(p.Cluster.Members()), hubble: hubbleDeployments(values), log: log}, nil
+	return &Cilium{plan: p.Cilium, cluster: p.Cluster, values: values, hubble: hubbleDeployments(values), log: log}, nil
 }
 
 // Name is how messages call it.
@@ -106,15 +106,19 @@ func (c *Cilium) Install(ctx context.Context, k *cluster.Kube) error {
 
 // Ready waits for an agent on every node and for an operator.
 func (c *Cilium) Ready(ctx context.Context, k *cluster.Kube) error {
+	nodes, err := members(ctx, k, c.cluster)
+	if err != nil {
+		return fmt.Errorf("cilium: %w", err)
+	}
 	nudging, stop := context.WithCancel(ctx)
 	defer stop()
 	go nudge(nudging, k, ciliumNamespace, "k8s-app=cilium")
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return k.WaitFor(ctx, cluster.Wait{
-			What:     fmt.Sprintf("DaemonSet kube-system/cilium: ready on %d nodes", c.nodes),
+			What:     fmt.Sprintf("DaemonSet kube-system/cilium: ready on %d nodes", nodes),
 			Resource: daemonSets, Namespace: ciliumNamespace, Fields: "metadata.name=cilium", Within: ciliumWithin,
-			Done:    func(seen []*unstructured.Unstructured) (bool, string) { return daemonSetReady(seen, c.nodes) },
+			Done:    func(seen []*unstructured.Unstructured) (bool, string) { return daemonSetReady(seen, nodes) },
 			Explain: func(ctx context.Context) string { return k.ExplainPods(ctx, ciliumNamespace, "k8s-app=cilium") },
 		})
 	})

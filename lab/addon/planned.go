@@ -31,7 +31,7 @@ const plannedWithin = 6 * time.Minute
 // Planned is an addon whose plan says all: definitions from a Go module, a Helm chart, manifests, what to wait for.
 type Planned struct {
 	plan      plan.Addon
-	nodes     int
+	cluster   *plan.Cluster
 	refs      *strings.Replacer
 	manifests []string
 	log       func(string)
@@ -61,7 +61,7 @@ func NewPlanned(p *plan.Plan, a plan.Addon, images map[string]image.Resolved, lo
 		cut := strings.LastIndexByte(r.Ref, ':')
 		pairs = append(pairs, i.Ref(), r.Ref, repository, r.Ref[:max(cut, 0)], tag, r.Ref[cut+1:])
 	}
-	out := &Planned{plan: a, nodes: len(p.Cluster.Nodes), refs: strings.NewReplacer(pairs...), log: log}
+	out := &Planned{plan: a, cluster: p.Cluster, refs: strings.NewReplacer(pairs...), log: log}
 	for _, m := range a.Manifests {
 		out.manifests = append(out.manifests, out.refs.Replace(m))
 	}
@@ -194,22 +194,26 @@ func replaced(v any, r *strings.Replacer) any {
 
 // Ready waits for every DaemonSet and Deployment that the plan names.
 func (a *Planned) Ready(ctx context.Context, k *cluster.Kube) error {
+	nodes, err := members(ctx, k, a.cluster)
+	if err != nil {
+		return fmt.Errorf("%s: %w", a.plan.Name, err)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, r := range a.plan.Ready {
-		group.Go(func() error { return a.ready(ctx, k, r) })
+		group.Go(func() error { return a.ready(ctx, k, r, nodes) })
 	}
 	return group.Wait()
 }
 
-func (a *Planned) ready(ctx context.Context, k *cluster.Kube, r plan.Ready) error {
+func (a *Planned) ready(ctx context.Context, k *cluster.Kube, r plan.Ready, nodes int) error {
 	nudging, stop := context.WithCancel(ctx)
 	defer stop()
 	labels := "app=" + r.Name
 	go nudge(nudging, k, r.Namespace, labels)
 	w := cluster.Wait{
-		What:     fmt.Sprintf("%s %s/%s: ready on %d nodes", r.Kind, r.Namespace, r.Name, a.nodes),
+		What:     fmt.Sprintf("%s %s/%s: ready on %d nodes", r.Kind, r.Namespace, r.Name, nodes),
 		Resource: daemonSets, Namespace: r.Namespace, Fields: "metadata.name=" + r.Name, Within: plannedWithin,
-		Done:    func(seen []*unstructured.Unstructured) (bool, string) { return daemonSetReady(seen, a.nodes) },
+		Done:    func(seen []*unstructured.Unstructured) (bool, string) { return daemonSetReady(seen, nodes) },
 		Explain: func(ctx context.Context) string { return k.ExplainPods(ctx, r.Namespace, labels) },
 	}
 	if r.Kind == "Deployment" {

@@ -50,7 +50,7 @@ func NewWorkload(p *plan.Plan, w plan.Workload, images map[string]image.Resolved
 		return nil, fmt.Errorf("lab bug: image %s of workload %s is not resolved", w.Image.Key(), w.Name)
 	}
 	workers := 0
-	for _, n := range p.Cluster.Nodes {
+	for _, n := range p.Cluster.Members() {
 		if !n.ControlPlane {
 			workers++
 		}
@@ -199,7 +199,7 @@ func early() []corev1.Toleration {
 	return list
 }
 
-// spread puts the replicas evenly on the workers, also on those that have not joined yet when the first has.
+// spread puts the replicas evenly on the workers of the bring-up, also on those that have not joined yet when the first has.
 func (w *Workload) spread(selector map[string]string) []corev1.TopologySpreadConstraint {
 	domains, honor := int32(min(w.plan.Replicas, w.workers)), corev1.NodeInclusionPolicyHonor
 	return []corev1.TopologySpreadConstraint{{
