@@ -6,21 +6,23 @@ import (
 	"slices"
 )
 
-// Peers names those of a router's peers that a verb is about. The zero value names all.
+// Peers selects a router's peers for a verb. The zero value selects all peers.
 type Peers struct {
-	Ranges    []string // all of these ranges of peers, by their names in the plan
+	Ranges    []string // all peers of these ranges, by the ranges' names in the plan
 	Addresses []netip.Addr
 }
 
-// All reports whether no peer is left out.
+// All reports whether every peer is selected.
 func (p Peers) All() bool { return len(p.Ranges) == 0 && len(p.Addresses) == 0 }
 
-// Has reports whether the peer at an address is meant, which is of a range, or of none: "".
+// Has reports whether the peer at an address is selected. of is the name of the peer's range, or "" for a peer
+// outside all ranges.
 func (p Peers) Has(address netip.Addr, of string) bool {
 	return p.All() || slices.Contains(p.Addresses, address) || of != "" && slices.Contains(p.Ranges, of)
 }
 
-// Nobody is the error of a verb that has found none of them on a router; nil where all were meant, who may be none.
+// Nobody returns the error of a verb that found no selected peer on a router. If all peers are selected,
+// Nobody returns nil, because a router may have no peers.
 func (p Peers) Nobody(router string) error {
 	if p.All() {
 		return nil

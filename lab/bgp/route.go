@@ -6,30 +6,30 @@ import (
 	"slices"
 )
 
-// Route is a prefix and where its packets go, in a RIB (what BGP knows) or in a FIB (what the kernel does).
+// Route is a prefix and its next hops, in a RIB (BGP's routes) or in a FIB (the kernel's routes).
 type Route struct {
 	Prefix netip.Prefix `json:"prefix"`
-	// NextHops are those in use: in a RIB those of the best path and of its multipath equals. None means
-	// that no path can be used, or, in a FIB, that packets are dropped.
+	// NextHops are the next hops in use: in a RIB, the next hops of the best path and its multipath equals. None
+	// means that no path is usable, or, in a FIB, that packets are dropped.
 	NextHops []NextHop `json:"nextHops,omitempty"`
 	Protocol string    `json:"protocol"` // bgp, kernel, static …, as iproute2 names them
-	// Paths is everything that was learned, used or not; a FIB has none.
+	// Paths lists every learned path, used or unused; a FIB has none.
 	Paths []Path `json:"paths,omitempty"`
 }
 
-// NextHop is a neighbour that packets are handed to.
+// NextHop is a neighbour that receives the packets.
 type NextHop struct {
-	Address   netip.Addr `json:"address,omitzero"`    // invalid where the prefix is on the link itself
+	Address   netip.Addr `json:"address,omitzero"`    // invalid if the prefix is on the link itself
 	Interface string     `json:"interface,omitempty"` // a RIB may not know it
 }
 
-// Path is one way to a prefix that a BGP peer told of.
+// Path is one path to a prefix, advertised by a BGP peer.
 type Path struct {
-	Peer      netip.Addr   `json:"peer,omitzero"` // invalid where the route is the speaker's own
+	Peer      netip.Addr   `json:"peer,omitzero"` // invalid if the route is the speaker's own
 	NextHops  []netip.Addr `json:"nextHops,omitempty"`
 	ASPath    string       `json:"asPath,omitempty"` // ASNs from the nearest to the origin, space-separated
 	Internal  bool         `json:"internal,omitempty"`
-	Valid     bool         `json:"valid"` // its next hop can be reached
+	Valid     bool         `json:"valid"` // the next hop is reachable
 	Best      bool         `json:"best,omitempty"`
 	Multipath bool         `json:"multipath,omitempty"` // used beside the best
 }
@@ -50,7 +50,7 @@ func (r Route) Via(addresses ...netip.Addr) bool {
 	return len(have) == len(want)
 }
 
-// Lookup returns the route that a packet to the address takes: the longest prefix that has it.
+// Lookup returns the route of a packet to the address: the longest matching prefix.
 func Lookup(routes []Route, to netip.Addr) (Route, bool) {
 	best, found := Route{}, false
 	for _, r := range routes {
@@ -71,7 +71,7 @@ func Find(routes []Route, prefix netip.Prefix) (Route, bool) {
 	return Route{}, false
 }
 
-// SortRoutes orders by prefix, and each route's next hops by address, so that two reads compare.
+// SortRoutes orders by prefix, and each route's next hops by address, so that two reads can be compared.
 func SortRoutes(routes []Route) {
 	for _, r := range routes {
 		slices.SortFunc(r.NextHops, func(a, b NextHop) int {

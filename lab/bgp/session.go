@@ -7,19 +7,20 @@ import (
 	"time"
 )
 
-// Session is a BGP session as one of its speakers sees it.
+// Session is a BGP session from the view of one of its two speakers.
 type Session struct {
-	Router   string     `json:"router"` // whose view it is
+	Router   string     `json:"router"` // the router with this view
 	Peer     netip.Addr `json:"peer"`
-	PeerName string     `json:"peerName,omitempty"` // as configured, else the host name that the peer told
+	PeerName string     `json:"peerName,omitempty"` // as configured, otherwise the host name that the peer announced
 	PeerASN  uint32     `json:"peerASN"`
 	LocalASN uint32     `json:"localASN"`
 	State    State      `json:"state"`
-	// Reason is the speaker's own words for the last reset, where the session is not established.
+	// Reason is the speaker's own text for the last reset, if the session is not established.
 	Reason string `json:"reason,omitempty"`
-	// Uptime is the time since it was established; 0 where it is not.
+	// Uptime is the time since the session was established; 0 if not established.
 	Uptime time.Duration `json:"uptime"`
-	// HoldTime and Keepalive are the negotiated ones; where it is not established, those of the last time.
+	// HoldTime and Keepalive are the negotiated values; if the session is not established, the values of the last
+	// session.
 	HoldTime         time.Duration `json:"holdTime"`
 	Keepalive        time.Duration `json:"keepalive"`
 	PrefixesReceived int           `json:"prefixesReceived"` // accepted by policy

@@ -1,5 +1,5 @@
-// Package bgp is the leaf that says what a BGP speaker shows, whichever software it runs: sessions,
-// routes of the RIB and of the FIB.
+// Package bgp is the leaf with the state of a BGP speaker, for any router software: sessions, routes of the
+// RIB and of the FIB.
 package bgp
 
 import "fmt"
@@ -7,7 +7,7 @@ import "fmt"
 // State is a session's state in BGP's finite state machine (RFC 4271, 8.2.2).
 type State int
 
-// The states, in the order in which a session comes up. Unknown is none that the RFC has.
+// The states, in the order of a session's establishment. Unknown is no state of the RFC.
 const (
 	Unknown State = iota
 	Idle
@@ -20,7 +20,7 @@ const (
 
 var stateNames = [...]string{"Unknown", "Idle", "Connect", "Active", "OpenSent", "OpenConfirm", "Established"}
 
-// String spells the state as the RFC does.
+// String spells the state like the RFC.
 func (s State) String() string {
 	if s < 0 || int(s) >= len(stateNames) {
 		return fmt.Sprintf("State(%d)", int(s))
@@ -28,7 +28,7 @@ func (s State) String() string {
 	return stateNames[s]
 }
 
-// ParseState reads a state as the RFC spells it. Another word is an error, with Unknown.
+// ParseState reads a state in the RFC's spelling. Another word is an error, with Unknown.
 func ParseState(name string) (State, error) {
 	for i, n := range stateNames {
 		if n == name && State(i) != Unknown {

@@ -26,14 +26,14 @@ const (
 	checkRole  = "engine-check"
 )
 
-// Ability is what an engine showed that it can do, where it runs.
+// Ability is the engine's abilities on the engine's machine, found by a test.
 type Ability struct {
 	Engine      string `json:"engine"`      // identifies the engine and its configuration
 	SysResource bool   `json:"sysResource"` // CAP_SYS_RESOURCE can be granted
 }
 
-// ability starts a privileged container and returns what it showed. The answer is remembered until the
-// next boot, or until the engine's version or default runtime is another. An error is an *EngineError.
+// ability starts a privileged container and returns the observed abilities. The result is remembered until the
+// next boot, or until the engine's version or default runtime changes. An error is an *EngineError.
 func ability(ctx context.Context, cli *client.Client) (Ability, error) {
 	info, err := cli.Info(ctx, client.InfoOptions{})
 	if err != nil {
@@ -41,7 +41,7 @@ func ability(ctx context.Context, cli *client.Client) (Ability, error) {
 			Do: "look at its log: journalctl -u docker, or " + logFile}
 	}
 	key := fmt.Sprintf("%s %s %s %s", cli.DaemonHost(), info.Info.ID, info.Info.ServerVersion, info.Info.DefaultRuntime)
-	// Our runtime may have been removed since.
+	// Our runtime may have been removed since the last check.
 	_, missing := os.Stat(runtimePath)
 	ours := info.Info.DefaultRuntime == runtimeName && isLocal(info.Info)
 	if a, found := remembered(key); found && (!ours || missing == nil) {
@@ -74,7 +74,7 @@ func remembered(key string) (a Ability, found bool) {
 	return a, a.Engine == key
 }
 
-// remember is a saving of time only, so it may fail.
+// remember only saves time, so a failure is ignored.
 func remember(a Ability) {
 	path, err := rememberedPath()
 	if err != nil {
@@ -104,7 +104,7 @@ func runCheck(ctx context.Context, cli *client.Client) (code int64, err error) {
 		return 0, err
 	}
 	defer func() {
-		// The caller's context may have ended; the container goes all the same.
+		// The caller's context may have ended; the container must be removed anyway.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 		defer cancel()
 		if removeErr := remove(ctx, cli, created.ID); err == nil {
@@ -126,7 +126,7 @@ func runCheck(ctx context.Context, cli *client.Client) (code int64, err error) {
 	}
 }
 
-// importCheck makes the image of the check program, unless the engine has it.
+// importCheck makes the image of the check program, unless the engine has the image.
 func importCheck(ctx context.Context, cli *client.Client) error {
 	if _, err := cli.ImageInspect(ctx, checkImage); err == nil {
 		return nil
@@ -168,7 +168,7 @@ func remove(ctx context.Context, cli *client.Client, id string) error {
 	return err
 }
 
-// sweep removes check containers whose process was killed before it could.
+// sweep removes check containers left behind by a killed process.
 func sweep(ctx context.Context, cli *client.Client) error {
 	list, err := cli.ContainerList(ctx, client.ContainerListOptions{All: true,
 		Filters: make(client.Filters).Add("label", labelRole+"="+checkRole)})

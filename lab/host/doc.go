@@ -1,7 +1,7 @@
-// Package host looks after the machine that labs run on: the engine (found, installed, started, and
-// fitted to a host that cannot grant every capability), what the plan must know of it, the few settings
-// that labs need changed, and the doctor that reports all of it at once.
+// Package host manages the machine that labs run on: the engine (found, installed, started, and adapted to a
+// host that cannot grant every capability), the facts for the plan, the few settings that labs need changed,
+// and the doctor, with one report on all of these.
 //
-// What only some hosts need is found out by trying, never assumed: on an ordinary host with a running
-// engine nothing here changes anything.
+// Package host tests for needs of unusual hosts and never assumes such needs: on an ordinary host with a
+// running engine, the package changes nothing.
 package host

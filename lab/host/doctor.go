@@ -10,8 +10,8 @@ import (
 	"skidpad.dev/skidpad/lab/host/caps"
 )
 
-// Doctor looks at all that labs need of the machine, at once, and changes nothing but for starting a
-// small privileged container and removing it.
+// Doctor checks everything that labs need of the machine. Doctor changes nothing, except that it starts a
+// small privileged container and removes the container again.
 func Doctor(ctx context.Context) Report {
 	var r Report
 	info, reached := r.engine(ctx)
@@ -32,7 +32,7 @@ func Doctor(ctx context.Context) Report {
 
 func (r *Report) add(f ...Finding) { r.Findings = append(r.Findings, f...) }
 
-// engine adds what there is to say about the engine, and returns what it tells about itself.
+// engine adds the findings about the engine, and returns the engine's own information.
 func (r *Report) engine(ctx context.Context) (info system.Info, reached bool) {
 	cli, err := dial(ctx)
 	if err != nil {
@@ -60,7 +60,7 @@ func (r *Report) engine(ctx context.Context) (info system.Info, reached bool) {
 	return info, true
 }
 
-// failed makes a finding of an error; an *EngineError knows what to do.
+// failed converts an error to a finding; an *EngineError includes the remedy.
 func failed(name string, err error, wanted string) Finding {
 	f := Finding{Name: name, Status: Fail, Seen: err.Error(), Wanted: wanted}
 	seen, do, found := strings.Cut(f.Seen, "\n  do: ")
@@ -99,7 +99,7 @@ func cgroupFinding(info system.Info) Finding {
 	return f
 }
 
-// kernelFindings is one finding for all options that are there, and one for each that is not.
+// kernelFindings returns one finding for all present options, and one for each missing option.
 func kernelFindings(k kernel) []Finding {
 	var there, unsure []string
 	var findings []Finding

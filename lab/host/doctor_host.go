@@ -18,17 +18,17 @@ import (
 
 const (
 	gib = 1 << 30
-	// labMemory is what the default lab may use (4 GiB) with a reserve.
+	// labMemory is the memory of the default lab (4 GiB) with a reserve.
 	labMemory = 5 * gib
-	// buildDisk is what building every image takes at its height, caches included; labDisk what a lab with
-	// images that are there does.
+	// buildDisk is the peak disk space to build every image, caches included; labDisk is the disk space of a lab
+	// whose images are present.
 	buildDisk = 20 * gib
 	labDisk   = 5 * gib
 	// doctorNodes is the size of the default lab's cluster.
 	doctorNodes = 3
 )
 
-// subnetFinding plans a lab of two networks, as the default one has, to see which subnets they would get.
+// subnetFinding plans a lab of two networks, like the default lab, to find the subnets that the lab would get.
 func subnetFinding(ctx context.Context) Finding {
 	f := Finding{Name: "free subnets", Status: OK, Wanted: "2 of /24 for the default lab"}
 	e, err := docker.Connect(ctx)
@@ -64,8 +64,8 @@ func nextSubnets(taken []netip.Prefix) ([]string, error) {
 	return subnets, nil
 }
 
-// inotifyFinding compares the limits with what the default lab's cluster needs. What is too little is not
-// a failure where Raise can put it right.
+// inotifyFinding compares the limits with the needs of the default lab's cluster. A low limit is not a failure
+// if Raise can correct the limit.
 func inotifyFinding() Finding {
 	s := settings{root: "/proc/sys"}
 	used := inotifyUsed("/proc")
@@ -92,13 +92,13 @@ func inotifyFinding() Finding {
 	return f
 }
 
-// diskFinding looks at the file system that the engine keeps images and containers on.
+// diskFinding checks the file system with the engine's images and containers.
 func diskFinding(root string) Finding {
 	wanted := fmt.Sprintf("%d GiB free to build every image, %d to run labs", buildDisk/gib, labDisk/gib)
 	if root == "" {
 		root = "/var/lib"
 	}
-	// Only root may look into the engine's folder, but the folder above it is on the same file system mostly.
+	// Only root may read the engine's folder, but the parent folder is usually on the same file system.
 	var st unix.Statfs_t
 	path := root
 	for err := unix.Statfs(path, &st); err != nil; err = unix.Statfs(path, &st) {
@@ -119,7 +119,7 @@ func diskFinding(root string) Finding {
 	return f
 }
 
-// memoryFinding looks at what can be had without swapping (MemAvailable, proc_meminfo(5)).
+// memoryFinding checks the memory available without swapping (MemAvailable, proc_meminfo(5)).
 func memoryFinding() Finding {
 	f := Finding{Name: "memory", Status: OK, Wanted: fmt.Sprintf("%d GiB available a lab", labMemory/gib)}
 	data, err := os.ReadFile("/proc/meminfo")
@@ -150,7 +150,8 @@ func meminfo(text, name string) (int64, error) {
 	return 0, fmt.Errorf("/proc/meminfo: no line %s", name)
 }
 
-// forwardFinding: the engine switches forwarding on when it starts; something may have switched it off.
+// forwardFinding checks forwarding: the engine switches forwarding on at start, but another program may have
+// switched forwarding off.
 func forwardFinding(s settings) Finding {
 	const name = "net.ipv4.ip_forward"
 	f := Finding{Name: "ip_forward", Status: OK, Wanted: "1"}
@@ -165,8 +166,8 @@ func forwardFinding(s settings) Finding {
 	return f
 }
 
-// bridgeFinding only tells: lab networks are kept out of the engine's address translation, so that both
-// values will do.
+// bridgeFinding only informs: lab networks are excluded from the engine's address translation, so both values
+// are fine.
 func bridgeFinding(s settings) Finding {
 	f := Finding{Name: "bridge-nf-call-iptables", Status: OK, Wanted: "any: lab networks are not masqueraded, unless a scenario asks for it"}
 	seen, err := s.get("net.bridge.bridge-nf-call-iptables")
@@ -205,7 +206,8 @@ func goFinding(ctx context.Context) Finding {
 	return f
 }
 
-// aptFinding: images get their Debian packages by mmdebstrap, which needs root or user namespaces.
+// aptFinding checks for mmdebstrap: images get their Debian packages by mmdebstrap, which needs root or user
+// namespaces.
 func aptFinding() Finding {
 	f := Finding{Name: "mmdebstrap", Status: OK, Seen: "there", Wanted: "to build images that cannot be pulled"}
 	if _, err := exec.LookPath("mmdebstrap"); err == nil {

@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// Codes are machine code for the check container, per Docker's name of the architecture: it ends with
-// 1 - prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE), so 0 where the capability is granted and 1 where not.
+// codes maps Docker's architecture names to machine code for the check container. The code ends with exit
+// status 1 - prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE): 0 if the capability is granted, otherwise 1.
 func codes() map[string]machineCode {
 	return map[string]machineCode{
 		"amd64": {machine: 62, text: []byte{
@@ -45,8 +45,8 @@ func words(w ...uint32) []byte {
 	return out
 }
 
-// executable is a whole static ELF program (elf(5)): the file header, one program header that maps the
-// file, and the code. Hand-made, so that the check needs no image, no compiler, and 200 bytes.
+// executable returns a whole static ELF program (elf(5)): the file header, one program header that maps the
+// file, and the code. The program is hand-made, so the check needs no image, no compiler, and only 200 bytes.
 func executable(code machineCode) []byte {
 	const (
 		base       = 0x400000

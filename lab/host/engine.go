@@ -15,14 +15,13 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// EnsureEngine makes sure that there is an engine that can start privileged containers. It uses the one
-// that runs; as root it starts one that is installed, installs one on Debian and Ubuntu, and fits one
-// that asks for capabilities which this host cannot grant. What it changes it says through log, a line
-// at a time. Source is the module's folder, from which the OCI runtime is built where one is needed; where
-// it is empty, the folder is looked for. An error that a user can do something about
-// is an *EngineError.
+// EnsureEngine ensures an engine that can start privileged containers. EnsureEngine uses the running engine;
+// as root, it starts an installed engine, installs an engine on Debian and Ubuntu, and adapts an engine that
+// requests capabilities which this host cannot grant. EnsureEngine reports changes through log, one line each.
+// Source is the module's folder, used to build the OCI runtime if needed; if Source is empty, EnsureEngine
+// searches for the folder. An error that a user can correct is an *EngineError.
 //
-// A user who is not root but may use the engine's socket is asked for nothing.
+// A user who is not root but may use the engine's socket needs to do nothing.
 func EnsureEngine(ctx context.Context, source string, log func(string)) error {
 	cli, err := dial(ctx)
 	if err != nil {
@@ -45,11 +44,11 @@ func EnsureEngine(ctx context.Context, source string, log func(string)) error {
 	return nil
 }
 
-// answerWithin is how long an engine that accepts connections may take to answer: one that comes up
-// again with many containers holds its callers until it has looked at each.
+// answerWithin is the time limit for the answer of an engine that accepts connections: an engine that restarts
+// with many containers delays its callers until the engine has checked each container.
 const answerWithin = 60 * time.Second
 
-// dial connects to the engine that DOCKER_HOST or the default socket names and waits for its answer.
+// dial connects to the engine at DOCKER_HOST or the default socket and waits for the engine's answer.
 func dial(ctx context.Context) (*client.Client, error) {
 	cli, err := client.New(client.FromEnv)
 	if err != nil {
@@ -63,8 +62,8 @@ func dial(ctx context.Context) (*client.Client, error) {
 	return cli, nil
 }
 
-// await waits for the engine's answer as long as somebody listens on its socket. An engine that dies takes
-// connections for a moment more, so a connection that breaks is tried again.
+// await waits for the engine's answer as long as a process listens on the engine's socket. An engine that is
+// ending still accepts connections for a moment, so await retries after a broken connection.
 func await(ctx context.Context, cli *client.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
@@ -92,8 +91,8 @@ func await(ctx context.Context, cli *client.Client) error {
 	}
 }
 
-// knock connects to the engine's socket and says in an *EngineError why that cannot be done. Addresses
-// that are no Unix socket are left to the client.
+// knock connects to the engine's socket and, on failure, returns the reason in an *EngineError. For addresses
+// other than Unix sockets, knock does nothing and the client connects.
 func knock(ctx context.Context, address string) error {
 	path, isUnix := strings.CutPrefix(address, "unix://")
 	if !isUnix {
@@ -116,7 +115,7 @@ func knock(ctx context.Context, address string) error {
 	return e
 }
 
-// allowDo says how the user gets into the group that the socket belongs to.
+// allowDo tells the user how to join the socket's group.
 func allowDo(path string) string {
 	group, name := "docker", "$USER"
 	if info, err := os.Stat(path); err == nil {
@@ -130,7 +129,7 @@ func allowDo(path string) string {
 	return fmt.Sprintf("as root, run: usermod -aG %s %s; then log in again, or run: newgrp %s", group, name, group)
 }
 
-// startDo says how root gets an engine to run here.
+// startDo tells root how to start an engine here.
 func startDo() string {
 	switch {
 	case os.Getenv(client.EnvOverrideHost) != "":
@@ -146,12 +145,13 @@ func startDo() string {
 	}
 }
 
-// isAbsent reports whether err says that no engine runs, as opposed to one that cannot be used.
+// isAbsent reports whether err means that no engine runs, as opposed to an engine that is not usable.
 func isAbsent(err error) bool {
 	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
-// bringUp gets an engine to run where dial found none, or returns why it cannot: cause with what to do.
+// bringUp starts an engine after dial found none. If bringUp cannot, it returns the reason: cause with a
+// remedy.
 func bringUp(ctx context.Context, cause error, log func(string)) error {
 	if os.Geteuid() != 0 || !isAbsent(cause) || os.Getenv(client.EnvOverrideHost) != "" {
 		return cause
@@ -166,7 +166,7 @@ func bringUp(ctx context.Context, cause error, log func(string)) error {
 			return err
 		}
 	}
-	// Another process, or the package's own scripts, may have started it meanwhile.
+	// Another process, or the package's own scripts, may have started the engine meanwhile.
 	if cli, err := dial(ctx); err == nil {
 		return cli.Close()
 	}

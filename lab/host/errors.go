@@ -5,16 +5,15 @@ import (
 	"strings"
 )
 
-// EngineError says that there is no engine that labs can be made with. The command line maps it to exit
-// code 3.
+// EngineError reports that no engine can make labs. The command line maps an EngineError to exit code 3.
 type EngineError struct {
-	Subject string // what was looked at: the engine at unix:///var/run/docker.sock
-	Seen    string // what was seen
-	Do      string // what to do next: a command, or a sentence
-	Err     error  // the cause, if there is one
+	Subject string // the subject: the engine at unix:///var/run/docker.sock
+	Seen    string // the observation
+	Do      string // the next step: a command, or a sentence
+	Err     error  // the cause, if any
 }
 
-// Error is one sentence each for what was seen and what to do.
+// Error returns one sentence for the observation and one for the remedy.
 func (e *EngineError) Error() string {
 	msg := fmt.Sprintf("%s: %s", e.Subject, e.Seen)
 	if e.Err != nil && !strings.Contains(e.Seen, e.Err.Error()) {

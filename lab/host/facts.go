@@ -9,8 +9,8 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// Facts returns what the plan must know of the machine that the engine runs on, as the engine tells it,
-// which need not be this one. The prefixes taken are this machine's routes and the engine's networks.
+// Facts returns the plan's facts about the engine's machine, as the engine reports them. The engine's machine
+// may differ from this machine. The prefixes taken are this machine's routes and the engine's networks.
 func Facts(ctx context.Context, e *docker.Engine) (plan.Host, error) {
 	info, err := e.Client.Info(ctx, client.InfoOptions{})
 	if err != nil {
@@ -27,6 +27,6 @@ func Facts(ctx context.Context, e *docker.Engine) (plan.Host, error) {
 	return plan.Host{Taken: taken, CgroupV1: info.Info.CgroupVersion != "2", NoSysResource: !can.SysResource}, nil
 }
 
-// Sweep removes containers that an engine's check left behind because it was killed. It is of use after a
-// bring-up was killed; there is hardly ever one.
+// Sweep removes containers left behind by a killed engine check. Sweep is useful after a killed bring-up; such
+// containers are rare.
 func Sweep(ctx context.Context, e *docker.Engine) error { return sweep(ctx, e.Client) }

@@ -24,13 +24,13 @@ const (
 	modulePath    = "skidpad.dev/skidpad"
 )
 
-// fit puts our OCI runtime in front of runc for an engine on this machine that failed to start a
-// privileged container, if what failed is that the host cannot grant every capability. Else, and
-// without root, it returns cause with what is known.
+// fit puts our OCI runtime in front of runc, if an engine on this machine failed to start a privileged
+// container because the host cannot grant every capability. In other cases, and without root, fit returns
+// cause with the known facts.
 func fit(ctx context.Context, cli *client.Client, source string, cause error, log func(string)) error {
 	pid, running := daemonProcess()
 	if !running {
-		return cause // not on this machine, or not to be seen from here
+		return cause // not on this machine, or not visible from here
 	}
 	missing, err := missingCaps(pid)
 	if err != nil || missing == 0 || !mayFit(cause) {
@@ -56,13 +56,13 @@ func fit(ctx context.Context, cli *client.Client, source string, cause error, lo
 	return reload(ctx, cli, pid)
 }
 
-// mayFit reports whether our runtime may be of help: capabilities were refused, or the runtime has been
-// configured and is gone.
+// mayFit reports whether our runtime may help: capabilities were refused, or the configured runtime is
+// missing.
 func mayFit(cause error) bool {
 	return strings.Contains(cause.Error(), "operation not permitted") || strings.Contains(cause.Error(), runtimePath)
 }
 
-// missingCaps returns what the kernel knows and the engine's process cannot grant.
+// missingCaps returns the capabilities that the kernel knows and the engine's process cannot grant.
 func missingCaps(pid int) (caps.Set, error) {
 	all, err := caps.Kernel()
 	if err != nil {
@@ -83,7 +83,7 @@ func buildRuntime(ctx context.Context, source string) error {
 	if err := os.MkdirAll(filepath.Dir(runtimePath), 0o755); err != nil {
 		return err
 	}
-	// Renamed into place: the engine may be executing the one that is there.
+	// The new file is renamed into place, because the engine may be executing the old file.
 	fresh := runtimePath + ".new"
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", fresh, "./tools/ocifit")
 	cmd.Dir = source
@@ -119,7 +119,7 @@ func sourceRoot() (string, error) {
 	return "", &EngineError{Subject: "the OCI runtime ocifit", Seen: "its source is not here", Do: "run skidpad from its source tree, or use Docker 28 or newer"}
 }
 
-// configOf returns the configuration file of a running dockerd: what --config-file says, or the default.
+// configOf returns the configuration file of a running dockerd: the value of --config-file, or the default.
 func configOf(pid int) string {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	if err != nil {
@@ -144,7 +144,7 @@ func configIn(args []string) string {
 	return defaultConfig
 }
 
-// configure adds our runtime to the engine's configuration file, keeping what stands there, and says so.
+// configure adds our runtime to the engine's configuration file, keeps the other content, and logs the change.
 func configure(path string, log func(string)) error {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -176,8 +176,8 @@ func configure(path string, log func(string)) error {
 	return os.Rename(fresh, path)
 }
 
-// withRuntime returns a daemon.json with our runtime as the default. Everything else in it stays. A default
-// runtime of the user's own is an error: ocifit stands in front of runc and of nothing else.
+// withRuntime returns a daemon.json with our runtime as the default, and keeps all other content. A default
+// runtime set by the user is an error: ocifit works only in front of runc.
 func withRuntime(old []byte) (merged []byte, changed bool, err error) {
 	config := map[string]any{}
 	if len(strings.TrimSpace(string(old))) > 0 {
@@ -206,8 +206,8 @@ func withRuntime(old []byte) (merged []byte, changed bool, err error) {
 	return append(merged, '\n'), true, err
 }
 
-// reload has the engine read its configuration (SIGHUP, which leaves containers alone) and waits until
-// it names our runtime as its default.
+// reload makes the engine read its configuration (SIGHUP does not affect containers) and waits until the
+// engine reports our runtime as the default.
 func reload(ctx context.Context, cli *client.Client, pid int) error {
 	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
 		return err

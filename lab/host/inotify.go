@@ -10,15 +10,15 @@ import (
 const (
 	inotifyInstances = "fs.inotify.max_user_instances"
 	inotifyWatches   = "fs.inotify.max_user_watches"
-	// A cluster of three nodes with Cilium was seen to use 55 instances: 13 a node (kubelet 7, systemd 4,
-	// containerd 2), 13 for the control plane, an agent's each; and 275 watches a node. What stands here is
-	// that with a reserve. inotify(7) counts both per user, and nodes all run as the host's root.
+	// Measured: a cluster of three nodes with Cilium uses 55 instances: 13 per node (kubelet 7, systemd 4,
+	// containerd 2), 13 for the control plane, one per agent; and 275 watches per node. The constants are these
+	// numbers with a reserve. inotify(7) counts both per user, and all nodes run as the host's root.
 	instancesPerNode    = 16
 	instancesPerCluster = 16
 	watchesPerNode      = 1024
 )
 
-// needs are the host settings that a cluster of so many nodes needs, beside what root uses already.
+// needs returns the host settings for a cluster with this number of nodes, in addition to root's present use.
 func needs(nodes, used int) []need {
 	if nodes <= 0 {
 		return nil
@@ -30,8 +30,8 @@ func needs(nodes, used int) []need {
 	}
 }
 
-// inotifyUsed counts the inotify instances of processes that run as root, as far as this user may see. It
-// stands for what the kernel counts per user and does not tell.
+// inotifyUsed counts the inotify instances of root's processes, as far as this user may see. The count
+// approximates the kernel's count per user, because the kernel does not publish the number.
 func inotifyUsed(proc string) int {
 	links, err := filepath.Glob(filepath.Join(proc, "[0-9]*", "fd", "*"))
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// install installs the distribution's engine. It works on Debian and Ubuntu; elsewhere the error says what
-// to do.
+// install installs the distribution's engine on Debian and Ubuntu. On other distributions, the error names a
+// remedy.
 func install(ctx context.Context, log func(string)) error {
 	if !isDebian() {
 		return &EngineError{Subject: "the engine", Seen: "no Docker is installed, and this is neither Debian nor Ubuntu", Do: startDo()}
@@ -16,7 +16,7 @@ func install(ctx context.Context, log func(string)) error {
 	log("no Docker engine here: installing docker.io with apt-get")
 	out, err := apt(ctx, "install", "-y", "--no-install-recommends", "docker.io")
 	if err != nil {
-		// A machine's package lists may be missing or too old to be of use.
+		// A machine's package lists may be missing or outdated.
 		if out, err = apt(ctx, "update"); err == nil {
 			out, err = apt(ctx, "install", "-y", "--no-install-recommends", "docker.io")
 		}
@@ -31,16 +31,16 @@ func install(ctx context.Context, log func(string)) error {
 	return nil
 }
 
-// apt runs apt-get without questions and returns what it wrote.
+// apt runs apt-get without questions and returns its output.
 func apt(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "apt-get", args...)
-	// The package's scripts may start the engine, which then has this environment.
+	// The package's scripts may start the engine; the engine then inherits this environment.
 	cmd.Env = append(daemonEnv(os.Getenv), "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
-// isDebian reports whether the distribution is Debian, Ubuntu or one made from them, by os-release(5).
+// isDebian reports whether the distribution is Debian, Ubuntu or a derivative, by os-release(5).
 func isDebian() bool {
 	data, err := os.ReadFile("/etc/os-release")
 	return err == nil && isDebianRelease(string(data))
@@ -61,7 +61,7 @@ func isDebianRelease(osRelease string) bool {
 	return false
 }
 
-// tail returns the last n lines of text that are not empty.
+// tail returns the last n non-empty lines of text.
 func tail(text string, n int) string {
 	var lines []string
 	for line := range strings.Lines(text) {

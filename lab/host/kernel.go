@@ -11,15 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// option is a kernel option that labs have a use for.
+// option is a kernel option that labs use.
 type option struct {
 	name     string // without CONFIG_
-	module   string // its module's name, "" for what is never a module
+	module   string // the module's name; "" if never a module
 	required bool   // every lab needs it
-	use      string // which scenarios and faults need it
+	use      string // the scenarios and faults that need the option
 }
 
-// options are what scenarios and faults need of the kernel, the required ones first.
+// options lists the kernel options for scenarios and faults, required options first.
 func options() []option {
 	return []option{
 		{"VETH", "veth", true, "every container's interfaces"},
@@ -56,7 +56,7 @@ func options() []option {
 	}
 }
 
-// presence says whether the kernel has an option.
+// presence is the kernel's state of an option.
 type presence int
 
 const (
@@ -65,16 +65,16 @@ const (
 	present
 )
 
-// kernel is what is known of the running kernel without changing it.
+// kernel holds the facts about the running kernel that can be read without changes.
 type kernel struct {
 	release string
-	config  map[string]string // option without CONFIG_ to y, m or n; nil where no configuration is to be read
-	modules map[string]bool   // what is built in, can be loaded or is loaded, with _ for -; nil where that cannot be told
-	source  string            // where that was read
+	config  map[string]string // option without CONFIG_ to y, m or n; nil if no configuration is readable
+	modules map[string]bool   // built-in, loadable or loaded modules, with _ for -; nil if unknown
+	source  string            // the place of the configuration
 }
 
-// readKernel reads the running kernel's configuration from the places where kernels and distributions
-// keep it, and the lists of its modules. The places are below root, which is / but in tests.
+// readKernel reads the running kernel's configuration from the places used by kernels and distributions, and
+// the lists of modules. The places are below root, normally / and another folder only in tests.
 func readKernel(root string) kernel {
 	k := kernel{release: release()}
 	for _, path := range []string{"proc/config.gz", "boot/config-" + k.release, "lib/modules/" + k.release + "/config"} {
@@ -148,8 +148,8 @@ func parseConfig(r io.Reader) (map[string]string, error) {
 	return config, lines.Err()
 }
 
-// addModules reads modules.builtin or modules.dep: a path that ends in NAME.ko, perhaps compressed, first
-// in each line.
+// addModules reads modules.builtin or modules.dep: each line starts with a path that ends in NAME.ko, perhaps
+// compressed.
 func addModules(modules map[string]bool, r io.Reader) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
@@ -162,8 +162,8 @@ func addModules(modules map[string]bool, r io.Reader) {
 	}
 }
 
-// has says whether the kernel has an option: built in, loaded or ready to be loaded. An option that is
-// built as a module is absent where the distribution left the module out of what is installed.
+// has reports whether the kernel has an option: built in, loaded or loadable. An option built as a module is
+// absent if the distribution does not install the module.
 func (k kernel) has(o option) presence {
 	if k.config == nil {
 		switch {

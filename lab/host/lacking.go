@@ -2,8 +2,8 @@ package host
 
 import "slices"
 
-// Lacking returns those of some kernel options (without CONFIG_) that the running kernel does not have. Options of which
-// that cannot be told are not among them.
+// Lacking returns the given kernel options (without CONFIG_) that the running kernel does not have. Options in
+// an unknown state are not included.
 func Lacking(names ...string) []string {
 	if len(names) == 0 {
 		return nil

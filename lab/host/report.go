@@ -6,11 +6,11 @@ import (
 	"text/tabwriter"
 )
 
-// Status is how a finding is to be taken.
+// Status is the severity of a finding.
 type Status string
 
-// The statuses. Fail: no lab can be made. Warn: one can, but something will hurt. Skip: some scenarios or
-// faults cannot be had here, and will say so.
+// The statuses. Fail: no lab can be made. Warn: a lab can be made, but with problems. Skip: some scenarios or
+// faults are not available here, and report this themselves.
 const (
 	OK   Status = "ok"
 	Warn Status = "warn"
@@ -18,16 +18,16 @@ const (
 	Skip Status = "skip"
 )
 
-// Finding is one thing that the doctor looked at.
+// Finding is one result of the doctor.
 type Finding struct {
 	Name   string `json:"name"`
 	Status Status `json:"status"`
 	Seen   string `json:"seen"`
 	Wanted string `json:"wanted"`
-	Do     string `json:"do,omitempty"` // what to do; empty where there is nothing to do
+	Do     string `json:"do,omitempty"` // the remedy; empty if nothing is to do
 }
 
-// Report is all that the doctor found.
+// Report holds all findings of the doctor.
 type Report struct {
 	Findings []Finding `json:"findings"`
 }
@@ -42,8 +42,8 @@ func (r Report) Healthy() bool {
 	return true
 }
 
-// Text is the report in aligned columns, with what to do below each finding that needs it, and a line
-// that sums up.
+// Text returns the report in aligned columns, with the remedy below each finding that needs action, and a
+// summary line.
 func (r Report) Text() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -53,7 +53,7 @@ func (r Report) Text() string {
 		count[f.Status]++
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Status, f.Name, f.Seen, f.Wanted)
 	}
-	_ = w.Flush() // into memory, which does not fail
+	_ = w.Flush() // into memory, so never fails
 	for _, f := range r.Findings {
 		if f.Do != "" {
 			fmt.Fprintf(&b, "\n%s: %s\n  do: %s\n", f.Status, f.Name, f.Do)

@@ -20,16 +20,16 @@ type Setting struct {
 	Now  string `json:"now"`
 }
 
-// need is the least value that a setting must have.
+// need is the minimum value of a setting.
 type need struct {
 	name  string
 	least int
 	why   string
 }
 
-// Raise raises the host settings that a cluster of so many nodes needs, as few as can be: on most hosts
-// none. Each change is recorded with its old value, and Restore puts it back. Where this user may change
-// nothing, what root can do is said through log.
+// Raise raises the host settings that a cluster with this number of nodes needs, as few as possible: on most
+// hosts none. Each change is recorded with the old value, and Restore restores the old value. If this user may
+// not change settings, Raise logs the commands for root.
 func Raise(nodes int, log func(string)) error {
 	s, err := here()
 	if err != nil {
@@ -38,8 +38,8 @@ func Raise(nodes int, log func(string)) error {
 	return s.raise(needs(nodes, inotifyUsed("/proc")), log)
 }
 
-// Restore puts back every setting that Raise changed, unless somebody changed it since. Without a record it
-// does nothing.
+// Restore restores every setting that Raise changed, unless the setting was changed again since. Without a
+// record, Restore does nothing.
 func Restore() error {
 	s, err := here()
 	if err != nil {
@@ -48,7 +48,7 @@ func Restore() error {
 	return s.restore()
 }
 
-// Changed returns the settings that are changed at the moment.
+// Changed returns the settings that are changed at present.
 func Changed() ([]Setting, error) {
 	s, err := here()
 	if err != nil {
@@ -57,7 +57,8 @@ func Changed() ([]Setting, error) {
 	return s.recorded()
 }
 
-// settings changes files below a root, which is /proc/sys but in tests, and keeps the record in a file.
+// settings changes files below a root, normally /proc/sys and another folder only in tests, and keeps the
+// record in a file.
 type settings struct{ root, record string }
 
 func here() (settings, error) {
@@ -74,7 +75,7 @@ func (s settings) get(name string) (string, error) {
 	return strings.TrimSpace(string(data)), err
 }
 
-// number is get for settings that are a number.
+// number is get for numeric settings.
 func (s settings) number(name string) (int, error) {
 	text, err := s.get(name)
 	if err != nil {
@@ -83,8 +84,8 @@ func (s settings) number(name string) (int, error) {
 	return strconv.Atoi(text)
 }
 
-// raise changes what is below its need. The record is written before the change, so that whoever is killed
-// in between leaves a record of nothing rather than a change without one.
+// raise changes the settings below their need. The record is written before the change: if the process is
+// killed in between, a record without a change remains, and never a change without a record.
 func (s settings) raise(needs []need, log func(string)) error {
 	changed, err := s.recorded()
 	if err != nil {
@@ -102,7 +103,7 @@ func (s settings) raise(needs []need, log func(string)) error {
 			continue
 		}
 		now := strconv.Itoa(n.least)
-		// The need is an estimate, so a user who cannot change settings is told and goes on.
+		// The need is an estimate, so raise logs a message for a user who cannot change settings, and continues.
 		if unix.Access(s.path(n.name), unix.W_OK) != nil {
 			log(fmt.Sprintf("%s is %d, %d wanted (%s); should nodes fail, run as root: sysctl -w %s=%d", n.name, seen, n.least, n.why, n.name, n.least))
 			continue
@@ -119,13 +120,13 @@ func (s settings) raise(needs []need, log func(string)) error {
 	return nil
 }
 
-// with adds a change to the record. The value from before the first change is the one to go back to.
+// with adds a change to the record. Restore returns to the value before the first change.
 func with(changed []Setting, c Setting) []Setting {
 	for i, old := range changed {
 		if old.Name == c.Name {
 			changed[i].Now = c.Now
 			if old.Now != c.Was && old.Was != c.Was {
-				changed[i].Was = c.Was // somebody else set it meanwhile
+				changed[i].Was = c.Was // another program set the value meanwhile
 			}
 			return changed
 		}

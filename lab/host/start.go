@@ -21,7 +21,8 @@ const (
 	daemonSock = "/var/run/docker.sock"
 )
 
-// daemonPath returns where dockerd is, "" when it is not installed. The sbin folders need not be in PATH.
+// daemonPath returns the path of dockerd, or "" if dockerd is not installed. The sbin folders may be missing
+// from PATH.
 func daemonPath() string {
 	if path, err := exec.LookPath("dockerd"); err == nil {
 		return path
@@ -34,13 +35,13 @@ func daemonPath() string {
 	return ""
 }
 
-// isSystemd reports whether systemd is PID 1, as sd_booted(3) does.
+// isSystemd reports whether systemd is PID 1, by the test of sd_booted(3).
 func isSystemd() bool {
 	info, err := os.Stat("/run/systemd/system")
 	return err == nil && info.IsDir()
 }
 
-// start starts the installed engine and waits until it answers.
+// start starts the installed engine and waits for its answer.
 func start(ctx context.Context, log func(string)) error {
 	if isSystemd() {
 		log("the Docker engine does not run: systemctl start docker")
@@ -62,7 +63,7 @@ func start(ctx context.Context, log func(string)) error {
 	return startDetached(ctx)
 }
 
-// startDetached starts dockerd in a session of its own, so that it outlives this process and its terminal.
+// startDetached starts dockerd in its own session, so dockerd outlives this process and the terminal.
 func startDetached(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Dir(logFile), 0o755); err != nil {
 		return err
@@ -76,7 +77,7 @@ func startDetached(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The engine is to live on when the caller's context ends.
+	// The engine must continue to run when the caller's context ends.
 	keepToOurselves()
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), daemonPath())
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", out, out
@@ -95,8 +96,8 @@ func startDetached(ctx context.Context) error {
 	return err
 }
 
-// daemonEnv is the environment of what is started to stay: of ours only what a daemon has a use for. In
-// particular not what marks the programs that one lab's bring-up started, since those end with the lab.
+// daemonEnv returns the environment of a started daemon: only the variables that a daemon needs. The mark on
+// programs of one lab's bring-up is left out in particular, since marked programs end with the lab.
 func daemonEnv(get func(string) string) []string {
 	// Under sudo and cron, PATH lacks the folders of the programs that dockerd runs.
 	env := []string{"PATH=" + get("PATH") + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -108,8 +109,8 @@ func daemonEnv(get func(string) string) []string {
 	return env
 }
 
-// awaitAnswer waits until the engine answers, or its process ends, or the time is up. Without a channel
-// that tells of the end, the pid file does.
+// awaitAnswer waits until the engine answers, the engine's process ends, or the time is over. Without a
+// channel for the end, awaitAnswer uses the pid file.
 func awaitAnswer(ctx context.Context, subject string, ended <-chan error) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
@@ -135,7 +136,7 @@ func awaitAnswer(ctx context.Context, subject string, ended <-chan error) error 
 	}
 }
 
-// logSince returns the last lines of the engine's log that were written after an offset.
+// logSince returns the last lines of the engine's log written after an offset.
 func logSince(offset int64) string {
 	f, err := os.Open(logFile)
 	if err != nil {
@@ -152,13 +153,13 @@ func logSince(offset int64) string {
 	return tail(string(data), 8)
 }
 
-// daemonProcess returns the process of the running dockerd, by its pid file.
+// daemonProcess returns the process of the running dockerd, from the pid file.
 func daemonProcess() (pid int, running bool) {
 	return processOf(daemonPID, "dockerd")
 }
 
-// processOf returns the process that a pid file names if it lives and is the program meant: numbers are
-// used again, and a killed process may stay as a zombie under a PID 1 that is slow to reap.
+// processOf returns the process named by a pid file, if the process lives and is the intended program: process
+// numbers are reused, and a killed process may stay as a zombie under a PID 1 that reaps slowly.
 func processOf(pidFile, program string) (pid int, running bool) {
 	data, err := os.ReadFile(pidFile)
 	if err != nil {
@@ -172,8 +173,8 @@ func processOf(pidFile, program string) (pid int, running bool) {
 	return pid, err == nil && lives(string(stat), program)
 }
 
-// lives reports whether a line of /proc/PID/stat (proc_pid_stat(5)) is of the program and neither zombie
-// nor dead.
+// lives reports whether a line of /proc/PID/stat (proc_pid_stat(5)) belongs to the program and is neither
+// zombie nor dead.
 func lives(stat, program string) bool {
 	open, end := strings.IndexByte(stat, '('), strings.LastIndexByte(stat, ')')
 	if open < 0 || end < open || stat[open+1:end] != program {
@@ -183,9 +184,9 @@ func lives(stat, program string) bool {
 	return state != "" && !strings.ContainsRune("ZXx", rune(state[0]))
 }
 
-// clearStale removes the pid files and sockets of daemons that do not run any more, and returns their
-// paths. dockerd refuses to start when its pid file names any process, zombies too; and it takes the mere
-// presence of containerd's system socket for a containerd that runs.
+// clearStale removes the pid files and sockets of daemons that no longer run, and returns the paths. dockerd
+// refuses to start if the pid file names any process, even a zombie; and dockerd takes the mere presence of
+// containerd's system socket for a running containerd.
 func clearStale(ctx context.Context) []string {
 	var dialer net.Dialer
 	var removed []string
@@ -215,8 +216,9 @@ func clearStale(ctx context.Context) []string {
 	return removed
 }
 
-// keepToOurselves marks all files but the standard three to be closed in programs that are started from here. What this
-// process inherited, such as a lock that a script holds, would otherwise stay open for as long as the daemon runs.
+// keepToOurselves marks all files except the standard three to be closed in programs started by this process.
+// Otherwise an inherited file, for example a lock held by a script, would stay open as long as the daemon
+// runs.
 func keepToOurselves() {
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {

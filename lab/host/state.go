@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// StateDir is where what must be known until the next boot is kept: /run/skidpad for root, else a folder
-// of the user's own. It makes the folder.
+// StateDir returns the folder for state that lasts until the next boot: /run/skidpad for root, otherwise a
+// folder of the user. StateDir makes the folder.
 func StateDir() (string, error) {
 	dir := "/run/skidpad"
 	if os.Geteuid() != 0 {
@@ -23,7 +23,7 @@ func StateDir() (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("state folder: %w", err)
 	}
-	// In a shared temporary folder somebody else may have made it first.
+	// In a shared temporary folder, another user may have made the folder first.
 	info, err := os.Lstat(dir)
 	if err != nil {
 		return "", fmt.Errorf("state folder: %w", err)
@@ -34,7 +34,7 @@ func StateDir() (string, error) {
 	return dir, nil
 }
 
-// lock keeps two processes of one user from bringing an engine up at the same time. It waits until the
+// lock prevents two processes of one user from bringing up an engine at the same time. lock waits until the
 // context ends.
 func lock(ctx context.Context) (unlock func(), err error) {
 	dir, err := StateDir()
@@ -44,7 +44,7 @@ func lock(ctx context.Context) (unlock func(), err error) {
 	return lockFile(ctx, filepath.Join(dir, "engine.lock"))
 }
 
-// lockFile takes an flock(2) on a file. The kernel lets go of it when the process ends, however it ends.
+// lockFile takes an flock(2) on a file. The kernel releases the lock when the process ends, for any reason.
 func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

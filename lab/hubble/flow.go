@@ -1,4 +1,4 @@
-// Package hubble reads what Cilium's Hubble tells of packets: each with its verdict, from whom to whom.
+// Package hubble reads the flows of Cilium's Hubble: packets with verdict, source and destination.
 package hubble
 
 import (
@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// Flow is one event that an agent saw: a packet at one place on its way.
+// Flow is one event seen by an agent: a packet at one place on the packet's way.
 type Flow struct {
 	Time     time.Time
 	Node     string // the agent's
 	Verdict  string // FORWARDED, DROPPED …
-	Reason   string // why it was dropped: POLICY_DENIED
+	Reason   string // the reason for a drop: POLICY_DENIED
 	Protocol string // TCP or UDP
-	// Source and Destination are as the packet had them at that place. Their ports are 0 where Hubble tells none.
+	// Source and Destination are the packet's addresses at this place. A port is 0 if Hubble reports no port.
 	Source, Destination netip.AddrPort
-	Pod                 string // of the destination: namespace/name; empty where it is none that Cilium knows
+	Pod                 string // the destination's pod: namespace/name; empty if Cilium knows no pod at the destination
 	Reply               bool
 }
 
@@ -48,8 +48,8 @@ type ports struct {
 	Destination uint16 `json:"destination_port"`
 }
 
-// Parse reads the lines of `hubble observe -o jsonpb`, in their order. Lines that tell of something else than a flow
-// between two addresses, such as a node that joined, are passed over.
+// Parse reads the lines of `hubble observe -o jsonpb`, in order. Parse skips lines without a flow between two
+// addresses, for example the event of a new node.
 func Parse(out []byte) ([]Flow, error) {
 	var flows []Flow
 	for _, raw := range bytes.Split(out, []byte("\n")) {
@@ -88,7 +88,7 @@ func (l line) read() (Flow, bool) {
 	return f, true
 }
 
-// String is "FORWARDED TCP 192.0.2.201:4711 → 10.244.1.5:8080 (default/echo-x) seen on worker".
+// String returns "FORWARDED TCP 192.0.2.201:4711 → 10.244.1.5:8080 (default/echo-x) seen on worker".
 func (f Flow) String() string {
 	text := fmt.Sprintf("%s %s %s → %s", f.Verdict, f.Protocol, f.Source, f.Destination)
 	if f.Pod != "" {

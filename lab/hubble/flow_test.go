@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// told are lines as `hubble observe -o jsonpb` of Cilium 1.19 writes them, without the fields that nobody reads here.
+// told holds lines in the format of `hubble observe -o jsonpb` of Cilium 1.19, without the fields that Parse
+// does not read.
 const told = `{"flow":{"time":"2026-11-21T09:00:00.1Z","verdict":"FORWARDED","IP":{"source":"172.30.0.201","destination":"10.244.1.5","ipVersion":"IPv4"},"l4":{"TCP":{"source_port":40001,"destination_port":8080,"flags":{"SYN":true}}},"source":{"identity":2},"destination":{"identity":7,"namespace":"default","pod_name":"echo-a"},"Type":"L3_L4","node_name":"n-worker","is_reply":false},"node_name":"n-worker","time":"2026-11-21T09:00:00.1Z"}
 {"node_status":{"state_change":"NODE_CONNECTED","node_names":["n-worker"]},"node_name":"relay"}
 

@@ -1,4 +1,4 @@
-// Package node is the leaf that says what a node is: anything one can execute a command in.
+// Package node is the leaf that defines a node: anything that can execute a command.
 package node
 
 import (
@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Kind says what a node is for.
+// Kind is a node's purpose.
 type Kind string
 
 // The kinds of node.
@@ -18,28 +18,28 @@ const (
 	KindGateway Kind = "gateway"
 	KindClient  Kind = "client"
 	KindPod     Kind = "pod"
-	// KindDatastore is what a cluster keeps its state in, where that is no node of it.
+	// KindDatastore is the cluster's state store, if the store is not a node of the cluster.
 	KindDatastore Kind = "datastore"
 )
 
-// Node is a place to execute commands in: a cluster node, a router, a gateway, a client or
-// a pod (its network namespace, from the node that it is on).
+// Node is a place to execute commands in: a cluster node, a router, a gateway, a client or a pod (the pod's
+// network namespace, entered from the pod's node).
 type Node interface {
 	Name() string // the scenario's name: r1
 	Kind() Kind
-	// Exec runs a command to its end. A command that ran and failed is an *ExitError.
+	// Exec runs a command to the end. A command that ran and failed gives an *ExitError.
 	Exec(ctx context.Context, cmd ...string) (stdout []byte, err error)
 	// ExecInput is Exec with standard input.
 	ExecInput(ctx context.Context, stdin []byte, cmd ...string) (stdout []byte, err error)
 }
 
-// Streamer is a node whose commands' output can be had while they run.
+// Streamer is a node that gives a command's output while the command runs.
 type Streamer interface {
-	// ExecTo is Exec that gives standard output to w, too, as it comes.
+	// ExecTo is Exec and also copies standard output to w as the output arrives.
 	ExecTo(ctx context.Context, w io.Writer, cmd ...string) (stdout []byte, err error)
 }
 
-// ExitError is a command that ran and returned another code than 0.
+// ExitError reports a command that ran and returned a code other than 0.
 type ExitError struct {
 	Node   string
 	Cmd    []string
@@ -47,7 +47,7 @@ type ExitError struct {
 	Stderr string
 }
 
-// Error says which command failed where, with its code and what it wrote to standard error.
+// Error names the node and the failed command, with the exit code and the standard error output.
 func (e *ExitError) Error() string {
 	msg := strings.TrimSpace(e.Stderr)
 	if msg == "" {
