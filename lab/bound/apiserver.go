@@ -5,15 +5,16 @@ import (
 	"time"
 )
 
-// etcd's own times, which kubeadm leaves as they are: --heartbeat-interval and --election-timeout.
+// etcd's own times, unchanged by kubeadm: --heartbeat-interval and --election-timeout.
 const (
 	EtcdHeartbeat = 100 * time.Millisecond
 	EtcdElection  = time.Second
 )
 
-// LeaderLost bounds how long etcd takes no writes when its leader falls silent: each follower waits for a time of its own,
-// chosen between one and two election timeouts, since the last heartbeat; the first to have waited is elected. It is not
-// zero only where the lost member was the leader. Two that stand for election at once, which is rare, take another round.
+// LeaderLost bounds the time in which etcd accepts no writes after the leader falls silent. Each follower
+// waits since the last heartbeat for its own random time, between one and two election timeouts; the first
+// follower whose time is over is elected. The outage is above zero only if the lost member was the leader. Two
+// simultaneous candidates, a rare case, need another round.
 func LeaderLost(election time.Duration) Bound {
 	return Bound{
 		Max:     2 * election,
@@ -23,9 +24,10 @@ func LeaderLost(election time.Duration) Bound {
 	}
 }
 
-// Hung bounds the outage when what the active router checks on itself hangs: the check that finds it begins up to one interval
-// later, each takes until its timeout, and so many must fail; then the router's advertisements have a lower priority,
-// which backups do not heed, so their timer runs out.
+// Hung bounds the outage when the active router's check of itself hangs. The check that finds the fault begins
+// up to one interval later, each check takes until its timeout, and the given number of checks must fail. Then
+// the router advertises a lower priority. Backups ignore advertisements of lower priority, so their timer
+// expires.
 func (v VRRP) Hung(every, timeout time.Duration, failures int) Bound {
 	detect := time.Duration(failures)*every + timeout
 	return Bound{

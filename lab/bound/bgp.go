@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// HoldTime bounds how long a BGP speaker keeps the routes of a peer that fell silent: the hold timer starts anew with
-// each message, and a keepalive was sent up to one interval before the failure. Both times are the negotiated ones:
-// the smaller hold time of the two speakers.
+// HoldTime bounds the time for which a BGP speaker keeps the routes of a silent peer. The hold timer restarts
+// with each message, and the last keepalive was sent up to one interval before the failure. Both times are the
+// negotiated times: the smaller hold time of the two speakers.
 func HoldTime(hold, keepalive time.Duration) Bound {
 	return Bound{
 		Min: max(0, hold-keepalive), Max: hold,
@@ -17,8 +17,8 @@ func HoldTime(hold, keepalive time.Duration) Bound {
 	}
 }
 
-// BFD bounds how long a BFD session needs to notice that its peer fell silent: the peer's detect multiplier times the
-// slower of what this side wants to receive and what the peer wants to send.
+// BFD bounds the time for a BFD session to detect a silent peer: the peer's detect multiplier times the slower
+// of this side's receive interval and the peer's transmit interval.
 func BFD(multiplier int, localMinRx, remoteMinTx time.Duration) Bound {
 	interval := max(localMinRx, remoteMinTx)
 	detect := time.Duration(multiplier) * interval
@@ -31,9 +31,9 @@ func BFD(multiplier int, localMinRx, remoteMinTx time.Duration) Bound {
 	}
 }
 
-// GracefulRestart bounds the outage when a speaker that forwards on restarts: its peers keep its routes for the restart
-// time, so there is none if it is back by then. back is how long it is expected to be away; beyond the restart time
-// the outage is what exceeds it.
+// GracefulRestart bounds the outage when a speaker that continues to forward restarts. The peers keep the
+// speaker's routes for the restart time, so there is no outage if the speaker is back in time. back is the
+// speaker's expected absence; beyond the restart time, the outage is the excess.
 func GracefulRestart(restart, back time.Duration) Bound {
 	return Bound{
 		Max:     max(0, back-restart),

@@ -1,9 +1,9 @@
-// Package bound computes how long an outage may last from the timers that a lab was configured with: one function
-// for each mechanism that notices a failure and works around it. It is arithmetic only.
+// Package bound computes the possible length of an outage from the lab's configured timers: one function for
+// each mechanism that detects a failure and works around the failure. The package contains only arithmetic.
 //
-// A bound covers what the protocol's timers allow, from the instant of the failure to the instant of the decision.
-// What it leaves out, the time that programs and the kernel need to carry the decision out, is for the caller to add
-// as a tolerance that it names.
+// A bound covers the protocol's timers, from the instant of the failure to the instant of the decision. A
+// bound excludes the time that programs and the kernel need to carry out the decision: the caller adds this
+// time as a named tolerance.
 package bound
 
 import (
@@ -12,28 +12,28 @@ import (
 	"time"
 )
 
-// Bound is a window in which an outage is to end.
+// Bound is a window for the end of an outage.
 type Bound struct {
 	Min time.Duration `json:"min"` // nanoseconds
 	Max time.Duration `json:"max"` // nanoseconds
-	// Formula is how Max comes about, with the numbers put in: 3 × 100ms + (256 − 190) / 256 × 100ms = 326ms.
+	// Formula derives Max, with the numbers inserted: 3 × 100ms + (256 − 190) / 256 × 100ms = 326ms.
 	Formula string `json:"formula"`
-	Source  string `json:"source"` // the document and section that the formula is from
+	Source  string `json:"source"` // the document and section of the formula
 	Terms   []Term `json:"terms,omitempty"`
 }
 
-// Term is one configured number that went into a bound.
+// Term is one configured number in a bound.
 type Term struct {
 	Name  string `json:"name"` // advert interval
 	Value string `json:"value"`
 }
 
-// String is the window and the formula in one line.
+// String returns the window and the formula in one line.
 func (b Bound) String() string {
 	return fmt.Sprintf("%s (%s)", b.Window(), b.Formula)
 }
 
-// Window is the least and the most: 226ms to 326ms; or only the most, where there is no least.
+// Window returns minimum and maximum: 226ms to 326ms; or only the maximum, if there is no minimum.
 func (b Bound) Window() string {
 	switch {
 	case b.Max == 0:
@@ -44,8 +44,8 @@ func (b Bound) Window() string {
 	return short(b.Min) + " to " + short(b.Max)
 }
 
-// Worst is the bound of a failure that several mechanisms must work around, each for a part of the traffic: the
-// longest of them. Without any it is zero.
+// Worst returns the bound of a failure that several mechanisms work around, each for a part of the traffic:
+// the longest bound. Without any bound, Worst returns zero.
 func Worst(all ...Bound) Bound {
 	var worst Bound
 	for i, b := range all {
@@ -63,7 +63,7 @@ func Worst(all ...Bound) Bound {
 	return worst
 }
 
-// Then is the bound of one mechanism that begins when another has ended.
+// Then returns the bound of two mechanisms in sequence: the second begins when the first has ended.
 func Then(first, second Bound) Bound {
 	return Bound{
 		Min: first.Min + second.Min, Max: first.Max + second.Max,
@@ -73,7 +73,7 @@ func Then(first, second Bound) Bound {
 	}
 }
 
-// short writes a duration in milliseconds below ten seconds, and in tenths of a second from there.
+// short formats a duration in milliseconds below ten seconds, and in tenths of a second from ten seconds.
 func short(d time.Duration) string {
 	switch {
 	case d >= 10*time.Second:

@@ -50,7 +50,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// A backup of lower priority waits longer, and no backup as long as a fourth interval.
+// A backup of lower priority waits longer, but no backup waits as long as a fourth interval.
 func TestSkewOrdersBackups(t *testing.T) {
 	property := func(a, b uint8, advert uint16) bool {
 		low, high := 1+int(min(a, b))%254, 1+int(max(a, b))%254

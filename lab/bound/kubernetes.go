@@ -5,30 +5,31 @@ import (
 	"time"
 )
 
-// Kubernetes' own times, where a cluster does not say otherwise.
+// Kubernetes' default times, for clusters without their own settings.
 const (
-	// NodeGrace is how long the controller manager waits for a node's heartbeat before it calls the node's pods not
-	// ready: --node-monitor-grace-period, 50 s since Kubernetes 1.32.
+	// NodeGrace is the controller manager's wait for a node's heartbeat before the node's pods count as not ready:
+	// --node-monitor-grace-period, 50 s since Kubernetes 1.32.
 	NodeGrace = 50 * time.Second
-	// NodePeriod is how often it looks: --node-monitor-period.
+	// NodePeriod is the interval of the controller manager's checks: --node-monitor-period.
 	NodePeriod = 5 * time.Second
-	// RestartTime is Cilium's restartTimeSeconds, where CiliumBGPPeerConfig does not say otherwise.
+	// RestartTime is Cilium's restartTimeSeconds, unless CiliumBGPPeerConfig sets another value.
 	RestartTime = 120 * time.Second
-	// leaseJitter is by how much a candidate's pause between tries may exceed the retry period: client-go's
+	// leaseJitter limits the random excess of a candidate's pause between tries over the retry period: client-go's
 	// leaderelection.JitterFactor.
 	leaseJitter = 1.2
 )
 
-// Lease is how an elected node keeps its place, and how others get it.
+// Lease holds the timers by which an elected node keeps the lease and other nodes take the lease.
 type Lease struct {
 	Duration, RenewDeadline, RetryPeriod time.Duration
 }
 
-// Lost bounds the outage when the holder of a lease dies. It renews every retry period. A candidate sees a renewal at one
-// of its tries, counts the lease's duration from there, and takes the lease at its next try; its tries are up to
-// (1 + 1.2) retry periods apart. Candidates compare records as JSON, in which times are whole seconds: of several
-// renewals in a second they see only the first, so the one that they count from may be a second older. The renew
-// deadline is not part of it: it is for a holder that lives but cannot reach the API server.
+// Lost bounds the outage when the holder of a lease dies. The holder renews every retry period. A candidate
+// sees a renewal at one of its tries, counts the lease's duration from this try, and takes the lease at the
+// next try. Tries are up to (1 + 1.2) retry periods apart. Candidates compare records as JSON, with times in
+// whole seconds: of several renewals in one second, candidates see only the first, so the renewal seen may be
+// a second older. The renew deadline is not included: the deadline concerns a living holder that cannot reach
+// the API server.
 func (l Lease) Lost() Bound {
 	pause := time.Duration((1 + leaseJitter) * float64(l.RetryPeriod))
 	most, oldest, why := l.Duration+2*pause, l.RetryPeriod, l.RetryPeriod.String()
@@ -45,14 +46,14 @@ func (l Lease) Lost() Bound {
 	}
 }
 
-// Endpoint is how an endpoint's end becomes known.
+// Endpoint holds the times until an endpoint's end becomes known.
 type Endpoint struct {
-	Detect time.Duration // until the API has it: 0 for a pod that is deleted
+	Detect time.Duration // until the API knows: 0 for a deleted pod
 	Batch  time.Duration // EndpointSlice controller: --endpoint-updates-batch-period, 0 by default
 	MRAI   time.Duration // the speakers' minimum route advertisement interval
 }
 
-// Withdrawn bounds how long after an endpoint's end the last route to it is withdrawn.
+// Withdrawn bounds the time from an endpoint's end to the withdrawal of the last route to the endpoint.
 func (e Endpoint) Withdrawn() Bound {
 	most := e.Detect + e.Batch + e.MRAI
 	return Bound{
@@ -63,8 +64,8 @@ func (e Endpoint) Withdrawn() Bound {
 	}
 }
 
-// NodeLost bounds how long endpoints of a node that fell silent are still chosen: until the node's heartbeats have been
-// missing for the grace period, which is looked at once a period.
+// NodeLost bounds the time for which endpoints of a silent node are still chosen: until the node's heartbeats
+// have been missing for the grace period. The controller manager checks once per period.
 func NodeLost(grace, period time.Duration) Bound {
 	return Bound{
 		Min: grace - 10*time.Second, Max: grace + period,

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Memberlist is how a group of processes notices that one of them is gone, by gossip: hashicorp/memberlist, which MetalLB's
-// speakers use with its defaults for a local network.
+// Memberlist holds the timers by which a group of processes detects the loss of a member by gossip:
+// hashicorp/memberlist. MetalLB's speakers use memberlist with the defaults for a local network.
 type Memberlist struct {
-	Members                              int           // the dead one included
+	Members                              int           // including the dead member
 	ProbeInterval                        time.Duration // between a member's probes, each of one other member in turn
 	SuspicionMult, SuspicionMaxTimesMult int
 }
@@ -19,11 +19,12 @@ func LANMemberlist(members int) Memberlist {
 	return Memberlist{Members: members, ProbeInterval: time.Second, SuspicionMult: 4, SuspicionMaxTimesMult: 6}
 }
 
-// Lost bounds the outage when a member dies. Each survivor probes the others in turn, in an order that it shuffles after
-// each round, so that up to 2(n−1)−1 probes may lie between two of the same member. A probe fails after the probe
-// interval; the member is then suspected for the suspicion time, unless it answers. In a group of four and more the
-// suspicion is up to six times as long until others confirm it. Members of ill health, which miss their own
-// deadlines, wait longer; that is left out.
+// Lost bounds the outage when a member dies. Each survivor probes the other members in turn, in an order
+// shuffled after each round, so up to 2(n−1)−1 probes may lie between two probes of the same member. A probe
+// fails after the probe interval; then the member is suspected for the suspicion time, unless the member
+// answers. In a group of at least four, the suspicion lasts up to six times as long until other members
+// confirm the suspicion. Unhealthy members, which miss their own deadlines, wait longer; the bound leaves this
+// case out.
 func (m Memberlist) Lost() Bound {
 	scale := max(1, math.Log10(float64(max(1, m.Members))))
 	suspicion := time.Duration(float64(m.SuspicionMult) * scale * float64(m.ProbeInterval))

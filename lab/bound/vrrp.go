@@ -7,16 +7,16 @@ import (
 
 const vrrpSource = "RFC 9568, 6.1 (Active_Down_Interval)"
 
-// VRRP is what a backup router was configured with.
+// VRRP is the configuration of a backup router.
 type VRRP struct {
 	Advert   time.Duration // the advertisement interval
-	Priority int           // of the backup that is to take over, 1 to 254
+	Priority int           // of the backup that takes over, 1 to 254
 }
 
-// skew is Skew_Time: the lower a backup's priority, the longer it waits beyond the three intervals.
+// skew returns Skew_Time: a backup of lower priority waits longer beyond the three intervals.
 func (v VRRP) skew() time.Duration { return time.Duration(256-v.Priority) * v.Advert / 256 }
 
-// down is Active_Down_Interval (RFC 5798 called it Master_Down_Interval).
+// down returns Active_Down_Interval (Master_Down_Interval in RFC 5798).
 func (v VRRP) down() time.Duration { return 3*v.Advert + v.skew() }
 
 func (v VRRP) terms() []Term {
@@ -27,8 +27,8 @@ func (v VRRP) skewText() string {
 	return fmt.Sprintf("(256 − %d) / 256 × %s", v.Priority, v.Advert)
 }
 
-// Silent bounds the outage when the active router falls silent: the backup's timer runs from the last advertisement,
-// which was sent up to one interval before the failure.
+// Silent bounds the outage when the active router falls silent: the backup's timer runs from the last
+// advertisement, sent up to one interval before the failure.
 func (v VRRP) Silent() Bound {
 	return Bound{
 		Min: v.down() - v.Advert, Max: v.down(),
@@ -37,8 +37,8 @@ func (v VRRP) Silent() Bound {
 	}
 }
 
-// Released bounds the outage when the active router gives up in an orderly way: it says so by an advertisement of
-// priority 0, on which a backup waits for its skew time only.
+// Released bounds the outage when the active router resigns in an orderly way. The router sends an
+// advertisement of priority 0, and a backup then waits only for its skew time.
 func (v VRRP) Released() Bound {
 	return Bound{
 		Max:     v.skew(),
@@ -47,8 +47,8 @@ func (v VRRP) Released() Bound {
 	}
 }
 
-// Preempted bounds the outage when a router of higher priority comes back: until it has taken over, the other one
-// goes on forwarding, so there is none.
+// Preempted bounds the outage when a router of higher priority returns: the other router forwards until the
+// takeover is complete, so there is no outage.
 func (v VRRP) Preempted() Bound {
 	return Bound{
 		Formula: "the backup forwards until the router of higher priority has taken over: 0s",
@@ -56,9 +56,9 @@ func (v VRRP) Preempted() Bound {
 	}
 }
 
-// Tracked bounds the outage when the active router stays alive and a check that it runs on itself fails: the check
-// is run every interval and must fail so many times; then its advertisements have a lower priority, which backups do
-// not heed, so their timer runs out.
+// Tracked bounds the outage when the active router stays alive and the router's check of itself fails. The
+// check runs every interval and must fail the given number of times. Then the router advertises a lower
+// priority. Backups ignore advertisements of lower priority, so their timer expires.
 func (v VRRP) Tracked(every time.Duration, failures int) Bound {
 	detect := time.Duration(failures) * every
 	return Bound{
@@ -69,9 +69,10 @@ func (v VRRP) Tracked(every time.Duration, failures int) Bound {
 	}
 }
 
-// LinkDown bounds the outage when a link of the active router fails. A router that sees the carrier go gives the
-// address up on its other links at once, by priority 0, and the failed link's backup waits for its timer; one that
-// does not goes on as if nothing were wrong there, and only what is silent is noticed: otherwise is that mechanism.
+// LinkDown bounds the outage when a link of the active router fails. A router that sees the carrier loss
+// releases the address on its other links at once, by priority 0, and the backup on the failed link waits for
+// its timer. A router that does not see the loss continues unchanged, and only the silence is detected:
+// otherwise is the bound of this detection.
 func (v VRRP) LinkDown(carrier bool, otherwise Bound) Bound {
 	if !carrier {
 		b := otherwise
@@ -79,7 +80,7 @@ func (v VRRP) LinkDown(carrier bool, otherwise Bound) Bound {
 		return b
 	}
 	b := v.Silent()
-	b.Min = 0 // all links of a sync group move as soon as one has
+	b.Min = 0 // all links of a sync group move as soon as one link has moved
 	b.Formula = "carrier lost at once; at most " + b.Formula
 	return b
 }

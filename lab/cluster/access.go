@@ -19,39 +19,42 @@ import (
 )
 
 const (
-	// apiWithin bounds the wait for an API server that starts; slow machines take a minute, and k3s unpacks its images first.
+	// apiWithin limits the wait for a starting API server; slow machines take a minute, and k3s unpacks its images
+	// first.
 	apiWithin = 4 * time.Minute
-	// ResumeWithin bounds the wait for a control plane that ran before.
+	// ResumeWithin limits the wait for a control plane that ran before.
 	ResumeWithin = time.Minute
-	// APIPort is where API servers answer in their nodes.
+	// APIPort is the port of the API servers in their nodes.
 	APIPort = 6443
 )
 
-// Access is how the host gets at a cluster's API: found out once, by whoever asks first.
+// Access is the host's access to a cluster's API. The first caller finds the access; later callers share the
+// result.
 type Access struct {
-	Kubeconfig string // the file that the administrator's kubeconfig for the host is written to
+	Kubeconfig string // the file for the administrator's kubeconfig for use on the host
 
 	cluster string
-	context string // what the kubeconfig calls cluster, user and context
+	context string // the name of cluster, user and context in the kubeconfig
 	admin   func(ctx context.Context) (raw []byte, address string, err error)
 
-	there     chan struct{} // closed when there is a node to ask
+	there     chan struct{} // closed when the first node runs
 	thereOnce sync.Once
-	turn      chan struct{} // held by the one caller that looks whether the API answers; kube is what it found
+	turn      chan struct{} // held by the one caller that checks the API; kube is the result
 	kube      *Kube
 }
 
-// NewAccess does no I/O. admin is to return the administrator's kubeconfig as the cluster has it for itself, and where the
-// host reaches the API.
+// NewAccess does no I/O. admin must return the administrator's kubeconfig as used inside the cluster, and the
+// API's address for the host.
 func NewAccess(cluster, context, kubeconfig string, admin func(context.Context) (raw []byte, address string, err error)) *Access {
 	return &Access{Kubeconfig: kubeconfig, cluster: cluster, context: context, admin: admin, there: make(chan struct{}), turn: make(chan struct{}, 1)}
 }
 
-// There says that the first node runs, so that it can be asked. Nobody asks before.
+// There marks the first node as running and therefore ready for requests. All requests wait for this mark.
 func (a *Access) There() { a.thereOnce.Do(func() { close(a.there) }) }
 
-// APIReady returns clients as soon as the API server answers its administrator, through the port published on the host's
-// loopback, and writes the kubeconfig file. It may run beside Create, which is then waited for.
+// APIReady returns clients as soon as the API server answers its administrator, through the port published on
+// the host's loopback, and writes the kubeconfig file. APIReady may run at the same time as Create, and then
+// waits for Create to start the first node.
 func (a *Access) APIReady(ctx context.Context) (*Kube, error) {
 	ctx, cancel := context.WithTimeout(ctx, apiWithin)
 	defer cancel()
@@ -74,7 +77,7 @@ func (a *Access) APIReady(ctx context.Context) (*Kube, error) {
 	return kube, err
 }
 
-// Open is APIReady on a cluster that another process has made.
+// Open is APIReady on a cluster made by another process.
 func (a *Access) Open(ctx context.Context) (*Kube, error) {
 	ctx, cancel := context.WithTimeout(ctx, ResumeWithin)
 	defer cancel()
@@ -86,7 +89,7 @@ func (a *Access) Open(ctx context.Context) (*Kube, error) {
 	return a.Find(ctx)
 }
 
-// Find asks the cluster, however often it was asked before.
+// Find asks the cluster, even if an earlier answer is known.
 func (a *Access) Find(ctx context.Context) (*Kube, error) {
 	raw, address, err := a.admin(ctx)
 	if err != nil {
@@ -106,13 +109,14 @@ func (a *Access) Find(ctx context.Context) (*Kube, error) {
 	return kube, writePrivate(a.Kubeconfig, kubeconfig)
 }
 
-// AwaitAdmin is a shell command line that waits for the administrator's kubeconfig within a node and writes it, so that a wait
-// costs one exec and not one each 100 ms. Its rounds are bounded since nobody ends it when this process is killed.
+// AwaitAdmin returns a shell command line that waits for the administrator's kubeconfig within a node and
+// writes the kubeconfig to standard output. A wait thus costs one exec instead of one exec every 100 ms. The
+// loop is bounded, because nothing ends the loop if this process is killed.
 func AwaitAdmin(path string) string {
 	return `i=0; while [ $i -lt 2400 ] && ! grep -q client-key-data ` + path + ` 2>/dev/null; do i=$((i+1)); sleep 0.1; done; cat ` + path
 }
 
-// Published is where the host has a node's API port: 127.0.0.1:43211.
+// Published returns the host's address of a node's API port: 127.0.0.1:43211.
 func Published(ctx context.Context, e *docker.Engine, name string) (string, error) {
 	seen, err := e.Client.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
 	if err != nil {
@@ -128,8 +132,8 @@ func Published(ctx context.Context, e *docker.Engine, name string) (string, erro
 	return "", fmt.Errorf("node %s: port %d is not published on the host; is the node running?", name, APIPort)
 }
 
-// Answers returns nil if the API server is ready and grants its administrator what he asks for, which may come after
-// /readyz is ok.
+// Answers returns nil if the API server is ready and grants the administrator's request. The grant may come
+// after /readyz is ok.
 func (k *Kube) Answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -140,8 +144,8 @@ func (k *Kube) Answers(ctx context.Context) error {
 	return err
 }
 
-// external makes the kubeconfig for use on the host, at an address there, of the one that a node has for itself. Its
-// cluster, user and context get one name, so that files of several clusters can be merged by who wants to.
+// external converts a node's own kubeconfig to a kubeconfig for use on the host, with the host's address.
+// Cluster, user and context get the same name, so that users can merge the files of several clusters.
 func external(raw []byte, name, address string) ([]byte, error) {
 	config, err := clientcmd.Load(raw)
 	if err != nil {
@@ -161,7 +165,7 @@ func external(raw []byte, name, address string) ([]byte, error) {
 	return clientcmd.Write(*config)
 }
 
-// writePrivate writes a file that only its owner may read, whole or not at all.
+// writePrivate writes a file readable only by its owner, atomically.
 func writePrivate(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("%s: %w", path, err)

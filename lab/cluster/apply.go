@@ -18,13 +18,14 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// kindWithin bounds the wait for a kind that the API server does not serve yet.
+// kindWithin limits the wait for a kind that the API server does not serve yet.
 const kindWithin = 60 * time.Second
 
-// Apply applies YAML manifests, each of one or more documents, in order, by server-side apply.
-// A document whose kind is not served yet waits for it, since custom resources follow their definitions
-// (https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/).
-// Any other refusal is returned at once, naming the object.
+// Apply applies YAML manifests in order by server-side apply; a manifest has one or more documents. If the
+// kind of a document is not served yet, Apply waits for the kind, since custom resources follow their
+// definitions
+// (https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/). Any
+// other refusal is returned at once, with the object's name.
 func (k *Kube) Apply(ctx context.Context, manifests ...string) error {
 	var objects []runtime.Object
 	for _, m := range manifests {
@@ -48,7 +49,7 @@ func (k *Kube) ApplyObjects(ctx context.Context, objects ...runtime.Object) erro
 			return fmt.Errorf("lab bug: %T cannot be applied: %w", o, err)
 		}
 		u := &unstructured.Unstructured{Object: raw}
-		// The server owns it, and refuses an apply of the null that typed objects carry.
+		// The server owns creationTimestamp, and refuses an apply of the null value in typed objects.
 		unstructured.RemoveNestedField(u.Object, "metadata", "creationTimestamp")
 		unstructured.RemoveNestedField(u.Object, "status")
 		gvk := u.GroupVersionKind()
@@ -85,7 +86,7 @@ func (k *Kube) apply(ctx context.Context, u *unstructured.Unstructured, r metav1
 	return nil
 }
 
-// resource finds how the API server calls a kind, and waits while it does not serve it.
+// resource finds the API server's resource for a kind, and waits until the API server serves the kind.
 func (k *Kube) resource(ctx context.Context, gvk schema.GroupVersionKind) (metav1.APIResource, error) {
 	ctx, cancel := context.WithTimeout(ctx, kindWithin)
 	defer cancel()
@@ -111,7 +112,7 @@ func (k *Kube) resource(ctx context.Context, gvk schema.GroupVersionKind) (metav
 	return found, errors.Join(err, refused)
 }
 
-// decode splits a manifest into objects. Empty documents are left out.
+// decode splits a manifest into objects and leaves out empty documents.
 func decode(manifest string) ([]*unstructured.Unstructured, error) {
 	reader := yaml.NewYAMLOrJSONDecoder(bytes.NewReader([]byte(manifest)), 4096)
 	var list []*unstructured.Unstructured
@@ -135,7 +136,7 @@ func decode(manifest string) ([]*unstructured.Unstructured, error) {
 	}
 }
 
-// name is how messages call an object: Deployment default/echo.
+// name returns an object's name for messages: Deployment default/echo.
 func name(u *unstructured.Unstructured) string {
 	if u.GetNamespace() == "" {
 		return u.GetKind() + " " + u.GetName()

@@ -1,5 +1,5 @@
-// Package cluster is what the rest of the lab sees of a Kubernetes cluster: the verbs of a provider, and clients
-// that apply, read and wait.
+// Package cluster is the lab's view of a Kubernetes cluster: the verbs of a provider, and clients that apply,
+// read and wait.
 package cluster
 
 import (
@@ -11,21 +11,23 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// Provider makes one cluster and gives access to it. Each plan.Cluster.Provider has a folder of its own.
+// Provider makes one cluster and gives access to the cluster. Each plan.Cluster.Provider has its own folder.
 type Provider interface {
-	// Create returns when every planned node has joined; none need be Ready, since that waits for the CNI.
-	// What is there already and whole is left alone. What a failure leaves behind can be looked at; `down` removes it.
+	// Create returns when every planned node has joined. No node needs to be Ready, since readiness waits for the
+	// CNI. Existing complete parts stay unchanged. After a failure, the remains stay for inspection; `down`
+	// removes the remains.
 	Create(ctx context.Context, img image.Resolved) error
-	// APIReady returns clients as soon as the API server answers its administrator, which is long before
-	// Create ends. It writes the kubeconfig file, mode 0600. It may run beside Create, or on a cluster that runs.
+	// APIReady returns clients as soon as the API server answers its administrator, long before Create ends.
+	// APIReady writes the kubeconfig file, mode 0600. APIReady may run at the same time as Create, or on a running
+	// cluster.
 	APIReady(ctx context.Context) (*Kube, error)
-	// Open is APIReady on a cluster that another process has made.
+	// Open is APIReady on a cluster made by another process.
 	Open(ctx context.Context) (*Kube, error)
-	// Nodes are handles on the planned nodes, control plane first. They do no I/O.
+	// Nodes returns handles on the planned nodes, control plane first, without I/O.
 	Nodes() []node.Node
 }
 
-// Nodes are handles on a cluster's planned nodes, control plane first. They do no I/O.
+// Nodes returns handles on a cluster's planned nodes, control plane first, without I/O.
 func Nodes(e *docker.Engine, c *plan.Cluster) []node.Node {
 	var first, rest []node.Node
 	for _, n := range c.Nodes {

@@ -11,10 +11,10 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// FieldManager is who owns the fields that we apply.
+// FieldManager owns the fields applied by skidpad.
 const FieldManager = "skidpad"
 
-// Kube is a set of clients of one cluster, as its administrator.
+// Kube is a set of clients for one cluster, with the administrator's rights.
 type Kube struct {
 	Config  *rest.Config
 	Client  kubernetes.Interface
@@ -31,7 +31,7 @@ func Connect(kubeconfig []byte) (*Kube, error) {
 	// would only delay the bring-up of a lab.
 	cfg.QPS = -1
 	cfg.UserAgent = FieldManager
-	// Deprecated API versions in somebody else's chart are no news to the user of a lab.
+	// Deprecated API versions in a third-party chart do not interest the user of a lab.
 	cfg.WarningHandler = rest.NoWarnings{}
 	client, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
@@ -44,9 +44,9 @@ func Connect(kubeconfig []byte) (*Kube, error) {
 	return &Kube{Config: cfg, Client: client, Dynamic: dyn}, nil
 }
 
-// Retry calls try, at once and then every 100 ms, until it succeeds or ctx ends; each call gets 2 s. The error
-// then says what was waited for and carries that of the last call that ctx did not cut off, which saw something. It is for
-// conditions that cannot be watched.
+// Retry calls try, at once and then every 100 ms, until try succeeds or ctx ends; each call gets 2 s. If ctx
+// ends, the error names the awaited condition and carries the error of the last call not interrupted by ctx,
+// because only this call made an observation. Use Retry for conditions without a watch.
 func Retry(ctx context.Context, what string, try func(context.Context) error) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()

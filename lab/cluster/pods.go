@@ -11,11 +11,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// lastEvents is how many events of a pod are worth reading.
+// lastEvents is the number of a pod's events to report.
 const lastEvents = 3
 
-// ExplainPods tells, a few lines each, which pods of a selector are not ready and why: phase, what their containers
-// wait for, the last events. It is for errors, so a failure to read is told as text too.
+// ExplainPods describes, in a few lines each, the selector's pods that are not ready and the reasons: phase,
+// the containers' waiting reasons, the last events. ExplainPods is for errors, so a failure to read is also
+// returned as text.
 func (k *Kube) ExplainPods(ctx context.Context, namespace, labels string) string {
 	pods, err := k.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: labels})
 	if err != nil {
@@ -41,7 +42,7 @@ func (k *Kube) ExplainPods(ctx context.Context, namespace, labels string) string
 	return strings.Join(lines, "\n")
 }
 
-// PodReady reports whether a pod's Ready condition is true and it is not being deleted.
+// PodReady reports whether a pod's Ready condition is true and the pod is not being deleted.
 func PodReady(p *corev1.Pod) bool {
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.PodReady {
@@ -51,8 +52,8 @@ func PodReady(p *corev1.Pod) bool {
 	return false
 }
 
-// Stale names a container that runs, as the API has it, since before its node was started: its kubelet has not told since. It
-// is empty where there is none. The API keeps whole seconds.
+// Stale returns a container that, by the API, has been running since before the start of its node: the kubelet
+// has not reported since the start. Stale returns "" if there is none. The API keeps whole seconds.
 func Stale(p *corev1.Pod, started time.Time) string {
 	for _, c := range p.Status.ContainerStatuses {
 		if run := c.State.Running; run != nil && run.StartedAt.Time.Before(started.Truncate(time.Second)) {
@@ -62,7 +63,7 @@ func Stale(p *corev1.Pod, started time.Time) string {
 	return ""
 }
 
-// Explain says in one line why a pod is not ready, the most telling fact first.
+// Explain returns the reason in one line why a pod is not ready, the most informative fact first.
 func Explain(p *corev1.Pod) string {
 	for _, list := range [][]corev1.ContainerStatus{p.Status.InitContainerStatuses, p.Status.ContainerStatuses} {
 		for _, c := range list {
@@ -87,7 +88,7 @@ func Explain(p *corev1.Pod) string {
 	return string(p.Status.Phase)
 }
 
-// events are a pod's last events, oldest first.
+// events returns a pod's last events, oldest first.
 func (k *Kube) events(ctx context.Context, p *corev1.Pod) []string {
 	list, err := k.Client.CoreV1().Events(p.Namespace).List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.uid=" + string(p.UID)})
 	if err != nil {

@@ -11,15 +11,16 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// PassingTaints are those of a node that is still to come: Kubernetes' own, and that of Cilium's operator, which takes it
-// off a moment after the node's agent is ready (https://docs.cilium.io/en/v1.19/installation/taints/).
+// PassingTaints are the taints of a node that is not ready yet: Kubernetes' own, and the taint of Cilium's
+// operator. The operator removes the taint a moment after the node's agent is ready
+// (https://docs.cilium.io/en/v1.19/installation/taints/).
 var PassingTaints = []string{"node.kubernetes.io/not-ready", "node.kubernetes.io/network-unavailable", "node.cilium.io/agent-not-ready"}
 
-// passingWithin bounds the wait for the taints of a cluster whose agents are ready already.
+// passingWithin limits the wait for the taints of a cluster whose agents are already ready.
 const passingWithin = time.Minute
 
-// TakesPods waits until no node has any of PassingTaints. Agents come first: before them, a node may be without such a
-// taint for a moment.
+// TakesPods waits until no node has any of PassingTaints. Wait for the agents before TakesPods: before the
+// agents are ready, a node may lack a taint for a moment.
 func (k *Kube) TakesPods(ctx context.Context) error {
 	return k.WaitFor(ctx, Wait{
 		What:     "nodes: take pods, and have none of the taints of nodes that are still to come",

@@ -15,28 +15,28 @@ import (
 
 // Wait is a condition on all objects of a kind.
 type Wait struct {
-	What      string // of what is waited for, for errors: "DaemonSet kube-system/cilium: ready on 3 nodes"
+	What      string // the awaited condition, for errors: "DaemonSet kube-system/cilium: ready on 3 nodes"
 	Resource  schema.GroupVersionResource
 	Namespace string // empty: all, or none
 	Labels    string // label selector
 	Fields    string // field selector: metadata.name=cilium
 	Within    time.Duration
-	// Done judges the objects seen now and says what it saw.
+	// Done judges the present objects and describes its observation.
 	Done func(objects []*unstructured.Unstructured) (done bool, seen string)
-	// Explain, if set, adds to the error of a wait that failed: which pods are not ready and why.
+	// Explain, if set, adds evidence to the error of a failed wait: the pods that are not ready, and the reasons.
 	Explain func(context.Context) string
 }
 
-// TimeoutError is a wait that ended without its condition.
+// TimeoutError reports a wait that ended without its condition.
 type TimeoutError struct {
 	What   string
-	Within time.Duration // how long it was waited for
+	Within time.Duration // duration of the wait
 	Seen   string        // the last observation
 	Why    string        // evidence, possibly of several lines
 	Err    error         // of the context
 }
 
-// Error tells the condition, the last observation and the evidence.
+// Error returns the condition, the last observation and the evidence.
 func (e *TimeoutError) Error() string {
 	msg := fmt.Sprintf("%s: not after %s; last seen: %s", e.What, e.Within.Round(time.Millisecond), e.Seen)
 	if e.Why != "" {
@@ -48,7 +48,7 @@ func (e *TimeoutError) Error() string {
 // Unwrap returns the context's error.
 func (e *TimeoutError) Unwrap() error { return e.Err }
 
-// WaitFor watches until w.Done. The error of a wait that failed is a *TimeoutError.
+// WaitFor watches until w.Done. The error of a failed wait is a *TimeoutError.
 func (k *Kube) WaitFor(ctx context.Context, w Wait) error {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, w.Within)
@@ -73,7 +73,7 @@ func (k *Kube) WaitFor(ctx context.Context, w Wait) error {
 	if _, err := informer.AddEventHandler(handler); err != nil {
 		return fmt.Errorf("%s: %w", w.What, err)
 	}
-	// The reflector tries again on its own; the error is kept for the case that none of its tries succeeds.
+	// The reflector retries by itself; the error is kept in case no retry succeeds.
 	err := informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
 		select {
 		case refused <- err:
@@ -90,7 +90,7 @@ func (k *Kube) WaitFor(ctx context.Context, w Wait) error {
 	}()
 	defer func() { cancel(); <-stopped }()
 	go func() {
-		// An empty list raises no event, and may be what is waited for.
+		// An empty list raises no event, but may satisfy the condition.
 		if cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
 			mark()
 		}
@@ -113,7 +113,7 @@ func (k *Kube) WaitFor(ctx context.Context, w Wait) error {
 	}
 }
 
-// failed gathers the evidence, in a few seconds of its own since ctx has ended.
+// failed collects the evidence, with a few extra seconds of its own because ctx has ended.
 func (w Wait) failed(ctx context.Context, after time.Duration, seen string) error {
 	e := &TimeoutError{What: w.What, Within: after, Seen: seen, Err: ctx.Err()}
 	if w.Explain != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
