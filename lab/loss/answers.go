@@ -8,12 +8,12 @@ import (
 	"skidpad.dev/skidpad/lab/loss/record"
 )
 
-// Latency is how long answered attempts were under way, there and back. All is 0 where none was answered.
+// Latency is the round-trip time of answered attempts. All fields are 0 if no attempt was answered.
 type Latency struct {
 	Min, P50, P90, P99, Max time.Duration
 }
 
-// latency takes percentiles by nearest rank: each is a latency that was seen.
+// latency takes percentiles by nearest rank: each percentile is an observed latency.
 func latency(sent []record.Attempt) Latency {
 	var all []time.Duration
 	for _, a := range sent {
@@ -41,7 +41,7 @@ func reordered(sent []record.Attempt) int {
 			answered = append(answered, a)
 		}
 	}
-	// Stable: answers of one instant are in the order of sending, and so not reordered.
+	// Stable: answers of the same instant stay in the order of sending, and so do not count as reordered.
 	slices.SortStableFunc(answered, func(a, b record.Attempt) int { return int(a.Answered - b.Answered) })
 	count, last := 0, -1
 	for _, a := range answered {
@@ -53,7 +53,7 @@ func reordered(sent []record.Attempt) int {
 	return count
 }
 
-// answerers are those that answered, in the order of their first answered attempt.
+// answerers lists the answerers in the order of their first answered attempt.
 func answerers(sent []record.Attempt) []Answerer {
 	var found []Answerer
 	for _, a := range sent {

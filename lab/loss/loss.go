@@ -1,8 +1,8 @@
-// Package loss says what a recording of attempts means: how many were lost, when nothing came through,
-// and for how long, with the error of that measure. It is arithmetic only: no clock, no I/O.
+// Package loss interprets a recording of attempts: the number of lost attempts, the outages and their lengths,
+// with the error of each measurement. The package contains only arithmetic: no clock, no I/O.
 //
-// What cannot be known is said to be unknown: a recording that was cut, or in which the prober itself
-// stood still, proves no absence of loss.
+// Results without proof are reported as unknown: a cut recording, or a recording with a stalled prober,
+// does not prove an absence of loss.
 package loss
 
 import (
@@ -14,45 +14,45 @@ import (
 	"skidpad.dev/skidpad/lab/loss/record"
 )
 
-// Options are the judge's own numbers.
+// Options are the judge's own limits.
 type Options struct {
-	// MaxStall is how long the prober may stand still before the whole recording proves nothing;
-	// default 50 ms, and never less than three intervals.
+	// MaxStall is the longest prober stall that does not invalidate the whole recording; default 50 ms, and never
+	// less than three intervals.
 	MaxStall time.Duration
-	// StallsAreJudged says that whoever asks adds Summary.Stalled to the outages, as if all had been lost in it:
-	// then longer stalls are no reason to doubt the recording.
+	// StallsAreJudged states that the caller adds Summary.Stalled to the outages, as if all packets had been lost
+	// in the stalls: then longer stalls do not invalidate the recording.
 	StallsAreJudged bool
 }
 
-// Summary is what became of a flow. Times are CLOCK_MONOTONIC in nanoseconds.
+// Summary is the result of a flow. Times are CLOCK_MONOTONIC in nanoseconds.
 type Summary struct {
 	Flow record.Flow
-	// From and Until are when the first and the last attempt were sent.
+	// From and Until are the sending times of the first and the last attempt.
 	From, Until int64
 	Sent        int
 	Lost        int // sent and not answered within the flow's timeout
 	Duplicated  int // answers beyond the first of an attempt
-	Overdue     int // answers to attempts that had timed out; those stay lost
-	// Reordered are answers that came after the answer to a later attempt (RFC 4737, 3.3); UDP only,
-	// since connections of their own have no order.
+	Overdue     int // answers to attempts after their timeout; the attempts stay lost
+	// Reordered counts answers that came after the answer to a later attempt (RFC 4737, 3.3); UDP only, since
+	// separate connections have no order.
 	Reordered  int
 	Latency    Latency
 	Outages    []Outage      // in the order of time
 	Stalls     []Stall       // in the order of time
 	Stalled    time.Duration // the stalls longer than Options.MaxStall, together
-	Skipped    int           // slots not sent because the prober was late; they are no loss
+	Skipped    int           // slots not sent because the prober was late; not loss
 	AnsweredBy []Answerer
-	// Unknown says why the numbers prove nothing; empty where they do. Losses seen are losses all the
-	// same, but that there were no others is not known.
+	// Unknown lists the reasons why the numbers prove nothing; empty if the numbers are valid. Observed losses
+	// remain losses, but other losses may be missing.
 	Unknown []string
 }
 
-// Answerer is who answered some attempts, and whom it saw.
+// Answerer is an endpoint that answered attempts, with the client address seen by the endpoint.
 type Answerer struct {
 	Pod, Node   string
-	Client      string // the source address that the answerer saw, without the port
+	Client      string // the source address seen by the answerer, without the port
 	Times       int
-	First, Last int64 // when the first and the last attempt that it answered were sent
+	First, Last int64 // sending times of the first and the last attempt answered
 }
 
 // OfRecording summarizes each flow of a recording, in the order of the flows.
@@ -64,7 +64,7 @@ func OfRecording(rec *record.Recording, o Options) []Summary {
 	return all
 }
 
-// Of summarizes one flow. The attempts may come in any order; end is nil where the recording was cut.
+// Of summarizes one flow. The attempts may come in any order; end is nil if the recording was cut.
 func Of(f record.Flow, attempts []record.Attempt, end *record.FlowEnd, o Options) Summary {
 	s := Summary{Flow: f}
 	sent, again := s.split(attempts)
@@ -90,7 +90,7 @@ func Of(f record.Flow, attempts []record.Attempt, end *record.FlowEnd, o Options
 	return s
 }
 
-// split tells first lines from further answers, and orders the first by the time of sending.
+// split separates first lines from further answers, and orders the first lines by sending time.
 func (s *Summary) split(attempts []record.Attempt) (sent, again []record.Attempt) {
 	seen := map[int]bool{}
 	for _, a := range attempts {
@@ -126,7 +126,7 @@ func (s *Summary) countAgain(sent, again []record.Attempt) {
 	}
 }
 
-// complete doubts a recording that lacks lines.
+// complete marks a recording with missing lines as unknown.
 func (s *Summary) complete(sent []record.Attempt, end *record.FlowEnd) {
 	last := -1
 	for _, a := range sent {
@@ -144,7 +144,8 @@ func (s *Summary) complete(sent []record.Attempt, end *record.FlowEnd) {
 	}
 }
 
-// steady adds up for how long the prober stood still so that much may have happened unseen, and doubts such a recording.
+// steady adds up the prober's long stalls, in which events may be unseen, and marks a recording with long
+// stalls as unknown.
 func (s *Summary) steady(o Options) {
 	most := max(cmp.Or(o.MaxStall, 50*time.Millisecond), 3*s.Flow.Interval)
 	for _, stall := range s.Stalls {

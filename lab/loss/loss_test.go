@@ -15,7 +15,7 @@ const ms = int64(time.Millisecond)
 
 var flow = record.Flow{Target: "192.0.2.1:80", Proto: record.UDP, Interval: time.Millisecond, Timeout: 500 * time.Millisecond, Slots: 1000, First: 1000 * ms}
 
-// picture makes attempts of a line: o answered, x lost, a space is a slot that was not sent.
+// picture makes attempts from a line: o answered, x lost; a space is a slot not sent.
 func picture(line string) (attempts []record.Attempt, end *record.FlowEnd) {
 	end = &record.FlowEnd{}
 	for seq, c := range line {
@@ -72,8 +72,8 @@ func TestOutages(t *testing.T) {
 	}
 }
 
-// TCP repeats what was lost: attempts sent around an outage may be answered long after it, and say
-// nothing about when it began and ended.
+// TCP retransmits lost packets: attempts sent around an outage may be answered long after the outage, and do
+// not show the outage's begin and end.
 func TestRepeatedAttemptsDoNotBlurAnOutage(t *testing.T) {
 	attempts, end := picture("ooooxxxxxxxxxxoooo")
 	attempts[3].Answered += 200 * ms
@@ -148,7 +148,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// world is a path that is out for a while: packets that pass the middle in that time are dropped.
+// world is a path with one outage: packets that pass the middle during the outage are dropped.
 type world struct {
 	down, up     int64 // CLOCK_MONOTONIC ns
 	there, later int64 // from sending to passing the middle on the way there, and on the way back
@@ -166,7 +166,7 @@ func (w world) attempt(seq int, sent int64) record.Attempt {
 	return a
 }
 
-// draw makes a world and a recording of it by a prober that is late and skips slots at times.
+// draw makes a world and a recording of the world by a sometimes late prober with skipped slots.
 func draw(t *rapid.T) (world, []record.Attempt, *record.FlowEnd) {
 	slots := rapid.IntRange(20, 300).Draw(t, "slots")
 	var w world

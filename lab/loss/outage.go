@@ -6,32 +6,32 @@ import (
 	"skidpad.dev/skidpad/lab/loss/record"
 )
 
-// Outage is a time in which nothing that was sent was answered.
+// Outage is a time without any answered attempt among the attempts sent.
 type Outage struct {
 	Start, End int64 // CLOCK_MONOTONIC in nanoseconds, by the times of sending
-	Lost       int   // attempts lost in it, at least one
-	// Uncertainty bounds the error of Length: the true outage was shorter or longer by that at the most,
-	// provided that the attempts lost were under way no longer than the flow's median. Where an end is
-	// open it is that of the other end.
+	Lost       int   // attempts lost in the outage, at least one
+	// Uncertainty limits the error of Length: the true outage was shorter or longer by at most Uncertainty,
+	// provided that the lost attempts were under way no longer than the flow's median. If an end is open,
+	// Uncertainty is the uncertainty of the other end.
 	Uncertainty time.Duration
-	// OpenStart: the first attempt was lost already. OpenEnd: the last one was lost still. Length is
-	// then the least that it can have been.
+	// OpenStart: the first attempt was already lost. OpenEnd: the last attempt was still lost. Length is then the
+	// minimum length.
 	OpenStart, OpenEnd bool
 }
 
-// Length is how long the outage was, as good as can be told.
+// Length returns the best estimate of the outage's length.
 func (o Outage) Length() time.Duration { return time.Duration(o.End - o.Start) }
 
-// Stall is a time in which the prober, for reasons of its own, sent nothing. Loss in it is not seen.
+// Stall is a pause of the prober itself, with nothing sent. Loss during a stall is not visible.
 type Stall struct {
-	From, Until int64 // CLOCK_MONOTONIC in nanoseconds: the attempts around it
+	From, Until int64 // CLOCK_MONOTONIC in nanoseconds: the attempts before and after the stall
 }
 
-// Length is how long nothing was sent.
+// Length returns the time without sending.
 func (s Stall) Length() time.Duration { return time.Duration(s.Until - s.From) }
 
-// outages are the runs of lost attempts between answered ones. The attempts are in the order of sending;
-// usual is how long one is under way as a rule.
+// outages returns the runs of lost attempts between answered attempts. The attempts are in the order of
+// sending; usual is the usual round-trip time of an attempt.
 func outages(f record.Flow, sent []record.Attempt, usual time.Duration) []Outage {
 	var found []Outage
 	for i := 0; i < len(sent); {
@@ -49,39 +49,39 @@ func outages(f record.Flow, sent []record.Attempt, usual time.Duration) []Outage
 	return found
 }
 
-// outage measures the run of lost attempts sent[from:to]. In the pictures, o is an attempt that was
-// answered, x one that was lost, and the line is the outage as reported.
+// outage measures the run of lost attempts sent[from:to]. In the pictures, o is an answered attempt, x a lost
+// attempt, and the line is the reported outage.
 //
-// Where an attempt was lost on its way is not known; usual is how long one is under way, there and back.
+// The place of an attempt's loss on the path is unknown; usual is the usual round-trip time.
 func outage(f record.Flow, sent []record.Attempt, from, to int, usual time.Duration) Outage {
 	var (
 		first, last = sent[from].Sent, sent[to-1].Sent
 		o           = Outage{Start: first, End: last, Lost: to - from, OpenStart: from == 0, OpenEnd: to == len(sent)}
-		early, late time.Duration // by how much the true one can be longer, and shorter
+		early, late time.Duration // possible excess of the true outage's length, and possible shortfall
 	)
 	switch {
 	case o.OpenStart && o.OpenEnd:
-		// Nothing was answered, ever.
+		// No attempt was answered, ever.
 		//
 		//	x x x x x
 		//	|-------|
 	case o.OpenStart:
-		// It was there when the probe began; only its end was seen.
+		// The outage existed when the probe began; only the end was seen.
 		//
 		//	x x x o o
 		//	|-----|
 		o.End = sent[to].Sent
 		late, early = time.Duration(o.End-last), time.Duration(upAgain(sent[to:])-o.End)
 	case o.OpenEnd:
-		// It began while the probe ran, and went on when the probe ended.
+		// The outage began during the probe, and continued when the probe ended.
 		//
 		//	o o x x x
 		//	    |---|
 		late, early = usual, time.Duration(first-upStill(sent[:from], last))
 	default:
-		// Both ends were seen. It began after the last answered attempt was sent, and when the first
-		// lost one was under way at the latest; it ended after the last lost one was sent, and when an
-		// attempt after it was answered at the latest.
+		// Both ends were seen. The outage began after the last answered attempt was sent, and at the latest when the
+		// first lost attempt was under way; the outage ended after the last lost attempt was sent, and at the latest
+		// when an attempt after the outage was answered.
 		//
 		//	o o x x x o o
 		//	  ..|---..|
@@ -92,7 +92,7 @@ func outage(f record.Flow, sent []record.Attempt, from, to int, usual time.Durat
 	o.Uncertainty = max(early, late)
 	for i := from + 1; i < to; i++ {
 		if between := gap(sent[i-1], sent[i]); stalled(f, between) {
-			// The prober stood still within: what was so long out may have come back and gone again.
+			// The prober stalled within the outage: the path may have come back and failed again in the meantime.
 			//
 			//	o x x     x x o
 			//	  |-------....|
@@ -102,9 +102,9 @@ func outage(f record.Flow, sent []record.Attempt, from, to int, usual time.Durat
 	return o
 }
 
-// upStill is when the path was certainly up before an outage: the last attempt was sent that was
-// answered while the outage lasted or before. One that was answered later may owe that to being
-// repeated by TCP after the outage, and proves nothing.
+// upStill returns the last instant at which the path was certainly up before an outage: the sending time of
+// the last attempt answered during the outage or earlier. An attempt answered later proves nothing, because
+// TCP may have retransmitted the attempt after the outage.
 //
 //	o o x x x x
 //	|-------------| answered late
@@ -118,8 +118,8 @@ func upStill(before []record.Attempt, last int64) int64 {
 	return before[0].Sent
 }
 
-// upAgain is when the path was certainly up after an outage: the first time at which any attempt sent
-// after it was answered.
+// upAgain returns the first instant at which the path was certainly up after an outage: the first answer to
+// any attempt sent after the outage.
 func upAgain(after []record.Attempt) int64 {
 	first := after[0].Answered
 	for _, a := range after {
@@ -133,12 +133,12 @@ func upAgain(after []record.Attempt) int64 {
 	return first
 }
 
-// stalls are the gaps in sending of two intervals or more, the one before the first attempt included.
+// stalls returns the gaps in sending of two intervals or more, including a gap before the first attempt.
 func stalls(f record.Flow, sent []record.Attempt) []Stall {
 	var found []Stall
 	before := f.First - int64(f.Interval)
 	for _, a := range sent {
-		// Nothing was due for one interval; what is more is the prober's own doing.
+		// For one interval no attempt was due; the rest of the gap is the prober's own delay.
 		//
 		//	o o o       o o
 		//	    |-------|
@@ -154,5 +154,5 @@ func stalled(f record.Flow, between time.Duration) bool { return between >= 2*f.
 
 func gap(a, b record.Attempt) time.Duration { return time.Duration(b.Sent - a.Sent) }
 
-// underWay is how long an answered attempt was under way, there and back.
+// underWay returns the round-trip time of an answered attempt.
 func underWay(a record.Attempt) time.Duration { return time.Duration(a.Answered - a.Sent) }

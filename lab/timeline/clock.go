@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Now is the host's CLOCK_MONOTONIC in nanoseconds (clock_gettime(2)): the same in every container.
+// Now returns the host's CLOCK_MONOTONIC in nanoseconds (clock_gettime(2)): the same in every container.
 func Now() int64 {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
@@ -16,14 +16,14 @@ func Now() int64 {
 	return ts.Nano()
 }
 
-// Stamp is this moment by both clocks.
+// Stamp returns the present moment by both clocks.
 func Stamp() (at int64, wall time.Time) { return Now(), time.Now() }
 
-// AtWall is the moment of a wall-clock time, taken from somebody else's stamp. It is right if the wall clock was not
-// set since, to what the two clocks' reading one after the other takes (microseconds).
+// AtWall converts a wall-clock time, from another program's stamp, to CLOCK_MONOTONIC. AtWall is correct if
+// the wall clock was not set since, within the time between the readings of the two clocks (microseconds).
 func AtWall(wall time.Time) int64 {
 	at, now := Stamp()
-	// Round strips Go's monotonic reading: only then are both wall clock.
+	// Round strips Go's monotonic reading: only then are both times wall-clock times.
 	return at - int64(now.Round(0).Sub(wall.Round(0)))
 }
 

@@ -9,7 +9,7 @@ import (
 	"io"
 )
 
-// WriteJSONL writes the events in order, each as a JSON object on a line of its own.
+// WriteJSONL writes the events in order, each as a JSON object on its own line.
 func (t *Timeline) WriteJSONL(w io.Writer) error {
 	buffered := bufio.NewWriter(w)
 	enc := json.NewEncoder(buffered)
@@ -24,11 +24,11 @@ func (t *Timeline) WriteJSONL(w io.Writer) error {
 	return nil
 }
 
-// ErrTruncated is what an error of ReadJSONL wraps where the last line is cut off: its writer died.
+// ErrTruncated is wrapped by ReadJSONL's error if the last line is cut off: the writer died.
 var ErrTruncated = errors.New("the last line is cut off")
 
-// ReadJSONL reads what WriteJSONL wrote. Blank lines are passed over. With an error come the events before the line
-// that could not be read.
+// ReadJSONL reads the output of WriteJSONL and skips blank lines. On an error, ReadJSONL also returns the
+// events before the unreadable line.
 func ReadJSONL(r io.Reader) (*Timeline, error) {
 	t := &Timeline{}
 	in := bufio.NewReader(r)

@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// Timeline collects events. The zero value is empty and ready; it may be used by many goroutines, and is not copied.
+// Timeline collects events. The zero value is empty and ready. Many goroutines may use a Timeline; do not copy
+// a Timeline.
 type Timeline struct {
 	mu     sync.Mutex
 	events []Event
 	sorted bool
-	more   chan struct{} // closed at the next Add; nil while nobody waits
+	more   chan struct{} // closed at the next Add; nil while no goroutine waits
 }
 
 var _ Sink = (*Timeline)(nil)
@@ -50,8 +51,8 @@ func (t *Timeline) Merge(others ...*Timeline) {
 	}
 }
 
-// Events returns a copy of all events, ordered by time; those of one moment by lane, subject, kind and text, so that
-// two runs with the same events give the same list.
+// Events returns a copy of all events, ordered by time, and within a moment by lane, subject, kind and text,
+// so two runs with the same events give the same list.
 func (t *Timeline) Events() []Event {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -62,7 +63,7 @@ func (t *Timeline) Events() []Event {
 	return slices.Clone(t.events)
 }
 
-// Len is how many events there are.
+// Len returns the number of events.
 func (t *Timeline) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -77,7 +78,7 @@ func compare(a, b Event) int {
 		cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Text, b.Text))
 }
 
-// Filter says which events are wanted. What is empty asks for nothing: the zero value takes all.
+// Filter selects events. An empty field selects everything: the zero value takes all events.
 type Filter struct {
 	Lanes    []Lane
 	Subjects []string
