@@ -8,18 +8,18 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Endpoints is where a workload is to answer.
+// Endpoints holds the addresses at which a workload must answer.
 type Endpoints struct {
 	Workload        string
-	Pods            []Pod // those that are to answer: running, and not being deleted
+	Pods            []Pod // the pods that must answer: running, and not being deleted
 	ClusterIPs      []netip.Addr
 	ExternalIPs     []netip.Addr
 	LoadBalancerIPs []netip.Addr
 	Nodes           []NodeAddress // every node of the cluster, for node ports
-	Client          []netip.Addr  // of a client that answers, at PodPort
+	Client          []netip.Addr  // of a client with echo, at PodPort
 	PodPort         Ports
 	ServicePort     Ports
-	NodePort        Ports // zero where the service has none
+	NodePort        Ports // zero if the service has no node port
 }
 
 // Pod is one pod of a workload.
@@ -28,16 +28,16 @@ type Pod struct {
 	IPs        []netip.Addr
 }
 
-// NodeAddress is a cluster node with the addresses at which it is reached.
+// NodeAddress is a cluster node with the node's reachable addresses.
 type NodeAddress struct {
 	Name      string
 	Addresses []netip.Addr
 }
 
-// Ports are one port number per transport.
+// Ports holds one port number per transport.
 type Ports struct{ TCP, UDP uint16 }
 
-// Of is the port of a way to probe; 0 where there is none.
+// Of returns the port for a protocol; 0 if there is none.
 func (p Ports) Of(proto record.Proto) uint16 {
 	if proto == record.UDP {
 		return p.UDP
@@ -45,15 +45,15 @@ func (p Ports) Of(proto record.Proto) uint16 {
 	return p.TCP
 }
 
-// Address is one place at which a workload is to answer.
+// Address is an address at which a workload must answer.
 type Address struct {
 	Kind scenario.Target `json:"kind"`
 	Of   string          `json:"of,omitempty"` // the pod (pod) or the node (nodePort)
 	At   netip.AddrPort  `json:"at"`
 }
 
-// Addresses are those of one kind, in the order of the fields. None is no error here: whoever needs one
-// says so.
+// Addresses returns the addresses of one kind, in the order of the fields. An empty result is no error here: a
+// caller that needs an address reports the error.
 func (e Endpoints) Addresses(kind scenario.Target, proto record.Proto) []Address {
 	var found []Address
 	add := func(of string, port uint16, addresses ...netip.Addr) {
@@ -84,7 +84,7 @@ func (e Endpoints) Addresses(kind scenario.Target, proto record.Proto) []Address
 	return found
 }
 
-// Resolve finds the addresses that a target means; an address means itself. No address is an error.
+// Resolve returns the addresses of a target; an address resolves to itself. No address is an error.
 func (e Endpoints) Resolve(ref Ref, proto record.Proto) ([]netip.AddrPort, error) {
 	if ref.Address.IsValid() {
 		return []netip.AddrPort{ref.Address}, nil

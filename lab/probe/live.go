@@ -7,14 +7,14 @@ import (
 	"skidpad.dev/skidpad/lab/loss/record"
 )
 
-// lines gives a recording's lines to somebody who watches. What is no line of a recording is passed over: reading the
-// whole afterwards tells.
+// lines passes a recording's lines to a watcher. Text that is no line of a recording is skipped: reading the
+// whole recording afterwards reports the fault.
 type lines struct {
 	to  func(record.Line)
 	buf []byte // the begin of a line
 }
 
-// Write takes any part of a recording.
+// Write accepts any part of a recording.
 func (l *lines) Write(p []byte) (int, error) {
 	l.buf = append(l.buf, p...)
 	for {

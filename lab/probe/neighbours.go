@@ -13,13 +13,13 @@ import (
 	"skidpad.dev/skidpad/lab/node"
 )
 
-// Neighbours are the MACs that answer for an address when a node asks for it on one of its interfaces, by ARP (RFC 826) or, for
-// an IPv6 address, by NDP (RFC 4861): so many times, a second apart. Each is told once, in the order of their answers; that
-// nobody answered is no error.
+// Neighbours returns the MACs that answer when a node asks for an address on one of the node's interfaces, by
+// ARP (RFC 826) or, for an IPv6 address, by NDP (RFC 4861). The node asks the given number of times, a second
+// apart. Each MAC is returned once, in the order of the answers; an empty result is no error.
 func Neighbours(ctx context.Context, from node.Node, device string, at netip.Addr, times int) ([]string, error) {
 	n := strconv.Itoa(times)
-	// Debian's programs. Both print the MAC of each answer alone, wait a second for it, and end with a code of their own
-	// where nobody answered.
+	// Debian's programs. Both print only the MAC of each answer, wait a second for the answer, and end with a
+	// special exit code if there was no answer.
 	ask, nobody := []string{"arping", "-r", "-c", n, "-w", n, "-i", device, at.String()}, 1
 	if at.Is6() {
 		ask, nobody = []string{"ndisc6", "-m", "-q", "-r", n, "-w", "1000", at.String(), device}, 2
@@ -32,7 +32,7 @@ func Neighbours(ctx context.Context, from node.Node, device string, at netip.Add
 	return answerers(string(out)), nil
 }
 
-// answerers are the MACs that stand alone in a line, each once.
+// answerers returns the MACs that stand alone in a line, each once.
 func answerers(out string) []string {
 	var macs []string
 	for line := range strings.Lines(out) {

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// TestPortTurn: no port twice within a turn, all in the range, and a program that starts later goes on where the clock is.
+// TestPortTurn: no port repeats within a turn, all ports are in the range, and a later program continues at
+// the clock's port.
 func TestPortTurn(t *testing.T) {
 	now := time.Unix(1_790_000_000, 0)
 	turn := portTurn{now: func() time.Time { return now }}

@@ -1,6 +1,6 @@
-// Package probe sends packets from a node and tells what became of them. The packets are sent by a
-// small static program in the node (fixtures/probe, at Program); this package starts it and reads what
-// it wrote.
+// Package probe sends packets from a node and reports the results. A small static program in the node
+// (fixtures/probe, at Program) sends the packets; this package starts the program and reads the program's
+// output.
 package probe
 
 import (
@@ -16,22 +16,23 @@ import (
 	"skidpad.dev/skidpad/lab/node"
 )
 
-// Program is where a node has the prober.
+// Program is the path of the prober in a node.
 const Program = "/usr/local/bin/skidpad-probe"
 
-// grace is what starting a command in a node may take on a busy machine, besides what the command does.
+// grace is the extra time to start a command in a node on a busy machine, besides the command's own time.
 const grace = 15 * time.Second
 
-// Shots asks for single attempts, each on a connection or socket of its own.
+// Shots requests single attempts, each on its own connection or socket.
 type Shots struct {
 	Proto   record.Proto // udp, tcp or http
 	Targets []netip.AddrPort
 	Timeout time.Duration // of each attempt; default 1 s
-	Times   int           // attempts per target, one after the other, up to the first that fails; default 1
+	Times   int           // attempts per target, one after the other, up to the first failure; default 1
 }
 
-// Once makes attempts at all targets at the same time, each from a source port of its own that was not used lately, and returns them in the order of the targets. An
-// attempt that failed is a Shot with its error; an error is that the node could not be made to try.
+// Once makes attempts at all targets at the same time, each from its own source port not used recently, and
+// returns the attempts in the order of the targets. A failed attempt is a Shot with its error; Once returns an
+// error only if the node could not make the attempts.
 func Once(ctx context.Context, n node.Node, s Shots) ([]record.Shot, error) {
 	if len(s.Targets) == 0 {
 		return nil, nil
@@ -55,19 +56,20 @@ func Once(ctx context.Context, n node.Node, s Shots) ([]record.Shot, error) {
 	return shots, nil
 }
 
-// Flow asks for attempts at a fixed rate.
+// Flow requests attempts at a fixed rate.
 type Flow struct {
 	Proto    record.Proto
-	Targets  []netip.AddrPort // each is a flow of its own in the recording
+	Targets  []netip.AddrPort // each target is a separate flow in the recording
 	Rate     float64          // attempts a second and target, 1 to 1000
-	Duration time.Duration    // how long to send
+	Duration time.Duration    // duration of the sending
 	Timeout  time.Duration    // after which an attempt counts as lost; default 500 ms
-	// Live, if there is one, gets the recording's lines as they come, where the node can give them; never two at once.
+	// Live, if set, receives the recording's lines as the lines arrive, if the node supports streaming; never two
+	// calls at once.
 	Live func(record.Line)
 }
 
-// Run sends a flow and returns its recording. When ctx ends early, or the node dies, what was recorded
-// until then comes with the error; that recording has no end, so loss calls it unknown.
+// Run sends a flow and returns the recording. If ctx ends early, or the node dies, Run returns the partial
+// recording with the error; a partial recording has no end, so loss reports unknown.
 func Run(ctx context.Context, n node.Node, f Flow) (*record.Recording, error) {
 	if len(f.Targets) == 0 {
 		return nil, errors.New("probe: no target to send to")
@@ -77,7 +79,7 @@ func Run(ctx context.Context, n node.Node, f Flow) (*record.Recording, error) {
 
 func (f Flow) timeout() time.Duration { return orDefault(f.Timeout, 500*time.Millisecond) }
 
-// command is the prober's command line.
+// command returns the prober's command line.
 func (f Flow) command() []string {
 	cmd := []string{Program, "run", "--proto", string(f.Proto), "--rate", strconv.FormatFloat(f.Rate, 'f', -1, 64),
 		"--for", f.Duration.String(), "--timeout", f.timeout().String()}

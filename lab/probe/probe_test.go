@@ -85,7 +85,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// scripted is a node whose every command writes the same.
+// scripted is a node whose commands all write the same output.
 type scripted struct {
 	out []byte
 	err error

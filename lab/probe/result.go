@@ -7,7 +7,7 @@ import (
 	"skidpad.dev/skidpad/lab/loss/record"
 )
 
-// Result is a flow's summary as scripts read it (`skidpad probe -o json`). Durations are milliseconds.
+// Result is a flow's summary for scripts (`skidpad probe -o json`). Durations are milliseconds.
 type Result struct {
 	From   string       `json:"from"`
 	To     string       `json:"to"`     // as asked: loadBalancer/echo
@@ -15,7 +15,7 @@ type Result struct {
 	Proto  record.Proto `json:"proto"`
 	Rate   float64      `json:"rate"` // attempts a second
 	Sent   int          `json:"sent"`
-	// Lost is null where the recording proves nothing; LostAtLeast counts what was seen.
+	// Lost is null if the recording proves nothing; LostAtLeast counts the observed losses.
 	Lost        *int           `json:"lost"`
 	LostAtLeast int            `json:"lostAtLeast"`
 	Duplicated  int            `json:"duplicated"`
@@ -25,11 +25,11 @@ type Result struct {
 	Outages     []Outage       `json:"outages"`
 	AnsweredBy  []AnsweredBy   `json:"answeredBy"`
 	Prober      Prober         `json:"prober"`
-	Errors      map[string]int `json:"errors,omitempty"`  // why attempts were lost, and how many
-	Unknown     []string       `json:"unknown,omitempty"` // why the recording proves nothing
+	Errors      map[string]int `json:"errors,omitempty"`  // reasons of lost attempts, with counts
+	Unknown     []string       `json:"unknown,omitempty"` // reasons why the recording proves nothing
 }
 
-// Latency is in milliseconds, there and back.
+// Latency is the round-trip time in milliseconds.
 type Latency struct {
 	Min float64 `json:"min"`
 	P50 float64 `json:"p50"`
@@ -38,38 +38,38 @@ type Latency struct {
 	Max float64 `json:"max"`
 }
 
-// Outage is a time in which nothing was answered; lengths are milliseconds.
+// Outage is a time without any answer; lengths are milliseconds.
 type Outage struct {
 	Start       time.Time `json:"start"`
 	End         time.Time `json:"end"`
 	Length      float64   `json:"length"`
 	Uncertainty float64   `json:"uncertainty"`
 	Lost        int       `json:"lost"`
-	OpenStart   bool      `json:"openStart,omitempty"` // it was there before the first attempt
-	OpenEnd     bool      `json:"openEnd,omitempty"`   // it was there after the last attempt
+	OpenStart   bool      `json:"openStart,omitempty"` // the outage began before the first attempt
+	OpenEnd     bool      `json:"openEnd,omitempty"`   // the outage continued after the last attempt
 }
 
-// AnsweredBy is who answered, whom it saw, and how often.
+// AnsweredBy is a pod that answered, with the source address that the pod saw, and the count.
 type AnsweredBy struct {
 	Pod    string    `json:"pod"`
 	Node   string    `json:"node"`
-	Source string    `json:"source"` // the address that the pod saw
+	Source string    `json:"source"` // the address seen by the pod
 	Times  int       `json:"times"`
 	First  time.Time `json:"first"`
 	Last   time.Time `json:"last"`
 }
 
-// Prober is how well the prober kept its times; what it skipped is no loss.
+// Prober describes the prober's punctuality; skipped slots are no loss.
 type Prober struct {
 	Skipped      int     `json:"skipped"`
-	LongestStall float64 `json:"longestStall"` // milliseconds; 0 where it had none
-	Stalled      float64 `json:"stalled"`      // milliseconds: the stalls that are too long to prove anything, together
+	LongestStall float64 `json:"longestStall"` // milliseconds; 0 without stalls
+	Stalled      float64 `json:"stalled"`      // milliseconds: the sum of the stalls too long to prove anything
 	MaxLate      float64 `json:"maxLate"`      // milliseconds
 	Scheduler    string  `json:"scheduler"`
 }
 
-// Results are a recording's flows as scripts read them. An incomplete recording gives results too, which
-// say that they are unknown.
+// Results converts a recording's flows for scripts. An incomplete recording also gives results, marked as
+// unknown.
 func Results(from, to string, rec *record.Recording, o loss.Options) []Result {
 	var all []Result
 	for _, s := range loss.OfRecording(rec, o) {

@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// startWithin is how long a command may take to start in a node; on an idle machine it takes 0.1 s.
+	// startWithin is the time limit to start a command in a node; on an idle machine a start takes 0.1 s.
 	startWithin = 20 * time.Second
-	// asLongAs bounds a flow that nobody stops, such as that of a process which died.
+	// asLongAs limits a flow without a stop, for example the flow of a process that died.
 	asLongAs = 10 * time.Minute
 )
 
-// Running is a flow that is being sent, until it is stopped.
+// Running is a flow in progress, until stopped.
 type Running struct {
 	node  node.Node
 	pid   string // a file in the node with the prober's process ID
@@ -29,15 +29,15 @@ type Running struct {
 	err   error
 }
 
-// Start begins to send a flow, and returns when its prober runs; the first slot is due 20 ms later. The flow ends by Stop,
-// after its Duration (default 10 min), or cut when ctx ends. Several flows to one target are several times
-// that target.
+// Start begins to send a flow, and returns when the prober runs; the first slot is due 20 ms later. The flow
+// ends by Stop, after its Duration (default 10 min), or is cut when ctx ends. Several flows to one target are
+// several entries of the target.
 func Start(ctx context.Context, n node.Node, f Flow) (*Running, error) {
 	if len(f.Targets) == 0 {
 		return nil, errors.New("probe: no target to send to")
 	}
 	f.Duration = orDefault(f.Duration, asLongAs)
-	// The engine can start a command and cannot signal it; a command beside it can, by its process ID.
+	// The engine can start a command but cannot signal the command; a second command can, by process ID.
 	r := &Running{node: n, ended: make(chan struct{}),
 		pid: fmt.Sprintf("/tmp/skidpad-probe-%d-%s", os.Getpid(), strconv.FormatInt(time.Now().UnixNano(), 36))}
 	cmd := append([]string{"sh", "-c", `echo $$ >"$0" && exec "$@"`, r.pid}, f.command()...)
@@ -51,7 +51,7 @@ func Start(ctx context.Context, n node.Node, f Flow) (*Running, error) {
 	return r, nil
 }
 
-// started waits until the prober has its process ID written.
+// started waits until the prober has written its process ID.
 func (r *Running) started(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
@@ -82,15 +82,15 @@ func orElse(err, otherwise error) error {
 // Ended is closed when the flow has ended, by itself or by Stop.
 func (r *Running) Ended() <-chan struct{} { return r.ended }
 
-// Stop ends the flow, waits for the answers to what is under way, and returns the recording. As with Run, a
-// recording that comes with an error has no end.
+// Stop ends the flow, waits for the answers to attempts under way, and returns the recording. As with Run, a
+// recording returned with an error has no end.
 func (r *Running) Stop(ctx context.Context) (*record.Recording, error) {
 	select {
 	case <-r.ended:
 	default:
 		if _, err := r.node.Exec(ctx, "sh", "-c", `kill -TERM "$(cat "$0")" && rm -f "$0"`, r.pid); err != nil {
 			select {
-			case <-r.ended: // it ended by itself meanwhile
+			case <-r.ended: // the flow ended by itself meanwhile
 			default:
 				return nil, fmt.Errorf("probe from %s cannot be stopped: %w", r.node.Name(), err)
 			}
@@ -104,7 +104,7 @@ func (r *Running) Stop(ctx context.Context) (*record.Recording, error) {
 	}
 }
 
-// execute runs a prober to its end and reads what it wrote.
+// execute runs a prober to the end and reads the prober's output.
 func execute(ctx context.Context, n node.Node, f Flow, cmd []string) (*record.Recording, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.Duration+f.timeout()+grace)
 	defer cancel()

@@ -8,15 +8,15 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Ref is a target as people spell it: a kind of address of a workload, or an address itself.
+// Ref is a target in the user's spelling: a kind of address of a workload, or an address itself.
 type Ref struct {
-	Kind     scenario.Target // empty where Address is given
+	Kind     scenario.Target // empty if Address is given
 	Workload string
-	Node     string         // for nodePort: at which node; empty means every node
-	Address  netip.AddrPort // valid where the spelling was ADDRESS:PORT
+	Node     string         // for nodePort: the node; empty means every node
+	Address  netip.AddrPort // valid if the spelling was ADDRESS:PORT
 }
 
-// Spellings are the ways to write a Ref, for usage texts and errors.
+// Spellings lists the ways to write a Ref, for usage texts and errors.
 const Spellings = "pod/W, clusterIP/W, externalIP/W, loadBalancer/W, nodePort/W@NODE (W is a workload), client/C (a client with echo) or ADDRESS:PORT"
 
 // ParseRef reads a target: pod/echo, nodePort/echo@worker, 192.0.2.1:80, [2001:db8::1]:80.
@@ -48,7 +48,7 @@ func ParseRef(s string) (Ref, error) {
 	return ref, nil
 }
 
-// String spells the target as ParseRef reads it.
+// String returns the target in the spelling of ParseRef.
 func (r Ref) String() string {
 	switch {
 	case r.Address.IsValid():
