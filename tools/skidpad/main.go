@@ -5,14 +5,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 )
 
 func main() {
+	silenceClients()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := root().ExecuteContext(ctx)
 	stop()
@@ -22,6 +25,10 @@ func main() {
 	}
 	os.Exit(exitCode(err))
 }
+
+// silenceClients discards the log of client-go and Helm, which otherwise appears in the middle of a command's output. Every
+// error that matters to a command is returned to the command as well.
+func silenceClients() { klog.SetSlogLogger(slog.New(slog.DiscardHandler)) }
 
 // root is the command line: a verb a file.
 func root() *cobra.Command {
