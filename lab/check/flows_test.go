@@ -53,8 +53,9 @@ func TestLongestUnderWay(t *testing.T) {
 	}
 }
 
-// sentAt is a recording of one flow, each attempt of which was answered; the slots from..until were not sent.
-func sentAt(slots, from, until int) *record.Recording {
+// sentAt is a recording of one flow of 2000 slots, each attempt of which was answered; the slots from..until were not sent.
+func sentAt(from, until int) *record.Recording {
+	const slots = 2000
 	const interval = time.Millisecond
 	f := record.Flow{Target: "192.0.2.1:80", Proto: record.UDP, Interval: interval, Timeout: late, Slots: slots, First: int64(interval)}
 	rec := &record.Recording{Start: record.Start{Flows: []record.Flow{f}}, End: &record.End{}}
@@ -78,13 +79,13 @@ func TestJudgeOfStalls(t *testing.T) {
 		want  Verdict
 		seen  string
 	}{
-		"no stall":                              {sentAt(2000, 0, 0), at(1000), 100 * time.Millisecond, Held, "no outage"},
-		"before the fault":                      {sentAt(2000, 100, 900), at(1000), 100 * time.Millisecond, Held, "no outage"},
-		"across the fault":                      {sentAt(2000, 900, 1050), at(1000), 100 * time.Millisecond, Unknown, "the prober stood still for 151ms"},
-		"after the fault":                       {sentAt(2000, 1100, 1250), at(1000), 100 * time.Millisecond, Unknown, "the prober stood still for 151ms"},
-		"after the fault, shorter than allowed": {sentAt(2000, 1100, 1250), at(1000), 151 * time.Millisecond, Held, "no outage"},
-		"nothing was broken, a long stall":      {sentAt(2000, 1000, 1300), 0, time.Second, Unknown, "the prober stood still for 301ms"},
-		"nothing was broken, a stall too long":  {sentAt(2000, 1000, 1200), 0, 100 * time.Millisecond, Unknown, "the prober stood still for 201ms"},
+		"no stall":                              {sentAt(0, 0), at(1000), 100 * time.Millisecond, Held, "no outage"},
+		"before the fault":                      {sentAt(100, 900), at(1000), 100 * time.Millisecond, Held, "no outage"},
+		"across the fault":                      {sentAt(900, 1050), at(1000), 100 * time.Millisecond, Unknown, "the prober stood still for 151ms"},
+		"after the fault":                       {sentAt(1100, 1250), at(1000), 100 * time.Millisecond, Unknown, "the prober stood still for 151ms"},
+		"after the fault, shorter than allowed": {sentAt(1100, 1250), at(1000), 151 * time.Millisecond, Held, "no outage"},
+		"nothing was broken, a long stall":      {sentAt(1000, 1300), 0, time.Second, Unknown, "the prober stood still for 301ms"},
+		"nothing was broken, a stall too long":  {sentAt(1000, 1200), 0, 100 * time.Millisecond, Unknown, "the prober stood still for 201ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, told := f.judge(tt.rec, tt.fault).verdict(tt.limit)
