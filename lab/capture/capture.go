@@ -1,6 +1,6 @@
-// Package capture records packets on a lab's bridges and router links, from the host. During a check
-// the last seconds are held in bounded memory: written as pcapng when the check fails, forgotten when
-// it holds. By hand, packets go straight to a file.
+// Package capture records packets on a lab's bridges and router links, from the host. During a check, bounded
+// memory holds the last seconds: written as pcapng if the check fails, dropped if the check passes. A manual
+// capture writes packets directly to a file.
 package capture
 
 import (
@@ -15,11 +15,11 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// Options are what a capture may choose. The zero value is good for a check.
+// Options configures a capture. The zero value suits a check.
 type Options struct {
-	Last    time.Duration // how much is held; default 30 s
-	Memory  int           // bytes held of all sources together; default 128 MiB; the oldest goes first
-	SnapLen int           // bytes kept of a packet; default 512, which holds most BGP messages whole
+	Last    time.Duration // the time held; default 30 s
+	Memory  int           // bytes held of all sources together; default 128 MiB; the oldest packets go first
+	SnapLen int           // bytes kept of a packet; default 512, enough to hold most BGP messages whole
 	Filter  Filter        // nil: everything
 }
 
@@ -36,7 +36,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// ErrNotPermitted is what an error of Start wraps where this process may not open packet sockets.
+// ErrNotPermitted is wrapped by Start's error if this process may not open packet sockets.
 var ErrNotPermitted = errors.New("packet sockets need CAP_NET_RAW")
 
 // Capture holds the last seconds of every bridge of a lab and of every link of its routers.
@@ -47,10 +47,10 @@ type Capture struct {
 	rings map[string]*ring // by source
 }
 
-// Start captures on all bridges of the lab and on all links of its routers until Keep or Discard is
-// called, one of which must be. It returns when every socket listens; packets from then on are seen. A
-// router that does not run is captured as soon as it has a link. Nothing is written before Keep, which
-// writes to dir.
+// Start captures on all bridges of the lab and on all links of its routers until Keep or Discard is called;
+// the caller must call one of the two. Start returns when every socket listens; the capture sees all packets
+// from then on. A router that does not run is captured as soon as the router has a link. Nothing is written
+// before Keep, which writes to dir.
 func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, dir string, o Options) (*Capture, error) {
 	o = o.withDefaults()
 	sources := everything(p)
@@ -67,11 +67,11 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, dir string, o Op
 	return c, nil
 }
 
-// Keep ends the capture and writes a file per source that saw packets: fabric.pcapng, r1-fabric.pcapng.
-// The reason stands in each file as its comment. It returns the files' paths, also with an error.
+// Keep ends the capture and writes a file per source with packets: fabric.pcapng, r1-fabric.pcapng. Each file
+// holds the reason as its comment. Keep returns the files' paths, also with an error.
 func (c *Capture) Keep(reason string) ([]string, error) { return c.KeepIn(c.dir, reason) }
 
-// KeepIn is Keep for a folder that was not known when the capture began.
+// KeepIn is Keep for a folder not known when the capture began.
 func (c *Capture) KeepIn(dir, reason string) ([]string, error) {
 	now := time.Now()
 	err := c.tap.close()
@@ -94,5 +94,5 @@ func (c *Capture) KeepIn(dir, reason string) ([]string, error) {
 	return files, err
 }
 
-// Discard ends the capture and forgets what it saw.
+// Discard ends the capture and drops the packets.
 func (c *Capture) Discard() error { return c.tap.close() }

@@ -142,7 +142,8 @@ func TestPeers(t *testing.T) {
 	}
 }
 
-// inNamespace runs f on a thread in a network namespace of its own; without the permission it skips.
+// inNamespace runs f on a thread in a new network namespace; without the permission, inNamespace skips the
+// test.
 func inNamespace(t *testing.T, f func()) {
 	t.Helper()
 	runtime.LockOSThread() // not unlocked: the thread ends with the test's goroutine
@@ -162,7 +163,7 @@ func inNamespace(t *testing.T, f func()) {
 	f()
 }
 
-// pair makes a pair of interfaces that are up and returns one's number and a socket that sends on the other.
+// pair makes a pair of interfaces, both up, and returns the number of one end and a socket that sends on the other end.
 func pair(t *testing.T) (index int, send func([]byte)) {
 	t.Helper()
 	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "a"}, PeerName: "b"}); err != nil {
@@ -192,7 +193,7 @@ func pair(t *testing.T) (index int, send func([]byte)) {
 	}
 }
 
-// running waits until an interface has heard that its other end is up, which the kernel tells it within a
+// running waits until an interface knows that its other end is up. The kernel reports the state within a
 // second (net/core/link_watch.c).
 func running(t *testing.T, name string) {
 	t.Helper()
@@ -213,7 +214,7 @@ func TestSocketSeesEveryPacket(t *testing.T) {
 	inNamespace(t, func() {
 		index, send := pair(t)
 		const n, size = 5000, 1000
-		// Only what has the Ethernet type 0x88b5 (for experiments), clipped to 64 bytes.
+		// Only packets of Ethernet type 0x88b5 (for experiments), clipped to 64 bytes.
 		filter := Filter{{Code: 0x28, K: 12}, {Code: 0x15, Jf: 1, K: 0x88b5}, {Code: bpfReturn, K: 64}, {Code: bpfReturn}}
 		s, err := openSocket(index, filter)
 		if errors.Is(err, ErrNotPermitted) {

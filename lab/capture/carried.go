@@ -5,17 +5,17 @@ import (
 	"net/netip"
 )
 
-// Carried is an IP packet as it was on a network: between whom, and within what.
+// Carried is an IP packet as seen on a network: source, destination and encapsulation.
 type Carried struct {
 	Src, Dst netip.Addr
-	// SrcPort is a TCP or UDP packet's; 0 of another.
+	// SrcPort is the source port of a TCP or UDP packet; 0 for other packets.
 	SrcPort uint16
-	// In names what it was encapsulated in: vxlan, geneve or ipip, the outermost first; nil where in nothing.
+	// In lists the encapsulations: vxlan, geneve or ipip, outermost first; nil without encapsulation.
 	In []string
 }
 
-// The numbers that tell encapsulations (IANA's registries of protocols and ports; 8472 is what Linux, and so Cilium,
-// uses for VXLAN).
+// The numbers that identify encapsulations (IANA's registries of protocols and ports; Linux, and therefore
+// Cilium, uses 8472 for VXLAN).
 const (
 	etherIPv4, etherIPv6 = 0x0800, 0x86dd
 	protoIPv4, protoIPv6 = 4, 41
@@ -24,7 +24,7 @@ const (
 	portVXLAN            = 4789
 	portVXLANLinux       = 8472
 	portGeneve           = 6081
-	mostLayers           = 4 // so that a packet made to deceive ends, too
+	mostLayers           = 4 // a limit, also for packets made to deceive
 )
 
 // Unwrap returns the innermost IP packet of an Ethernet frame; false where there is none, or it was cut too short.
@@ -66,7 +66,7 @@ func Unwrap(frame []byte) (Carried, bool) {
 	return c, ok
 }
 
-// from is the packet with the port that it came from: the first two bytes of TCP's header (RFC 9293, 3.1) and UDP's.
+// from returns the packet with the source port: the first two bytes of TCP's header (RFC 9293, 3.1) and UDP's.
 func (c Carried) from(transport []byte) Carried {
 	if len(transport) >= 2 {
 		c.SrcPort = binary.BigEndian.Uint16(transport)
@@ -74,7 +74,7 @@ func (c Carried) from(transport []byte) Carried {
 	return c
 }
 
-// ether reads an Ethernet frame with an IP packet in it, and returns what that carries.
+// ether reads an Ethernet frame with an IP packet, and returns the IP packet's payload.
 func (c *Carried) ether(frame []byte) (rest []byte, proto byte, ok bool) {
 	if len(frame) < 14 {
 		return nil, 0, false
@@ -97,7 +97,7 @@ func (c *Carried) ipv4(p []byte) (rest []byte, proto byte, ok bool) {
 	return p[int(p[0]&15)*4:], p[9], true
 }
 
-// ipv6 reads an IPv6 header (RFC 8200, 3). What comes behind an extension header is not looked into.
+// ipv6 reads an IPv6 header (RFC 8200, 3). Content behind an extension header is not examined.
 func (c *Carried) ipv6(p []byte) (rest []byte, proto byte, ok bool) {
 	if len(p) < 40 || p[0]>>4 != 6 {
 		return nil, 0, false
@@ -106,7 +106,8 @@ func (c *Carried) ipv6(p []byte) (rest []byte, proto byte, ok bool) {
 	return p[40:], p[6], true
 }
 
-// tunnelled returns the frame within a UDP datagram of a tunnel, and the tunnel's name; "" where it is none.
+// tunnelled returns the frame within a UDP datagram of a tunnel, and the tunnel's name; "" if there is no
+// tunnel.
 func tunnelled(udp []byte) (name string, frame []byte) {
 	if len(udp) < 16 {
 		return "", nil

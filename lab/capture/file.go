@@ -16,15 +16,14 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 )
 
-// file writes pcapng (draft-ietf-opsawg-pcapng) with an interface per source. It may be used by many
-// goroutines.
+// file writes pcapng (draft-ietf-opsawg-pcapng) with an interface per source. Many goroutines may use a file.
 type file struct {
 	mu    sync.Mutex
 	ng    *pcapgo.NgWriter
 	index map[string]int // by source
 }
 
-// newFile begins a file. There is at least one source.
+// newFile begins a file. sources has at least one entry.
 func newFile(w io.Writer, sources []source, snapLen int, comment string) (*file, error) {
 	f := &file{index: map[string]int{}}
 	for i, s := range sources {
@@ -56,7 +55,7 @@ func (f *file) write(source string, p packet) error {
 		InterfaceIndex: f.index[source]}, p.data)
 }
 
-// end writes what the kernel counted and flushes. It does not close what is written to.
+// end writes the kernel's counts and flushes. end does not close the underlying writer.
 func (f *file) end(stats map[string]counts) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -75,7 +74,7 @@ func (f *file) flush() error {
 	return f.ng.Flush()
 }
 
-// writeFile writes what one source saw, in the order of time.
+// writeFile writes the packets of one source, in the order of time.
 func writeFile(path string, s source, snapLen int, comment string, packets []packet, c counts) (err error) {
 	out, err := os.Create(path)
 	if err != nil {

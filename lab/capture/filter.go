@@ -12,14 +12,15 @@ import (
 	"skidpad.dev/skidpad/lab/node"
 )
 
-// Filter is a classic BPF program that says which packets are kept, and how much of each (its return value).
+// Filter is a classic BPF program; its return value decides whether a packet is kept, and how many bytes.
 type Filter []unix.SockFilter
 
 // bpfReturn is the instruction that ends a program with a constant (linux/bpf_common.h: BPF_RET|BPF_K).
 const bpfReturn = 0x06
 
-// Compile makes a filter of an expression (pcap-filter(7): `udp port 8080`, `host r1 and tcp port 179`). It is
-// compiled by tcpdump in a node of the lab, since hosts need not have it. The empty expression is nil.
+// Compile makes a filter from an expression (pcap-filter(7): `udp port 8080`, `host r1 and tcp port 179`).
+// tcpdump in a node of the lab compiles the expression, since hosts may lack tcpdump. The empty expression
+// gives nil.
 func Compile(ctx context.Context, n node.Node, expression string) (Filter, error) {
 	if strings.TrimSpace(expression) == "" {
 		return nil, nil
@@ -31,7 +32,7 @@ func Compile(ctx context.Context, n node.Node, expression string) (Filter, error
 	return parse(expression, out)
 }
 
-// parse reads what tcpdump -ddd prints: the number of instructions, then one a line.
+// parse reads the output of tcpdump -ddd: the number of instructions, then one instruction per line.
 func parse(expression string, out []byte) (Filter, error) {
 	lines := bufio.NewScanner(bytes.NewReader(out))
 	var f Filter
@@ -55,7 +56,7 @@ func parse(expression string, out []byte) (Filter, error) {
 	return f, nil
 }
 
-// clipped is the filter with packets cut to n bytes; the nil filter takes everything.
+// clipped returns the filter with packets cut to n bytes; the nil filter takes everything.
 func (f Filter) clipped(n int) Filter {
 	if len(f) == 0 {
 		return Filter{{Code: bpfReturn, K: uint32(n)}}

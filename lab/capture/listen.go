@@ -9,11 +9,12 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// headers is enough of a packet to see whom it is between, also within a tunnel with options.
+// headers is enough of a packet to read source and destination, also within a tunnel with options.
 const headers = 256
 
-// Listen gives the beginning of each packet that passes at a place, while do runs, to see; see must not keep it. It is
-// called from one goroutine a source. That packets were missed, since we were too slow, is an error.
+// Listen passes the beginning of each packet at a place to see, while do runs; see must not keep the bytes.
+// Each source calls see from its own goroutine. Missed packets, because this process was too slow, are an
+// error.
 func Listen(ctx context.Context, e *docker.Engine, p *plan.Plan, at Where, see func(frame []byte), do func() error) error {
 	sources, err := sourcesAt(p, at)
 	if err != nil {

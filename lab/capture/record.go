@@ -12,21 +12,22 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// Where says what to capture by hand: one network's bridge, one node's links, or, with neither, every bridge.
+// Where selects the place of a manual capture: one network's bridge, one node's links, or, with neither, every
+// bridge.
 type Where struct {
 	Network string
 	Node    string
 }
 
-// Counted is what a source gave to a recording.
+// Counted holds a source's counts in a recording.
 type Counted struct {
 	Source  string `json:"source"` // fabric, r1-fabric
 	Packets uint64 `json:"packets"`
 	Bytes   uint64 `json:"bytes"`   // on the wire
-	Dropped uint64 `json:"dropped"` // by the kernel, since we were too slow
+	Dropped uint64 `json:"dropped"` // by the kernel, because this process was too slow
 }
 
-// sourcesAt finds the sources meant; the error names what there is.
+// sourcesAt finds the selected sources; the error names the available sources.
 func sourcesAt(p *plan.Plan, w Where) ([]source, error) {
 	switch {
 	case w.Network != "" && w.Node != "":
@@ -49,8 +50,8 @@ func sourcesAt(p *plan.Plan, w Where) ([]source, error) {
 	return bridges(p), nil
 }
 
-// Record writes packets to w as pcapng while they come, until ctx ends, which is no error. It calls
-// ready, if there is one, when every socket listens. Packets are whole unless o.SnapLen is set.
+// Record writes packets to w as pcapng on arrival, until ctx ends. The end of ctx is no error. Record calls
+// ready, if set, when every socket listens. Packets are whole unless o.SnapLen is set.
 func Record(ctx context.Context, e *docker.Engine, p *plan.Plan, at Where, o Options, w io.Writer, ready func()) ([]Counted, error) {
 	sources, err := sourcesAt(p, at)
 	if err != nil {
@@ -87,10 +88,10 @@ func Record(ctx context.Context, e *docker.Engine, p *plan.Plan, at Where, o Opt
 	return c.all(sources, stats), errors.Join(err, f.end(stats))
 }
 
-// wholePackets is more than any packet has, those put together by the kernel (GRO) included.
+// wholePackets is larger than any packet, including packets merged by the kernel (GRO).
 const wholePackets = 256 << 10
 
-// flushed keeps a reader at the other end of a pipe up to date until ctx ends.
+// flushed flushes the file regularly until ctx ends, so a reader at the other end of a pipe stays up to date.
 func flushed(ctx context.Context, f *file) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
@@ -99,7 +100,7 @@ func flushed(ctx context.Context, f *file) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_ = f.flush() // the next write fails as well, and says so
+			_ = f.flush() // the next write fails as well, and reports the error
 		}
 	}
 }

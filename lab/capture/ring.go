@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// packet is a packet as a socket gave it.
+// packet is a packet from a socket.
 type packet struct {
 	at     int64 // wall clock, nanoseconds since 1970
 	length int   // on the wire
@@ -18,14 +18,14 @@ const (
 	headerSize = 16 // at, length, bytes kept
 )
 
-// ring holds the packets of the last seconds within a number of bytes. Packets lie one after the other
-// in chunks, so that the garbage collector has nothing to look at, and a whole chunk is forgotten at once.
+// ring holds the packets of the last seconds within a number of bytes. Packets are stored contiguously in
+// chunks, so the garbage collector has nothing to scan, and a whole chunk is dropped at once.
 type ring struct {
 	mu     sync.Mutex
 	last   int64 // nanoseconds
 	most   int   // chunks
 	chunks []chunk
-	free   []byte // the chunk forgotten last, to be used again
+	free   []byte // the chunk dropped last, for reuse
 }
 
 // chunk is a run of packets.
@@ -34,7 +34,7 @@ type chunk struct {
 	newest int64
 }
 
-// newRing holds at least one chunk, however few the bytes.
+// newRing holds at least one chunk, even for a small number of bytes.
 func newRing(last time.Duration, bytes int) *ring {
 	return &ring{last: int64(last), most: max(1, bytes/chunkSize)}
 }
@@ -60,7 +60,7 @@ func (r *ring) add(p packet) {
 	c.newest = max(c.newest, p.at)
 }
 
-// forget makes room for one more chunk.
+// forget makes room for another chunk.
 func (r *ring) forget(now int64) {
 	for len(r.chunks) > 0 && (len(r.chunks) >= r.most || r.chunks[0].newest < now-r.last) {
 		r.free = r.chunks[0].buf[:0]
@@ -77,8 +77,8 @@ func (r *ring) fresh() []byte {
 	return buf
 }
 
-// since returns the packets held that are not older than from, in the order of their coming. Their data
-// is the ring's own: nothing may be added any more.
+// since returns the held packets that are not older than from, in the order of arrival. The data belongs to
+// the ring: after since, add must not be called.
 func (r *ring) since(from time.Time) []packet {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kernel's ring (packet(7), Documentation/networking/packet_mmap.rst): it fills a block, and hands
-// it over when it is full or retireAfter old, so that a busy link wakes us 20 times a second, not
-// once a packet.
+// The kernel's ring (packet(7), Documentation/networking/packet_mmap.rst): the kernel fills a block, and hands
+// over the block when the block is full or retireAfter old. A busy link therefore wakes this process 20 times
+// a second, not once per packet.
 const (
 	blockSize   = 256 << 10
 	blocks      = 8
@@ -21,22 +21,22 @@ const (
 	retireAfter = 50 * time.Millisecond
 )
 
-// socket is a packet socket on one interface with a ring that the kernel fills.
+// socket is a packet socket on one interface with a ring filled by the kernel.
 type socket struct {
 	fd, index int
 	mem       []byte
-	wake      [2]int // a pipe; writing to it ends read
+	wake      [2]int // a pipe; a write to the pipe ends read
 }
 
-// counts are the kernel's own.
+// counts holds the kernel's own counts.
 type counts struct{ received, dropped uint64 }
 
 func (c counts) plus(d counts) counts { return counts{c.received + d.received, c.dropped + d.dropped} }
 
-// openSocket listens on the interface of that index in this thread's network namespace. The interface
-// is promiscuous as long as the socket is open: a bridge passes what it forwards up only then.
+// openSocket listens on the interface with this index in this thread's network namespace. The interface is
+// promiscuous as long as the socket is open: only then does a bridge pass forwarded packets up.
 func openSocket(index int, filter Filter) (*socket, error) {
-	// No protocol yet: nothing may come in before the filter and the ring are there.
+	// No protocol yet: no packet may arrive before the filter and the ring are set.
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 		return nil, fmt.Errorf("%w; run as root, or go without captures", ErrNotPermitted)
@@ -86,10 +86,10 @@ func (s *socket) setUp(filter Filter) error {
 // swap is htons.
 func swap(v uint16) uint16 { return v<<8 | v>>8 }
 
-// stop makes read return after what has come in by now.
+// stop makes read return after the packets received until now.
 func (s *socket) stop() { _, _ = unix.Write(s.wake[1], []byte{0}) }
 
-// release gives the socket back; nobody may be in read.
+// release closes the socket and the ring; no goroutine may be in read.
 func (s *socket) release() {
 	if s.mem != nil {
 		_ = unix.Munmap(s.mem)
@@ -110,8 +110,8 @@ func (s *socket) stats() counts {
 	return counts{received: uint64(st.Packets), dropped: uint64(st.Drops)}
 }
 
-// read gives every packet to take, which must copy what it keeps, until stop is called or the interface
-// is gone. An interface that is down is waited for.
+// read passes every packet to take, until stop is called or the interface is gone. take must copy the bytes to
+// keep. If an interface is down, read waits for the interface.
 func (s *socket) read(take func(packet)) error {
 	var until time.Time // after stop: the kernel still holds a block that is not full
 	for i := 0; ; {
@@ -143,7 +143,7 @@ func (s *socket) wait(until time.Time) (stopped bool, err error) {
 		return false, fmt.Errorf("packet socket: %w", err)
 	}
 	if fds[0].Revents&unix.POLLERR != 0 {
-		// Asking for the error clears it. The socket goes on when an interface that went down is up again.
+		// Reading the error clears the error. The socket continues when an interface that went down is up again.
 		code, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 		if err != nil {
 			return false, fmt.Errorf("packet socket: %w", err)
@@ -155,11 +155,11 @@ func (s *socket) wait(until time.Time) (stopped bool, err error) {
 	return len(fds) > 1 && fds[1].Revents != 0, nil
 }
 
-// errGone is what ends the reading of an interface that is no more.
+// errGone ends the reading of a removed interface.
 var errGone = errors.New("the interface is gone")
 
-// block gives the packets of a block to take and the block back to the kernel; false where it is the
-// kernel's still.
+// block passes the packets of a block to take and returns the block to the kernel; false if the kernel still
+// owns the block.
 func (s *socket) block(i int, take func(packet)) bool {
 	b := s.mem[i*blockSize : (i+1)*blockSize]
 	desc := (*unix.TpacketHdrV1)(unsafe.Pointer(&b[8])) // after version and offset_to_priv

@@ -15,12 +15,12 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// source is where packets are seen: a bridge, or one node's link to it.
+// source is a place where packets are seen: a bridge, or one node's link to the bridge.
 type source struct {
 	name    string // of files and of pcapng interfaces: fabric, r1-fabric
 	text    string // for people: bridge fabric, r1 on fabric
 	network plan.Network
-	// The node's, where it is a link: the host's end of the pair is found when it is there, again after each restart.
+	// The node of a link: the host's end of the pair is found once the link exists, and again after each restart.
 	node, container string
 	kind            node.Kind
 }
@@ -33,7 +33,7 @@ func linkSource(name, container string, kind node.Kind, n plan.Network) source {
 	return source{name: name + "-" + n.Name, text: name + " on " + n.Name, network: n, node: name, container: container, kind: kind}
 }
 
-// bridges are the sources that see all networks.
+// bridges returns the sources that see all networks.
 func bridges(p *plan.Plan) []source {
 	var all []source
 	for _, n := range p.Networks {
@@ -42,8 +42,8 @@ func bridges(p *plan.Plan) []source {
 	return all
 }
 
-// everything is every bridge and every router's links. What a router sends and a cut link swallows is
-// seen on the link alone.
+// everything returns every bridge and every router's links. Packets that a router sends and a cut link drops
+// are visible only on the link.
 func everything(p *plan.Plan) []source {
 	all := bridges(p)
 	for _, r := range p.Routers {
@@ -52,7 +52,8 @@ func everything(p *plan.Plan) []source {
 	return all
 }
 
-// linksOf are a node's links, by the scenario's name or the container's; none where there is no such node.
+// linksOf returns a node's links, by the scenario's name or the container's name; none if there is no such
+// node.
 func linksOf(p *plan.Plan, name string) []source {
 	x, ok := p.Places().Of(node.KindCluster, node.KindRouter, node.KindClient).Find(name)
 	if !ok {
@@ -69,7 +70,7 @@ func linksOf(p *plan.Plan, name string) []source {
 	return all
 }
 
-// bridgeIndex is the interface number of a lab's bridge on this host.
+// bridgeIndex returns the interface number of a lab's bridge on this host.
 func bridgeIndex(n plan.Network) (int, error) {
 	link, err := netlink.LinkByName(n.Bridge)
 	if err != nil {
@@ -78,11 +79,11 @@ func bridgeIndex(n plan.Network) (int, error) {
 	return link.Attrs().Index, nil
 }
 
-// errNoLink says that a node has no link to its network at this moment.
+// errNoLink reports that a node has no link to its network at this moment.
 var errNoLink = errors.New("it has no link now")
 
-// linkIndex is the interface number of the host's end of a node's link. The node itself tells which
-// interface is at the other end of each of its own.
+// linkIndex returns the interface number of the host's end of a node's link. The node itself reports the
+// interface at the other end of each of its own interfaces.
 func linkIndex(ctx context.Context, e *docker.Engine, s source) (int, error) {
 	bridge, err := bridgeIndex(s.network)
 	if err != nil {

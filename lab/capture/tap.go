@@ -13,7 +13,7 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// tap reads the sockets of a number of sources, and opens new ones for links that come back.
+// tap reads the sockets of several sources, and opens new sockets for links that come back.
 type tap struct {
 	engine  *docker.Engine
 	sources []source
@@ -23,20 +23,20 @@ type tap struct {
 	take    func(source string, p packet)
 
 	cancel    context.CancelFunc
-	following sync.WaitGroup // what opens sockets
+	following sync.WaitGroup // the goroutines that open sockets
 	reading   sync.WaitGroup
 	once      sync.Once
 
 	mu      sync.Mutex
 	sockets map[string]*socket // open ones, by source
-	counted map[string]counts  // by source, of all its sockets
+	counted map[string]counts  // by source, the sum of all the source's sockets
 	errs    []error
 }
 
-// relinkWithin is how long a node that got a new link may take to be asked about it: it may still be starting.
+// relinkWithin limits the time to ask a node about its new link: the node may still be starting.
 const relinkWithin = 10 * time.Second
 
-// openTap returns when a socket listens on every bridge asked for and every link there is.
+// openTap returns when a socket listens on every requested bridge and every existing link.
 func openTap(ctx context.Context, e *docker.Engine, p *plan.Plan, sources []source, o Options, take func(string, packet)) (*tap, error) {
 	if len(sources) == 0 {
 		return nil, fmt.Errorf("capture: lab %s has no network to capture on", p.Lab)
@@ -52,7 +52,7 @@ func openTap(ctx context.Context, e *docker.Engine, p *plan.Plan, sources []sour
 	}
 	following, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	t.cancel = cancel
-	// Before the first look, so that no link comes unseen between the two.
+	// Subscribe before the first look, so no new link is missed in between.
 	updates := make(chan netlink.LinkUpdate, 64)
 	if err := netlink.LinkSubscribe(updates, following.Done()); err != nil {
 		cancel()
@@ -65,7 +65,7 @@ func openTap(ctx context.Context, e *docker.Engine, p *plan.Plan, sources []sour
 	return t, nil
 }
 
-// openAll opens what is not open; links that are not there are left for later.
+// openAll opens all sockets not yet open; missing links are left for later.
 func (t *tap) openAll(ctx context.Context) error {
 	for _, s := range t.sources {
 		if err := t.open(ctx, s); err != nil && !errors.Is(err, errNoLink) {
@@ -75,7 +75,7 @@ func (t *tap) openAll(ctx context.Context) error {
 	return nil
 }
 
-// open opens a source's socket unless it is open.
+// open opens a source's socket unless already open.
 func (t *tap) open(ctx context.Context, s source) error {
 	t.mu.Lock()
 	_, is := t.sockets[s.name]
@@ -119,7 +119,7 @@ func (t *tap) read(s source, sock *socket) {
 	}
 }
 
-// follow opens sockets on links that a bridge gets: those of routers that were started again.
+// follow opens sockets on new links of a bridge: the links of restarted routers.
 func (t *tap) follow(ctx context.Context, updates <-chan netlink.LinkUpdate) {
 	seen := map[int32]bool{}
 	for u := range updates {
@@ -131,7 +131,7 @@ func (t *tap) follow(ctx context.Context, updates <-chan netlink.LinkUpdate) {
 	}
 }
 
-// retry opens what is missing, for a while: the link is there before its node knows it.
+// retry opens missing sockets, for a while: the link exists before its node knows the link.
 func (t *tap) retry(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, relinkWithin)
 	defer cancel()
@@ -140,7 +140,7 @@ func (t *tap) retry(ctx context.Context) {
 	for {
 		err := t.openAll(ctx)
 		if err != nil || t.complete() {
-			return // an error that matters is found again by the next link's coming
+			return // the arrival of the next link finds an important error again
 		}
 		select {
 		case <-ctx.Done():
@@ -156,14 +156,14 @@ func (t *tap) complete() bool {
 	return len(t.sockets) == len(t.sources)
 }
 
-// stats are the kernel's counts of every source that was open. They are whole after close.
+// stats returns the kernel's counts of every source that was open. The counts are complete after close.
 func (t *tap) stats() map[string]counts {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.counted
 }
 
-// close ends all reading, after what came in until now was taken. It may be called twice.
+// close ends all reading, after taking the packets received until now. close may be called twice.
 func (t *tap) close() error {
 	t.once.Do(func() {
 		t.cancel()
