@@ -11,11 +11,10 @@ routes=
 for family in "$@"; do
 	found=$(ip "$family" route show proto 186; ip "$family" route show proto 12)
 	[ -n "$found" ] || { rm -f "$directory/routes" "$directory/complete"; exit 1; }
-	routes="$routes$found
-"
+	routes="$routes $found"
 done
 [ ! -e "$directory/complete" ] || exit 0
 before=$(cat "$directory/routes" 2>/dev/null)
 echo "$routes" >"$directory/routes"
-[ "$before" = "$(cat "$directory/routes")" ] || exit 1
+[ "$before" = "$routes" ] || exit 1
 : >"$directory/complete"

@@ -67,10 +67,15 @@ func Restart(ctx context.Context, e *docker.Engine, name string, riders []string
 	if err := restart(ctx, e, name); err != nil {
 		return err
 	}
+	return eachRider(ctx, riders, func(ctx context.Context, r string) error { return restart(ctx, e, r) })
+}
+
+// eachRider does something with all riders side by side. A rider that was never made is passed over.
+func eachRider(ctx context.Context, riders []string, do func(ctx context.Context, rider string) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, r := range riders {
 		group.Go(func() error {
-			if err := restart(ctx, e, r); !errdefs.IsNotFound(err) {
+			if err := do(ctx, r); !errdefs.IsNotFound(err) {
 				return err
 			}
 			return nil

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/containerd/errdefs"
-	"golang.org/x/sync/errgroup"
-
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/node"
@@ -116,14 +113,5 @@ func (r *Router) Stop(ctx context.Context) error {
 // engine removes the links of an ended container later, on a busy machine seconds later, and until then the kernel
 // answers ARP for every address on them.
 func (r *Router) release(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, rider := range r.riders {
-		group.Go(func() error {
-			if err := Stop(ctx, r.engine, rider); !errdefs.IsNotFound(err) {
-				return err
-			}
-			return nil
-		})
-	}
-	return group.Wait()
+	return eachRider(ctx, r.riders, func(ctx context.Context, rider string) error { return Stop(ctx, r.engine, rider) })
 }
