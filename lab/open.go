@@ -57,7 +57,7 @@ func Open(ctx context.Context, name string) (*Lab, error) {
 	if name == "" || !slices.Contains(labs, name) {
 		return nil, &NotFoundError{name, labs}
 	}
-	return bringup.Find(ctx, eng, name)
+	return bringup.Find(ctx, eng, name, Kinds())
 }
 
 // Only returns the name of the only lab there is; with none or several it says so.
@@ -106,7 +106,7 @@ func List(ctx context.Context) ([]Summary, error) {
 				s.Running++
 			}
 		}
-		if l, err := bringup.Find(ctx, eng, name); err == nil && l != nil {
+		if l, err := bringup.Find(ctx, eng, name, Kinds()); err == nil && l != nil {
 			s.Scenario, s.Planned = l.Plan.Scenario.Metadata.Name, len(l.Plan.Places())
 		}
 		list = append(list, s)

@@ -61,7 +61,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := bringup.Find(ctx, eng, o.Name)
+	l, err := bringup.Find(ctx, eng, o.Name, Kinds())
 	if err != nil {
 		return nil, err
 	}

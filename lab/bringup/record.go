@@ -14,6 +14,7 @@ import (
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // planLabel holds what is kept of a lab on each of its networks, so that any process finds the lab without its scenario file.
@@ -45,7 +46,7 @@ func encode(k kept) (string, error) {
 }
 
 // decode is the inverse of encode.
-func decode(label string) (k kept, err error) {
+func decode(label string, kinds scenario.Kinds) (k kept, err error) {
 	packed, err := base64.StdEncoding.DecodeString(label)
 	if err != nil {
 		return k, err
@@ -64,11 +65,14 @@ func decode(label string) (k kept, err error) {
 	if k.Plan == nil {
 		return k, errors.New("there is no plan in it")
 	}
+	if k.Plan.Scenario != nil {
+		return k, k.Plan.Scenario.Bind(kinds)
+	}
 	return k, nil
 }
 
 // Find reads the plan from the lab's networks. It returns nil where nothing of the lab's is there.
-func Find(ctx context.Context, eng *docker.Engine, name string) (*live.Lab, error) {
+func Find(ctx context.Context, eng *docker.Engine, name string, kinds scenario.Kinds) (*live.Lab, error) {
 	networks, err := eng.Networks(ctx, name)
 	if err != nil {
 		return nil, err
@@ -78,7 +82,7 @@ func Find(ctx context.Context, eng *docker.Engine, name string) (*live.Lab, erro
 		if !ok {
 			continue
 		}
-		k, err := decode(label)
+		k, err := decode(label, kinds)
 		if err != nil {
 			return nil, fmt.Errorf("lab %s: the plan on network %s cannot be read: %w; remove the lab with `skidpad down --name %s`", name, n.Name, err, name)
 		}

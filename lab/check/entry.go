@@ -24,7 +24,7 @@ type connection struct {
 // sightings are, by node, the connections of which a packet was on the node's link.
 type sightings map[string]map[connection]bool
 
-func entry(ctx context.Context, l Lab, p *plan.Plan, c scenario.Entry) []Result {
+func entry(ctx context.Context, l Lab, p *plan.Plan, c scenario.EntryCheck) []Result {
 	results := []Result{{
 		Name:     fmt.Sprintf("entry from %s to the pods of %s", c.From, c.Workload),
 		Expected: "connections to each pod enter the cluster at every node; those without the pod pass them on",
@@ -39,7 +39,7 @@ func entry(ctx context.Context, l Lab, p *plan.Plan, c scenario.Entry) []Result 
 }
 
 // lookAtEntry connects to each pod, and listens on the links of all nodes.
-func lookAtEntry(ctx context.Context, l Lab, tap Wiretap, nodes []string, c scenario.Entry) (held bool, observed string, err error) {
+func lookAtEntry(ctx context.Context, l Lab, tap Wiretap, nodes []string, c scenario.EntryCheck) (held bool, observed string, err error) {
 	e, err := l.Endpoints(ctx, c.Workload)
 	if err != nil {
 		return false, "", err

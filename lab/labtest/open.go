@@ -98,7 +98,7 @@ func Look(ctx context.Context, name string) *Lab {
 // ready brings a lab up, or back: one that an earlier spec of this process left changed is made anew.
 func ready(ctx context.Context, name string, before *shared) *shared {
 	ginkgo.GinkgoHelper()
-	s, err := scenario.Load(filepath.Join(Source(), "scenarios", name, "scenario.yaml"))
+	s, err := scenario.Load(filepath.Join(Source(), "scenarios", name, "scenario.yaml"), lab.Kinds())
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	if before != nil {
 		if before.Lab = raise(ctx, Name(name), s); before.returned(ctx) == nil {

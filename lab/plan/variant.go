@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"skidpad.dev/skidpad/lab/scenario"
@@ -11,13 +10,9 @@ import (
 // changed while the lab runs: routers' configurations and Cilium's resources; values that depend on the host
 // are left out of it.
 func (p *Plan) With(change func(*scenario.Spec)) (*Plan, error) {
-	data, err := json.Marshal(p.Scenario)
+	s, err := p.Scenario.Clone()
 	if err != nil {
-		return nil, fmt.Errorf("lab bug: scenario of lab %s cannot be written: %w", p.Lab, err)
-	}
-	var s scenario.Scenario
-	if err := json.Unmarshal(data, &s); err != nil {
-		return nil, fmt.Errorf("lab bug: scenario of lab %s cannot be read again: %w", p.Lab, err)
+		return nil, fmt.Errorf("lab bug: scenario of lab %s cannot be copied: %w", p.Lab, err)
 	}
 	for i, n := range p.Networks {
 		s.Spec.Networks[i].IPv4 = &n.Subnet
@@ -26,5 +21,5 @@ func (p *Plan) With(change func(*scenario.Spec)) (*Plan, error) {
 		}
 	}
 	change(&s.Spec)
-	return Make(&s, p.Lab, Host{})
+	return Make(s, p.Lab, Host{})
 }

@@ -206,7 +206,7 @@ func somePlan(t testing.TB) *plan.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sc, err := scenario.Parse("scenario.yaml", data)
+	sc, err := scenario.Parse("scenario.yaml", data, scenario.Kinds{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/probe"
@@ -16,7 +17,7 @@ func TestAKubectlStepUsesTheProvidersOwnKubeconfig(t *testing.T) {
 		"../../scenarios/k3s-cilium-l2/scenario.yaml": "kubectl --kubeconfig /etc/rancher/k3s/k3s.yaml get nodes",
 		"../../scenarios/cilium-l2/scenario.yaml":     "kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes",
 	} {
-		s, err := scenario.Load(file)
+		s, err := scenario.Load(file, lab.Kinds())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +45,7 @@ func TestAPodIsEnteredWhateverItsIPFamily(t *testing.T) {
 }
 
 func TestTheAnnouncerOfMetalLBIsAskedByARP(t *testing.T) {
-	s, err := scenario.Load("../../scenarios/metallb-l2/scenario.yaml")
+	s, err := scenario.Load("../../scenarios/metallb-l2/scenario.yaml", lab.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}

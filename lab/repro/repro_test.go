@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -191,7 +192,7 @@ func TestSkeletonIsABug(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := scenario.Load(files[0])
+	s, err := scenario.Load(files[0], lab.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}

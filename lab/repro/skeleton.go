@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -23,7 +24,7 @@ const placeholder = "project-1234"
 // Skeleton writes a new bug's folder into dir and returns its files. One that is there already is left alone.
 func Skeleton(dir, id string) ([]string, error) {
 	text := strings.ReplaceAll(skeletonScenario, placeholder, id)
-	if _, err := scenario.Parse(id, []byte(text)); err != nil {
+	if _, err := scenario.Parse(id, []byte(text), lab.Kinds()); err != nil {
 		return nil, fmt.Errorf("%q cannot be a bug's ID: %w", id, err)
 	}
 	folder := filepath.Join(dir, id)

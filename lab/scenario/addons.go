@@ -99,7 +99,7 @@ func (a Addon) Kind() string {
 	kind := ""
 	v := reflect.ValueOf(a)
 	for _, f := range fieldsOf(v.Type()) {
-		if v.Field(f.index).IsNil() {
+		if v.FieldByIndex(f.index).IsNil() {
 			continue
 		}
 		if kind != "" {

@@ -36,18 +36,18 @@ func (s *Spec) bird() *NodeBIRD {
 	return nil
 }
 
-func (v *validator) bird(path string, b *NodeBIRD) {
+func (v *Validation) bird(path string, b *NodeBIRD) {
 	v.asn(path+".asn", b.ASN)
 	v.holdTime(path+".holdTime", b.HoldTime)
-	v.notEmpty(path+".peers", len(b.Peers))
+	v.NotEmpty(path+".peers", len(b.Peers))
 	v.nodePeers(path+".peers", b.Peers)
 	if b.BFD == nil {
 		return
 	}
 	v.bfdTimes(path+".bfd", b.BFD)
 	for _, name := range b.Peers {
-		if r := v.spec.router(name); r != nil && r.BGP != nil && !r.BGP.bfdWithNodes() {
-			v.add(path+".bfd", "seen it at this end only, want it in the peer entry {nodes: all} of %s too", name)
+		if r := v.spec.Router(name); r != nil && r.BGP != nil && !r.BGP.bfdWithNodes() {
+			v.Add(path+".bfd", "seen it at this end only, want it in the peer entry {nodes: all} of %s too", name)
 		}
 	}
 }
@@ -63,13 +63,13 @@ func (b *BGP) bfdWithNodes() bool {
 }
 
 // nodesBFD checks a router's BFD with the nodes: their speaker must have it, too.
-func (v *validator) nodesBFD(at string) {
+func (v *Validation) nodesBFD(at string) {
 	n := v.spec.NodeSpeaker()
 	switch {
 	case n == nil:
 	case v.spec.bird() == nil:
-		v.add(at, "seen it for the nodes, whose speaker (%s) has no BFD, want it for routers only", n.Addon)
+		v.Add(at, "seen it for the nodes, whose speaker (%s) has no BFD, want it for routers only", n.Addon)
 	case v.spec.bird().BFD == nil:
-		v.add(at, "seen it at this end only, want %s.bfd too", n.Path)
+		v.Add(at, "seen it at this end only, want %s.bfd too", n.Path)
 	}
 }

@@ -14,7 +14,10 @@ import (
 
 // decoder fills Go values from YAML nodes strictly: every unknown field, repeated key and wrong type
 // is a problem with its path and line, and decoding goes on after it.
-type decoder struct{ *problems }
+type decoder struct {
+	*problems
+	kinds Kinds
+}
 
 // decode fills v from n. The rule is of the field that v is, or whose list v is in.
 func (d decoder) decode(n *yaml.Node, v reflect.Value, path string, r rule) {
@@ -43,6 +46,9 @@ func (d decoder) decode(n *yaml.Node, v reflect.Value, path string, r rule) {
 		return
 	case *Duration:
 		d.duration(n, target, path)
+		return
+	case member:
+		d.member(n, target, path)
 		return
 	}
 	switch v.Kind() {
@@ -77,14 +83,14 @@ func (d decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 			d.add(join(path, name), "seen an unknown field, want one of: %s", strings.Join(names(fields), ", "))
 			return
 		}
-		d.decode(value, v.Field(fields[i].index), join(path, name), fields[i].rule)
+		d.decode(value, v.FieldByIndex(fields[i].index), join(path, name), fields[i].rule)
 	})
 	if given == nil {
 		return
 	}
 	for _, f := range fields {
 		if f.required && !given[f.name] {
-			d.add(join(path, f.name), "seen nothing, want %s", wanted(v.Field(f.index).Type(), f.rule))
+			d.add(join(path, f.name), "seen nothing, want %s", wanted(v.FieldByIndex(f.index).Type(), f.rule))
 		}
 	}
 }
@@ -168,7 +174,7 @@ func (d decoder) free(n *yaml.Node, path string) any {
 }
 
 func (d decoder) text(n *yaml.Node, v reflect.Value, path string, r rule) {
-	if enum := enumOf(v.Type()); enum != nil {
+	if enum := EnumOf(v.Type()); enum != nil {
 		r.enum = enum
 	}
 	ok := n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" && n.Value != ""

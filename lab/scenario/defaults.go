@@ -119,7 +119,7 @@ func (r *Router) setDefaults(spec *Spec) {
 	for i := range r.BGP.Peers {
 		p := &r.BGP.Peers[i]
 		p.BFD.setDefaults()
-		if other := spec.router(p.Router); other != nil && other.BGP != nil {
+		if other := spec.Router(p.Router); other != nil && other.BGP != nil {
 			or(&p.ASN, other.BGP.ASN)
 		}
 		if n := spec.NodeSpeaker(); p.Nodes != "" && n != nil {

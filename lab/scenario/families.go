@@ -33,7 +33,7 @@ func (s *Spec) IPv6() bool {
 }
 
 // ipFamily checks what the IP family wants of the cluster's prefixes and of its provider.
-func (v *validator) ipFamily(path string, c *Cluster) {
+func (v *Validation) ipFamily(path string, c *Cluster) {
 	v.otherFamily(path, c)
 	if !c.IPFamily.V6() {
 		return
@@ -42,13 +42,13 @@ func (v *validator) ipFamily(path string, c *Cluster) {
 	// takes at most 20 bits of service addresses.
 	nodes := len(v.spec.NodeNames())
 	if bits := c.PodCIDR6.Bits(); c.PodCIDR6.IsValid() && (bits < 48 || bits > 64 || nodes > 1<<(64-bits)) {
-		v.add(path+".podCIDR6", "seen %s, want /48 to /64 with a /64 for each of %d nodes", c.PodCIDR6, nodes)
+		v.Add(path+".podCIDR6", "seen %s, want /48 to /64 with a /64 for each of %d nodes", c.PodCIDR6, nodes)
 	}
 	if bits := c.ServiceCIDR6.Bits(); c.ServiceCIDR6.IsValid() && (bits < 108 || bits > 124) {
-		v.add(path+".serviceCIDR6", "seen %s, want a prefix from /108 to /124", c.ServiceCIDR6)
+		v.Add(path+".serviceCIDR6", "seen %s, want a prefix from /108 to /124", c.ServiceCIDR6)
 	}
 	if c.Provider != ProviderKind {
-		v.notYet(path+".ipFamily", fmt.Sprintf("%s with provider %s", c.IPFamily, c.Provider), ProviderKind)
+		v.NotYet(path+".ipFamily", fmt.Sprintf("%s with provider %s", c.IPFamily, c.Provider), ProviderKind)
 	}
 	if !c.IPFamily.V4() {
 		v.withoutIPv4(path, c)
@@ -56,34 +56,34 @@ func (v *validator) ipFamily(path string, c *Cluster) {
 }
 
 // withoutIPv4 checks that a cluster without IPv4 has nothing that would give it IPv4 addresses.
-func (v *validator) withoutIPv4(path string, c *Cluster) {
+func (v *Validation) withoutIPv4(path string, c *Cluster) {
 	if c.APIEndpoint != nil {
-		v.notYet(path+".apiEndpoint", fmt.Sprintf("an endpoint, or several control planes, with ipFamily %s", c.IPFamily), "one control plane, or ipFamily dual")
+		v.NotYet(path+".apiEndpoint", fmt.Sprintf("an endpoint, or several control planes, with ipFamily %s", c.IPFamily), "one control plane, or ipFamily dual")
 	}
 	for i, a := range v.spec.Addons {
 		if a.Kind() != "" && a.Cilium == nil {
-			v.notYet(fmt.Sprintf("spec.addons[%d].%s", i, a.Kind()), fmt.Sprintf("%s with ipFamily %s", a.Kind(), c.IPFamily), "cilium")
+			v.NotYet(fmt.Sprintf("spec.addons[%d].%s", i, a.Kind()), fmt.Sprintf("%s with ipFamily %s", a.Kind(), c.IPFamily), "cilium")
 		}
 	}
 }
 
 // routers6 checks that the routers of a lab with IPv6 are of a software that is told of it.
-func (v *validator) routers6() {
+func (v *Validation) routers6() {
 	if !v.spec.IPv6() {
 		return
 	}
 	for i, r := range v.spec.Routers {
 		if r.Software != FRR {
-			v.notYet(fmt.Sprintf("spec.routers[%d].software", i), string(r.Software)+" in a lab with IPv6", FRR)
+			v.NotYet(fmt.Sprintf("spec.routers[%d].software", i), string(r.Software)+" in a lab with IPv6", FRR)
 		}
 	}
 }
 
 // otherFamily checks that a cluster is asked for no address of a family that it does not have.
-func (v *validator) otherFamily(path string, c *Cluster) {
+func (v *Validation) otherFamily(path string, c *Cluster) {
 	refuse := func(path string, a netip.Addr, written fmt.Stringer, want string) {
 		if a.Is4() && !c.IPFamily.V4() || a.Is6() && !c.IPFamily.V6() {
-			v.add(path, "seen %s in a cluster of ipFamily %s, want %s or ipFamily dual", written, c.IPFamily, want)
+			v.Add(path, "seen %s in a cluster of ipFamily %s, want %s or ipFamily dual", written, c.IPFamily, want)
 		}
 	}
 	own := "IPv4 instead"
@@ -120,13 +120,13 @@ func (v *validator) otherFamily(path string, c *Cluster) {
 }
 
 // spans6 adds the IPv6 prefixes of networks and cluster to those that must not overlap.
-func (v *validator) spans6(add func(path, what string, p netip.Prefix)) {
+func (v *Validation) spans6(add func(path, what string, p netip.Prefix)) {
 	for i, n := range v.spec.Networks {
 		path := fmt.Sprintf("spec.networks[%d].ipv6", i)
 		switch {
 		case n.IPv6 == nil || v.form.has(path):
 		case n.IPv6.Bits() != 64:
-			v.add(path, "seen %s, want a /64", n.IPv6)
+			v.Add(path, "seen %s, want a /64", n.IPv6)
 		default:
 			add(path, "network "+n.Name, *n.IPv6)
 		}

@@ -152,7 +152,7 @@ func (f Fault) fields() []faultField {
 	v := reflect.ValueOf(f)
 	var all []faultField
 	for _, x := range fieldsOf(v.Type()) {
-		all = append(all, faultField{x.name, v.Field(x.index)})
+		all = append(all, faultField{x.name, v.FieldByIndex(x.index)})
 	}
 	return all
 }

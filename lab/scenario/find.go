@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// router returns the router of that name, or nil.
-func (s *Spec) router(name string) *Router {
+// Router returns the router of that name, or nil.
+func (s *Spec) Router(name string) *Router {
 	for i := range s.Routers {
 		if s.Routers[i].Name == name {
 			return &s.Routers[i]
@@ -15,8 +15,8 @@ func (s *Spec) router(name string) *Router {
 	return nil
 }
 
-// gateway returns the gateway of that name, or nil.
-func (s *Spec) gateway(name string) *Gateway {
+// Gateway returns the gateway of that name, or nil.
+func (s *Spec) Gateway(name string) *Gateway {
 	for i := range s.Gateways {
 		if s.Gateways[i].Name == name {
 			return &s.Gateways[i]
@@ -35,8 +35,8 @@ func (s *Spec) cilium() (*Cilium, string) {
 	return nil, ""
 }
 
-// echo returns the echo workload of that name, or nil.
-func (s *Spec) echo(name string) *Echo {
+// Echo returns the echo workload of that name, or nil.
+func (s *Spec) Echo(name string) *Echo {
 	for _, w := range s.Workloads {
 		if w.Echo != nil && w.Echo.Name == name {
 			return w.Echo
@@ -45,8 +45,8 @@ func (s *Spec) echo(name string) *Echo {
 	return nil
 }
 
-// hasNetwork reports whether the scenario has a network of that name.
-func (s *Spec) hasNetwork(name string) bool {
+// HasNetwork reports whether the scenario has a network of that name.
+func (s *Spec) HasNetwork(name string) bool {
 	return slices.ContainsFunc(s.Networks, func(n Network) bool { return n.Name == name })
 }
 

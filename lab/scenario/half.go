@@ -40,7 +40,7 @@ func (s *Scenario) Half(h Half) (*Scenario, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lab bug: half of %s cannot be written: %w", s.Metadata.Name, err)
 	}
-	return Parse(s.Metadata.Name+" with "+h.What, data)
+	return Parse(s.Metadata.Name+" with "+h.What, data, s.kinds)
 }
 
 // treeOf is a value as JSON knows it.

@@ -1,10 +1,13 @@
-package scenario
+package scenario_test
 
 import (
 	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // shippedBugs is how many bugs there are under scenarios/bugs, at least.
@@ -13,7 +16,7 @@ const shippedBugs = 23
 func TestShippedBugs(t *testing.T) {
 	for _, file := range glob(t, "../../scenarios/bugs/*/scenario.yaml", shippedBugs) {
 		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
-			s, err := Load(file)
+			s, err := scenario.Load(file, lab.Kinds())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -28,26 +31,24 @@ func TestShippedBugs(t *testing.T) {
 // TestHalfOfItself holds for every scenario that a half with nothing set is the scenario itself.
 func TestHalfOfItself(t *testing.T) {
 	for _, file := range glob(t, "../../scenarios/*/scenario.yaml", 2) {
-		s, err := Load(file)
+		s, err := scenario.Load(file, lab.Kinds())
 		if err != nil {
 			t.Fatal(err)
 		}
-		half, err := s.Half(Half{What: "nothing set"})
+		half, err := s.Half(scenario.Half{What: "nothing set"})
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
 			continue
 		}
 		s.Spec.Checks = nil
-		want, _ := treeOf(s.Spec)
-		got, _ := treeOf(half.Spec)
-		if a, b := toText(t, want), toText(t, got); a != b {
+		if a, b := toText(t, s.Spec), toText(t, half.Spec); a != b {
 			t.Errorf("%s: seen\n%s\nwant\n%s", file, b, a)
 		}
 	}
 }
 
 func TestHalfSets(t *testing.T) {
-	s, err := Load("testdata/valid-bug.yaml")
+	s, err := scenario.Load("testdata/valid-bug.yaml", lab.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func TestHalfSets(t *testing.T) {
 	if broken.Bug != nil {
 		t.Error("a half still has the bug")
 	}
-	if _, err := s.Half(Half{What: "x", Set: map[string]any{"routers[9].name": "r"}}); err == nil || !strings.Contains(err.Error(), "index below") {
+	if _, err := s.Half(scenario.Half{What: "x", Set: map[string]any{"routers[9].name": "r"}}); err == nil || !strings.Contains(err.Error(), "index below") {
 		t.Errorf("seen %v", err)
 	}
 }

@@ -32,21 +32,21 @@ func (f *Flows) setDefaults(firstWorkload string) {
 	or(&f.Within, DefaultWithin)
 }
 
-func (v *validator) hubble(path string, h *Hubble) {
+func (v *Validation) hubble(path string, h *Hubble) {
 	if h.UI && !h.Relay {
-		v.add(path+".ui", "seen true without relay, want relay: true, which the UI asks")
+		v.Add(path+".ui", "seen true without relay, want relay: true, which the UI asks")
 	}
 }
 
-func (v *validator) flows(path string, f *Flows) {
+func (v *Validation) flows(path string, f *Flows) {
 	if c, _ := v.spec.cilium(); c == nil || c.Hubble == nil || !c.Hubble.Relay {
-		v.add(path, "seen a check of Hubble's flows, want hubble: {relay: true} in the cilium addon")
+		v.Add(path, "seen a check of Hubble's flows, want hubble: {relay: true} in the cilium addon")
 	}
-	known := v.senders()
+	known := v.Senders()
 	if f.From != "" && !slices.Contains(known, f.From) {
-		v.unknown(path+".from", f.From, "client, router or node", known)
+		v.Unknown(path+".from", f.From, "client, router or node", known)
 	}
-	if e := v.workload(path+".workload", f.Workload); e != nil {
+	if e := v.Workload(path+".workload", f.Workload); e != nil {
 		v.hasAddress(path+".to", f.To, e)
 	}
 }

@@ -37,14 +37,14 @@ type ServiceList struct {
 	Within   Duration `json:"within,omitempty"`   // default 30 s
 }
 
-// The values of Entry.At.
+// The values of EntryCheck.At.
 const (
 	EntryOwn = "own"
 	EntryAll = "all"
 )
 
-// Entry promises at which nodes packets from beyond the routers enter the cluster on their way to a workload's pods.
-type Entry struct {
+// EntryCheck promises at which nodes packets from beyond the routers enter the cluster on their way to a workload's pods.
+type EntryCheck struct {
 	From     string `json:"from"`               // a client
 	Workload string `json:"workload,omitempty"` // default: the first workload
 	// At is own: each pod's at the pod's own node alone; or all: at every node, and those without the pod pass them on.
@@ -71,36 +71,36 @@ func (c *Check) inside(firstWorkload string) {
 	}
 }
 
-func (v *validator) wire(path string, w *Wire) {
+func (v *Validation) wire(path string, w *Wire) {
 	if len(w.Between) != 2 && !v.form.has(path+".between") {
-		v.add(path+".between", "seen %d nodes, want two", len(w.Between))
+		v.Add(path+".between", "seen %d nodes, want two", len(w.Between))
 	}
-	v.nodes(path+".between", w.Between)
-	if e := v.workload(path+".workload", w.Workload); e != nil && e.Replicas < 2 {
-		v.add(path+".workload", "seen %s with one replica, want two or more: one on each node", e.Name)
+	v.Nodes(path+".between", w.Between)
+	if e := v.Workload(path+".workload", w.Workload); e != nil && e.Replicas < 2 {
+		v.Add(path+".workload", "seen %s with one replica, want two or more: one on each node", e.Name)
 	}
 }
 
-func (v *validator) nodeRoutes(path string) {
+func (v *Validation) nodeRoutes(path string) {
 	if len(v.spec.NodeNames()) < 2 {
-		v.add(path, "seen a check of the nodes' routes to each other, want a cluster of two nodes or more")
+		v.Add(path, "seen a check of the nodes' routes to each other, want a cluster of two nodes or more")
 	}
 }
 
-func (v *validator) entry(path string, e *Entry) {
+func (v *Validation) entry(path string, e *EntryCheck) {
 	var known []string
 	for _, c := range v.spec.Clients {
 		known = append(known, c.Name)
 	}
 	if e.From != "" && !slices.Contains(known, e.From) {
-		v.unknown(path+".from", e.From, "client", known)
+		v.Unknown(path+".from", e.From, "client", known)
 	}
-	v.workload(path+".workload", e.Workload)
+	v.Workload(path+".workload", e.Workload)
 }
 
-func (v *validator) serviceList(path string, s *ServiceList) {
-	v.workload(path+".workload", s.Workload)
+func (v *Validation) serviceList(path string, s *ServiceList) {
+	v.Workload(path+".workload", s.Workload)
 	if c, _ := v.spec.cilium(); c == nil {
-		v.add(path, "seen a check of Cilium's services, want cilium among the addons")
+		v.Add(path, "seen a check of Cilium's services, want cilium among the addons")
 	}
 }

@@ -40,27 +40,27 @@ func (c *Cluster) k3sDefaults() {
 	}
 }
 
-func (v *validator) k3s(path string, k *K3s) {
+func (v *Validation) k3s(path string, k *K3s) {
 	if v.spec.Cluster.Provider != ProviderK3s {
-		v.add(path, "seen k3s with provider %s, want provider: k3s", v.spec.Cluster.Provider)
+		v.Add(path, "seen k3s with provider %s, want provider: k3s", v.spec.Cluster.Provider)
 		return
 	}
-	v.repeated(path+".disable", k.Disable)
+	v.Repeated(path+".disable", k.Disable)
 	for i, name := range k.Disable {
 		if !slices.Contains(packaged(), name) {
-			v.add(fmt.Sprintf("%s.disable[%d]", path, i), "seen %q, want a packaged component of k3s: %s", name, list(packaged()))
+			v.Add(fmt.Sprintf("%s.disable[%d]", path, i), "seen %q, want a packaged component of k3s: %s", name, list(packaged()))
 		}
 	}
 	var registries []string
 	for i, m := range k.Mirrors {
 		at := fmt.Sprintf("%s.mirrors[%d]", path, i)
 		registries = append(registries, m.Registry)
-		v.notEmpty(at+".endpoints", len(m.Endpoints))
+		v.NotEmpty(at+".endpoints", len(m.Endpoints))
 		for j, e := range m.Endpoints {
 			if u, err := url.Parse(e); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-				v.add(fmt.Sprintf("%s.endpoints[%d]", at, j), "seen %q, want a URL such as http://192.0.2.10:5000", e)
+				v.Add(fmt.Sprintf("%s.endpoints[%d]", at, j), "seen %q, want a URL such as http://192.0.2.10:5000", e)
 			}
 		}
 	}
-	v.repeated(path+".mirrors", registries)
+	v.Repeated(path+".mirrors", registries)
 }

@@ -20,13 +20,13 @@ import (
 const maxFileSize = 1 << 20
 
 // Load reads a scenario file, fills in the defaults and validates it. Every mistake is in the one
-// *Invalid that it returns.
-func Load(path string) (*Scenario, error) {
+// *Invalid that it returns. kinds are the members that the file may name.
+func Load(path string, kinds Kinds) (*Scenario, error) {
 	data, err := read(path)
 	if err != nil {
 		return nil, &Invalid{File: path, Problems: []Problem{{Message: err.Error()}}}
 	}
-	return Parse(path, data)
+	return Parse(path, data, kinds)
 }
 
 func read(path string) ([]byte, error) {
@@ -51,7 +51,7 @@ func read(path string) ([]byte, error) {
 }
 
 // Parse is Load for data at hand; name is what errors call it.
-func Parse(name string, data []byte) (*Scenario, error) {
+func Parse(name string, data []byte, kinds Kinds) (*Scenario, error) {
 	found := newProblems()
 	root, err := parseDocument(data)
 	if err != nil {
@@ -61,8 +61,8 @@ func Parse(name string, data []byte) (*Scenario, error) {
 		}
 		return nil, &Invalid{File: name, Problems: []Problem{{Message: err.Error()}}}
 	}
-	s := &Scenario{}
-	d := decoder{found}
+	s := &Scenario{kinds: kinds}
+	d := decoder{found, kinds}
 	d.decode(root, reflect.ValueOf(s).Elem(), "", rule{})
 	s.setDefaults()
 	validate(s, found)

@@ -1,4 +1,4 @@
-package scenario
+package scenario_test
 
 import (
 	"errors"
@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -44,7 +47,7 @@ func variants(t *testing.T) []string {
 func TestValidFiles(t *testing.T) {
 	for _, file := range glob(t, "testdata/valid-*.yaml", 19) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			if _, err := Load(file); err != nil {
+			if _, err := scenario.Load(file, lab.Kinds()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -54,7 +57,7 @@ func TestValidFiles(t *testing.T) {
 func TestShippedScenarios(t *testing.T) {
 	for _, file := range glob(t, "../../scenarios/*/scenario.yaml", 22) {
 		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
-			s, err := Load(file)
+			s, err := scenario.Load(file, lab.Kinds())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +70,7 @@ func TestShippedScenarios(t *testing.T) {
 
 func TestVariants(t *testing.T) {
 	for _, file := range variants(t) {
-		s, err := Load(file)
+		s, err := scenario.Load(file, lab.Kinds())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +95,7 @@ func TestDocumentedExamples(t *testing.T) {
 				continue
 			}
 			loaded++
-			if _, err := Parse(file, m[1]); err != nil {
+			if _, err := scenario.Parse(file, m[1], lab.Kinds()); err != nil {
 				t.Error(err)
 			}
 		}
@@ -106,13 +109,13 @@ func TestDocumentedExamples(t *testing.T) {
 func TestInvalidFiles(t *testing.T) {
 	for _, file := range glob(t, "testdata/invalid-*.yaml", 30) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			_, err := Load(file)
+			_, err := scenario.Load(file, lab.Kinds())
 			if err == nil {
 				t.Fatal("seen no error, want one")
 			}
-			var invalid *Invalid
+			var invalid *scenario.Invalid
 			if !errors.As(err, &invalid) {
-				t.Fatalf("seen a %T, want an *Invalid: %v", err, err)
+				t.Fatalf("seen a %T, want an *scenario.Invalid: %v", err, err)
 			}
 			got := err.Error() + "\n"
 			golden := strings.TrimSuffix(file, ".yaml") + ".err"
@@ -145,7 +148,7 @@ func TestUnreadableFiles(t *testing.T) {
 		"endless":   {"/dev/zero", "seen more than 1 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Load(c.file)
+			_, err := scenario.Load(c.file, lab.Kinds())
 			if err == nil || !strings.HasPrefix(err.Error(), c.file+": "+c.want) {
 				t.Errorf("seen %v, want %s: %s…", err, c.file, c.want)
 			}
@@ -166,7 +169,7 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s, err := Parse("fuzz.yaml", data)
+		s, err := scenario.Parse("fuzz.yaml", data, lab.Kinds())
 		if (s == nil) == (err == nil) {
 			t.Errorf("seen %v and %v, want one of them", s, err)
 		}

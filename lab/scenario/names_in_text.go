@@ -33,23 +33,23 @@ func FillIn(text string, values map[string]string) string {
 	return inText.ReplaceAllStringFunc(text, func(m string) string { return values[m[2:len(m)-1]] })
 }
 
-// text checks that all names in a text stand for something.
-func (v *validator) text(path, text string) {
+// Text checks that all names in a text stand for something.
+func (v *Validation) Text(path, text string) {
 	for _, name := range NamesIn(text) {
 		if !v.stands(name) {
-			v.add(path, "seen @{%s}, want one of: @{ROUTER.NETWORK} (so for clients and gateways), @{NODE.ip}, @{NODE.name}, @{NETWORK.subnet}, "+
+			v.Add(path, "seen @{%s}, want one of: @{ROUTER.NETWORK} (so for clients and gateways), @{NODE.ip}, @{NODE.name}, @{NETWORK.subnet}, "+
 				"@{NETWORK.host}, @{NETWORK.100}, @{KIND/WORKLOAD}, @{service/NAME}, with names of the scenario", name)
 		}
 	}
 }
 
-func (v *validator) stands(name string) bool {
+func (v *Validation) stands(name string) bool {
 	if kind, of, ok := strings.Cut(name, "/"); ok {
 		if kind == "service" {
 			return of != ""
 		}
 		kinds := []Target{TargetPod, TargetClusterIP, TargetExternalIP, TargetLoadBalancer}
-		return slices.Contains(kinds, Target(kind)) && v.spec.echo(of) != nil
+		return slices.Contains(kinds, Target(kind)) && v.spec.Echo(of) != nil
 	}
 	of, what, ok := strings.Cut(name, ".")
 	if !ok {
@@ -58,15 +58,15 @@ func (v *validator) stands(name string) bool {
 	if slices.Contains(v.spec.NodeNames(), of) {
 		return what == "ip" || what == "name"
 	}
-	if r := v.spec.router(of); r != nil {
+	if r := v.spec.Router(of); r != nil {
 		return slices.Contains(r.Networks, what)
 	}
-	if g := v.spec.gateway(of); g != nil {
+	if g := v.spec.Gateway(of); g != nil {
 		return slices.Contains(g.Networks, what)
 	}
 	if slices.ContainsFunc(v.spec.Clients, func(c Client) bool { return c.Name == of && c.Network == what }) {
 		return true
 	}
 	n, err := strconv.Atoi(what)
-	return v.spec.hasNetwork(of) && (what == "subnet" || what == "host" || err == nil && n > 0 && n < 255)
+	return v.spec.HasNetwork(of) && (what == "subnet" || what == "host" || err == nil && n > 0 && n < 255)
 }

@@ -17,27 +17,27 @@ func ParsePodOrigin(s string) (PodOrigin, bool) {
 }
 
 // origin checks where packets are to come from: a client, a router, a node of the cluster, or a workload's pod on one.
-func (v *validator) origin(path, from string) {
-	known := v.senders()
+func (v *Validation) origin(path, from string) {
+	known := v.Senders()
 	switch p, isPod := ParsePodOrigin(from); {
 	case from == "" || slices.Contains(known, from):
 	case isPod:
-		v.workload(path, p.Workload)
+		v.Workload(path, p.Workload)
 		if nodes := v.spec.NodeNames(); !slices.Contains(nodes, p.Node) {
-			v.unknown(path, p.Node, "node", nodes)
+			v.Unknown(path, p.Node, "node", nodes)
 		}
 	default:
-		v.add(path, "seen %q, want %s, or a workload's pod on a node, such as pod/echo@worker", from, oneOf("client, router or node", known))
+		v.Add(path, "seen %q, want %s, or a workload's pod on a node, such as pod/echo@worker", from, oneOf("client, router or node", known))
 	}
 }
 
-// nodes checks that every name is that of a cluster node.
-func (v *validator) nodes(path string, all []string) {
-	v.repeated(path, all)
+// Nodes checks that every name is that of a cluster node.
+func (v *Validation) Nodes(path string, all []string) {
+	v.Repeated(path, all)
 	known := v.spec.NodeNames()
 	for i, name := range all {
 		if name != "" && !slices.Contains(known, name) {
-			v.unknown(fmt.Sprintf("%s[%d]", path, i), name, "node", known)
+			v.Unknown(fmt.Sprintf("%s[%d]", path, i), name, "node", known)
 		}
 	}
 }

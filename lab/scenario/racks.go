@@ -35,48 +35,48 @@ func (c *Cluster) nodeNetworks() []string {
 }
 
 // racks checks that every node is in one rack, and every rack has a network and a router of its own.
-func (v *validator) racks(path string, c *Cluster) {
+func (v *Validation) racks(path string, c *Cluster) {
 	if len(c.Racks) == 0 {
 		return
 	}
 	if c.Provider != ProviderKind {
-		v.notYet(path+".racks", fmt.Sprintf("racks with provider %s", c.Provider), ProviderKind)
+		v.NotYet(path+".racks", fmt.Sprintf("racks with provider %s", c.Provider), ProviderKind)
 	}
 	if c.IPFamily != IPv4Family {
-		v.notYet(path+".racks", fmt.Sprintf("racks with ipFamily %s", c.IPFamily), IPv4Family)
+		v.NotYet(path+".racks", fmt.Sprintf("racks with ipFamily %s", c.IPFamily), IPv4Family)
 	}
 	if len(v.spec.Gateways) > 0 {
-		v.notYet(path+".racks", "racks beside gateways", "a router for each rack")
+		v.NotYet(path+".racks", "racks beside gateways", "a router for each rack")
 	}
 	if c.APIEndpoint != nil || len(c.JoinLater) > 0 {
-		v.notYet(path+".racks", "racks with apiEndpoint or joinLater", "one control plane, which all nodes join at once")
+		v.NotYet(path+".racks", "racks with apiEndpoint or joinLater", "one control plane, which all nodes join at once")
 	}
 	if n := v.spec.NodeSpeaker(); n != nil && n.Addon != "cilium" {
-		v.notYet(path+".racks", "racks with a speaker of BGP other than cilium's", "cilium with bgp")
+		v.NotYet(path+".racks", "racks with a speaker of BGP other than cilium's", "cilium with bgp")
 	}
 	if cilium, at := v.spec.cilium(); cilium != nil && cilium.L2 != nil {
-		v.notYet(at+".l2", "l2 with racks", "bgp alone")
+		v.NotYet(at+".l2", "l2 with racks", "bgp alone")
 	}
 	var networks, nodes []string
 	for i, r := range c.Racks {
 		at := fmt.Sprintf("%s.racks[%d]", path, i)
-		v.notEmpty(at+".nodes", len(r.Nodes))
-		v.nodes(at+".nodes", r.Nodes)
+		v.NotEmpty(at+".nodes", len(r.Nodes))
+		v.Nodes(at+".nodes", r.Nodes)
 		networks, nodes = append(networks, r.Network), append(nodes, r.Nodes...)
-		if r.Network == "" || !v.network(at+".network", r.Network) {
+		if r.Network == "" || !v.Network(at+".network", r.Network) {
 			continue
 		}
-		switch router := v.spec.router(r.Router); {
+		switch router := v.spec.Router(r.Router); {
 		case r.Router == "":
 		case router == nil:
-			v.unknown(at+".router", r.Router, "router", v.routerNames())
+			v.Unknown(at+".router", r.Router, "router", v.routerNames())
 		case !v.on(router, r.Network):
-			v.add(at+".router", "seen %q, which is not on network %s, want a router that is", r.Router, r.Network)
+			v.Add(at+".router", "seen %q, which is not on network %s, want a router that is", r.Router, r.Network)
 		case router.BGP == nil:
-			v.add(at+".router", "seen %q, which has no bgp, want a router that learns the nodes' routes", r.Router)
+			v.Add(at+".router", "seen %q, which has no bgp, want a router that learns the nodes' routes", r.Router)
 		}
 	}
-	v.repeated(path+".racks", networks)
+	v.Repeated(path+".racks", networks)
 	for _, name := range v.spec.NodeNames() {
 		n := 0
 		for _, in := range nodes {
@@ -85,10 +85,10 @@ func (v *validator) racks(path string, c *Cluster) {
 			}
 		}
 		if n != 1 {
-			v.add(path+".racks", "seen node %s in %d racks, want it in one", name, n)
+			v.Add(path+".racks", "seen node %s in %d racks, want it in one", name, n)
 		}
 	}
 	if first := c.RackOf("control-plane"); first != nil && first.Network != c.Network {
-		v.add(path+".network", "seen %s, want %s, the network of the rack that the control plane is in", c.Network, first.Network)
+		v.Add(path+".network", "seen %s, want %s, the network of the rack that the control plane is in", c.Network, first.Network)
 	}
 }

@@ -12,7 +12,7 @@ import (
 // field is what a struct tag says of a scenario field. The jsonschema tag is the one source of bounds
 // and enumerations: the schema is generated from it, and the decoder enforces it.
 type field struct {
-	index    int
+	index    []int
 	name     string
 	required bool
 	rule     rule
@@ -28,16 +28,27 @@ type rule struct {
 	above    bool // min itself is out of bounds
 }
 
-// fieldsOf returns the fields of a struct type, in order of declaration.
+// fieldsOf returns the fields of a struct type, in order of declaration, those of embedded structs included.
 func fieldsOf(t reflect.Type) []field {
 	fields := make([]field, 0, t.NumField())
 	for i := range t.NumField() {
-		name, options, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		f := t.Field(i)
+		switch {
+		case f.Anonymous && f.Type.Kind() == reflect.Struct:
+			for _, inner := range fieldsOf(f.Type) {
+				inner.index = append([]int{i}, inner.index...)
+				fields = append(fields, inner)
+			}
+			continue
+		case !f.IsExported():
+			continue
+		}
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		fields = append(fields, field{
-			index:    i,
+			index:    []int{i},
 			name:     name,
 			required: !strings.Contains(options, "omitempty"),
-			rule:     parseRule(t.Field(i).Tag.Get("jsonschema")),
+			rule:     parseRule(f.Tag.Get("jsonschema")),
 		})
 	}
 	return fields
@@ -93,8 +104,8 @@ func (r rule) family(noun, example string) string {
 	return fmt.Sprintf("an IPv4 %s such as %s", noun, cmp.Or(r.v4, example))
 }
 
-// enumOf returns the values that a named string type may have, or nil.
-func enumOf(t reflect.Type) []string {
+// EnumOf returns the values that a named string type may have, or nil.
+func EnumOf(t reflect.Type) []string {
 	switch t {
 	case reflect.TypeFor[Provider]():
 		return []string{string(ProviderKind), string(ProviderK3s)}

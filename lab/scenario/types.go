@@ -18,6 +18,8 @@ type Scenario struct {
 	Spec       Spec     `json:"spec"`
 	// Bug makes it the reproduction of one; see skidpad repro.
 	Bug *Bug `json:"bug,omitempty"`
+
+	kinds Kinds // by which the file was read; of each half, too
 }
 
 // Metadata names a scenario. Labels are free; `origin` and `cni` are shown by listings.
@@ -272,7 +274,7 @@ type Check struct {
 	Wire        *Wire        `json:"wire,omitempty"`
 	NodeRoutes  *NodeRoutes  `json:"nodeRoutes,omitempty"`
 	ServiceList *ServiceList `json:"serviceList,omitempty"`
-	Entry       *Entry       `json:"entry,omitempty"`
+	Entry       *EntryCheck  `json:"entry,omitempty"`
 	// The checks below measure with flows of packets; all but held break something first.
 	Failover   *Failover   `json:"failover,omitempty"`
 	Withdrawal *Withdrawal `json:"withdrawal,omitempty"`

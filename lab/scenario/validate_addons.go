@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func (v *validator) addons() {
+func (v *Validation) addons() {
 	kinds := names(fieldsOf(reflect.TypeFor[Addon]()))
 	for i, a := range v.spec.Addons {
 		path := fmt.Sprintf("spec.addons[%d]", i)
@@ -16,12 +16,12 @@ func (v *validator) addons() {
 		for j := range kinds {
 			set[j] = !reflect.ValueOf(a).Field(j).IsNil()
 		}
-		if !v.exactlyOne(path, strings.Join(kinds, ", "), set...) {
+		if !v.ExactlyOne(path, strings.Join(kinds, ", "), set...) {
 			continue
 		}
 		path += "." + a.Kind()
 		if v.spec.Cluster == nil {
-			v.add(path, "seen an addon, want a spec.cluster to install it into")
+			v.Add(path, "seen an addon, want a spec.cluster to install it into")
 		}
 		v.addon(path, a)
 	}
@@ -30,7 +30,7 @@ func (v *validator) addons() {
 }
 
 // addon checks what is between the braces of one addon.
-func (v *validator) addon(path string, a Addon) {
+func (v *Validation) addon(path string, a Addon) {
 	switch {
 	case a.Cilium != nil:
 		v.cilium(path, a.Cilium)
@@ -42,7 +42,7 @@ func (v *validator) addon(path string, a Addon) {
 		v.metalLB(path, a.MetalLB)
 	case a.PureLB != nil:
 		v.release(path+".version", a.PureLB.Version, DefaultPureLB)
-		v.notEmpty(path+".pools", len(a.PureLB.Pools))
+		v.NotEmpty(path+".pools", len(a.PureLB.Pools))
 	case a.BIRD != nil:
 		v.bird(path, a.BIRD)
 	case a.APISIX != nil:
@@ -50,11 +50,11 @@ func (v *validator) addon(path string, a Addon) {
 	}
 }
 
-func (v *validator) cilium(path string, c *Cilium) {
+func (v *Validation) cilium(path string, c *Cilium) {
 	v.ciliumVersion(path+".version", c)
 	others := slices.ContainsFunc(v.spec.Addons, func(a Addon) bool { return a.Cilium == nil && slices.Contains(a.Roles(), RoleLoadBalancer) })
 	if !others {
-		v.notEmpty(path+".loadBalancerPools", len(c.LoadBalancerPools))
+		v.NotEmpty(path+".loadBalancerPools", len(c.LoadBalancerPools))
 	}
 	if c.BGP != nil {
 		v.ciliumBGP(path+".bgp", c.BGP)
@@ -67,24 +67,24 @@ func (v *validator) cilium(path string, c *Cilium) {
 	}
 }
 
-func (v *validator) ciliumBGP(path string, b *CiliumBGP) {
+func (v *Validation) ciliumBGP(path string, b *CiliumBGP) {
 	v.asn(path+".asn", b.ASN)
 	v.holdTime(path+".holdTime", b.HoldTime)
-	v.notEmpty(path+".peers", len(b.Peers))
+	v.NotEmpty(path+".peers", len(b.Peers))
 	v.advertised(path+".advertise", b.Advertise)
 	v.nodePeers(path+".peers", b.Peers)
 }
 
 // ciliumL2 checks what Kubernetes' leader election demands of the three times, so that an agent does
 // not die of them at its start: lease > renew deadline > 1.2 × retry period.
-func (v *validator) ciliumL2(path string, l *CiliumL2) {
+func (v *Validation) ciliumL2(path string, l *CiliumL2) {
 	if l.LeaseDuration <= l.LeaseRenewDeadline {
-		v.add(path+".leaseDuration", "seen %s, want more than leaseRenewDeadline, %s", l.LeaseDuration, l.LeaseRenewDeadline)
+		v.Add(path+".leaseDuration", "seen %s, want more than leaseRenewDeadline, %s", l.LeaseDuration, l.LeaseRenewDeadline)
 	}
 	if l.LeaseDuration.Std() < time.Second {
-		v.add(path+".leaseDuration", "seen %s, want at least 1s: leases count whole seconds", l.LeaseDuration)
+		v.Add(path+".leaseDuration", "seen %s, want at least 1s: leases count whole seconds", l.LeaseDuration)
 	}
 	if 5*l.LeaseRenewDeadline <= 6*l.LeaseRetryPeriod {
-		v.add(path+".leaseRenewDeadline", "seen %s, want more than 1.2 times leaseRetryPeriod, %s", l.LeaseRenewDeadline, l.LeaseRetryPeriod)
+		v.Add(path+".leaseRenewDeadline", "seen %s, want more than 1.2 times leaseRetryPeriod, %s", l.LeaseRenewDeadline, l.LeaseRetryPeriod)
 	}
 }

@@ -11,20 +11,20 @@ import (
 )
 
 // bug checks the section's own references; that each half is a scenario is for halves to check.
-func (v *validator) bug(b *Bug) {
+func (v *Validation) bug(b *Bug) {
 	if b == nil {
 		return
 	}
 	if !strings.HasPrefix(b.Link, "https://") && !strings.HasPrefix(b.Link, "http://") {
-		v.add("bug.link", "seen %q, want where the report is, https://…", b.Link)
+		v.Add("bug.link", "seen %q, want where the report is, https://…", b.Link)
 	}
-	v.notEmpty("bug.trigger", len(b.Trigger))
-	v.notEmpty("bug.observe", len(b.Observe))
+	v.NotEmpty("bug.trigger", len(b.Trigger))
+	v.NotEmpty("bug.observe", len(b.Observe))
 	named := map[string]string{} // faults and flows so far, by name
 	for i, s := range b.Setup {
 		v.bugStep(fmt.Sprintf("bug.setup[%d]", i), s, named)
 		if s.Await != nil && s.Await.Right.Changed != nil {
-			v.add(fmt.Sprintf("bug.setup[%d].await.right.changed", i), "seen changed in setup, want changed in trigger or observe: values are compared with those before the trigger")
+			v.Add(fmt.Sprintf("bug.setup[%d].await.right.changed", i), "seen changed in setup, want changed in trigger or observe: values are compared with those before the trigger")
 		}
 	}
 	for i, s := range b.Trigger {
@@ -39,17 +39,17 @@ func (v *validator) bug(b *Bug) {
 			v.condition(path+".wrong", o.Signal, *o.Wrong)
 		}
 		if o.Within != 0 && o.During != 0 {
-			v.add(path+".within", "seen within and during, want one of them")
+			v.Add(path+".within", "seen within and during, want one of them")
 		}
 		judged = judged || !o.Control
 	}
 	if len(b.Observe) > 0 && !judged {
-		v.add("bug.observe", "seen controls only, want an observation that tells whether the bug is there")
+		v.Add("bug.observe", "seen controls only, want an observation that tells whether the bug is there")
 	}
 }
 
 // halves checks that each half of a bug is a scenario.
-func (v *validator) halves(s *Scenario) {
+func (v *Validation) halves(s *Scenario) {
 	if s.Bug == nil || len(v.found.list) > 0 {
 		return // what is wrong with the scenario is wrong with its halves
 	}
@@ -64,44 +64,44 @@ func (v *validator) halves(s *Scenario) {
 		switch {
 		case errors.As(err, &invalid):
 			for _, p := range invalid.Problems {
-				v.add(path, "with it the scenario is wrong: %s: %s", p.Path, p.Message)
+				v.Add(path, "with it the scenario is wrong: %s: %s", p.Path, p.Message)
 			}
 		case err != nil:
-			v.add(path, "%v", err)
+			v.Add(path, "%v", err)
 		}
 	}
 }
 
-func (v *validator) bugStep(path string, s BugStep, named map[string]string) {
+func (v *Validation) bugStep(path string, s BugStep, named map[string]string) {
 	verb := s.Verb()
 	var names []string
 	var set []bool
 	for _, k := range s.verbs() {
 		names, set = append(names, k.name), append(set, k.set)
 	}
-	if !v.exactlyOne(path, strings.Join(names, ", "), set...) {
+	if !v.ExactlyOne(path, strings.Join(names, ", "), set...) {
 		return
 	}
 	if s.As != "" && verb != StepFault && verb != StepSend {
-		v.add(path+".as", "seen %q with %s, want it with fault or send only", s.As, verb)
+		v.Add(path+".as", "seen %q with %s, want it with fault or send only", s.As, verb)
 	}
 	if s.For != 0 && verb != StepFault {
-		v.add(path+".for", "seen %s with %s, want it with fault only", s.For, verb)
+		v.Add(path+".for", "seen %s with %s, want it with fault only", s.For, verb)
 	}
 	if (verb == StepApply || verb == StepKubectl) && v.spec.Cluster == nil {
-		v.add(path+"."+verb, "seen a step for a cluster, want a spec.cluster")
+		v.Add(path+"."+verb, "seen a step for a cluster, want a spec.cluster")
 	}
 	switch verb {
 	case StepFault:
-		v.fault(path+".fault", *s.Fault)
+		v.Fault(path+".fault", *s.Fault)
 	case StepClear:
 		if named[s.Clear] != StepFault {
-			v.add(path+".clear", "seen %q, want the name (as) of a fault of an earlier step", s.Clear)
+			v.Add(path+".clear", "seen %q, want the name (as) of a fault of an earlier step", s.Clear)
 		}
 	case StepApply:
-		v.text(path+".apply", s.Apply)
+		v.Text(path+".apply", s.Apply)
 	case StepKubectl:
-		v.text(path+".kubectl", s.Kubectl)
+		v.Text(path+".kubectl", s.Kubectl)
 	case StepExec:
 		v.exec(path+".exec", *s.Exec)
 	case StepSend:
@@ -115,98 +115,98 @@ func (v *validator) bugStep(path string, s BugStep, named map[string]string) {
 	}
 }
 
-func (v *validator) exec(path string, e Exec) {
-	v.place(path+".node", e.Node)
-	v.text(path+".run", e.Run)
+func (v *Validation) exec(path string, e Exec) {
+	v.Place(path+".node", e.Node)
+	v.Text(path+".run", e.Run)
 }
 
-func (v *validator) send(path string, s BugStep) {
-	v.place(path+".send.from", s.Send.From)
-	v.text(path+".send.to", s.Send.To)
+func (v *Validation) send(path string, s BugStep) {
+	v.Place(path+".send.from", s.Send.From)
+	v.Text(path+".send.to", s.Send.To)
 	if s.As == "" {
-		v.add(path+".as", "seen nothing, want a name by which the signals outage and lost find what is sent")
+		v.Add(path+".as", "seen nothing, want a name by which the signals outage and lost find what is sent")
 	}
 	if every := s.Send.Every.Std(); every < time.Millisecond || every > time.Second {
-		v.add(path+".send.every", "seen %s, want 1ms to 1s", s.Send.Every)
+		v.Add(path+".send.every", "seen %s, want 1ms to 1s", s.Send.Every)
 	}
 }
 
-// place checks that one can execute something there: in a node, or in the network of a workload's pod.
-func (v *validator) place(path, name string) {
+// Place checks that one can execute something there: in a node, or in the network of a workload's pod.
+func (v *Validation) Place(path, name string) {
 	if pod, ok := strings.CutPrefix(name, "pod/"); ok {
 		workload, node, at := strings.Cut(pod, "@")
-		v.workload(path, workload)
+		v.Workload(path, workload)
 		if at && !slices.Contains(v.spec.NodeNames(), node) {
-			v.unknown(path, node, "node", v.spec.NodeNames())
+			v.Unknown(path, node, "node", v.spec.NodeNames())
 		}
 		return
 	}
-	if known := append(v.senders(), v.guards()...); name != "" && !slices.Contains(known, name) {
-		v.unknown(path, name, "client, router, node or gateway's guard, or pod/WORKLOAD", known)
+	if known := append(v.Senders(), v.Guards()...); name != "" && !slices.Contains(known, name) {
+		v.Unknown(path, name, "client, router, node or gateway's guard, or pod/WORKLOAD", known)
 	}
 }
 
-func (v *validator) signal(path string, s Signal, named map[string]string) {
+func (v *Validation) signal(path string, s Signal, named map[string]string) {
 	var names []string
 	var set []bool
 	for _, k := range s.kinds() {
 		names, set = append(names, k.name), append(set, k.set)
 	}
-	if !v.exactlyOne(path, strings.Join(names, ", "), set...) {
+	if !v.ExactlyOne(path, strings.Join(names, ", "), set...) {
 		return
 	}
 	path += "." + s.Kind()
 	switch {
 	case s.ARP != nil:
-		v.place(path+".from", s.ARP.From)
-		v.text(path+".address", s.ARP.Address)
+		v.Place(path+".from", s.ARP.From)
+		v.Text(path+".address", s.ARP.Address)
 		if s.ARP.Network != "" {
-			v.linkOf(path+".network", s.ARP.From, s.ARP.Network)
+			v.LinkOf(path+".network", s.ARP.From, s.ARP.Network)
 		}
 	case s.Ping != nil:
 		v.ping(path, *s.Ping)
 	case s.TTLExceeded != nil:
 		v.ping(path, *s.TTLExceeded)
 	case s.Connect != nil:
-		v.place(path+".from", s.Connect.From)
-		v.text(path+".to", s.Connect.To)
+		v.Place(path+".from", s.Connect.From)
+		v.Text(path+".to", s.Connect.To)
 	case s.Output != nil:
 		v.exec(path, *s.Output)
 	case s.Elapsed != nil:
 		v.elapsed(path, *s.Elapsed)
 	case s.Outage+s.Lost != "":
 		if named[s.Outage+s.Lost] != StepSend {
-			v.add(path, "seen %q, want the name (as) of what an earlier step sends", s.Outage+s.Lost)
+			v.Add(path, "seen %q, want the name (as) of what an earlier step sends", s.Outage+s.Lost)
 		}
 	case s.Lease != "":
-		v.workload(path, s.Lease)
+		v.Workload(path, s.Lease)
 	default:
 		v.routing(path, s)
 	}
 }
 
-func (v *validator) ping(path string, p PingSignal) {
-	v.place(path+".from", p.From)
-	v.text(path+".to", p.To)
+func (v *Validation) ping(path string, p PingSignal) {
+	v.Place(path+".from", p.From)
+	v.Text(path+".to", p.To)
 }
 
-func (v *validator) elapsed(path string, e Elapsed) {
+func (v *Validation) elapsed(path string, e Elapsed) {
 	if e.From != nil {
 		v.lane(path+".from.lane", e.From.Lane)
-		v.text(path+".from.text", e.From.Text)
+		v.Text(path+".from.text", e.From.Text)
 	}
 	v.lane(path+".to.lane", e.To.Lane)
-	v.text(path+".to.text", e.To.Text)
+	v.Text(path+".to.text", e.To.Text)
 }
 
-func (v *validator) lane(path, lane string) {
+func (v *Validation) lane(path, lane string) {
 	if _, err := timeline.ParseLane(lane); err != nil {
-		v.add(path, "seen %q, want %s", lane, strings.TrimPrefix(err.Error(), fmt.Sprintf("lane %q: there is none of that name; wanted is ", lane)))
+		v.Add(path, "seen %q, want %s", lane, strings.TrimPrefix(err.Error(), fmt.Sprintf("lane %q: there is none of that name; wanted is ", lane)))
 	}
 }
 
 // routing checks the signals of routers.
-func (v *validator) routing(path string, s Signal) {
+func (v *Validation) routing(path string, s Signal) {
 	router := ""
 	switch {
 	case s.Sessions != nil:
@@ -214,36 +214,36 @@ func (v *validator) routing(path string, s Signal) {
 	case s.PeerASNs != nil:
 		router, path = s.PeerASNs.Router, path+".router"
 	case s.RIB != nil:
-		v.text(path+".to", s.RIB.To)
+		v.Text(path+".to", s.RIB.To)
 		router, path = s.RIB.Node, path+".node"
 	case s.FIB != nil:
-		v.text(path+".to", s.FIB.To)
-		v.place(path+".node", s.FIB.Node)
+		v.Text(path+".to", s.FIB.To)
+		v.Place(path+".node", s.FIB.Node)
 		return
 	default:
 		return
 	}
-	if v.spec.router(router) == nil {
-		v.unknown(path, router, "router", v.routerNames())
+	if v.spec.Router(router) == nil {
+		v.Unknown(path, router, "router", v.routerNames())
 	}
 }
 
 // condition checks that there is one, and that it can judge the signal.
-func (v *validator) condition(path string, s Signal, c Condition) {
+func (v *Validation) condition(path string, s Signal, c Condition) {
 	times := c.Longer != 0 || c.Shorter != 0
 	others := c.Is != nil || c.Has != "" || c.Lacks != "" || c.Min != nil || c.Max != nil || c.Changed != nil
 	never := c.Never != nil
 	switch {
 	case !times && !others && !never:
-		v.add(path, "seen no condition, want one of: is, has, lacks, min, max, longer, shorter, changed, never")
+		v.Add(path, "seen no condition, want one of: is, has, lacks, min, max, longer, shorter, changed, never")
 	case never && s.Kind() != "" && s.Elapsed == nil:
-		v.add(path, "seen never for %s, want never for elapsed only", s.Kind())
+		v.Add(path, "seen never for %s, want never for elapsed only", s.Kind())
 	case times && s.Kind() != "" && !s.Timed():
-		v.add(path, "seen a time for %s, want is, has, lacks, min, max or changed", s.Kind())
+		v.Add(path, "seen a time for %s, want is, has, lacks, min, max or changed", s.Kind())
 	case others && s.Timed():
-		v.add(path, "seen what is no time for %s, want longer or shorter", s.Kind())
+		v.Add(path, "seen what is no time for %s, want longer or shorter", s.Kind())
 	}
 	for _, text := range append(slices.Clone(c.Is), c.Has, c.Lacks) {
-		v.text(path, text)
+		v.Text(path, text)
 	}
 }

@@ -5,22 +5,22 @@ import (
 	"slices"
 )
 
-func (v *validator) workloads() {
+func (v *Validation) workloads() {
 	for i, w := range v.spec.Workloads {
 		path := fmt.Sprintf("spec.workloads[%d]", i)
-		if !v.exactlyOne(path, "echo", w.Echo != nil) {
+		if !v.ExactlyOne(path, "echo", w.Echo != nil) {
 			continue
 		}
 		if v.spec.Cluster == nil {
-			v.add(path, "seen a workload, want a spec.cluster to run it in")
+			v.Add(path, "seen a workload, want a spec.cluster to run it in")
 		}
 	}
 }
 
-func (v *validator) checks() {
+func (v *Validation) checks() {
 	for i, c := range v.spec.Checks {
 		path := fmt.Sprintf("spec.checks[%d]", i)
-		if !v.exactlyOne(path, "reach, sessions, routes, wire, nodeRoutes, serviceList, entry, failover, withdrawal, lease, held, api, join, flows",
+		if !v.ExactlyOne(path, "reach, sessions, routes, wire, nodeRoutes, serviceList, entry, failover, withdrawal, lease, held, api, join, flows",
 			c.Reach != nil, c.Sessions != nil, c.Routes != nil, c.Wire != nil, c.NodeRoutes != nil, c.ServiceList != nil, c.Entry != nil,
 			c.Failover != nil, c.Withdrawal != nil, c.Lease != nil, c.Held != nil, c.API != nil, c.Join != nil, c.Flows != nil) {
 			continue
@@ -58,52 +58,52 @@ func (v *validator) checks() {
 	}
 }
 
-func (v *validator) reach(path string, r *Reach) {
+func (v *Validation) reach(path string, r *Reach) {
 	v.origin(path+".from", r.From)
-	v.targets(path, r.To, r.Workload)
+	v.Targets(path, r.To, r.Workload)
 }
 
-func (v *validator) sessions(path string) {
+func (v *Validation) sessions(path string) {
 	if !slices.ContainsFunc(v.spec.Routers, func(r Router) bool { return r.BGP != nil && len(r.BGP.Peers) > 0 }) {
-		v.add(path, "seen a check of BGP sessions, want a router with bgp.peers")
+		v.Add(path, "seen a check of BGP sessions, want a router with bgp.peers")
 	}
 }
 
-func (v *validator) routes(path string, r *Routes) {
-	v.repeated(path+".routers", r.Routers)
-	v.notEmpty(path+".routers", len(r.Routers))
+func (v *Validation) routes(path string, r *Routes) {
+	v.Repeated(path+".routers", r.Routers)
+	v.NotEmpty(path+".routers", len(r.Routers))
 	for j, name := range r.Routers {
 		at := fmt.Sprintf("%s.routers[%d]", path, j)
-		router := v.spec.router(name)
+		router := v.spec.Router(name)
 		switch {
 		case name == "":
 		case router == nil:
-			v.unknown(at, name, "router", v.routerNames())
+			v.Unknown(at, name, "router", v.routerNames())
 		case router.BGP == nil:
-			v.add(at, "seen %q, which has no bgp, want a router that speaks it", name)
+			v.Add(at, "seen %q, which has no bgp, want a router that speaks it", name)
 		}
 	}
-	v.targets(path, r.To, r.Workload)
+	v.Targets(path, r.To, r.Workload)
 	if j := slices.Index(r.To, TargetNodePort); j >= 0 {
-		v.add(fmt.Sprintf("%s.to[%d]", path, j), "seen nodePort, want what is announced: pod, clusterIP, externalIP or loadBalancer")
+		v.Add(fmt.Sprintf("%s.to[%d]", path, j), "seen nodePort, want what is announced: pod, clusterIP, externalIP or loadBalancer")
 	}
 	if most := len(v.spec.NodeNames()); r.NextHops > most {
-		v.add(path+".nextHops", "seen %d, want at most %d, the number of nodes", r.NextHops, most)
+		v.Add(path+".nextHops", "seen %d, want at most %d, the number of nodes", r.NextHops, most)
 	}
 }
 
-// targets checks that the workload exists and has the addresses that are asked for.
-func (v *validator) targets(path string, to []Target, workload string) {
-	v.notEmpty(path+".to", len(to))
+// Targets checks that the workload exists and has the addresses that are asked for.
+func (v *Validation) Targets(path string, to []Target, workload string) {
+	v.NotEmpty(path+".to", len(to))
 	kinds := make([]string, 0, len(to))
 	for _, t := range to {
 		kinds = append(kinds, string(t))
 	}
-	v.repeated(path+".to", kinds)
+	v.Repeated(path+".to", kinds)
 	if j := slices.Index(to, TargetClient); j >= 0 {
-		v.add(fmt.Sprintf("%s.to[%d]", path, j), "seen client, want an address of a workload; a client is the target of a probe")
+		v.Add(fmt.Sprintf("%s.to[%d]", path, j), "seen client, want an address of a workload; a client is the target of a probe")
 	}
-	e := v.workload(path+".workload", workload)
+	e := v.Workload(path+".workload", workload)
 	if e == nil {
 		return
 	}
@@ -112,9 +112,9 @@ func (v *validator) targets(path string, to []Target, workload string) {
 	}
 }
 
-// workload finds a workload, or says which there are.
-func (v *validator) workload(path, name string) *Echo {
-	if e := v.spec.echo(name); e != nil {
+// Workload finds a workload, or says which there are.
+func (v *Validation) Workload(path, name string) *Echo {
+	if e := v.spec.Echo(name); e != nil {
 		return e
 	}
 	var known []string
@@ -123,18 +123,18 @@ func (v *validator) workload(path, name string) *Echo {
 			known = append(known, w.Echo.Name)
 		}
 	}
-	v.unknown(path, name, "workload", known)
+	v.Unknown(path, name, "workload", known)
 	return nil
 }
 
 // hasAddress checks that a workload has an address of that kind.
-func (v *validator) hasAddress(at string, t Target, e *Echo) {
+func (v *Validation) hasAddress(at string, t Target, e *Echo) {
 	switch {
 	case t == TargetExternalIP && len(e.Service.ExternalIPs) == 0:
-		v.add(at, "seen externalIP, want workload %s to have service.externalIPs", e.Name)
+		v.Add(at, "seen externalIP, want workload %s to have service.externalIPs", e.Name)
 	case t == TargetLoadBalancer && e.Service.Type != "LoadBalancer":
-		v.add(at, "seen loadBalancer, want workload %s to have service.type LoadBalancer, not %s", e.Name, e.Service.Type)
+		v.Add(at, "seen loadBalancer, want workload %s to have service.type LoadBalancer, not %s", e.Name, e.Service.Type)
 	case t == TargetNodePort && e.Service.Type == "ClusterIP":
-		v.add(at, "seen nodePort, want workload %s to have service.type NodePort or LoadBalancer", e.Name)
+		v.Add(at, "seen nodePort, want workload %s to have service.type NodePort or LoadBalancer", e.Name)
 	}
 }

@@ -13,7 +13,7 @@ const firstControlPlane = "control-plane"
 const apiServerPort = 6443
 
 // endpoint checks the address in front of the API servers, and who joins later.
-func (v *validator) endpoint(c *Cluster) {
+func (v *Validation) endpoint(c *Cluster) {
 	v.joinLater(c)
 	e := c.APIEndpoint
 	if e == nil {
@@ -21,58 +21,58 @@ func (v *validator) endpoint(c *Cluster) {
 	}
 	const path = "spec.cluster.apiEndpoint"
 	if c.Provider != ProviderKind {
-		v.notYet(path, "an endpoint with provider "+c.Provider, ProviderKind)
+		v.NotYet(path, "an endpoint with provider "+c.Provider, ProviderKind)
 	}
 	if e.Port == apiServerPort {
-		v.add(path+".port", "seen %d, on which the API servers listen on the same nodes, want another port such as %d", e.Port, DefaultEndpointPort)
+		v.Add(path+".port", "seen %d, on which the API servers listen on the same nodes, want another port such as %d", e.Port, DefaultEndpointPort)
 	}
 	v.advertInterval(path+".advertInterval", e.AdvertInterval)
 	if d := e.Check.Interval.Std(); d < time.Second || d > time.Minute || d%time.Second != 0 {
-		v.add(path+".check.interval", "seen %s, want whole seconds from 1s to 60s, which is what keepalived's scripts know", e.Check.Interval)
+		v.Add(path+".check.interval", "seen %s, want whole seconds from 1s to 60s, which is what keepalived's scripts know", e.Check.Interval)
 	}
 }
 
 // joinLater checks that nodes that join later are the scenario's, and that somebody is there whom they can join.
-func (v *validator) joinLater(c *Cluster) {
+func (v *Validation) joinLater(c *Cluster) {
 	known := slices.DeleteFunc(v.spec.NodeNames(), func(n string) bool { return n == firstControlPlane })
-	v.repeated("spec.cluster.joinLater", c.JoinLater)
+	v.Repeated("spec.cluster.joinLater", c.JoinLater)
 	for i, name := range c.JoinLater {
 		at := fmt.Sprintf("spec.cluster.joinLater[%d]", i)
 		if !slices.Contains(known, name) {
-			v.unknown(at, name, "node besides "+firstControlPlane, known)
+			v.Unknown(at, name, "node besides "+firstControlPlane, known)
 		}
 	}
 	if len(c.JoinLater) > 0 && c.Provider != ProviderKind {
-		v.notYet("spec.cluster.joinLater", "nodes that join later with provider "+c.Provider, ProviderKind)
+		v.NotYet("spec.cluster.joinLater", "nodes that join later with provider "+c.Provider, ProviderKind)
 	}
 }
 
 // api checks a check that writes to the API while something is broken.
-func (v *validator) api(path string, a *API) {
-	v.fault(path+".fault", a.Fault)
-	v.tolerance(path, a.MaxOutage, a.Tolerance)
+func (v *Validation) api(path string, a *API) {
+	v.Fault(path+".fault", a.Fault)
+	v.Tolerance(path, a.MaxOutage, a.Tolerance)
 	if v.spec.Cluster == nil {
-		v.add(path, "seen a check of the API, want a spec.cluster that has one")
+		v.Add(path, "seen a check of the API, want a spec.cluster that has one")
 	}
 	if d := a.Every.Std(); d < 20*time.Millisecond || d > time.Second {
-		v.add(path+".every", "seen %s, want 20ms to 1s", a.Every)
+		v.Add(path+".every", "seen %s, want 20ms to 1s", a.Every)
 	}
 	if kind, known := a.Fault.About(); known && !kind.Lasts {
-		v.add(path+".fault", "seen %s, want a fault that lasts until it is cleared, such as kill", kind.Kind)
+		v.Add(path+".fault", "seen %s, want a fault that lasts until it is cleared, such as kill", kind.Kind)
 	}
 }
 
 // join checks a check that has nodes join.
-func (v *validator) join(path string, j *Join) {
-	v.notEmpty(path+".nodes", len(j.Nodes))
-	v.repeated(path+".nodes", j.Nodes)
+func (v *Validation) join(path string, j *Join) {
+	v.NotEmpty(path+".nodes", len(j.Nodes))
+	v.Repeated(path+".nodes", j.Nodes)
 	var later []string
 	if v.spec.Cluster != nil {
 		later = v.spec.Cluster.JoinLater
 	}
 	for i, name := range j.Nodes {
 		if !slices.Contains(later, name) {
-			v.unknown(fmt.Sprintf("%s.nodes[%d]", path, i), name, "node of cluster.joinLater", later)
+			v.Unknown(fmt.Sprintf("%s.nodes[%d]", path, i), name, "node of cluster.joinLater", later)
 		}
 	}
 }

@@ -9,16 +9,16 @@ import (
 // maxMembers bounds a gateway's members: the plan gives each a VRRP priority ten below the last.
 const maxMembers = 10
 
-func (v *validator) gateways() {
+func (v *Validation) gateways() {
 	for i, g := range v.spec.Gateways {
 		path := fmt.Sprintf("spec.gateways[%d]", i)
-		v.notEmpty(path+".members", len(g.Members))
+		v.NotEmpty(path+".members", len(g.Members))
 		v.atMost(path+".members", len(g.Members), maxMembers)
-		v.notEmpty(path+".networks", len(g.Networks))
-		v.repeated(path+".members", g.Members)
-		v.repeated(path+".networks", g.Networks)
+		v.NotEmpty(path+".networks", len(g.Networks))
+		v.Repeated(path+".members", g.Members)
+		v.Repeated(path+".networks", g.Networks)
 		for j, n := range g.Networks {
-			v.network(fmt.Sprintf("%s.networks[%d]", path, j), n)
+			v.Network(fmt.Sprintf("%s.networks[%d]", path, j), n)
 		}
 		for j, m := range g.Members {
 			v.member(fmt.Sprintf("%s.members[%d]", path, j), g, m)
@@ -27,35 +27,35 @@ func (v *validator) gateways() {
 	}
 }
 
-func (v *validator) member(at string, g Gateway, name string) {
-	r := v.spec.router(name)
+func (v *Validation) member(at string, g Gateway, name string) {
+	r := v.spec.Router(name)
 	if r == nil {
-		v.unknown(at, name, "router", v.routerNames())
+		v.Unknown(at, name, "router", v.routerNames())
 		return
 	}
 	for _, n := range g.Networks {
 		if !v.on(r, n) {
-			v.add(at, "seen %q, which is not on network %s, want a router on every network of the gateway", name, n)
+			v.Add(at, "seen %q, which is not on network %s, want a router on every network of the gateway", name, n)
 		}
 	}
 }
 
 // advertInterval checks RFC 9568, 5.2.7: centiseconds in 12 bits.
-func (v *validator) advertInterval(path string, d Duration) {
+func (v *Validation) advertInterval(path string, d Duration) {
 	const unit = 10 * time.Millisecond
 	if d.Std() < unit || d.Std() > 4095*unit || d.Std()%unit != 0 {
-		v.add(path, "seen %s, want a multiple of 10ms from 10ms to 40.95s (RFC 9568, 5.2.7)", d)
+		v.Add(path, "seen %s, want a multiple of 10ms from 10ms to 40.95s (RFC 9568, 5.2.7)", d)
 	}
 }
 
-func (v *validator) clients() {
+func (v *Validation) clients() {
 	for i, c := range v.spec.Clients {
 		path := fmt.Sprintf("spec.clients[%d]", i)
 		if c.Network != "" {
-			v.network(path+".network", c.Network)
+			v.Network(path+".network", c.Network)
 		}
 		if c.Gateway != "" && c.Router != "" {
-			v.add(path, "seen both gateway and router, want at most one of them")
+			v.Add(path, "seen both gateway and router, want at most one of them")
 		}
 		if c.Gateway != "" {
 			v.clientGateway(path+".gateway", c)
@@ -66,33 +66,33 @@ func (v *validator) clients() {
 	}
 }
 
-func (v *validator) clientGateway(path string, c Client) {
-	g := v.spec.gateway(c.Gateway)
+func (v *Validation) clientGateway(path string, c Client) {
+	g := v.spec.Gateway(c.Gateway)
 	if g == nil {
 		var known []string
 		for _, g := range v.spec.Gateways {
 			known = append(known, g.Name)
 		}
-		v.unknown(path, c.Gateway, "gateway", known)
+		v.Unknown(path, c.Gateway, "gateway", known)
 		return
 	}
-	if v.spec.hasNetwork(c.Network) && !slices.Contains(g.Networks, c.Network) {
-		v.add(path, "seen %q, which has no address on network %s, want a gateway that has", c.Gateway, c.Network)
+	if v.spec.HasNetwork(c.Network) && !slices.Contains(g.Networks, c.Network) {
+		v.Add(path, "seen %q, which has no address on network %s, want a gateway that has", c.Gateway, c.Network)
 	}
 }
 
-func (v *validator) clientRouter(path string, c Client) {
-	r := v.spec.router(c.Router)
+func (v *Validation) clientRouter(path string, c Client) {
+	r := v.spec.Router(c.Router)
 	if r == nil {
-		v.unknown(path, c.Router, "router", v.routerNames())
+		v.Unknown(path, c.Router, "router", v.routerNames())
 		return
 	}
 	if !v.on(r, c.Network) {
-		v.add(path, "seen %q, which is not on network %s, want a router that is", c.Router, c.Network)
+		v.Add(path, "seen %q, which is not on network %s, want a router that is", c.Router, c.Network)
 	}
 }
 
-func (v *validator) routerNames() []string {
+func (v *Validation) routerNames() []string {
 	all := make([]string, 0, len(v.spec.Routers))
 	for _, r := range v.spec.Routers {
 		all = append(all, r.Name)

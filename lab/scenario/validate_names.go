@@ -22,18 +22,18 @@ var dnsLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 // clusterNode matches every name that a provider may give to a cluster's node.
 var clusterNode = regexp.MustCompile(`^(control-plane|worker)[0-9]*$`)
 
-// label checks that a name is a DNS label (RFC 1123, 2.1) of at most 30 characters.
-func (v *validator) label(path, name string) {
+// Label checks that a name is a DNS label (RFC 1123, 2.1) of at most 30 characters.
+func (v *Validation) Label(path, name string) {
 	if name != "" && (len(name) > maxName || !dnsLabel.MatchString(name)) {
-		v.add(path, "seen %q, want lower-case letters, digits and inner hyphens, at most %d of them", shorten(name), maxName)
+		v.Add(path, "seen %q, want lower-case letters, digits and inner hyphens, at most %d of them", shorten(name), maxName)
 	}
 }
 
 // names checks every name, and that none is used twice among what runs side by side: routers, clients,
 // gateways' containers and cluster nodes share one space, since commands name them alike.
-func (v *validator) names() {
+func (v *Validation) names() {
 	s := v.spec
-	v.notEmpty("spec.networks", len(s.Networks))
+	v.NotEmpty("spec.networks", len(s.Networks))
 	v.atMost("spec.routers", len(s.Routers), maxRouters)
 	v.atMost("spec.clients", len(s.Clients), maxClients)
 	v.atMost("spec.gateways", len(s.Gateways), maxGateways)
@@ -42,7 +42,7 @@ func (v *validator) names() {
 		networks.add(fmt.Sprintf("spec.networks[%d].name", i), n.Name)
 		// A network's name is the name of an interface inside the containers (IFNAMSIZ).
 		if len(n.Name) > 15 {
-			v.add(fmt.Sprintf("spec.networks[%d].name", i), "seen %q, want at most 15 characters: interfaces are named for networks", shorten(n.Name))
+			v.Add(fmt.Sprintf("spec.networks[%d].name", i), "seen %q, want at most 15 characters: interfaces are named for networks", shorten(n.Name))
 		}
 	}
 	for i, r := range s.Routers {
@@ -57,7 +57,7 @@ func (v *validator) names() {
 		for _, member := range g.Members {
 			guard := member + "-" + g.Name
 			if at, ok := nodes.first[guard]; ok {
-				v.add(at, "seen %q, the name of gateway %s's guard on router %s, want another name", guard, g.Name, member)
+				v.Add(at, "seen %q, the name of gateway %s's guard on router %s, want another name", guard, g.Name, member)
 			}
 		}
 	}
@@ -68,15 +68,15 @@ func (v *validator) names() {
 	}
 }
 
-func (v *validator) atMost(path string, seen, most int) {
+func (v *Validation) atMost(path string, seen, most int) {
 	if seen > most {
-		v.add(path, "seen %d entries, want at most %d", seen, most)
+		v.Add(path, "seen %d entries, want at most %d", seen, most)
 	}
 }
 
 // unique checks names that share one space.
 type unique struct {
-	v     *validator
+	v     *Validation
 	first map[string]string // name to the path that had it first
 }
 
@@ -84,9 +84,9 @@ func (u *unique) add(path, name string) {
 	if name == "" {
 		return
 	}
-	u.v.label(path, name)
+	u.v.Label(path, name)
 	if at, ok := u.first[name]; ok {
-		u.v.add(path, "seen %q, which %s has already, want another name", name, strings.TrimSuffix(at, ".name"))
+		u.v.Add(path, "seen %q, which %s has already, want another name", name, strings.TrimSuffix(at, ".name"))
 		return
 	}
 	if u.first == nil {
@@ -97,7 +97,7 @@ func (u *unique) add(path, name string) {
 
 func (u *unique) addNode(path, name string) {
 	if clusterNode.MatchString(name) {
-		u.v.add(path, "seen %q, a name that cluster nodes have, want another name", name)
+		u.v.Add(path, "seen %q, a name that cluster nodes have, want another name", name)
 		return
 	}
 	u.add(path, name)

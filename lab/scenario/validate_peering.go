@@ -10,19 +10,19 @@ import (
 )
 
 // announce checks that a router announces networks that it is on.
-func (v *validator) announce(path string, r *Router) {
-	v.repeated(path, r.BGP.Announce)
+func (v *Validation) announce(path string, r *Router) {
+	v.Repeated(path, r.BGP.Announce)
 	for i, n := range r.BGP.Announce {
 		at := fmt.Sprintf("%s[%d]", path, i)
-		if v.network(at, n) && !v.on(r, n) {
-			v.add(at, "seen %q, want a network that router %s is on: %s", n, r.Name, list(r.Networks))
+		if v.Network(at, n) && !v.on(r, n) {
+			v.Add(at, "seen %q, want a network that router %s is on: %s", n, r.Name, list(r.Networks))
 		}
 	}
 }
 
 // peering checks how a router is to speak with a peer: what one end says and the other must say too, what the
 // software at this end can do, and what goes together.
-func (v *validator) peering(at string, r *Router, p Peer) {
+func (v *Validation) peering(at string, r *Router, p Peer) {
 	v.policy(at+".import", p.Import)
 	v.policy(at+".export", p.Export)
 	if p.BFD != nil {
@@ -32,10 +32,10 @@ func (v *validator) peering(at string, r *Router, p Peer) {
 		v.password(at+".password", p)
 	}
 	if p.Multihop != 0 && p.TTLSecurity != 0 {
-		v.add(at+".ttlSecurity", "seen both multihop and ttlSecurity, want one of them: ttlSecurity says how far away a peer may be, too")
+		v.Add(at+".ttlSecurity", "seen both multihop and ttlSecurity, want one of them: ttlSecurity says how far away a peer may be, too")
 	}
 	if p.BFD != nil && p.TTLSecurity != 0 && (r.Software == FRR || r.Software == "") {
-		v.add(at+".ttlSecurity", "seen it with bfd, want one of them: FRR then asks for multihop BFD, which is not single-hop's port (RFC 5883)")
+		v.Add(at+".ttlSecurity", "seen it with bfd, want one of them: FRR then asks for multihop BFD, which is not single-hop's port (RFC 5883)")
 	}
 	internal := p.ASN == r.BGP.ASN
 	for _, o := range []struct {
@@ -44,7 +44,7 @@ func (v *validator) peering(at string, r *Router, p Peer) {
 		internal bool
 	}{{"multihop", p.Multihop != 0, false}, {"ttlSecurity", p.TTLSecurity != 0, false}, {"routeReflectorClient", p.RouteReflectorClient, true}} {
 		if o.set && o.internal != internal && p.ASN != 0 {
-			v.add(at+"."+o.field, "seen it for a peer of ASN %d, want %s", p.ASN, map[bool]string{true: "an internal peer, of this router's own ASN", false: "an external peer, of another ASN than this router's"}[o.internal])
+			v.Add(at+"."+o.field, "seen it for a peer of ASN %d, want %s", p.ASN, map[bool]string{true: "an internal peer, of this router's own ASN", false: "an external peer, of another ASN than this router's"}[o.internal])
 		}
 	}
 	if back, ok := v.otherEnd(r, p); ok {
@@ -53,8 +53,8 @@ func (v *validator) peering(at string, r *Router, p Peer) {
 }
 
 // otherEnd is what the other router says of the same session.
-func (v *validator) otherEnd(r *Router, p Peer) (Peer, bool) {
-	other := v.spec.router(p.Router)
+func (v *Validation) otherEnd(r *Router, p Peer) (Peer, bool) {
+	other := v.spec.Router(p.Router)
 	if p.Router == "" || other == nil || other.BGP == nil {
 		return Peer{}, false
 	}
@@ -67,50 +67,50 @@ func (v *validator) otherEnd(r *Router, p Peer) (Peer, bool) {
 
 // bothEnds checks what keeps a session down if only one end has it. Passwords are not compared: a wrong one is a
 // fault that people look for.
-func (v *validator) bothEnds(at string, p, back Peer) {
+func (v *Validation) bothEnds(at string, p, back Peer) {
 	for _, o := range []struct {
 		field       string
 		here, there bool
 	}{{"bfd", p.BFD != nil, back.BFD != nil}, {"password", p.Password != "", back.Password != ""}, {"ttlSecurity", p.TTLSecurity != 0, back.TTLSecurity != 0}} {
 		if o.here && !o.there {
-			v.add(at+"."+o.field, "seen it at this end only, want it in the peer entry of %s too", p.Router)
+			v.Add(at+"."+o.field, "seen it at this end only, want it in the peer entry of %s too", p.Router)
 		}
 	}
 }
 
-func (v *validator) bfd(at string, p Peer) {
+func (v *Validation) bfd(at string, p Peer) {
 	v.bfdTimes(at, p.BFD)
 	if p.Nodes != "" {
 		v.nodesBFD(at)
 	}
 	if p.Multihop != 0 {
-		v.add(at, "seen bfd with multihop, want one of them: BFD is single-hop here (RFC 5881)")
+		v.Add(at, "seen bfd with multihop, want one of them: BFD is single-hop here (RFC 5881)")
 	}
 }
 
-func (v *validator) bfdTimes(at string, b *BFD) {
+func (v *Validation) bfdTimes(at string, b *BFD) {
 	if i := b.Interval.Std(); i < 10*time.Millisecond || i > time.Minute || i%time.Millisecond != 0 {
-		v.add(at+".interval", "seen %s, want whole milliseconds from 10ms to 60s", b.Interval)
+		v.Add(at+".interval", "seen %s, want whole milliseconds from 10ms to 60s", b.Interval)
 	}
 }
 
-func (v *validator) password(at string, p Peer) {
+func (v *Validation) password(at string, p Peer) {
 	if !secretForm.MatchString(string(p.Password)) || strings.HasPrefix(string(p.Password), secretMark) {
-		v.add(at, "seen one that cannot be used (it is not shown), want 1 to 80 letters, digits and ._~+/=-, not beginning with %s", secretMark)
+		v.Add(at, "seen one that cannot be used (it is not shown), want 1 to 80 letters, digits and ._~+/=-, not beginning with %s", secretMark)
 	}
 	if p.Nodes != "" {
-		v.add(at, "seen it for the nodes, which are not told a password yet, want it for routers only")
+		v.Add(at, "seen it for the nodes, which are not told a password yet, want it for routers only")
 	}
 }
 
 var communityForm = regexp.MustCompile(`^([0-9]{1,5}):([0-9]{1,5})$`)
 
-func (v *validator) policy(at string, p *RoutePolicy) {
+func (v *Validation) policy(at string, p *RoutePolicy) {
 	if p == nil {
 		return
 	}
 	if len(p.Communities) == 0 && p.LocalPref == nil && p.MED == nil {
-		v.add(at, "seen nothing that is set, want one or more of: communities, localPref, med")
+		v.Add(at, "seen nothing that is set, want one or more of: communities, localPref, med")
 	}
 	for i, c := range p.Communities {
 		m := communityForm.FindStringSubmatch(string(c))
@@ -121,7 +121,7 @@ func (v *validator) policy(at string, p *RoutePolicy) {
 			}
 		}
 		if !ok {
-			v.add(fmt.Sprintf("%s.communities[%d]", at, i), "seen %q, want two numbers up to 65535 such as 64512:100 (RFC 1997)", c)
+			v.Add(fmt.Sprintf("%s.communities[%d]", at, i), "seen %q, want two numbers up to 65535 such as 64512:100 (RFC 1997)", c)
 		}
 	}
 }

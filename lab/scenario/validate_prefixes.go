@@ -15,24 +15,24 @@ type span struct {
 // prefixes checks the prefixes one by one, and that none overlaps another. A VIP inside a network would
 // be taken for a host of that segment and never reach a router; inside the pod or service prefix it
 // would collide with the cluster's own addresses.
-func (v *validator) prefixes() {
+func (v *Validation) prefixes() {
 	spans := v.spans()
 	for _, s := range spans {
 		if why := unusable(s.prefix); why != "" {
-			v.add(s.path, "seen %s, %s, want unicast addresses such as 192.0.2.0/24", s.prefix, why)
+			v.Add(s.path, "seen %s, %s, want unicast addresses such as 192.0.2.0/24", s.prefix, why)
 		}
 	}
 	for i, s := range spans {
 		for _, earlier := range spans[:i] {
 			if s.prefix.Overlaps(earlier.prefix) {
-				v.add(s.path, "seen %s, which overlaps %s %s (%s), want %s outside it", written(s.prefix), earlier.what, written(earlier.prefix), earlier.path, noun(s.prefix))
+				v.Add(s.path, "seen %s, which overlaps %s %s (%s), want %s outside it", written(s.prefix), earlier.what, written(earlier.prefix), earlier.path, noun(s.prefix))
 			}
 		}
 	}
 }
 
 // spans returns every prefix that the scenario knows: networks first, then the cluster's, then VIPs.
-func (v *validator) spans() []span {
+func (v *Validation) spans() []span {
 	var spans []span
 	add := func(path, what string, p netip.Prefix) {
 		if p.IsValid() && !v.form.has(path) {
@@ -46,7 +46,7 @@ func (v *validator) spans() []span {
 			continue
 		}
 		if bits := n.IPv4.Bits(); bits < 16 || bits > 24 {
-			v.add(path, "seen %s, want a prefix from /16 to /24", n.IPv4)
+			v.Add(path, "seen %s, want a prefix from /16 to /24", n.IPv4)
 			continue
 		}
 		add(path, "network "+n.Name, *n.IPv4)

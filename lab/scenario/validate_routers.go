@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-func (v *validator) routers() {
+func (v *Validation) routers() {
 	v.routers6()
 	for i, r := range v.spec.Routers {
 		path := fmt.Sprintf("spec.routers[%d]", i)
-		v.notEmpty(path+".networks", len(r.Networks))
-		v.repeated(path+".networks", r.Networks)
+		v.NotEmpty(path+".networks", len(r.Networks))
+		v.Repeated(path+".networks", r.Networks)
 		for j, n := range r.Networks {
-			v.network(fmt.Sprintf("%s.networks[%d]", path, j), n)
+			v.Network(fmt.Sprintf("%s.networks[%d]", path, j), n)
 		}
 		if r.BGP != nil {
 			v.asn(path+".bgp.asn", r.BGP.ASN)
@@ -25,29 +25,29 @@ func (v *validator) routers() {
 }
 
 // asn refuses the numbers that no speaker may use as its own.
-func (v *validator) asn(path string, asn uint32) {
+func (v *Validation) asn(path string, asn uint32) {
 	switch asn {
 	case 0:
-		v.add(path, "seen 0, which is reserved (RFC 7607), want a number such as 64512")
+		v.Add(path, "seen 0, which is reserved (RFC 7607), want a number such as 64512")
 	case 23456:
-		v.add(path, "seen 23456, which stands for 4-octet numbers (AS_TRANS, RFC 6793), want a number such as 64512")
+		v.Add(path, "seen 23456, which stands for 4-octet numbers (AS_TRANS, RFC 6793), want a number such as 64512")
 	case 65535, 4294967295:
-		v.add(path, "seen %d, which is reserved (RFC 7300), want a number such as 64512", asn)
+		v.Add(path, "seen %d, which is reserved (RFC 7300), want a number such as 64512", asn)
 	}
 }
 
 // holdTime checks RFC 4271, 4.2: whole seconds in 16 bits, and at least three of them.
-func (v *validator) holdTime(path string, d Duration) {
+func (v *Validation) holdTime(path string, d Duration) {
 	if d.Std() < 3*time.Second || d.Std() > 65535*time.Second || d.Std()%time.Second != 0 {
-		v.add(path, "seen %s, want whole seconds from 3s to 65535s (RFC 4271, 4.2)", d)
+		v.Add(path, "seen %s, want whole seconds from 3s to 65535s (RFC 4271, 4.2)", d)
 	}
 }
 
-func (v *validator) peers(path string, r *Router) {
+func (v *Validation) peers(path string, r *Router) {
 	var seenPeers []string
 	for j, p := range r.BGP.Peers {
 		at := fmt.Sprintf("%s[%d]", path, j)
-		if !v.exactlyOne(at, "nodes, router", p.Nodes != "", p.Router != "") {
+		if !v.ExactlyOne(at, "nodes, router", p.Nodes != "", p.Router != "") {
 			continue
 		}
 		key := p.Router
@@ -59,41 +59,41 @@ func (v *validator) peers(path string, r *Router) {
 		}
 		v.peering(at, r, p)
 		if slices.Contains(seenPeers, key) {
-			v.add(at, "seen %s twice, want one peer entry for each", key)
+			v.Add(at, "seen %s twice, want one peer entry for each", key)
 		}
 		seenPeers = append(seenPeers, key)
 	}
 }
 
 // nodesPeer checks that the cluster's nodes are in reach and speak BGP with this router.
-func (v *validator) nodesPeer(at string, r *Router, p Peer) {
+func (v *Validation) nodesPeer(at string, r *Router, p Peer) {
 	cluster := v.spec.Cluster
 	if cluster == nil {
-		v.add(at+".nodes", "seen all, want a spec.cluster whose nodes they are")
+		v.Add(at+".nodes", "seen all, want a spec.cluster whose nodes they are")
 		return
 	}
 	if !slices.ContainsFunc(cluster.nodeNetworks(), func(n string) bool { return v.on(r, n) }) {
-		v.add(at+".nodes", "seen all, want router %s on the cluster's network %s too", r.Name, list(cluster.nodeNetworks()))
+		v.Add(at+".nodes", "seen all, want router %s on the cluster's network %s too", r.Name, list(cluster.nodeNetworks()))
 	}
 	n := v.spec.NodeSpeaker()
 	if n == nil {
-		v.add(at+".nodes", "seen all, want an addon that speaks BGP on the nodes, such as cilium with bgp")
+		v.Add(at+".nodes", "seen all, want an addon that speaks BGP on the nodes, such as cilium with bgp")
 		return
 	}
 	if p.ASN != n.ASN {
-		v.add(at+".asn", "seen %d, want %d, the nodes' own (%s.asn)", p.ASN, n.ASN, n.Path)
+		v.Add(at+".asn", "seen %d, want %d, the nodes' own (%s.asn)", p.ASN, n.ASN, n.Path)
 	}
 	if r.Name != "" && !slices.Contains(n.Peers, r.Name) {
-		v.add(at+".nodes", "seen all, want %s among %s.peers too: sessions need both ends", r.Name, n.Path)
+		v.Add(at+".nodes", "seen all, want %s among %s.peers too: sessions need both ends", r.Name, n.Path)
 	}
 }
 
 // routerPeer checks that the other router is there, in reach, and peers with this one.
-func (v *validator) routerPeer(at string, r *Router, p Peer) {
-	other := v.spec.router(p.Router)
+func (v *Validation) routerPeer(at string, r *Router, p Peer) {
+	other := v.spec.Router(p.Router)
 	switch {
 	case p.Router == r.Name:
-		v.add(at+".router", "seen %q, the router itself, want another router", p.Router)
+		v.Add(at+".router", "seen %q, the router itself, want another router", p.Router)
 		return
 	case other == nil:
 		var known []string
@@ -102,16 +102,16 @@ func (v *validator) routerPeer(at string, r *Router, p Peer) {
 				known = append(known, o.Name)
 			}
 		}
-		v.unknown(at+".router", p.Router, "router", known)
+		v.Unknown(at+".router", p.Router, "router", known)
 		return
 	case len(r.Networks) > 0 && !slices.ContainsFunc(r.Networks, func(n string) bool { return v.on(other, n) }):
-		v.add(at+".router", "seen %q, which shares no network with %s, want one that does", p.Router, r.Name)
+		v.Add(at+".router", "seen %q, which shares no network with %s, want one that does", p.Router, r.Name)
 	}
 	if other.BGP == nil || !slices.ContainsFunc(other.BGP.Peers, func(q Peer) bool { return q.Router == r.Name }) {
-		v.add(at+".router", "seen %q, which does not peer with %s, want both to: sessions need both ends", p.Router, r.Name)
+		v.Add(at+".router", "seen %q, which does not peer with %s, want both to: sessions need both ends", p.Router, r.Name)
 		return
 	}
 	if p.ASN != other.BGP.ASN {
-		v.add(at+".asn", "seen %d, want %d, the ASN of %s", p.ASN, other.BGP.ASN, other.Name)
+		v.Add(at+".asn", "seen %d, want %d, the ASN of %s", p.ASN, other.BGP.ASN, other.Name)
 	}
 }

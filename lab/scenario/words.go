@@ -44,7 +44,7 @@ func wanted(t reflect.Type, r rule) string {
 		t = t.Elem()
 	}
 	enum := r.enum
-	if known := enumOf(t); known != nil {
+	if known := EnumOf(t); known != nil {
 		enum = known
 	}
 	switch {

@@ -16,7 +16,7 @@ import (
 // up brings the lab of a scenario's file up, or skips the spec with the reason why this machine cannot run it.
 func up(ctx SpecContext, name, file string) *labtest.Lab {
 	GinkgoHelper()
-	s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", file))
+	s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", file), lab.Kinds())
 	Expect(err).NotTo(HaveOccurred())
 	skip, err := lab.Obstacle(ctx, s, labtest.Source())
 	Expect(err).NotTo(HaveOccurred())

@@ -65,8 +65,8 @@ var _ = Describe("BIRD on every node", Label("cilium-bird", "addons", "slow"), f
 
 	It("has packets enter at nodes that do not have the pod", func(ctx SpecContext) {
 		l := up(ctx, "cilium-bird", "cilium-bird/scenario.yaml")
-		Expect(one(ctx, l, scenario.Check{Entry: &scenario.Entry{From: "client", Workload: "echo", At: scenario.EntryAll, Within: soon}})).To(labtest.Hold())
-		own := one(ctx, l, scenario.Check{Entry: &scenario.Entry{From: "client", Workload: "echo", At: scenario.EntryOwn, Within: scenario.Duration(time.Second)}})
+		Expect(one(ctx, l, scenario.Check{Entry: &scenario.EntryCheck{From: "client", Workload: "echo", At: scenario.EntryAll, Within: soon}})).To(labtest.Hold())
+		own := one(ctx, l, scenario.Check{Entry: &scenario.EntryCheck{From: "client", Workload: "echo", At: scenario.EntryOwn, Within: scenario.Duration(time.Second)}})
 		Expect(own).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})
 

@@ -7,6 +7,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -14,7 +15,7 @@ import (
 // silenced brings up one of frr-bfd's files, in which r1 runs FRR and r2, which is to die, the software that is named.
 func silenced(ctx SpecContext, file string, r2 scenario.Software) *labtest.Lab {
 	GinkgoHelper()
-	s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", "frr-bfd", file+".yaml"))
+	s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", "frr-bfd", file+".yaml"), lab.Kinds())
 	Expect(err).NotTo(HaveOccurred())
 	s.Spec.Routers[1].Software = r2
 	return labtest.Up(ctx, "bfd-"+string(r2)+"-"+file, s)

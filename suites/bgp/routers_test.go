@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/probe"
@@ -20,7 +21,7 @@ const restartFor = 15 * time.Second
 // routers brings a lab of routers alone up, from testdata; change may make another of it before.
 func routers(ctx SpecContext, file, name string, change func(*scenario.Scenario)) *labtest.Lab {
 	GinkgoHelper()
-	s, err := scenario.Load(filepath.Join("testdata", file+".yaml"))
+	s, err := scenario.Load(filepath.Join("testdata", file+".yaml"), lab.Kinds())
 	Expect(err).NotTo(HaveOccurred())
 	if change != nil {
 		change(s)

@@ -38,7 +38,7 @@ var _ = Describe("Graceful restart", Label("failover", "graceful-restart", "agen
 
 var _ = Describe("Failover and lease checks", Label("failover", "negative-control", "slow"), Serial, func() {
 	It("fail where there is no second router and no second node to take over", func(ctx SpecContext) {
-		s, err := scenario.Load(filepath.Join("testdata", "alone.yaml"))
+		s, err := scenario.Load(filepath.Join("testdata", "alone.yaml"), lab.Kinds())
 		Expect(err).NotTo(HaveOccurred())
 		results := labtest.Up(ctx, "alone", s).Test(ctx, lab.TestOptions{})
 		Expect(results).To(HaveLen(2))

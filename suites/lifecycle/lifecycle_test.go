@@ -22,7 +22,7 @@ func bare() *scenario.Scenario {
 
 func load(file string) *scenario.Scenario {
 	GinkgoHelper()
-	s, err := scenario.Load(file)
+	s, err := scenario.Load(file, lab.Kinds())
 	Expect(err).NotTo(HaveOccurred())
 	return s
 }

@@ -7,6 +7,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -56,7 +57,7 @@ var _ = Describe("Native routing on one L2 network", Label("reachability", "cili
 
 var _ = Describe("Tunnel routing on one L2 network", Label("reachability", "cilium", "vxlan", "negative-control", "slow", "kind-cilium-native"), func() {
 	It("is seen as VXLAN on the wire, and fails the checks of native routing (negative control)", func(ctx SpecContext) {
-		s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", "kind-cilium-native", "vxlan.yaml"))
+		s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", "kind-cilium-native", "vxlan.yaml"), lab.Kinds())
 		Expect(err).NotTo(HaveOccurred())
 		l := labtest.Up(ctx, s.Metadata.Name, s)
 		wire := func(e scenario.Encapsulation, within time.Duration) []check.Result {

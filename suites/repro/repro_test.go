@@ -6,6 +6,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/repro"
@@ -15,7 +16,7 @@ import (
 // load reads a bug's scenario.
 func load(id string) *scenario.Scenario {
 	GinkgoHelper()
-	s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", "bugs", id, "scenario.yaml"))
+	s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", "bugs", id, "scenario.yaml"), lab.Kinds())
 	Expect(err).NotTo(HaveOccurred())
 	return s
 }

@@ -46,7 +46,7 @@ func main() {
 
 // bench runs both ways in turn, so that noise of the machine falls on both.
 func bench(ctx context.Context, runs int, w io.Writer) error {
-	s, err := scenario.Load(scenarioFile)
+	s, err := scenario.Load(scenarioFile, lab.Kinds())
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func loadBug(idOrFile string) (*scenario.Scenario, error) {
 
 func readBug(idOrFile string) (*scenario.Scenario, error) {
 	if strings.ContainsRune(idOrFile, filepath.Separator) || strings.HasSuffix(idOrFile, ".yaml") {
-		return scenario.Load(idOrFile)
+		return scenario.Load(idOrFile, lab.Kinds())
 	}
 	for _, folder := range bugFolders() {
 		name := path.Join(bugsFolder, idOrFile, "scenario.yaml")
@@ -70,7 +70,7 @@ func readBug(idOrFile string) (*scenario.Scenario, error) {
 		if err != nil {
 			return nil, err
 		}
-		return scenario.Parse("scenarios/"+name, data)
+		return scenario.Parse("scenarios/"+name, data, lab.Kinds())
 	}
 	return nil, usage("no bug is called %q; there are: %s; `skidpad repro new %[1]s` begins one", idOrFile, strings.Join(bugIDs(), ", "))
 }

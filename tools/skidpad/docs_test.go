@@ -9,6 +9,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -39,7 +40,7 @@ func TestTheGuidesScenariosCanBePlanned(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := scenario.Parse(guidePage, whole)
+		s, err := scenario.Parse(guidePage, whole, lab.Kinds())
 		if err != nil {
 			t.Errorf("%v\n%s", err, whole)
 			continue

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/scenarios"
 )
@@ -19,7 +20,7 @@ const defaultScenario = "cilium-bgp-vrrp"
 // loadScenario reads a scenario by its name, or a file where the argument looks like one.
 func loadScenario(nameOrFile string) (*scenario.Scenario, error) {
 	if strings.ContainsRune(nameOrFile, filepath.Separator) || strings.HasSuffix(nameOrFile, ".yaml") || strings.HasSuffix(nameOrFile, ".yml") {
-		return scenario.Load(nameOrFile)
+		return scenario.Load(nameOrFile, lab.Kinds())
 	}
 	data, err := fs.ReadFile(scenarios.FS, nameOrFile+"/scenario.yaml")
 	if errors.Is(err, fs.ErrNotExist) && slices.Contains(bugIDs(), nameOrFile) {
@@ -31,7 +32,7 @@ func loadScenario(nameOrFile string) (*scenario.Scenario, error) {
 	if err != nil {
 		return nil, err
 	}
-	return scenario.Parse("scenarios/"+nameOrFile+"/scenario.yaml", data)
+	return scenario.Parse("scenarios/"+nameOrFile+"/scenario.yaml", data, lab.Kinds())
 }
 
 // scenarioNames are the scenarios that come with skidpad.

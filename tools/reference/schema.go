@@ -1,0 +1,135 @@
+package main
+
+import (
+	"encoding/json"
+	"net/netip"
+	"path"
+	"reflect"
+	"strings"
+
+	"github.com/invopop/jsonschema"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+const (
+	module      = "skidpad.dev/skidpad"
+	definitions = "#/$defs/"
+)
+
+// schemas reflects types into one set of definitions.
+type schemas struct {
+	jsonschema.Reflector
+	kinds scenario.Kinds
+	all   jsonschema.Definitions
+}
+
+// generateSchema reflects the types of a scenario file and of all members. Descriptions are doc comments; the working
+// directory is the top of the repository.
+func generateSchema() ([]byte, error) {
+	s := &schemas{kinds: lab.Kinds(), all: jsonschema.Definitions{}}
+	s.ExpandedStruct, s.Mapper, s.Namer = true, s.special, nameOf
+	if err := s.AddGoComments(module, "./lab"); err != nil {
+		return nil, err
+	}
+	for key, comment := range s.CommentMap {
+		s.CommentMap[key] = strings.Join(strings.Fields(comment), " ")
+	}
+	root := s.Reflect(&scenario.Scenario{})
+	root.Title = "skidpad scenario"
+	for name, definition := range root.Definitions {
+		s.all[name] = definition
+	}
+	root.Definitions = s.all
+	one := uint64(1)
+	for _, union := range []string{"Addon", "Workload", "Check"} {
+		s.all[union].MinProperties, s.all[union].MaxProperties = &one, &one
+	}
+	data, err := json.MarshalIndent(root, "", "  ")
+	return append(data, '\n'), err
+}
+
+// nameOf is the name of a type's definition; members' names begin with the package, since several have the same types.
+func nameOf(t reflect.Type) string {
+	if t.PkgPath() == module+"/lab/scenario" || t.Name() == "" {
+		return t.Name()
+	}
+	return path.Base(t.PkgPath()) + "." + t.Name()
+}
+
+// special describes entries of members, and the types that a file spells as strings.
+func (s *schemas) special(t reflect.Type) *jsonschema.Schema {
+	if members, flat, ok := scenario.MembersOf(t, s.kinds); ok {
+		s.entry(t, members, flat)
+		return &jsonschema.Schema{Ref: definitions + nameOf(t)}
+	}
+	return scalarSchema(t)
+}
+
+// entry defines an entry as a mapping with exactly one of the members' names.
+func (s *schemas) entry(t reflect.Type, members []scenario.Member, flat bool) {
+	name := nameOf(t)
+	if s.all[name] != nil {
+		return
+	}
+	definition := &jsonschema.Schema{Type: "object", Description: s.CommentMap[t.PkgPath()+"."+t.Name()]}
+	s.all[name] = definition
+	if flat {
+		for _, m := range members {
+			definition.OneOf = append(definition.OneOf, s.fields(m))
+		}
+		return
+	}
+	one := uint64(1)
+	definition.MinProperties, definition.MaxProperties = &one, &one
+	definition.AdditionalProperties = jsonschema.FalseSchema
+	definition.Properties = jsonschema.NewProperties()
+	for _, m := range members {
+		definition.Properties.Set(m.Name, s.fields(m))
+	}
+}
+
+// fields describes what a file says of a member.
+func (s *schemas) fields(m scenario.Member) *jsonschema.Schema {
+	t := reflect.TypeOf(m.New()).Elem()
+	if t.Kind() != reflect.Struct {
+		inline := s.ReflectFromType(t)
+		inline.Version, inline.ID = "", ""
+		inline.Description = s.CommentMap[t.PkgPath()+"."+t.Name()]
+		return inline
+	}
+	name := nameOf(t)
+	if s.all[name] == nil {
+		s.all[name] = &jsonschema.Schema{} // a member may contain its own kind
+		one := s.ReflectFromType(t)
+		for inner, definition := range one.Definitions {
+			if s.all[inner] == nil {
+				s.all[inner] = definition
+			}
+		}
+		one.Definitions, one.Version, one.ID = nil, "", ""
+		s.all[name] = one
+	}
+	return &jsonschema.Schema{Ref: definitions + name}
+}
+
+// scalarSchema describes the types that a file spells as strings.
+func scalarSchema(t reflect.Type) *jsonschema.Schema {
+	if enum := scenario.EnumOf(t); enum != nil {
+		s := &jsonschema.Schema{Type: "string"}
+		for _, v := range enum {
+			s.Enum = append(s.Enum, v)
+		}
+		return s
+	}
+	switch t {
+	case reflect.TypeFor[netip.Prefix]():
+		return &jsonschema.Schema{Type: "string", Pattern: `^[0-9a-f.:]+/[0-9]+$`, Examples: []any{"192.0.2.0/24"}}
+	case reflect.TypeFor[netip.Addr]():
+		return &jsonschema.Schema{Type: "string", Pattern: `^[0-9a-f.:]+$`, Examples: []any{"203.0.113.50"}}
+	case reflect.TypeFor[scenario.Duration]():
+		return &jsonschema.Schema{Type: "string", Pattern: `^([0-9.]+(ns|us|µs|ms|s|m|h))+$`, Examples: []any{"100ms", "9s"}}
+	}
+	return nil
+}
