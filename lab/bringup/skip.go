@@ -10,6 +10,7 @@ import (
 	"skidpad.dev/skidpad/lab/host"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -40,12 +41,12 @@ func Obstacle(ctx context.Context, s *scenario.Scenario, source string) (*SkipEr
 	if skip := kernelLacks(p); skip != nil {
 		return skip, nil
 	}
-	store := image.NewWithoutEngine(source)
+	store := image.NewWithoutEngine(source, router.Images()...)
 	eng, err := docker.Connect(ctx)
 	switch {
 	case err == nil:
 		defer func() { _ = eng.Close() }()
-		store = image.New(eng, source)
+		store = image.New(eng, source, router.Images()...)
 	case !errors.Is(err, docker.ErrNoEngine):
 		return nil, err
 	}

@@ -8,19 +8,19 @@ import (
 )
 
 // addonImages are what addons other than Cilium run.
-func addonImages() []entry {
-	metalLB := func(part string) entry {
+func addonImages() []Entry {
+	metalLB := func(part string) Entry {
 		name := "metallb-" + part
-		return entry{name: name, what: "MetalLB's " + part, version: scenario.DefaultMetalLB,
-			upstream: func(v string) string { return "metallb/" + part + ":v" + v },
-			recipe:   func(b *build.Builder, v string) (build.Recipe, error) { return b.MetalLB(name, v) }}
+		return Entry{Name: name, What: "MetalLB's " + part, Version: scenario.DefaultMetalLB,
+			Upstream: func(v string) string { return "metallb/" + part + ":v" + v },
+			Recipe:   func(b *build.Builder, v string) (build.Recipe, error) { return b.MetalLB(name, v) }}
 	}
-	calico := func(part, what string) entry {
+	calico := func(part, what string) Entry {
 		return published("calico-"+part, what, scenario.DefaultCalico, "calico/"+part+":v",
 			"it needs the module github.com/projectcalico/api, which cannot be had")
 	}
 	const apisix = "it is no Go program"
-	return []entry{
+	return []Entry{
 		metalLB("controller"),
 		metalLB("speaker"),
 		published("kube-router", "kube-router", scenario.DefaultKubeRouter, "cloudnativelabs/kube-router:v", "its repository is no Go module that can be had"),
@@ -35,10 +35,10 @@ func addonImages() []entry {
 }
 
 // published is an image that can be pulled only, or brought by hand under its upstream name; why says why it has no recipe.
-func published(name, what, version, upstream, why string) entry {
-	return entry{name: name, what: what, version: version,
-		upstream: func(v string) string { return upstream + v },
-		recipe: func(*build.Builder, string) (build.Recipe, error) {
+func published(name, what, version, upstream, why string) Entry {
+	return Entry{Name: name, What: what, Version: version,
+		Upstream: func(v string) string { return upstream + v },
+		Recipe: func(*build.Builder, string) (build.Recipe, error) {
 			return build.Recipe{}, fmt.Errorf("there is no recipe for it: %s", why)
 		}}
 }

@@ -23,7 +23,7 @@ func (s *Store) List(ctx context.Context) ([]Resolved, error) {
 	var all []Resolved
 	for _, f := range found {
 		for _, tag := range f.Tags {
-			if i, ok := identify(tag, f.Labels); ok {
+			if i, ok := s.identify(tag, f.Labels); ok {
 				all = append(all, resolved(i, tag, f))
 			}
 		}
@@ -35,7 +35,7 @@ func (s *Store) List(ctx context.Context) ([]Resolved, error) {
 }
 
 // identify says which image of the catalogue a reference is, if any.
-func identify(tag string, labels map[string]string) (plan.Image, bool) {
+func (s *Store) identify(tag string, labels map[string]string) (plan.Image, bool) {
 	if name := labels[build.LabelName]; name != "" && strings.HasPrefix(tag, build.Domain+"/"+name+":") {
 		_, version, _ := strings.Cut(tag, ":")
 		if at := strings.LastIndexByte(version, '-'); at > 0 {
@@ -44,12 +44,12 @@ func identify(tag string, labels map[string]string) (plan.Image, bool) {
 		return plan.Image{Name: name, Version: version}, true
 	}
 	repository, version, _ := strings.Cut(tag, ":")
-	for _, e := range catalogue() {
-		if e.upstream == nil {
+	for _, e := range s.entries {
+		if e.Upstream == nil {
 			continue
 		}
-		if published, _, _ := strings.Cut(e.upstream("0"), ":"); published == repository {
-			return plan.Image{Name: e.name, Version: strings.TrimPrefix(version, "v")}, true
+		if published, _, _ := strings.Cut(e.Upstream("0"), ":"); published == repository {
+			return plan.Image{Name: e.Name, Version: strings.TrimPrefix(version, "v")}, true
 		}
 	}
 	return plan.Image{}, false

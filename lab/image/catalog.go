@@ -12,58 +12,46 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// entry is one image of the catalogue.
-type entry struct {
-	name string
-	what string // one line for people
-	// version is what an image without a version means.
-	version string
-	// upstream is the published image's name for a version; nil where there is none fit for use.
-	upstream func(version string) string
-	// recipe says how to build a version here. Its error says why it cannot be built.
-	recipe func(b *build.Builder, version string) (build.Recipe, error)
-	// standIn says that what is built here only stands in for what is published, which is asked for first each time.
-	standIn bool
+// Entry is one image of the catalogue.
+type Entry struct {
+	Name string
+	What string // one line for people
+	// Version is the version of an image that is asked for without one.
+	Version string
+	// Upstream returns the published image's name for a version; nil if none is fit for use.
+	Upstream func(version string) string
+	// Recipe returns how to build a version here. The error says why a version cannot be built.
+	Recipe func(b *build.Builder, version string) (build.Recipe, error)
+	// StandIn marks an image that stands in for a published one. The published one is asked for first each time.
+	StandIn bool
 }
 
-// catalogue is the one list of images. Versions are without a leading v.
-func catalogue() []entry {
-	net := func(name string) func(*build.Builder, string) (build.Recipe, error) {
-		return func(b *build.Builder, version string) (build.Recipe, error) { return b.Net(name, version) }
-	}
-	return append([]entry{
-		{name: "node", what: "a Kubernetes node for kind", version: "1.36.3",
-			upstream: func(v string) string { return "kindest/node:v" + v }, recipe: nodeRecipe},
-		{name: "cilium", what: "Cilium's agent", version: "1.19.5",
-			upstream: func(v string) string { return "cilium/cilium:v" + v },
-			recipe:   func(b *build.Builder, v string) (build.Recipe, error) { return b.Cilium(v) }},
-		{name: "cilium-operator", what: "Cilium's operator", version: "1.19.5",
-			upstream: func(v string) string { return "cilium/operator-generic:v" + v },
-			recipe:   func(b *build.Builder, v string) (build.Recipe, error) { return b.CiliumOperator(v) }},
-		{name: "k3s", what: "a node of k3s, or what stands in for it", version: "1.36.3", upstream: publishedK3s,
-			standIn: true, recipe: k3sRecipe},
-		{name: "etcd", what: "a datastore beside a cluster",
-			recipe: func(b *build.Builder, _ string) (build.Recipe, error) { return b.Etcd() }},
-		{name: "hubble-relay", what: "one API for Hubble's flows", version: "1.19.5",
-			upstream: func(v string) string { return "cilium/hubble-relay:v" + v },
-			recipe:   func(b *build.Builder, v string) (build.Recipe, error) { return b.HubbleRelay(v) }},
+// catalogue lists the images that belong to no router software. Versions are without a leading v.
+func catalogue() []Entry {
+	return append([]Entry{
+		{Name: "node", What: "a Kubernetes node for kind", Version: "1.36.3",
+			Upstream: func(v string) string { return "kindest/node:v" + v }, Recipe: nodeRecipe},
+		{Name: "cilium", What: "Cilium's agent", Version: "1.19.5",
+			Upstream: func(v string) string { return "cilium/cilium:v" + v },
+			Recipe:   func(b *build.Builder, v string) (build.Recipe, error) { return b.Cilium(v) }},
+		{Name: "cilium-operator", What: "Cilium's operator", Version: "1.19.5",
+			Upstream: func(v string) string { return "cilium/operator-generic:v" + v },
+			Recipe:   func(b *build.Builder, v string) (build.Recipe, error) { return b.CiliumOperator(v) }},
+		{Name: "k3s", What: "a node of k3s, or what stands in for it", Version: "1.36.3", Upstream: publishedK3s,
+			StandIn: true, Recipe: k3sRecipe},
+		{Name: "etcd", What: "a datastore beside a cluster",
+			Recipe: func(b *build.Builder, _ string) (build.Recipe, error) { return b.Etcd() }},
+		{Name: "hubble-relay", What: "one API for Hubble's flows", Version: "1.19.5",
+			Upstream: func(v string) string { return "cilium/hubble-relay:v" + v },
+			Recipe:   func(b *build.Builder, v string) (build.Recipe, error) { return b.HubbleRelay(v) }},
 		published("hubble-ui", "Hubble's page", "0.13.5", "cilium/hubble-ui:v", "its sources are a JavaScript application, which is no Go module"),
 		published("hubble-ui-backend", "what Hubble's page asks", "0.13.5", "cilium/hubble-ui-backend:v", "its sources can be had as no Go module"),
-		{name: "echo", what: "answers probes in the cluster",
-			recipe: func(b *build.Builder, _ string) (build.Recipe, error) { return b.Echo() }},
-		{name: "frr", what: "an FRR router",
-			upstream: func(v string) string {
-				if v == "" {
-					v = "8.4.1"
-				}
-				return "frrouting/frr:v" + v
-			}, recipe: net("frr")},
-		{name: "bird", what: "a BIRD router", recipe: net("bird")},
-		{name: "gobgp", what: "a GoBGP router, with FRR's zebra for its FIB", recipe: net("gobgp")},
-		{name: "keepalived", what: "guards a gateway's address by VRRP", recipe: net("keepalived")},
-		{name: "balancer", what: "balances and guards the address of several API servers",
-			recipe: func(b *build.Builder, _ string) (build.Recipe, error) { return b.Balancer() }},
-		{name: "client", what: "a host beyond the routers", recipe: net("client")},
+		{Name: "echo", What: "answers probes in the cluster",
+			Recipe: func(b *build.Builder, _ string) (build.Recipe, error) { return b.Echo() }},
+		{Name: "keepalived", What: "guards a gateway's address by VRRP", Recipe: (*build.Builder).Keepalived},
+		{Name: "balancer", What: "balances and guards the address of several API servers",
+			Recipe: func(b *build.Builder, _ string) (build.Recipe, error) { return b.Balancer() }},
+		{Name: "client", What: "a host beyond the routers", Recipe: (*build.Builder).Client},
 	}, addonImages()...)
 }
 
@@ -93,32 +81,26 @@ func nodeRecipe(b *build.Builder, version string) (build.Recipe, error) {
 	return r, err
 }
 
-// Names are the catalogue's names, in its order.
-func Names() []string {
-	var names []string
-	for _, e := range catalogue() {
-		names = append(names, e.name)
-	}
-	return names
-}
-
-// find returns the catalogue's entry for an image, and the version that is meant.
-func find(i plan.Image) (entry, string, error) {
-	all := catalogue()
-	at := slices.IndexFunc(all, func(e entry) bool { return e.name == i.Name })
+// find returns the entry for an image, and the version that is meant.
+func find(all []Entry, i plan.Image) (Entry, string, error) {
+	at := slices.IndexFunc(all, func(e Entry) bool { return e.Name == i.Name })
 	if at < 0 {
-		return entry{}, "", fmt.Errorf("image %q is not in the catalogue, which has: %s", i.Name, strings.Join(Names(), ", "))
+		var names []string
+		for _, e := range all {
+			names = append(names, e.Name)
+		}
+		return Entry{}, "", fmt.Errorf("image %q is not in the catalogue, which has: %s", i.Name, strings.Join(names, ", "))
 	}
 	e := all[at]
 	version := strings.TrimPrefix(i.Version, "v")
 	if version == "" {
-		version = e.version
+		version = e.Version
 	}
 	if strings.Contains(version, "/") {
-		e.upstream = nil // nobody publishes a checkout
+		e.Upstream = nil // nobody publishes a checkout
 	}
-	if (e.name == "node" || e.name == "k3s") && minorOnly.MatchString(version) && strings.HasPrefix(e.version, version+".") {
-		version = e.version // v1.36 is the patch release that the catalogue knows
+	if (e.Name == "node" || e.Name == "k3s") && minorOnly.MatchString(version) && strings.HasPrefix(e.Version, version+".") {
+		version = e.Version // v1.36 is the patch release that the catalogue knows
 	}
 	return e, version, nil
 }

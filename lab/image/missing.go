@@ -21,10 +21,10 @@ func (s *Store) Missing(ctx context.Context, images []plan.Image) ([]string, err
 				return nil, err
 			}
 			var refs []string
-			if e.upstream != nil {
-				refs = append(refs, e.upstream(version))
+			if e.Upstream != nil {
+				refs = append(refs, e.Upstream(version))
 			}
-			recipe, buildErr := e.recipe(run.builder, version)
+			recipe, buildErr := e.Recipe(run.builder, version)
 			if buildErr == nil {
 				refs = append(refs, recipe.Ref())
 			}
@@ -38,7 +38,7 @@ func (s *Store) Missing(ctx context.Context, images []plan.Image) ([]string, err
 			}
 			switch {
 			case have:
-			case buildErr != nil && e.upstream == nil:
+			case buildErr != nil && e.Upstream == nil:
 				return nil, &UnavailableError{Image: one, Policy: Build, Build: buildErr}
 			default:
 				missing = append(missing, one.Key())

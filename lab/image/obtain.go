@@ -40,7 +40,7 @@ func (s *Store) obtainable(ctx context.Context, b *build.Builder, i plan.Image) 
 	if err != nil {
 		return err
 	}
-	_, buildErr := e.recipe(b, version)
+	_, buildErr := e.Recipe(b, version)
 	if buildErr == nil {
 		return nil
 	}
@@ -48,10 +48,10 @@ func (s *Store) obtainable(ctx context.Context, b *build.Builder, i plan.Image) 
 	switch {
 	case s.engine == nil && errors.Is(buildErr, build.ErrNoSource):
 		return nil // neither can be told
-	case s.engine == nil || e.upstream == nil:
+	case s.engine == nil || e.Upstream == nil:
 		return gone
 	}
-	ref := e.upstream(version)
+	ref := e.Upstream(version)
 	if _, ok, err := s.engine.Find(ctx, ref); err != nil || ok {
 		return err
 	}
@@ -64,7 +64,7 @@ func (s *Store) obtainable(ctx context.Context, b *build.Builder, i plan.Image) 
 }
 
 // NewWithoutEngine returns a store that can tell what its recipes make, and nothing of an engine.
-func NewWithoutEngine(source string) *Store { return &Store{source: source, find: find} }
+func NewWithoutEngine(source string, more ...Entry) *Store { return newStore(nil, source, more) }
 
 // Summary is the one sentence of the error, without the causes.
 func (u *UnavailableError) Summary() string {

@@ -12,7 +12,7 @@ import (
 
 // pullOnly is a store whose images have no recipe.
 func pullOnly(t *testing.T, e build.Engine) *Store {
-	return &Store{engine: e, cache: t.TempDir(), find: func(i plan.Image) (entry, string, error) {
+	return &Store{engine: e, cache: t.TempDir(), find: func(i plan.Image) (Entry, string, error) {
 		return published(i.Name, "", "1", "acme/"+i.Name+":v", "a test has none"), "1", nil
 	}}
 }

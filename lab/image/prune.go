@@ -54,7 +54,7 @@ func (s *Store) current(b *build.Builder, i Resolved) (bool, error) {
 	if err != nil {
 		return false, nil //nolint:nilerr // the catalogue has no such image any more
 	}
-	recipe, err := e.recipe(b, version)
+	recipe, err := e.Recipe(b, version)
 	if errors.Is(err, build.ErrNoSource) {
 		return false, fmt.Errorf("which images are superseded is told by the sources they are built from: %w", err)
 	}

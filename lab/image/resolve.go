@@ -100,13 +100,20 @@ type Store struct {
 	engine build.Engine
 	source string // the project's source tree
 	cache  string // "" is the user's cache folder
-	find   func(plan.Image) (entry, string, error)
+	// entries are the catalogue's.
+	entries []Entry
+	find    func(plan.Image) (Entry, string, error)
 }
 
 // New returns a store over an engine. source is the root of the project's source tree, which
-// building needs; it may be empty.
-func New(e *docker.Engine, source string) *Store {
-	return &Store{engine: build.Docker(e.Client), source: source, find: find}
+// building needs; it may be empty. more are the images of router software.
+func New(e *docker.Engine, source string, more ...Entry) *Store {
+	return newStore(build.Docker(e.Client), source, more)
+}
+
+func newStore(e build.Engine, source string, more []Entry) *Store {
+	all := append(catalogue(), more...)
+	return &Store{engine: e, source: source, entries: all, find: func(i plan.Image) (Entry, string, error) { return find(all, i) }}
 }
 
 // Ensure makes sure that the engine has all images, several at a time, and returns them by their
@@ -146,7 +153,7 @@ type run struct {
 	policy  Policy
 	builder *build.Builder
 	report  func(Event)
-	find    func(plan.Image) (entry, string, error)
+	find    func(plan.Image) (Entry, string, error)
 
 	mu   sync.Mutex
 	once map[string]func() (Resolved, error) // by image and preload: each is ensured once
@@ -194,16 +201,16 @@ func (r *run) plain(ctx context.Context, i plan.Image) (Resolved, error) {
 	}
 	start := time.Now()
 	published := ""
-	if e.upstream != nil && r.policy != Build {
-		published = e.upstream(version)
+	if e.Upstream != nil && r.policy != Build {
+		published = e.Upstream(version)
 	}
-	recipe, buildErr := e.recipe(r.builder, version)
+	recipe, buildErr := e.Recipe(r.builder, version)
 	mine := ""
 	if buildErr == nil && (r.policy != Pull || published == "") {
 		mine = recipe.Ref()
 	}
 	for _, ref := range []string{published, mine} {
-		if ref == mine && e.standIn && published != "" && r.policy == Auto && r.builder.Engine.Pull(ctx, published) == nil {
+		if ref == mine && e.StandIn && published != "" && r.policy == Auto && r.builder.Engine.Pull(ctx, published) == nil {
 			ref = published
 		}
 		if got, ok, err := r.has(ctx, i, ref); err != nil || ok {

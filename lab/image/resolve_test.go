@@ -89,11 +89,11 @@ func (f *fakeEngine) Workshop(context.Context, string, string) (build.Workshop, 
 
 // store has one image, thing, published as acme/thing and built by a recipe that fails with buildErr.
 func (f *fakeEngine) store(t *testing.T, buildErr error) *Store {
-	return &Store{engine: f, cache: t.TempDir(), find: func(i plan.Image) (entry, string, error) {
-		e := entry{
-			name:     i.Name,
-			upstream: func(v string) string { return "acme/" + i.Name + ":v" + v },
-			recipe: func(_ *build.Builder, v string) (build.Recipe, error) {
+	return &Store{engine: f, cache: t.TempDir(), entries: catalogue(), find: func(i plan.Image) (Entry, string, error) {
+		e := Entry{
+			Name:     i.Name,
+			Upstream: func(v string) string { return "acme/" + i.Name + ":v" + v },
+			Recipe: func(_ *build.Builder, v string) (build.Recipe, error) {
 				return build.Recipe{Name: i.Name, Version: v, Key: build.Hash("test", i.Name, v),
 					Make: func(_ context.Context, _ *build.Builder, r build.Recipe) error {
 						f.mu.Lock()
@@ -107,7 +107,7 @@ func (f *fakeEngine) store(t *testing.T, buildErr error) *Store {
 			},
 		}
 		if i.Name == "private" {
-			e.upstream = nil
+			e.Upstream = nil
 		}
 		return e, "1", nil
 	}}
@@ -214,28 +214,27 @@ func TestFind(t *testing.T) {
 		{"cilium", "", "1.19.5", "cilium/cilium:v1.19.5"},
 		{"cilium-operator", "1.18.2", "1.18.2", "cilium/operator-generic:v1.18.2"},
 		{"cilium", "/src/cilium", "/src/cilium", ""},
-		{"frr", "", "", "frrouting/frr:v8.4.1"},
 		{"echo", "", "", ""},
 	} {
-		e, version, err := find(plan.Image{Name: c.name, Version: c.version})
+		e, version, err := find(catalogue(), plan.Image{Name: c.name, Version: c.version})
 		if err != nil {
 			t.Fatal(err)
 		}
 		upstream := ""
-		if e.upstream != nil {
-			upstream = e.upstream(version)
+		if e.Upstream != nil {
+			upstream = e.Upstream(version)
 		}
 		if version != c.want || upstream != c.upstream {
 			t.Errorf("%s %q: version %q, upstream %q; want %q, %q", c.name, c.version, version, upstream, c.want, c.upstream)
 		}
 	}
-	if _, _, err := find(plan.Image{Name: "envoy"}); err == nil || !strings.Contains(err.Error(), "node, cilium") {
+	if _, _, err := find(catalogue(), plan.Image{Name: "envoy"}); err == nil || !strings.Contains(err.Error(), "node, cilium") {
 		t.Errorf("unknown image: %v, want the names that there are", err)
 	}
 }
 
 func TestNoSourceTree(t *testing.T) {
-	s := &Store{engine: newFake(), cache: t.TempDir(), find: find}
+	s := &Store{engine: newFake(), cache: t.TempDir(), find: newStore(nil, "", nil).find}
 	_, err := s.Ensure(t.Context(), []plan.Image{{Name: "echo"}}, Auto, nil)
 	if !errors.Is(err, build.ErrNoSource) {
 		t.Errorf("error %v, want ErrNoSource in it", err)

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"skidpad.dev/skidpad/lab/image/build"
+	"skidpad.dev/skidpad/lab/router/frr"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -164,7 +164,7 @@ var modules = map[string][]string{ //nolint:gochecknoglobals // a table
 // component is in several modules, one whose list cannot be had is left out, unless that goes for all.
 func Releases(ctx context.Context, component string) ([]string, error) {
 	if component == string(scenario.FRR) {
-		return build.FRRVersions(), nil
+		return frr.Versions(), nil
 	}
 	if modules[component] == nil {
 		return nil, fmt.Errorf("the releases of %s are listed nowhere that skidpad looks; it knows those of cilium, frr, gobgp and metallb", component)

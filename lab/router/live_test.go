@@ -131,7 +131,7 @@ func images(ctx context.Context, t *testing.T, engine *docker.Engine, names []sc
 	for _, name := range names {
 		wanted = append(wanted, plan.Image{Name: string(name)})
 	}
-	have, err := image.New(engine, filepath.Join("..", "..")).Ensure(ctx, wanted, image.Auto, nil)
+	have, err := image.New(engine, filepath.Join("..", ".."), router.Images()...).Ensure(ctx, wanted, image.Auto, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

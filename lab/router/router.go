@@ -7,6 +7,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router/bird"
 	"skidpad.dev/skidpad/lab/router/frr"
@@ -46,17 +47,20 @@ type Router interface {
 	Stop(ctx context.Context) error
 }
 
-// New returns the router of a plan, running or not; it does no I/O. image is what the engine calls the
+// New returns the router of a plan, running or not; it does no I/O. ref is what the engine calls the
 // software's image; only Start needs it.
-func New(e *docker.Engine, p *plan.Plan, r plan.Router, image string) (Router, error) {
+func New(e *docker.Engine, p *plan.Plan, r plan.Router, ref string) (Router, error) {
 	switch r.Software {
 	case scenario.FRR:
-		return frr.New(e, p, r, image, p.Places().Riders(r.Container).Containers()), nil
+		return frr.New(e, p, r, ref), nil
 	case scenario.BIRD:
-		return bird.New(e, p, r, image, p.Places().Riders(r.Container).Containers()), nil
+		return bird.New(e, p, r, ref), nil
 	case scenario.GoBGP:
-		return gobgp.New(e, p, r, image, p.Places().Riders(r.Container).Containers()), nil
+		return gobgp.New(e, p, r, ref), nil
 	default:
 		return nil, fmt.Errorf("router %s: software %q is not known; wanted is %s, %s or %s", r.Name, r.Software, scenario.FRR, scenario.BIRD, scenario.GoBGP)
 	}
 }
+
+// Images lists the images of all router software.
+func Images() []image.Entry { return []image.Entry{frr.Image(), bird.Image(), gobgp.Image()} }

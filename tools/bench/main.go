@@ -25,6 +25,7 @@ import (
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/image/build"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -96,7 +97,7 @@ func prepare(ctx context.Context, s *scenario.Scenario) (*plan.Plan, map[string]
 	if err != nil {
 		return nil, nil, err
 	}
-	store := image.New(eng, ".")
+	store := image.New(eng, ".", router.Images()...)
 	images, err := store.Ensure(ctx, p.Images, image.Auto, func(image.Event) {})
 	if err != nil {
 		return nil, nil, err

@@ -15,6 +15,7 @@ import (
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/host"
 	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/router"
 )
 
 func imagesCmd() *cobra.Command {
@@ -37,7 +38,7 @@ func store(ctx context.Context) (*image.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return image.New(eng, source), nil
+	return image.New(eng, source, router.Images()...), nil
 }
 
 func imagesBuildCmd() *cobra.Command {
@@ -115,7 +116,7 @@ func listImages(ctx context.Context) ([]image.Resolved, error) {
 	if err != nil {
 		return nil, err
 	}
-	return image.New(eng, sourceRoot()).List(ctx)
+	return image.New(eng, sourceRoot(), router.Images()...).List(ctx)
 }
 
 func imagesSaveCmd() *cobra.Command {
@@ -129,7 +130,7 @@ func imagesSaveCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := image.New(eng, sourceRoot())
+			s := image.New(eng, sourceRoot(), router.Images()...)
 			list, err := s.List(cmd.Context())
 			if err != nil {
 				return err
@@ -184,7 +185,7 @@ func imagesPruneCmd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		s := image.New(eng, sourceRoot())
+		s := image.New(eng, sourceRoot(), router.Images()...)
 		old, err := s.Superseded(cmd.Context())
 		if err != nil {
 			return err

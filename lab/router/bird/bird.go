@@ -26,9 +26,8 @@ var startScript []byte
 type Router struct{ *box.Router }
 
 // New returns a handle; it does no I/O. image is what the engine calls BIRD's image; only Start needs it.
-// riders are containers in the router's namespaces, which are restarted with it.
-func New(e *docker.Engine, p *plan.Plan, r plan.Router, image string, riders []string) *Router {
-	b := &Router{box.NewRouter(e, p, r, image, riders)}
+func New(e *docker.Engine, p *plan.Plan, r plan.Router, image string) *Router {
+	b := &Router{box.NewRouter(e, p, r, image)}
 	b.Answers = b.answers
 	return b
 }

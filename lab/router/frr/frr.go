@@ -27,9 +27,8 @@ var startScript []byte
 type Router struct{ *box.Router }
 
 // New returns a handle; it does no I/O. image is what the engine calls FRR's image; only Start needs it.
-// riders are containers in the router's namespaces, which are restarted with it.
-func New(e *docker.Engine, p *plan.Plan, r plan.Router, image string, riders []string) *Router {
-	f := &Router{box.NewRouter(e, p, r, image, riders)}
+func New(e *docker.Engine, p *plan.Plan, r plan.Router, image string) *Router {
+	f := &Router{box.NewRouter(e, p, r, image)}
 	f.Answers = f.answers
 	return f
 }

@@ -28,9 +28,8 @@ var startScript []byte
 type Router struct{ *box.Router }
 
 // New returns a handle; it does no I/O. image is what the engine calls GoBGP's image; only Start needs it.
-// riders are containers in the router's namespaces, which are restarted with it.
-func New(e *docker.Engine, p *plan.Plan, r plan.Router, image string, riders []string) *Router {
-	g := &Router{box.NewRouter(e, p, r, image, riders)}
+func New(e *docker.Engine, p *plan.Plan, r plan.Router, image string) *Router {
+	g := &Router{box.NewRouter(e, p, r, image)}
 	g.Answers = g.answers
 	return g
 }

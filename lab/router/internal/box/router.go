@@ -23,15 +23,14 @@ type Router struct {
 	lab    string
 	image  string
 	nets   []plan.Network
-	riders []string
+	riders []string // containers in the router's namespaces, which are restarted with it
 }
 
 // NewRouter returns a handle; it does no I/O. image is what the engine calls the software's image; only Run needs it.
-// riders are containers in the router's namespaces, which are restarted with it.
-func NewRouter(e *docker.Engine, p *plan.Plan, r plan.Router, image string, riders []string) *Router {
+func NewRouter(e *docker.Engine, p *plan.Plan, r plan.Router, image string) *Router {
 	return &Router{
 		Container: e.Node(r.Name, node.KindRouter, r.Container), Plan: r,
-		engine: e, lab: p.Lab, image: image, nets: p.Networks, riders: riders,
+		engine: e, lab: p.Lab, image: image, nets: p.Networks, riders: p.Places().Riders(r.Container).Containers(),
 	}
 }
 
