@@ -45,59 +45,36 @@ func golden(t *testing.T, name string, got any) {
 	}
 }
 
-const version = "1.19.5"
-
 func planned() (*plan.Plan, map[string]image.Resolved) {
-	agent, operator := plan.Image{Name: "cilium", Version: version}, plan.Image{Name: "cilium-operator", Version: version}
 	p := &plan.Plan{
 		Lab: "l",
 		Cluster: &plan.Cluster{Nodes: []plan.Node{
 			{Name: "skidpad-l-control-plane", ControlPlane: true}, {Name: "skidpad-l-worker"}, {Name: "skidpad-l-worker2"},
 		}},
-		Cilium: &plan.Cilium{Version: version, Images: []plan.Image{agent, operator}, Values: map[string]any{
-			"operator": map[string]any{"replicas": 2}, "routingMode": "native", "kubeProxyReplacement": true,
-			"ipv4NativeRoutingCIDR": "10.244.0.0/16", "bgpControlPlane": map[string]any{"enabled": true},
-		}},
 	}
-	return p, map[string]image.Resolved{
-		agent.Key():    {Ref: "skidpad.local/cilium:v1.19.5"},
-		operator.Key(): {Ref: "skidpad.local/cilium-operator:v1.19.5"},
-		"echo":         {Ref: "skidpad.local/echo:v1"},
-	}
-}
-
-func TestCiliumValues(t *testing.T) {
-	p, images := planned()
-	values, err := ciliumValues(p, images)
-	if err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "cilium-values.yaml", values)
-	delete(images, "cilium@1.19.5")
-	if _, err := ciliumValues(p, images); err == nil || !strings.Contains(err.Error(), "cilium@1.19.5") {
-		t.Errorf("an image that is not resolved: seen error %v, wanted one that names it", err)
-	}
+	return p, map[string]image.Resolved{"echo": {Ref: "skidpad.local/echo:v1"}}
 }
 
 // The chart takes our images for all its containers, and the definitions carry the label by which the operator leaves them.
 func TestChartUsesOurImages(t *testing.T) {
-	out, err := moduleDirCached()
+	p, images := load(t, "valid-cilium-kube-router-purelb.yaml")
+	a := p.Addon("cilium")
+	out, err := moduleDirCached(a.Chart)
 	if err != nil {
 		t.Skip("the module of Cilium is not in the cache: ", err)
 	}
-	loaded, crds, err := chartSource{path: filepath.Join(out, chartFolder), tree: out}.load()
+	loaded, err := chartSource{path: filepath.Join(out, a.Chart.Folder)}.load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, images := planned()
-	values, err := ciliumValues(p, images)
+	installed, err := NewPlanned(p, *a, images, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	in := action.NewInstall(&action.Configuration{})
-	in.ClientOnly, in.DryRun, in.ReleaseName, in.Namespace = true, true, ciliumRelease, ciliumNamespace
+	in.ClientOnly, in.DryRun, in.ReleaseName, in.Namespace = true, true, a.Chart.Release, a.Chart.Namespace
 	in.KubeVersion = &chartutil.KubeVersion{Version: "v1.36.3", Major: "1", Minor: "36"}
-	rendered, err := in.Run(loaded, values)
+	rendered, err := in.Run(loaded, installed.values)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,22 +83,26 @@ func TestChartUsesOurImages(t *testing.T) {
 		t.Errorf("seen %d images, wanted those of the agent and the operator", len(seen))
 	}
 	for _, m := range seen {
-		if !strings.HasPrefix(strings.Trim(m[1], `"`), "skidpad.local/cilium") {
+		if !strings.HasPrefix(strings.Trim(m[1], `"`), "example/cilium") {
 			t.Errorf("seen image %s, wanted ours", m[1])
 		}
+	}
+	crds, err := readDefinitions(out, a.Definitions)
+	if err != nil {
+		t.Fatal(err)
 	}
 	if len(crds) < 15 {
 		t.Errorf("seen %d custom resource definitions, wanted all of Cilium's", len(crds))
 	}
 	for _, crd := range crds {
-		if crd.Labels[crdLabel] == "" || crd.Spec.Group != "cilium.io" {
+		if crd.Labels[a.Definitions.Label.Name] == "" || crd.Spec.Group != "cilium.io" {
 			t.Errorf("%s: seen labels %v, group %q", crd.Name, crd.Labels, crd.Spec.Group)
 		}
 	}
 }
 
 // moduleDirCached is moduleDir without a download.
-func moduleDirCached() (string, error) {
+func moduleDirCached(c *plan.Chart) (string, error) {
 	cache := os.Getenv("GOMODCACHE")
 	if cache == "" {
 		home, err := os.UserHomeDir()
@@ -130,14 +111,15 @@ func moduleDirCached() (string, error) {
 		}
 		cache = filepath.Join(home, "go", "pkg", "mod")
 	}
-	dir := filepath.Join(cache, ciliumModule+"@v"+version)
-	_, err := os.Stat(filepath.Join(dir, chartFolder, "Chart.yaml"))
+	dir := filepath.Join(cache, c.Module+"@v"+c.Version)
+	_, err := os.Stat(filepath.Join(dir, c.Folder, "Chart.yaml"))
 	return dir, err
 }
 
 func TestGivenChart(t *testing.T) {
 	root := t.TempDir()
-	folder := filepath.Join(root, chartFolder)
+	c := plan.Chart{Folder: "install/chart"}
+	folder := filepath.Join(root, c.Folder)
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		t.Fatal(err)
 	}
@@ -145,30 +127,22 @@ func TestGivenChart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, given := range []string{root, folder} {
-		s, err := givenChart(given)
+		c.Path = given
+		s, err := givenChart(&c)
 		if err != nil || s.path != folder || s.tree != root {
 			t.Errorf("%s: seen %+v, %v", given, s, err)
 		}
 	}
-	if _, err := givenChart(filepath.Join(root, "gone")); err == nil {
+	c.Path = filepath.Join(root, "gone")
+	if _, err := givenChart(&c); err == nil {
 		t.Error("a path that is not there was taken")
 	}
 }
 
-func TestMergeChangesNeither(t *testing.T) {
-	base := map[string]any{"a": map[string]any{"b": 1, "c": 2}, "d": 3}
-	over := map[string]any{"a": map[string]any{"b": 9}, "d": map[string]any{"e": 4}}
-	golden(t, "merged.yaml", []any{merge(base, over), base, over})
-}
-
 func TestAsWanted(t *testing.T) {
-	p, images := planned()
-	values, err := ciliumValues(p, images)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ch := &chart.Chart{Metadata: &chart.Metadata{Name: "cilium", Version: version}}
-	r := &release.Release{Chart: ch, Config: merge(values, nil), Info: &release.Info{Status: release.StatusDeployed}}
+	values := map[string]any{"routingMode": "native", "operator": map[string]any{"replicas": 1}}
+	ch := &chart.Chart{Metadata: &chart.Metadata{Name: "cilium", Version: "1.19.5"}}
+	r := &release.Release{Chart: ch, Config: plan.Merge(values, nil), Info: &release.Info{Status: release.StatusDeployed}}
 	if !asWanted(r, ch, values) {
 		t.Error("a release with the same values was taken for another")
 	}

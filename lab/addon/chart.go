@@ -1,7 +1,6 @@
 package addon
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,75 +8,65 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/cli"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"sigs.k8s.io/yaml"
+
+	"skidpad.dev/skidpad/lab/plan"
 )
 
-const (
-	ciliumModule = "github.com/cilium/cilium"
-	ciliumRepo   = "https://helm.cilium.io"
-	chartFolder  = "install/kubernetes/cilium"
-	crdFolder    = "pkg/k8s/apis/cilium.io/client/crds"
-	crdVersion   = "pkg/k8s/apis/cilium.io/register.go"
-	// crdLabel is what the operator knows definitions of its own version by; others it writes anew.
-	crdLabel = "io.cilium.k8s.crd.schema.version"
-)
-
-var crdVersionLine = regexp.MustCompile(`CustomResourceDefinitionSchemaVersion = "([^"]+)"`)
-
-// chartSource is where a chart was found.
+// chartSource is the place of a chart.
 type chartSource struct {
 	path string // a folder or an archive
-	tree string // the root of Cilium's source tree, if the chart lies in one
+	tree string // the root of the module's source tree, if the chart is part of the tree
 	from string // for people
 }
 
-// findChart looks for Cilium's chart at the path given, in Go's module cache, and in Cilium's Helm repository.
-func findChart(ctx context.Context, given, version string) (chartSource, error) {
-	if given != "" {
-		return givenChart(given)
+// findChart looks for a chart at the given path, in Go's module cache, and in the Helm repository.
+func findChart(ctx context.Context, c *plan.Chart) (chartSource, error) {
+	if c.Path != "" {
+		return givenChart(c)
 	}
-	dir, inModule := moduleDir(ctx, ciliumModule, "v"+version)
-	if inModule == nil {
-		return chartSource{path: filepath.Join(dir, chartFolder), tree: dir, from: "module " + ciliumModule + "@v" + version}, nil
+	inModule := errors.New("none has the chart")
+	if c.Module != "" {
+		var dir string
+		if dir, inModule = moduleDir(ctx, c.Module, "v"+c.Version); inModule == nil {
+			return chartSource{path: filepath.Join(dir, c.Folder), tree: dir, from: "module " + c.Module + "@v" + c.Version}, nil
+		}
 	}
-	options := action.ChartPathOptions{RepoURL: ciliumRepo, Version: version}
-	path, inRepo := options.LocateChart("cilium", cli.New())
+	options := action.ChartPathOptions{RepoURL: c.Repository, Version: c.Version}
+	path, inRepo := options.LocateChart(c.Name, cli.New())
 	if inRepo == nil {
-		return chartSource{path: path, from: "Helm repository " + ciliumRepo}, nil
+		return chartSource{path: path, from: "Helm repository " + c.Repository}, nil
 	}
-	return chartSource{}, fmt.Errorf("cilium %s: its chart cannot be had: Go module: %w; Helm repository: %w; name a folder or an archive that holds it in the addon's `chart`",
-		version, inModule, inRepo)
+	return chartSource{}, fmt.Errorf("chart %s %s cannot be had: Go module: %w; Helm repository %s: %w; name a folder or an archive with the chart in the addon's `chart`",
+		c.Name, c.Version, inModule, c.Repository, inRepo)
 }
 
-// givenChart takes a chart's folder, its archive, or the root of a checkout of Cilium.
-func givenChart(path string) (chartSource, error) {
-	info, err := os.Stat(path)
+// givenChart takes the folder of a chart, an archive, or the root of a checkout of the chart's module.
+func givenChart(c *plan.Chart) (chartSource, error) {
+	info, err := os.Stat(c.Path)
 	if err != nil {
-		return chartSource{}, fmt.Errorf("cilium's chart: %w; correct the addon's `chart`", err)
+		return chartSource{}, fmt.Errorf("chart: %w; correct the addon's `chart`", err)
 	}
-	s := chartSource{path: path, from: path}
-	if !info.IsDir() {
+	s := chartSource{path: c.Path, from: c.Path}
+	if !info.IsDir() || c.Folder == "" {
 		return s, nil
 	}
-	if _, err := os.Stat(filepath.Join(path, chartFolder, "Chart.yaml")); err == nil {
-		s.path, s.tree = filepath.Join(path, chartFolder), path
+	if _, err := os.Stat(filepath.Join(c.Path, c.Folder, "Chart.yaml")); err == nil {
+		s.path, s.tree = filepath.Join(c.Path, c.Folder), c.Path
 		return s, nil
 	}
-	if tree, ok := strings.CutSuffix(filepath.Clean(path), "/"+chartFolder); ok {
+	if tree, ok := strings.CutSuffix(filepath.Clean(c.Path), "/"+c.Folder); ok {
 		s.tree = tree
 	}
 	return s, nil
 }
 
-// moduleDir is where Go keeps a version of a module. It is downloaded if need be.
+// moduleDir returns the folder of a module's version in Go's module cache. The module is downloaded if the cache has none.
 func moduleDir(ctx context.Context, module, version string) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOMODCACHE").Output()
 	if err != nil {
@@ -88,7 +77,7 @@ func moduleDir(ctx context.Context, module, version string) (string, error) {
 		return dir, nil
 	}
 	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", module+"@"+version)
-	cmd.Dir = os.TempDir() // outside any module, whose requirements would be read
+	cmd.Dir = os.TempDir() // outside of any module, whose requirements would be read
 	out, err = cmd.Output()
 	var found struct{ Dir, Error string }
 	if jsonErr := json.Unmarshal(out, &found); jsonErr != nil {
@@ -100,39 +89,11 @@ func moduleDir(ctx context.Context, module, version string) (string, error) {
 	return found.Dir, nil
 }
 
-// load reads the chart, and from its tree the definitions of custom resources.
-func (s chartSource) load() (*chart.Chart, []*apiextensionsv1.CustomResourceDefinition, error) {
+// load reads the chart.
+func (s chartSource) load() (*chart.Chart, error) {
 	loaded, err := loader.Load(s.path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cilium's chart in %s: %w", s.path, err)
+		return nil, fmt.Errorf("chart in %s: %w", s.path, err)
 	}
-	if s.tree == "" {
-		return loaded, nil, nil
-	}
-	files, err := filepath.Glob(filepath.Join(s.tree, crdFolder, "v2*", "*.yaml"))
-	if err != nil {
-		return nil, nil, err
-	}
-	label := ""
-	if source, err := os.ReadFile(filepath.Join(s.tree, crdVersion)); err == nil {
-		if m := crdVersionLine.FindSubmatch(source); m != nil {
-			label = string(m[1])
-		}
-	}
-	var crds []*apiextensionsv1.CustomResourceDefinition
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			return nil, nil, err
-		}
-		crd := &apiextensionsv1.CustomResourceDefinition{}
-		if err := yaml.Unmarshal(bytes.TrimPrefix(raw, []byte("---\n")), crd); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", file, err)
-		}
-		if label != "" {
-			crd.Labels = map[string]string{crdLabel: label}
-		}
-		crds = append(crds, crd)
-	}
-	return loaded, crds, nil
+	return loaded, nil
 }

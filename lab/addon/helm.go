@@ -12,6 +12,7 @@ import (
 	"helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/rest"
@@ -62,7 +63,7 @@ func installRelease(ctx context.Context, k *cluster.Kube, at place, ch *chart.Ch
 
 func install(ctx context.Context, cfg *action.Configuration, at place, ch *chart.Chart, values map[string]any) error {
 	in := action.NewInstall(cfg)
-	in.ReleaseName, in.Namespace, in.CreateNamespace = at.release, at.namespace, at.namespace != ciliumNamespace
+	in.ReleaseName, in.Namespace, in.CreateNamespace = at.release, at.namespace, at.namespace != metav1.NamespaceSystem
 	// The API server validates what it is given; its OpenAPI document is large and slow to make just after a start.
 	in.DisableOpenAPIValidation = true
 	in.TakeOwnership = true

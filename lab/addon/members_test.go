@@ -63,10 +63,11 @@ func TestReadyOnMembers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, _ := later(c.runsOn, c.nodes...)
-			for _, a := range []Addon{
-				&Planned{cluster: p.Cluster, plan: plan.Addon{Name: "cilium", Ready: []plan.Ready{{Kind: "DaemonSet", Namespace: kubeSystem, Name: "cilium"}}}},
-				&Cilium{cluster: p.Cluster, plan: p.Cilium},
+			for _, ready := range [][]plan.Ready{
+				{{Kind: "DaemonSet", Namespace: kubeSystem, Name: "cilium"}},
+				{{Kind: "DaemonSet", Namespace: kubeSystem, Name: "cilium"}, {Kind: "Deployment", Namespace: kubeSystem, Name: "cilium-operator"}},
 			} {
+				a := &Planned{cluster: p.Cluster, plan: plan.Addon{Name: "cilium"}, ready: ready}
 				_, k := later(c.runsOn, c.nodes...)
 				within := 20 * time.Second
 				if c.wait != "" {
@@ -77,9 +78,9 @@ func TestReadyOnMembers(t *testing.T) {
 				cancel()
 				switch {
 				case c.wait == "" && err != nil:
-					t.Errorf("%T: seen %v, wanted ready", a, err)
+					t.Errorf("%v: seen %v, wanted ready", ready, err)
 				case c.wait != "" && (err == nil || !strings.Contains(err.Error(), c.wait)):
-					t.Errorf("%T: seen error %v, wanted a wait for %q", a, err, c.wait)
+					t.Errorf("%v: seen error %v, wanted a wait for %q", ready, err, c.wait)
 				}
 			}
 		})

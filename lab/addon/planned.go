@@ -1,28 +1,28 @@
 package addon
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"os"
-	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chart"
-	"helm.sh/helm/v3/pkg/chart/loader"
-	"helm.sh/helm/v3/pkg/cli"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
+)
+
+var (
+	daemonSets  = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "daemonsets"}
+	deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 )
 
 // plannedWithin bounds each of Ready's waits.
@@ -32,8 +32,9 @@ const plannedWithin = 6 * time.Minute
 type Planned struct {
 	plan      plan.Addon
 	cluster   *plan.Cluster
-	refs      *strings.Replacer
+	values    map[string]any // of the chart, with the images and the parts that are there
 	manifests []string
+	ready     []plan.Ready
 	log       func(string)
 
 	chart *chart.Chart
@@ -42,8 +43,8 @@ type Planned struct {
 
 var _ Addon = (*Planned)(nil)
 
-// NewPlanned is an addon of the plan with its images, by plan.Image.Key. log, which may be nil, gets a line for what is
-// worth knowing.
+// NewPlanned returns an addon of the plan with its images, by plan.Image.Key. log, which may be nil, gets a line for each event
+// of interest.
 func NewPlanned(p *plan.Plan, a plan.Addon, images map[string]image.Resolved, log func(string)) (*Planned, error) {
 	if p.Cluster == nil {
 		return nil, errors.New("lab bug: the plan has no cluster for " + a.Name)
@@ -57,118 +58,103 @@ func NewPlanned(p *plan.Plan, a plan.Addon, images map[string]image.Resolved, lo
 		if !ok {
 			return nil, fmt.Errorf("lab bug: image %s of %s is not resolved", i.Key(), a.Name)
 		}
-		repository, tag := i.RefParts()
-		cut := strings.LastIndexByte(r.Ref, ':')
-		pairs = append(pairs, i.Ref(), r.Ref, repository, r.Ref[:max(cut, 0)], tag, r.Ref[cut+1:])
+		pairs = append(pairs, written(i, r)...)
 	}
-	out := &Planned{plan: a, cluster: p.Cluster, refs: strings.NewReplacer(pairs...), log: log}
+	out := &Planned{plan: a, cluster: p.Cluster, ready: slices.Clone(a.Ready), log: log}
+	if a.Chart != nil {
+		out.values = a.Chart.Values
+	}
+	for _, part := range p.Parts {
+		if part.Addon != a.Name || slices.ContainsFunc(part.Images, func(i plan.Image) bool { _, ok := images[i.Key()]; return !ok }) {
+			continue // another's part, or a part that is left out
+		}
+		for _, i := range part.Images {
+			pairs = append(pairs, written(i, images[i.Key()])...)
+		}
+		out.values = plan.Merge(part.Values, out.values)
+		out.ready = append(out.ready, part.Ready...)
+	}
+	refs := strings.NewReplacer(pairs...)
+	if out.values != nil {
+		out.values = replaced(out.values, refs).(map[string]any)
+	}
 	for _, m := range a.Manifests {
-		out.manifests = append(out.manifests, out.refs.Replace(m))
+		out.manifests = append(out.manifests, refs.Replace(m))
 	}
 	return out, nil
 }
 
-// Name is how messages call it.
+// written pairs each way to write an image in the plan with the image's reference, or half of it.
+func written(i plan.Image, r image.Resolved) []string {
+	repository, tag := i.RefParts()
+	cut := strings.LastIndexByte(r.Ref, ':')
+	return []string{i.Ref(), r.Ref, repository, r.Ref[:max(cut, 0)], tag, r.Ref[cut+1:]}
+}
+
+// Name returns the addon's name for messages.
 func (a *Planned) Name() string { return a.plan.Name }
 
 // Prepare reads the definitions and the chart.
 func (a *Planned) Prepare(ctx context.Context) error {
-	if d := a.plan.Definitions; d != nil && a.crds == nil {
-		dir, err := moduleDir(ctx, d.Module, d.Version)
-		if err != nil {
-			return fmt.Errorf("%s: definitions of its resources: module %s %s: %w", a.plan.Name, d.Module, d.Version, err)
+	tree := ""
+	if c := a.plan.Chart; c != nil && a.chart == nil {
+		source, err := findChart(ctx, c)
+		if err == nil {
+			a.chart, err = source.load()
 		}
-		if a.crds, err = readCRDs(filepath.Join(dir, filepath.FromSlash(d.Pattern))); err != nil {
+		if err != nil {
 			return fmt.Errorf("%s: %w", a.plan.Name, err)
 		}
+		a.log("chart from " + source.from)
+		tree = source.tree
 	}
-	if c := a.plan.Chart; c != nil && a.chart == nil {
-		path := c.Path
-		if path == "" {
-			var err error
-			options := action.ChartPathOptions{RepoURL: c.Repository, Version: c.Version}
-			if path, err = options.LocateChart(c.Name, cli.New()); err != nil {
-				return fmt.Errorf("%s: chart %s %s cannot be had from %s: %w; name a folder or an archive that holds it in the addon's `chart`",
-					a.plan.Name, c.Name, c.Version, c.Repository, err)
-			}
-		}
-		var err error
-		if a.chart, err = loader.Load(path); err != nil {
-			return fmt.Errorf("%s: chart in %s: %w", a.plan.Name, path, err)
+	d := a.plan.Definitions
+	if d == nil || a.crds != nil {
+		return nil
+	}
+	var err error
+	if d.Module != "" {
+		if tree, err = moduleDir(ctx, d.Module, d.Version); err != nil {
+			return fmt.Errorf("%s: definitions of its resources: module %s %s: %w", a.plan.Name, d.Module, d.Version, err)
 		}
 	}
-	return nil
-}
-
-// readCRDs reads definitions from files. One document a file is what generators write.
-func readCRDs(pattern string) ([]*apiextensionsv1.CustomResourceDefinition, error) {
-	files, err := filepath.Glob(pattern)
-	if err != nil || len(files) == 0 {
-		return nil, errors.Join(err, fmt.Errorf("no definitions at %s", pattern))
+	if tree == "" {
+		return nil // the addon's own program creates the definitions
 	}
-	var all []*apiextensionsv1.CustomResourceDefinition
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		crd := &apiextensionsv1.CustomResourceDefinition{}
-		if err := yaml.Unmarshal(bytes.TrimPrefix(raw, []byte("---\n")), crd); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		for i := range crd.Spec.Versions {
-			if v := crd.Spec.Versions[i].Schema; v != nil {
-				widen(v.OpenAPIV3Schema)
-			}
-		}
-		all = append(all, crd)
-	}
-	return all, nil
-}
-
-// widen makes the format of an integer fit its bound. Generators write int32 for Go's uint32, whose bound Kubernetes 1.36
-// then takes for a mistake of the definition, and it refuses every object of the kind.
-func widen(s *apiextensionsv1.JSONSchemaProps) {
-	if s == nil {
-		return
-	}
-	if s.Format == "int32" && s.Maximum != nil && *s.Maximum > math.MaxInt32 {
-		s.Format = "int64"
-	}
-	for name, p := range s.Properties {
-		widen(&p)
-		s.Properties[name] = p
-	}
-	if s.Items != nil {
-		widen(s.Items.Schema)
-	}
-	if s.AdditionalProperties != nil {
-		widen(s.AdditionalProperties.Schema)
-	}
-}
-
-// Install hands definitions, chart and manifests to the API server.
-func (a *Planned) Install(ctx context.Context, k *cluster.Kube) error {
-	if err := a.Prepare(ctx); err != nil {
-		return err
-	}
-	if err := createCRDs(ctx, k, a.crds); err != nil {
-		return err
-	}
-	if c := a.plan.Chart; c != nil {
-		if err := installRelease(ctx, k, place{c.Release, c.Namespace}, a.chart, a.values(), a.log); err != nil {
-			return err
-		}
-	}
-	if err := k.Apply(ctx, a.manifests...); err != nil {
+	if a.crds, err = readDefinitions(tree, d); err != nil {
 		return fmt.Errorf("%s: %w", a.plan.Name, err)
 	}
 	return nil
 }
 
-// values are the chart's, with the images put in.
-func (a *Planned) values() map[string]any {
-	return replaced(a.plan.Chart.Values, a.refs).(map[string]any)
+// Install hands definitions, chart and manifests to the API server. Manifests wait for the definitions of their kinds.
+func (a *Planned) Install(ctx context.Context, k *cluster.Kube) error {
+	if err := a.Prepare(ctx); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	if c := a.plan.Chart; c != nil {
+		group.Go(func() error { return installRelease(ctx, k, place{c.Release, c.Namespace}, a.chart, a.values, a.log) })
+	}
+	group.Go(func() error {
+		start := time.Now()
+		if err := createCRDs(ctx, k, a.crds); err != nil {
+			return err
+		}
+		if len(a.crds) > 0 {
+			a.log(fmt.Sprintf("%d custom resource definitions: %s", len(a.crds), time.Since(start).Round(10*time.Millisecond)))
+		}
+		return a.Configure(ctx, k)
+	})
+	return group.Wait()
+}
+
+// Configure applies the manifests.
+func (a *Planned) Configure(ctx context.Context, k *cluster.Kube) error {
+	if err := k.Apply(ctx, a.manifests...); err != nil {
+		return fmt.Errorf("%s: %w", a.plan.Name, err)
+	}
+	return nil
 }
 
 // replaced is a value of maps, lists and scalars with its strings rewritten.
@@ -199,16 +185,16 @@ func (a *Planned) Ready(ctx context.Context, k *cluster.Kube) error {
 		return fmt.Errorf("%s: %w", a.plan.Name, err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	for _, r := range a.plan.Ready {
-		group.Go(func() error { return a.ready(ctx, k, r, nodes) })
+	for _, r := range a.ready {
+		group.Go(func() error { return a.await(ctx, k, r, nodes) })
 	}
 	return group.Wait()
 }
 
-func (a *Planned) ready(ctx context.Context, k *cluster.Kube, r plan.Ready, nodes int) error {
+func (a *Planned) await(ctx context.Context, k *cluster.Kube, r plan.Ready, nodes int) error {
 	nudging, stop := context.WithCancel(ctx)
 	defer stop()
-	labels := "app=" + r.Name
+	labels := r.Selector()
 	go nudge(nudging, k, r.Namespace, labels)
 	w := cluster.Wait{
 		What:     fmt.Sprintf("%s %s/%s: ready on %d nodes", r.Kind, r.Namespace, r.Name, nodes),
@@ -221,4 +207,32 @@ func (a *Planned) ready(ctx context.Context, k *cluster.Kube, r plan.Ready, node
 		w.Done = func(seen []*unstructured.Unstructured) (bool, string) { return deploymentAvailable(seen, 1) }
 	}
 	return k.WaitFor(ctx, w)
+}
+
+func daemonSetReady(seen []*unstructured.Unstructured, nodes int) (bool, string) {
+	if len(seen) == 0 {
+		return false, "it is not there"
+	}
+	desired, ready, updated := number(seen[0], "desiredNumberScheduled"), number(seen[0], "numberReady"), number(seen[0], "updatedNumberScheduled")
+	text := strconv.Itoa(ready) + " ready and " + strconv.Itoa(updated) + " up to date of " + strconv.Itoa(desired)
+	return current(seen[0]) && desired == nodes && ready == nodes && updated == nodes, text
+}
+
+func deploymentAvailable(seen []*unstructured.Unstructured, want int) (bool, string) {
+	if len(seen) == 0 {
+		return false, "it is not there"
+	}
+	available, updated := number(seen[0], "availableReplicas"), number(seen[0], "updatedReplicas")
+	text := fmt.Sprintf("%d available and %d up to date, %d wanted", available, updated, want)
+	return current(seen[0]) && available >= want && updated >= want, text
+}
+
+// current reports whether an object's status is about its present specification.
+func current(u *unstructured.Unstructured) bool {
+	return number(u, "observedGeneration") >= int(u.GetGeneration())
+}
+
+func number(u *unstructured.Unstructured, field string) int {
+	n, _, _ := unstructured.NestedInt64(u.Object, "status", field)
+	return int(n)
 }

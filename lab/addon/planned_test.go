@@ -70,8 +70,8 @@ func TestPlannedPutsImagesIn(t *testing.T) {
 			}
 			text := strings.Join(planned.manifests, "")
 			if a.Chart != nil {
-				got := planned.values()["image"].(map[string]any)
-				if got["repository"] != "example/apisix" || got["tag"] != "v1" {
+				got := planned.values["image"].(map[string]any)
+				if got["override"] != "example/cilium:v1" && (got["repository"] != "example/apisix" || got["tag"] != "v1") {
 					t.Errorf("%s: seen image %v in the chart's values", a.Name, got)
 				}
 			}

@@ -19,6 +19,7 @@ import (
 	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/router/client"
 	"skidpad.dev/skidpad/lab/router/gateway"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // building is one walk over a lab's plan, and what its steps hand to one another.
@@ -167,18 +168,22 @@ func (b *building) makeCluster(ctx context.Context, note func(string)) error {
 	return b.cluster.Create(ctx, img)
 }
 
-// installCNI runs beside makeCluster: the chart is rendered while nodes start, and applied when the API answers.
+// installCNI runs beside makeCluster: charts are read while nodes start, and applied when the API answers.
 func (b *building) installCNI(ctx context.Context, note func(string)) error {
-	cilium, err := addon.NewCilium(b.Plan, b.images, note)
-	if err != nil {
-		return err
-	}
-	return b.install(ctx, cilium)
+	return b.installAll(ctx, true, note)
 }
 
-// installAddons runs beside makeCluster and installCNI, one addon after the other.
+// installAddons runs beside makeCluster and installCNI.
 func (b *building) installAddons(ctx context.Context, note func(string)) error {
+	return b.installAll(ctx, false, note)
+}
+
+// installAll installs the addons that are, or are not, the CNI, one after the other.
+func (b *building) installAll(ctx context.Context, cni bool, note func(string)) error {
 	for _, a := range b.present() {
+		if slices.Contains(a.Roles, scenario.RoleCNI) != cni {
+			continue
+		}
 		planned, err := addon.NewPlanned(b.Plan, a, b.images, note)
 		if err != nil {
 			return err
@@ -241,13 +246,6 @@ func (b *building) ready(ctx context.Context, _ func(string)) error {
 // addons lists everything that is installed into the cluster, workloads included.
 func (b *building) addons() ([]addon.Addon, error) {
 	var all []addon.Addon
-	if b.Plan.Cilium != nil {
-		cilium, err := addon.NewCilium(b.Plan, b.images, nil)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, cilium)
-	}
 	for _, a := range b.present() {
 		planned, err := addon.NewPlanned(b.Plan, a, b.images, nil)
 		if err != nil {

@@ -51,7 +51,7 @@ func TestTheLastStepWaitsForEveryAddon(t *testing.T) {
 	if want := []string{"cilium", "bird", "workload echo"}; !slices.Equal(names, want) {
 		t.Errorf("waits for %q, wanted %q", names, want)
 	}
-	for _, i := range []plan.Image{p.Cilium.Images[0], p.NodeBIRD().Images[0], p.Workloads[0].Image} {
+	for _, i := range []plan.Image{p.Addons[0].Images[0], p.Addons[1].Images[0], p.Workloads[0].Image} {
 		fewer := maps.Clone(images)
 		delete(fewer, i.Key())
 		b := &building{Lab: live.New(nil, p, fewer, nil), images: fewer}

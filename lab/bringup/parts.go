@@ -35,7 +35,7 @@ func resolveParts(ctx context.Context, eng *docker.Engine, p *plan.Plan, o Optio
 	return missing, nil
 }
 
-// present are the plan's addons beside Cilium, without those that were left out.
+// present are the plan's addons without those that were left out.
 func (b *building) present() []plan.Addon {
 	return slices.DeleteFunc(slices.Clone(b.Plan.Addons), func(a plan.Addon) bool {
 		_, missing := b.missing[a.Name]

@@ -87,7 +87,7 @@ func routes(ctx context.Context, l Lab, p *plan.Plan, c scenario.Routes) []Resul
 
 // whole is the pod CIDR of the cluster where every node announces all of it; else it is invalid.
 func whole(p *plan.Plan) netip.Prefix {
-	if p.Cluster == nil || p.NodeBIRD() == nil {
+	if n := p.Scenario.Spec.NodeSpeaker(); p.Cluster == nil || n == nil || !n.WholePodCIDR {
 		return netip.Prefix{}
 	}
 	return p.Cluster.PodCIDR

@@ -20,7 +20,7 @@ func (l *Lab) Announcer(ctx context.Context, workload string) (string, error) {
 // LeaseHolder is the scenario's name of the node that announces a workload's addresses by ARP: the holder of Cilium's
 // lease; of an address of MetalLB's, whose speakers have no lease, the node that answers a client's ARP request.
 func (a *arena) LeaseHolder(ctx context.Context, workload string) (string, error) {
-	if a.Plan.Cilium != nil && !metalLBAnnounces(a.Plan) {
+	if a.Plan.Addon("cilium") != nil && !metalLBAnnounces(a.Plan) {
 		return a.Lab.LeaseHolder(ctx, workload)
 	}
 	i := slices.IndexFunc(a.Plan.Clients, func(c plan.Client) bool { return len(c.OnLink) > 0 })

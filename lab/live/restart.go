@@ -17,7 +17,7 @@ import (
 // negotiatedWithin bounds the wait for sessions to come up again with other capabilities.
 const negotiatedWithin = 90 * time.Second
 
-// GracefulRestart sets graceful restart (RFC 4724) on every router and on the nodes' speakers, Cilium's or BIRD, and returns when the
+// GracefulRestart sets graceful restart (RFC 4724) on every router and on the nodes' speakers, and returns when the
 // sessions between them have negotiated it. nil is what the plan says.
 func (l *Lab) GracefulRestart(ctx context.Context, on *bool) error {
 	p := l.Plan
@@ -31,7 +31,7 @@ func (l *Lab) GracefulRestart(ctx context.Context, on *bool) error {
 	if err != nil {
 		return err
 	}
-	if err := l.applyNodeSpeakers(ctx, kube, p); err != nil {
+	if err := l.applyNodeSpeaker(ctx, kube, p); err != nil {
 		return err
 	}
 	for _, r := range p.Routers {
@@ -49,22 +49,17 @@ func (l *Lab) GracefulRestart(ctx context.Context, on *bool) error {
 	return l.negotiated(ctx, p)
 }
 
-// applyNodeSpeakers gives the nodes' speakers, Cilium's or BIRD, the configuration of a plan.
-func (l *Lab) applyNodeSpeakers(ctx context.Context, kube *cluster.Kube, p *plan.Plan) error {
-	if p.Cilium != nil {
-		if err := kube.Apply(ctx, p.Cilium.Manifests...); err != nil {
-			return err
-		}
-	}
-	bird := p.NodeBIRD()
-	if bird == nil {
+// applyNodeSpeaker gives the addon that speaks BGP on the nodes the configuration of a plan.
+func (l *Lab) applyNodeSpeaker(ctx context.Context, kube *cluster.Kube, p *plan.Plan) error {
+	speaker := p.AddonWith(scenario.RoleBGP)
+	if speaker == nil {
 		return nil
 	}
-	planned, err := addon.NewPlanned(p, *bird, l.images, nil)
+	planned, err := addon.NewPlanned(p, *speaker, l.images, nil)
 	if err != nil {
 		return err
 	}
-	return planned.Install(ctx, kube)
+	return planned.Configure(ctx, kube)
 }
 
 func setGracefulRestart(s *scenario.Spec, on bool) {

@@ -68,7 +68,13 @@ func TestGracefulRestartIsSetOnEverySpeaker(t *testing.T) {
 	} {
 		for _, on := range []bool{true, false} {
 			p := planOf(t, tt.file)
-			l := New(nil, p, map[string]image.Resolved{"bird": {Ref: "example/bird:v1"}}, nil)
+			images := map[string]image.Resolved{}
+			for _, a := range p.Addons {
+				for _, i := range a.Images {
+					images[i.Key()] = image.Resolved{Ref: "example/" + i.Name + ":v1"}
+				}
+			}
+			l := New(nil, p, images, nil)
 			p, err := p.With(func(s *scenario.Spec) { setGracefulRestart(s, on) })
 			if err != nil {
 				t.Fatal(err)
@@ -78,12 +84,8 @@ func TestGracefulRestartIsSetOnEverySpeaker(t *testing.T) {
 					t.Errorf("%s: router %s: graceful restart %v, wanted %v", tt.file, r.Name, r.BGP.GracefulRestart, on)
 				}
 			}
-			manifests := slices.Clone(p.Cilium.Manifests)
-			if bird := p.NodeBIRD(); bird != nil {
-				manifests = append(manifests, bird.Manifests...)
-			}
-			kube, applied := fakeKube(t, manifests...)
-			if err := l.applyNodeSpeakers(t.Context(), kube, p); err != nil {
+			kube, applied := fakeKube(t, p.AddonWith(scenario.RoleBGP).Manifests...)
+			if err := l.applyNodeSpeaker(t.Context(), kube, p); err != nil {
 				t.Fatal(err)
 			}
 			has := func(what string) bool {

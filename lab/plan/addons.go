@@ -1,50 +1,68 @@
 package plan
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Addon is an addon beside Cilium: what is handed to the API server, and what is waited for.
+// Addon is the plan of an addon: everything for the API server, and the workloads to wait for.
 type Addon struct {
 	Name    string          `json:"name"` // metallb
 	Roles   []scenario.Role `json:"roles"`
 	Version string          `json:"version"`
-	Images  []Image         `json:"images"` // what it runs; the nodes hold them before they start
-	// Definitions are custom resource definitions that lie in a Go module.
-	Definitions *ModuleFiles `json:"definitions,omitempty"`
+	Images  []Image         `json:"images"` // the nodes hold these images before they start
+	// Definitions are custom resource definitions from files.
+	Definitions *Definitions `json:"definitions,omitempty"`
 	Chart       *Chart       `json:"chart,omitempty"`
-	// Manifests are YAML documents, applied in order. An image stands in them as Ref writes it.
+	// Manifests are YAML documents, applied in order. Images stand in the documents as Ref writes them.
 	Manifests []string `json:"manifests,omitempty"`
 	Ready     []Ready  `json:"ready,omitempty"`
 }
 
-// ModuleFiles are files of a Go module, which is read where Go keeps it.
-type ModuleFiles struct {
-	Module  string `json:"module"`
-	Version string `json:"version"` // v0.15.2
-	Pattern string `json:"pattern"` // config/crd/bases/*.yaml
+// Definitions are files of a Go module, read from Go's module cache.
+type Definitions struct {
+	// Module is empty for files beside the chart, in the tree of the chart's module. A chart without such a tree has none.
+	Module  string `json:"module,omitempty"`
+	Version string `json:"version,omitempty"` // v0.15.2
+	Pattern string `json:"pattern"`           // config/crd/bases/*.yaml
+	Label   *Label `json:"label,omitempty"`
 }
 
-// Chart is a Helm chart, from a repository or, where Path is set, from a folder or archive.
+// Label is a label of every definition. The value is the first group of Pattern, a regular expression, in File.
+type Label struct {
+	Name    string `json:"name"`
+	File    string `json:"file"`
+	Pattern string `json:"pattern"`
+}
+
+// Chart is a Helm chart. The first source that has the chart is used: Path alone if set, Module, Repository.
 type Chart struct {
+	Path string `json:"path,omitempty"` // a folder, an archive, or a checkout of Module
+	// Module is a Go module with the chart in Folder; the module's version is the chart's with a leading v.
+	Module     string         `json:"module,omitempty"`
+	Folder     string         `json:"folder,omitempty"`
 	Repository string         `json:"repository"`
 	Name       string         `json:"name"`
 	Version    string         `json:"version"`
-	Path       string         `json:"path,omitempty"`
 	Release    string         `json:"release"`
 	Namespace  string         `json:"namespace"`
-	Values     map[string]any `json:"values"` // an image stands in them as Ref writes it
+	Values     map[string]any `json:"values"` // images stand in the values as Ref and RefParts write them
 }
 
-// Ready is a DaemonSet or Deployment that must have all its pods.
+// Ready is a DaemonSet with a ready pod on every node, or a Deployment with an available pod.
 type Ready struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
+	Pods      string `json:"pods,omitempty"` // the label selector of the pods; default: app=NAME
 }
+
+// Selector returns the label selector of the pods.
+func (r Ready) Selector() string { return cmp.Or(r.Pods, "app="+r.Name) }
 
 // Need is a kernel option, and what has no use without it.
 type Need struct {
@@ -60,11 +78,31 @@ func (i Image) RefParts() (repository, tag string) {
 	return "{repository " + i.Key() + "}", "{tag " + i.Key() + "}"
 }
 
-// addons plans every addon beside Cilium, in the scenario's order.
+// Addon returns the addon of that name, or nil.
+func (p *Plan) Addon(name string) *Addon {
+	return p.addon(func(a Addon) bool { return a.Name == name })
+}
+
+// AddonWith returns the first addon with a role, or nil.
+func (p *Plan) AddonWith(role scenario.Role) *Addon {
+	return p.addon(func(a Addon) bool { return slices.Contains(a.Roles, role) })
+}
+
+func (p *Plan) addon(match func(Addon) bool) *Addon {
+	i := slices.IndexFunc(p.Addons, match)
+	if i < 0 {
+		return nil
+	}
+	return &p.Addons[i]
+}
+
+// addons plans every addon, in the scenario's order.
 func (b *builder) addons() {
 	for _, a := range b.spec.Addons {
 		var out Addon
 		switch {
+		case a.Cilium != nil:
+			out = b.cilium(a.Cilium)
 		case a.Calico != nil:
 			out = b.calico(a.Calico)
 		case a.KubeRouter != nil:
@@ -85,10 +123,13 @@ func (b *builder) addons() {
 	}
 }
 
-func addonNames(all []Addon) string {
-	names := make([]string, 0, len(all))
+// addonNames lists the addons that are, or are not, the CNI.
+func addonNames(all []Addon, cni bool) string {
+	var names []string
 	for _, a := range all {
-		names = append(names, a.Name)
+		if slices.Contains(a.Roles, scenario.RoleCNI) == cni {
+			names = append(names, a.Name)
+		}
 	}
 	return strings.Join(names, ", ")
 }

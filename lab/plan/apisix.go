@@ -38,7 +38,7 @@ func (b *builder) apisix(a *scenario.APISIX) Addon {
 	return Addon{
 		Version: a.Version, Images: []Image{gateway, controller, adc},
 		Chart: &Chart{Repository: "https://apache.github.io/apisix-helm-chart", Name: "apisix", Version: a.Version, Path: a.Chart,
-			Release: "apisix", Namespace: apisixNamespace, Values: merge(values, a.Values)},
-		Ready: []Ready{{"Deployment", apisixNamespace, "apisix"}},
+			Release: "apisix", Namespace: apisixNamespace, Values: Merge(values, a.Values)},
+		Ready: []Ready{{Kind: "Deployment", Namespace: apisixNamespace, Name: "apisix"}},
 	}
 }

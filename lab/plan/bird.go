@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -11,15 +10,6 @@ import (
 
 // nodeBIRDName is what BIRD is called among the addons, and its DaemonSet.
 const nodeBIRDName = "bird"
-
-// NodeBIRD is BIRD among the addons, or nil.
-func (p *Plan) NodeBIRD() *Addon {
-	i := slices.IndexFunc(p.Addons, func(a Addon) bool { return a.Name == nodeBIRDName })
-	if i < 0 {
-		return nil
-	}
-	return &p.Addons[i]
-}
 
 // nodeBIRDStart writes BIRD's configuration, has BIRD check it, and runs BIRD anew whenever it ends, as systemd does where
 // BIRD is a node's own service; the kubelet would wait longer each time.
@@ -64,7 +54,7 @@ func (b *builder) nodeBIRD(o *scenario.NodeBIRD) Addon {
 	return Addon{
 		Images:    []Image{image},
 		Manifests: []string{daemonsAtOnce(kubeSystem, nodeBIRDName, pod)},
-		Ready:     []Ready{{"DaemonSet", kubeSystem, nodeBIRDName}},
+		Ready:     []Ready{{Kind: "DaemonSet", Namespace: kubeSystem, Name: nodeBIRDName}},
 	}
 }
 

@@ -24,8 +24,8 @@ func (b *builder) calico(c *scenario.Calico) Addon {
 	controllers := Image{Name: "calico-kube-controllers", Version: c.Version}
 	a := Addon{
 		Version: c.Version, Images: []Image{node, cni, controllers},
-		Definitions: &ModuleFiles{Module: calicoModule, Version: calicoVersion, Pattern: "libcalico-go/config/crd/*.yaml"},
-		Ready:       []Ready{{"DaemonSet", kubeSystem, "calico-node"}, {"Deployment", kubeSystem, "calico-kube-controllers"}},
+		Definitions: &Definitions{Module: calicoModule, Version: calicoVersion, Pattern: "libcalico-go/config/crd/*.yaml"},
+		Ready:       []Ready{{Kind: "DaemonSet", Namespace: kubeSystem, Name: "calico-node"}, {Kind: "Deployment", Namespace: kubeSystem, Name: "calico-kube-controllers"}},
 	}
 	a.Manifests = append(calicoAccounts(), named("v1", "ConfigMap", kubeSystem, "calico-config", map[string]any{"data": map[string]any{
 		"cni_network_config": calicoNetwork,

@@ -1,34 +1,75 @@
 package plan
 
 import (
-	"maps"
-
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-func (b *builder) cilium() {
-	c := ciliumOf(b.spec)
-	if c == nil {
-		return
-	}
-	b.Cilium = &Cilium{
-		Version:   c.Version,
-		Chart:     c.Chart,
-		Values:    merge(b.ciliumValues(c), c.Values),
+const ciliumModule = "github.com/cilium/cilium"
+
+// cilium plans Cilium. The definitions beside the chart carry the label that the operator looks for: the operator writes
+// definitions without its own version's label again.
+func (b *builder) cilium(c *scenario.Cilium) Addon {
+	a := Addon{
+		Version: c.Version,
+		Images:  []Image{{Name: "cilium", Version: c.Version}, {Name: "cilium-operator", Version: c.Version}},
+		Definitions: &Definitions{Pattern: "pkg/k8s/apis/cilium.io/client/crds/v2*/*.yaml", Label: &Label{
+			Name: "io.cilium.k8s.crd.schema.version", File: "pkg/k8s/apis/cilium.io/register.go",
+			Pattern: `CustomResourceDefinitionSchemaVersion = "([^"]+)"`,
+		}},
+		Chart: &Chart{
+			Path: c.Chart, Module: ciliumModule, Folder: "install/kubernetes/cilium", Repository: "https://helm.cilium.io",
+			Name: "cilium", Version: c.Version, Release: "cilium", Namespace: kubeSystem,
+		},
 		Manifests: b.ciliumManifests(c),
-		Images: []Image{
-			{Name: "cilium", Version: c.Version},
-			{Name: "cilium-operator", Version: c.Version},
+		Ready: []Ready{
+			{Kind: "DaemonSet", Namespace: kubeSystem, Name: "cilium", Pods: "k8s-app=cilium"},
+			{Kind: "Deployment", Namespace: kubeSystem, Name: "cilium-operator", Pods: "name=cilium-operator"},
 		},
 	}
 	if c.Hubble != nil && c.Hubble.Relay {
-		b.Cilium.Images = append(b.Cilium.Images, Image{Name: "hubble-relay", Version: c.Version})
+		a.Images = append(a.Images, Image{Name: "hubble-relay", Version: c.Version})
+	}
+	a.Chart.Values = Merge(b.ciliumValues(c, a.Images), c.Values)
+	hubble, _ := a.Chart.Values["hubble"].(map[string]any)
+	for _, part := range []string{"relay", "ui"} {
+		settings, _ := hubble[part].(map[string]any)
+		if hubble["enabled"] == true && settings["enabled"] == true {
+			a.Ready = append(a.Ready, hubbleReady("hubble-"+part))
+		}
+	}
+	if c.Hubble != nil && c.Hubble.UI {
+		b.Parts = append(b.Parts, hubbleUI())
+	}
+	if b.spec.Cluster.Provider == scenario.ProviderKind {
+		b.mounts = append(b.mounts, Mount{Where: "/sys/fs/bpf", Type: "bpf"}, Mount{Where: ciliumCgroupRoot, Type: "cgroup2"})
+	}
+	return a
+}
+
+// setImage is the chart's setting of an image. The nodes hold the images before they start, under names without a digest.
+func setImage(i Image) map[string]any {
+	return map[string]any{"override": i.Ref(), "useDigest": false, "pullPolicy": "IfNotPresent"}
+}
+
+func hubbleReady(name string) Ready {
+	return Ready{Kind: "Deployment", Namespace: kubeSystem, Name: name, Pods: "k8s-app=" + name}
+}
+
+// hubbleUI is the page of Hubble. No image of the page is built here, so a lab can do without.
+func hubbleUI() Part {
+	const version = "0.13.5" // named by the chart of Cilium 1.19
+	front, back := Image{Name: "hubble-ui", Version: version}, Image{Name: "hubble-ui-backend", Version: version}
+	return Part{
+		Name: "hubble-ui", Addon: "cilium", Images: []Image{front, back}, Ready: []Ready{hubbleReady("hubble-ui")},
+		Values: map[string]any{"hubble": map[string]any{"ui": map[string]any{
+			"enabled": true, "frontend": map[string]any{"image": setImage(front)}, "backend": map[string]any{"image": setImage(back)},
+		}}},
 	}
 }
 
 // ciliumValues are the chart's values that make packets of a client beyond the routers arrive, and
 // answers go back from the node that the pod is on.
-func (b *builder) ciliumValues(c *scenario.Cilium) map[string]any {
+func (b *builder) ciliumValues(c *scenario.Cilium, images []Image) map[string]any {
 	host, port := b.apiServer()
 	values := map[string]any{
 		"kubeProxyReplacement": true,
@@ -43,8 +84,9 @@ func (b *builder) ciliumValues(c *scenario.Cilium) map[string]any {
 		"bgpControlPlane": map[string]any{"enabled": c.BGP != nil},
 		"l2announcements": map[string]any{"enabled": c.L2 != nil},
 		"envoy":           map[string]any{"enabled": false},
-		"hubble":          hubbleValues(c.Hubble),
-		"operator":        map[string]any{"replicas": 1},
+		"hubble":          hubbleValues(c.Hubble, images),
+		"image":           setImage(images[0]),
+		"operator":        map[string]any{"replicas": 1, "image": setImage(images[1])},
 		// Without Envoy there is nothing behind the layer 7 proxy.
 		"l7Proxy": false,
 		// The rest is for a quick start: one init container fewer on each node (with it, overrides by
@@ -53,7 +95,7 @@ func (b *builder) ciliumValues(c *scenario.Cilium) map[string]any {
 		"startupProbe": map[string]any{"periodSeconds": 1},
 	}
 	if b.spec.Cluster.Provider == scenario.ProviderKind {
-		// Two init containers fewer: kind's nodes have from their start what the first would mount (ciliumMounts), and
+		// Two init containers fewer: kind's nodes have from their start what the first would mount (cilium), and
 		// run no udev, which is what the second guards against: it applies sysctl.d to new interfaces.
 		values["cgroup"] = map[string]any{"autoMount": map[string]any{"enabled": false}, "hostRoot": ciliumCgroupRoot}
 		values["sysctlfix"] = map[string]any{"enabled": false}
@@ -89,42 +131,14 @@ func (b *builder) ciliumValues(c *scenario.Cilium) map[string]any {
 // ciliumCgroupRoot is where Cilium's chart has the agent look for cgroup2, for its socket load balancing.
 const ciliumCgroupRoot = "/run/cilium/cgroupv2"
 
-// ciliumMounts are the file systems that Cilium otherwise mounts on each node before its agent starts.
-func (b *builder) ciliumMounts() []Mount {
-	if b.Cilium == nil || b.spec.Cluster.Provider != scenario.ProviderKind {
-		return nil
+// hubbleValues are the chart's values of Hubble. The values of the page are those of a part of the lab.
+func hubbleValues(h *scenario.Hubble, images []Image) map[string]any {
+	if h == nil {
+		return map[string]any{"enabled": false}
 	}
-	return []Mount{{Where: "/sys/fs/bpf", Type: "bpf"}, {Where: ciliumCgroupRoot, Type: "cgroup2"}}
-}
-
-// merge lays over on top of base, map by map, and shares nothing with over.
-func merge(base, over map[string]any) map[string]any {
-	out := maps.Clone(base)
-	if out == nil {
-		out = map[string]any{}
+	relay := map[string]any{"enabled": h.Relay}
+	if h.Relay {
+		relay["image"] = setImage(images[2])
 	}
-	for k, v := range over {
-		upper, ok := v.(map[string]any)
-		if !ok {
-			out[k] = copied(v)
-			continue
-		}
-		lower, _ := out[k].(map[string]any)
-		out[k] = merge(lower, upper)
-	}
-	return out
-}
-
-func copied(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		return merge(nil, v)
-	case []any:
-		out := make([]any, len(v))
-		for i, x := range v {
-			out[i] = copied(x)
-		}
-		return out
-	}
-	return v
+	return map[string]any{"enabled": true, "relay": relay}
 }

@@ -21,9 +21,6 @@ func (b *builder) cluster() {
 	}
 	name := "skidpad-" + b.Lab
 	image := Image{Name: "node", Version: c.Kubernetes}
-	if b.Cilium != nil {
-		image.Preload = append(image.Preload, b.Cilium.Images...)
-	}
 	for _, a := range b.Addons {
 		if !b.optional(a.Name) { // what may be missing is not baked in: the nodes pull it
 			image.Preload = append(image.Preload, a.Images...)
@@ -48,7 +45,7 @@ func (b *builder) cluster() {
 		ServiceCIDR: cmp.Or(c.ServiceCIDR, c.ServiceCIDR6),
 		Routes:      b.nodeRoutes(),
 		APIEndpoint: endpoint,
-		Mounts:      b.ciliumMounts(),
+		Mounts:      b.mounts,
 	}
 	for _, short := range b.spec.NodeNames() {
 		n := Node{

@@ -18,7 +18,7 @@ const (
 // announces external and LoadBalancer addresses of the ranges that it is told only.
 func (b *builder) kubeRouter(k *scenario.KubeRouter) Addon {
 	image := Image{Name: "kube-router", Version: k.Version}
-	a := Addon{Version: k.Version, Images: []Image{image}, Ready: []Ready{{"DaemonSet", kubeSystem, "kube-router"}}}
+	a := Addon{Version: k.Version, Images: []Image{image}, Ready: []Ready{{Kind: "DaemonSet", Namespace: kubeSystem, Name: "kube-router"}}}
 	const read = "get list watch"
 	a.Manifests = account(kubeSystem, "kube-router", []any{
 		rule("", "namespaces pods services nodes endpoints", read),

@@ -37,7 +37,6 @@ func Make(s *scenario.Scenario, lab string, h Host) (*Plan, error) {
 	if err := b.networks(); err != nil {
 		return nil, err
 	}
-	b.cilium()
 	b.addons()
 	b.cluster()
 	b.gateways()
@@ -61,6 +60,8 @@ type builder struct {
 	*Plan
 	spec *scenario.Spec
 	host Host
+	// mounts are the file systems that addons want on every node.
+	mounts []Mount
 }
 
 // name returns the name that the engine knows a part of the lab by.

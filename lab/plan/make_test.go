@@ -104,7 +104,7 @@ func TestPlanIsPureAndSurvivesJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first.Cilium.Values["bpf"].(map[string]any)["masquerade"] = "changed"
+	first.Addon("cilium").Chart.Values["bpf"].(map[string]any)["masquerade"] = "changed"
 	second, err := Make(s, "lab", Host{})
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +150,7 @@ func TestValuesOfTheScenarioGoOnTop(t *testing.T) {
 		{1400, []string{"mtu"}},
 		{"skidpad-lab-control-plane", []string{"k8sServiceHost"}},
 	} {
-		var at any = p.Cilium.Values
+		var at any = p.Addon("cilium").Chart.Values
 		for _, key := range c.path {
 			at = at.(map[string]any)[key]
 		}

@@ -21,8 +21,8 @@ func (b *builder) metalLB(m *scenario.MetalLB) Addon {
 	a := Addon{
 		Version:     m.Version,
 		Images:      []Image{controller, speaker},
-		Definitions: &ModuleFiles{Module: metalLBModule, Version: "v" + m.Version, Pattern: "config/crd/bases/*.yaml"},
-		Ready:       []Ready{{"Deployment", metalLBNamespace, "controller"}, {"DaemonSet", metalLBNamespace, "speaker"}},
+		Definitions: &Definitions{Module: metalLBModule, Version: "v" + m.Version, Pattern: "config/crd/bases/*.yaml"},
+		Ready:       []Ready{{Kind: "Deployment", Namespace: metalLBNamespace, Name: "controller"}, {Kind: "DaemonSet", Namespace: metalLBNamespace, Name: "speaker"}},
 	}
 	a.Manifests = append(a.Manifests, named("v1", "Namespace", "", metalLBNamespace, nil))
 	a.Manifests = append(a.Manifests, metalLBAccounts()...)

@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
-
-	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // Every address of a network is the network's own plus a small number, so that a packet capture reads
@@ -165,14 +163,4 @@ func attach(n Network, offset int) Attachment {
 func bridgeName(lab, network string) string {
 	sum := sha256.Sum256([]byte(lab + "/" + network))
 	return "sp-" + hex.EncodeToString(sum[:bridgeBytes])
-}
-
-// ciliumOf returns the Cilium addon, or nil.
-func ciliumOf(s *scenario.Spec) *scenario.Cilium {
-	for _, a := range s.Addons {
-		if a.Cilium != nil {
-			return a.Cilium
-		}
-	}
-	return nil
 }

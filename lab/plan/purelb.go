@@ -35,7 +35,7 @@ func (b *builder) pureLB(p *scenario.PureLB) Addon {
 	// Remote: the addresses are on none of the nodes' own networks.
 	docs = append(docs, named("purelb.io/v2", "ServiceGroup", pureLBNamespace, "default",
 		map[string]any{"spec": map[string]any{"remote": map[string]any{"v4pools": pools}}}))
-	return Addon{Version: p.Version, Images: []Image{image}, Manifests: docs, Ready: []Ready{{"Deployment", pureLBNamespace, "allocator"}}}
+	return Addon{Version: p.Version, Images: []Image{image}, Manifests: docs, Ready: []Ready{{Kind: "Deployment", Namespace: pureLBNamespace, Name: "allocator"}}}
 }
 
 func pureLBDefinition(kind, plural string) string {

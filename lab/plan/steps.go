@@ -37,8 +37,9 @@ func (b *builder) steps() {
 		}
 		add(true, StepCluster, what, made...)
 	}
-	add(b.Cilium != nil, StepCNI, "Cilium and its resources, from when the API answers", made...)
-	add(len(b.Addons) > 0, StepAddons, addonNames(b.Addons)+", from when the API answers", made...)
+	cni, others := addonNames(b.Addons, true), addonNames(b.Addons, false)
+	add(cni != "", StepCNI, cni+" with its resources, from when the API answers", made...)
+	add(others != "", StepAddons, others+", from when the API answers", made...)
 	add(len(b.Workloads) > 0, StepWorkloads, plural(len(b.Workloads), "workload"), made...)
 	var all []string
 	for _, s := range b.Steps {

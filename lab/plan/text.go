@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Text writes the plan for people: a table for each kind of thing, then kind's configuration and
-// Cilium's resources as they will be given.
+// Text writes the plan for people: a table for each kind of thing, then kind's configuration and the values and manifests of
+// the addons.
 func (p *Plan) Text() string {
 	var t text
 	t.line("lab %s: scenario %s, plan %s", p.Lab, p.Scenario.Metadata.Name, p.Hash)
@@ -116,10 +116,6 @@ func (p *Plan) documents(t *text) {
 		p.k3sText(t)
 	} else if c != nil {
 		t.document("kind configuration", c.KindConfig)
-	}
-	if c := p.Cilium; c != nil {
-		t.document("values of Cilium "+c.Version, toYAML(c.Values))
-		t.document("Cilium's resources", strings.Join(c.Manifests, "---\n"))
 	}
 	for _, a := range p.Addons {
 		if a.Chart != nil {

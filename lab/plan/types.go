@@ -32,8 +32,7 @@ type Plan struct {
 	Routers   []Router   `json:"routers,omitempty"`
 	Gateways  []Gateway  `json:"gateways,omitempty"`
 	Clients   []Client   `json:"clients,omitempty"`
-	Cilium    *Cilium    `json:"cilium,omitempty"`
-	Addons    []Addon    `json:"addons,omitempty"` // those beside Cilium
+	Addons    []Addon    `json:"addons,omitempty"`
 	Workloads []Workload `json:"workloads,omitempty"`
 	Kernel    []Need     `json:"kernel,omitempty"` // options that the kernel must have
 	Images    []Image    `json:"images"`           // what the engine must have before anything starts
@@ -196,16 +195,6 @@ type Client struct {
 	Echo bool `json:"echo,omitempty"`
 	// OnLink are prefixes beyond its own that it finds on its segment, by ARP: what nodes announce there.
 	OnLink []netip.Prefix `json:"onLink,omitempty"`
-}
-
-// Cilium is what the chart and Cilium's own resources are made of.
-type Cilium struct {
-	Version string         `json:"version"`
-	Chart   string         `json:"chart,omitempty"`
-	Values  map[string]any `json:"values"` // images are added when they are known
-	// Manifests are Cilium's resources (pools, BGP, L2 policies) as YAML documents, applied in order.
-	Manifests []string `json:"manifests,omitempty"`
-	Images    []Image  `json:"images"`
 }
 
 // Workload is a deployment with its service.

@@ -14,7 +14,7 @@ func TestWithChangesOnlyWhatItSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	same, err := p.With(func(*scenario.Spec) {})
-	if err != nil || !reflect.DeepEqual(same.Routers, p.Routers) || !reflect.DeepEqual(same.Cilium.Manifests, p.Cilium.Manifests) {
+	if err != nil || !reflect.DeepEqual(same.Routers, p.Routers) || !reflect.DeepEqual(same.Addons[0].Manifests, p.Addons[0].Manifests) {
 		t.Errorf("an unchanged variant differs: %v", err)
 	}
 	on, err := p.With(func(s *scenario.Spec) {
@@ -27,7 +27,7 @@ func TestWithChangesOnlyWhatItSays(t *testing.T) {
 	if !on.Routers[0].BGP.GracefulRestart || on.Routers[1].BGP.GracefulRestart || p.Routers[0].BGP.GracefulRestart {
 		t.Error("want graceful restart on r1 of the variant, and nowhere else")
 	}
-	if !strings.Contains(strings.Join(on.Cilium.Manifests, ""), "gracefulRestart") || on.Networks[1].Subnet != p.Networks[1].Subnet {
+	if !strings.Contains(strings.Join(on.Addons[0].Manifests, ""), "gracefulRestart") || on.Networks[1].Subnet != p.Networks[1].Subnet {
 		t.Errorf("want the manifests changed and the subnets kept, seen %v", on.Networks)
 	}
 }

@@ -135,10 +135,8 @@ func partsOf(f *Folder) []string {
 	if c := s.Spec.Cluster; c != nil {
 		parts = append(parts, "Kubernetes "+c.Kubernetes+" on "+string(c.Provider))
 	}
-	for _, a := range s.Spec.Addons {
-		if a.Cilium != nil {
-			parts = append(parts, "Cilium "+a.Cilium.Version)
-		}
+	for _, a := range f.Plan.Addons {
+		parts = append(parts, strings.TrimSpace(a.Name+" "+a.Version))
 	}
 	seen := map[string]bool{}
 	for _, r := range s.Spec.Routers {

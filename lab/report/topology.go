@@ -116,10 +116,8 @@ func nodeBoxes(p *plan.Plan) []box {
 			b.line1 = "control plane"
 		}
 		if p.Scenario != nil {
-			for _, a := range p.Scenario.Spec.Addons {
-				if a.Cilium != nil && a.Cilium.BGP != nil {
-					b.line2 = fmt.Sprintf("cilium · AS %d", a.Cilium.BGP.ASN)
-				}
+			if n := p.Scenario.Spec.NodeSpeaker(); n != nil {
+				b.line2 = fmt.Sprintf("%s · AS %d", n.Addon, n.ASN)
 			}
 		}
 		all = append(all, b)

@@ -53,7 +53,7 @@ func TestTheAnnouncerOfMetalLBIsAskedByARP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Cilium == nil {
+	if p.Addon("cilium") == nil {
 		t.Fatal("the scenario has no Cilium beside MetalLB: its lease would not be asked for anyway")
 	}
 	p.Clients = nil

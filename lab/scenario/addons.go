@@ -165,6 +165,8 @@ type NodeSpeaker struct {
 	// and nil otherwise: MetalLB refuses the change on a peer that is there, kube-router has the switch among the arguments
 	// of its pods, and Calico has none.
 	GracefulRestart *bool
+	// WholePodCIDR means that every node announces the cluster's whole pod CIDR in place of the node's own part.
+	WholePodCIDR bool
 }
 
 // NodeSpeaker returns the addon that speaks BGP on the nodes, or nil. Validation sees to it that there is but one.
@@ -173,15 +175,15 @@ func (s *Spec) NodeSpeaker() *NodeSpeaker {
 		path := fmt.Sprintf("spec.addons[%d].%s", i, a.Kind())
 		switch {
 		case a.Cilium != nil && a.Cilium.BGP != nil:
-			return &NodeSpeaker{a.Kind(), path + ".bgp", a.Cilium.BGP.ASN, a.Cilium.BGP.Peers, &a.Cilium.BGP.GracefulRestart}
+			return &NodeSpeaker{Addon: a.Kind(), Path: path + ".bgp", ASN: a.Cilium.BGP.ASN, Peers: a.Cilium.BGP.Peers, GracefulRestart: &a.Cilium.BGP.GracefulRestart}
 		case a.Calico != nil && a.Calico.BGP != nil:
-			return &NodeSpeaker{a.Kind(), path + ".bgp", a.Calico.BGP.ASN, a.Calico.BGP.Peers, nil}
+			return &NodeSpeaker{Addon: a.Kind(), Path: path + ".bgp", ASN: a.Calico.BGP.ASN, Peers: a.Calico.BGP.Peers}
 		case a.MetalLB != nil && a.MetalLB.BGP != nil:
-			return &NodeSpeaker{a.Kind(), path + ".bgp", a.MetalLB.BGP.ASN, a.MetalLB.BGP.Peers, nil}
+			return &NodeSpeaker{Addon: a.Kind(), Path: path + ".bgp", ASN: a.MetalLB.BGP.ASN, Peers: a.MetalLB.BGP.Peers}
 		case a.KubeRouter != nil:
-			return &NodeSpeaker{a.Kind(), path, a.KubeRouter.ASN, a.KubeRouter.Peers, nil}
+			return &NodeSpeaker{Addon: a.Kind(), Path: path, ASN: a.KubeRouter.ASN, Peers: a.KubeRouter.Peers}
 		case a.BIRD != nil:
-			return &NodeSpeaker{a.Kind(), path, a.BIRD.ASN, a.BIRD.Peers, &a.BIRD.GracefulRestart}
+			return &NodeSpeaker{Addon: a.Kind(), Path: path, ASN: a.BIRD.ASN, Peers: a.BIRD.Peers, GracefulRestart: &a.BIRD.GracefulRestart, WholePodCIDR: true}
 		}
 	}
 	return nil

@@ -120,12 +120,13 @@ func plainEnv(ctx context.Context, dir string, p *plan.Plan, images map[string]i
 			return nil, fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 		}
 	}
-	chart, err := exec.CommandContext(ctx, "go", "mod", "download", "-json", "github.com/cilium/cilium@v"+p.Cilium.Version).Output()
+	chart := p.Addon("cilium").Chart
+	found, err := exec.CommandContext(ctx, "go", "mod", "download", "-json", chart.Module+"@v"+chart.Version).Output()
 	if err != nil {
 		return nil, fmt.Errorf("chart of Cilium: %w", err)
 	}
 	var module struct{ Dir string }
-	if err := json.Unmarshal(chart, &module); err != nil {
+	if err := json.Unmarshal(found, &module); err != nil {
 		return nil, fmt.Errorf("chart of Cilium: %w", err)
 	}
 	config, err := plainKind(p, images[p.Cluster.Image.Key()].Labels)
@@ -139,7 +140,7 @@ func plainEnv(ctx context.Context, dir string, p *plan.Plan, images map[string]i
 	env := []string{
 		"KIND=" + filepath.Join(dir, "kind"), "HELM=" + filepath.Join(dir, "helm"), "KIND_CONFIG=" + file,
 		"CHART=" + filepath.Join(module.Dir, "install", "kubernetes", "cilium"),
-		fmt.Sprintf("PRIVILEGED=%v", p.Cilium.Values["securityContext"] != nil),
+		fmt.Sprintf("PRIVILEGED=%v", chart.Values["securityContext"] != nil),
 		"NODE=" + images[p.Cluster.Image.Key()].Ref,
 	}
 	for name, i := range images {
