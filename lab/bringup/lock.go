@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skidpad.dev/skidpad/lab/live"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // Lock is held by the one `up` of a lab that runs. The kernel lets go of it when its holder dies, however that happens.
@@ -37,7 +38,7 @@ func claimSubnets(ctx context.Context) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	return retryLock(ctx, subnetsWithin, func() (*Lock, error) { return lockFile(filepath.Join(dir, "subnets.lock"), "(another)") })
+	return retryLock(ctx, "the turn to choose subnets", subnetsWithin, func() (*Lock, error) { return lockFile(filepath.Join(dir, "subnets.lock"), "(another)") })
 }
 
 // lockFile takes a lock or returns a *BusyError with its holder.
@@ -63,23 +64,13 @@ func lockFile(path, name string) (*Lock, error) {
 // subnetsWithin is how long another bring-up may take from choosing its subnets to having its networks.
 const subnetsWithin = 30 * time.Second
 
-// retryLock tries to take a lock for d at the most.
-func retryLock(ctx context.Context, d time.Duration, try func() (*Lock, error)) (*Lock, error) {
-	ctx, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		held, err := try()
-		if err == nil {
-			return held, nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-tick.C:
-		}
-	}
+// retryLock tries to take a lock for at most d.
+func retryLock(ctx context.Context, what string, d time.Duration, try func() (*Lock, error)) (held *Lock, err error) {
+	err = wait.Until(ctx, wait.For{What: what, Within: d, Every: 50 * time.Millisecond}, func(context.Context) error {
+		held, err = try()
+		return err
+	})
+	return held, err
 }
 
 // Release lets the next `up` in.
@@ -123,7 +114,7 @@ func TakeOver(ctx context.Context, name string) (release func(), err error) {
 		if err := syscall.Kill(busy.Pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return nil, fmt.Errorf("%w; stopping it failed: %w", busy, err)
 		}
-		if held, err := retryLock(ctx, stopGrace, func() (*Lock, error) { return Acquire(name) }); err == nil {
+		if held, err := retryLock(ctx, "the end of process "+strconv.Itoa(busy.Pid), stopGrace, func() (*Lock, error) { return Acquire(name) }); err == nil {
 			return held.Release, nil
 		}
 	}

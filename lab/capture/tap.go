@@ -11,6 +11,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // tap reads the sockets of several sources, and opens new sockets for links that come back.
@@ -133,21 +134,16 @@ func (t *tap) follow(ctx context.Context, updates <-chan netlink.LinkUpdate) {
 
 // retry opens missing sockets, for a while: the link exists before its node knows the link.
 func (t *tap) retry(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, relinkWithin)
-	defer cancel()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := t.openAll(ctx)
-		if err != nil || t.complete() {
-			return // the arrival of the next link finds an important error again
+	// The arrival of the next link finds an important error again.
+	_ = wait.Until(ctx, wait.For{What: "a socket on each link", Within: relinkWithin, Every: 200 * time.Millisecond}, func(ctx context.Context) error {
+		if err := t.openAll(ctx); err != nil {
+			return wait.Stop(err)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
+		if !t.complete() {
+			return errors.New("links are missing")
 		}
-	}
+		return nil
+	})
 }
 
 func (t *tap) complete() bool {

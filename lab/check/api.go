@@ -13,6 +13,7 @@ import (
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // Writable is a lab whose API takes writes while it is disturbed.
@@ -121,7 +122,7 @@ func unanswered(rec *record.Recording) int {
 
 // writeThrough breaks and puts right while writes go on. It returns when it began to put right, by the clock of faults.
 func (m *measurement) writeThrough(ctx context.Context, lab Writable, r *Result) (cleared int64, err error) {
-	if err := spend(ctx, writeLead); err != nil {
+	if err := wait.Sleep(ctx, writeLead); err != nil {
 		return 0, err
 	}
 	fault, err := m.Inject(ctx, m.fault)
@@ -129,7 +130,7 @@ func (m *measurement) writeThrough(ctx context.Context, lab Writable, r *Result)
 		return 0, fmt.Errorf("the fault could not be injected: %w", err)
 	}
 	r.Measured.InjectBegin, r.Measured.InjectEnd = fault.Window()
-	err = spend(ctx, r.Measured.Limit+tail)
+	err = wait.Sleep(ctx, r.Measured.Limit+tail)
 	r.Measured.After = holder(ctx, lab)
 	cleared = m.now()
 	// Ctrl-C must not leave the lab changed.
@@ -139,7 +140,7 @@ func (m *measurement) writeThrough(ctx context.Context, lab Writable, r *Result)
 	if err := m.base(ctx); err != nil {
 		r.Notes = append(r.Notes, "while writes went on: "+err.Error())
 	}
-	return cleared, spend(ctx, tail)
+	return cleared, wait.Sleep(ctx, tail)
 }
 
 // holder says who holds the API's address.

@@ -84,7 +84,7 @@ func TestDisturbingNegativeControls(t *testing.T) {
 		{"a negative control without an outage", func(a *arena) { a.takeover = 0 }, scenario.Check{Failover: &scenario.Failover{
 			Fault: scenario.Fault{Kill: "r1"}, Measure: "inject", Probe: lb, MaxOutage: scenario.Duration(time.Second), MinOutage: ms300}}, "an outage of 300ms at least"},
 		{"no second node to hold the lease", off, scenario.Check{Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}}, "not answered again"},
-		{"routes are not withdrawn", off, scenario.Check{Withdrawal: &scenario.Withdrawal{Fault: scenario.Fault{Drain: "worker"}, Probe: local, Tolerance: ms300}}, "the routes by worker stay"},
+		{"routes are not withdrawn", off, scenario.Check{Withdrawal: &scenario.Withdrawal{Fault: scenario.Fault{Drain: "worker"}, Probe: local, Tolerance: ms300}}, "the routes by worker are gone: not after"},
 		{"not held", func(a *arena) { a.lossy = true }, scenario.Check{Held: &scenario.Held{Probe: lb, For: scenario.Duration(time.Second)}}, "lost 10 of"},
 	}
 	for _, test := range tests {
@@ -170,7 +170,7 @@ func TestUnknown(t *testing.T) {
 		"the fault fails, with a maximum": {func(*arena) {}, func(f *scenario.Failover) {
 			f.Fault.Kill, f.Tolerance, f.MaxOutage = "nobody", 0, ms300
 		}, "no such container"},
-		"the lab is sick": {func(a *arena) { a.healthy = func() error { return errors.New("node worker: not ready") } }, func(*scenario.Failover) {}, "not in its base state before the fault: not within 4m0s; last seen: node worker: not ready"},
+		"the lab is sick": {func(a *arena) { a.healthy = func() error { return errors.New("node worker: not ready") } }, func(*scenario.Failover) {}, "not in its base state before the fault: base state: not after 4m0s; last seen: node worker: not ready"},
 		"nobody to ask":   {func(a *arena) { a.endpointsErr = errors.New("connection refused") }, func(*scenario.Failover) {}, "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {

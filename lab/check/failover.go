@@ -13,6 +13,7 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/timeline"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 const (
@@ -232,7 +233,7 @@ func (m *measurement) measure(ctx context.Context, r *Result) (err error) {
 		return err
 	}
 	// The flows' own time, not a guess at when something is ready.
-	during := spend(ctx, lead)
+	during := wait.Sleep(ctx, lead)
 	var begin, end int64
 	switch {
 	case during != nil:
@@ -290,7 +291,7 @@ func (m *measurement) after(ctx context.Context, r *Result) error {
 		}
 	}
 	elapsed := time.Duration(m.now() - r.Measured.InjectEnd)
-	if err := spend(ctx, max(r.Measured.Limit, lead)-elapsed); err != nil {
+	if err := wait.Sleep(ctx, max(r.Measured.Limit, lead)-elapsed); err != nil {
 		return err
 	}
 	if verb, _ := m.fault.Verb(); m.clear || verb == "killProcess" || verb == "restart" {
@@ -298,7 +299,7 @@ func (m *measurement) after(ctx context.Context, r *Result) error {
 			r.Notes = append(r.Notes, "while the flows ran: "+err.Error())
 		}
 	}
-	return spend(ctx, tail)
+	return wait.Sleep(ctx, tail)
 }
 
 // take puts what the flows tell into the result.
@@ -336,38 +337,18 @@ func (m *measurement) settle(ctx context.Context, target netip.AddrPort) error {
 // awaitAnswer waits until every one of some attempts in a row is answered: routes and agents may come a moment after the
 // sessions and pods that a lab's state tells of.
 func awaitAnswer(ctx context.Context, l Lab, p scenario.Probe, target netip.AddrPort, within time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	var last string
-	for {
+	return wait.Until(ctx, wait.For{What: fmt.Sprintf("%s answers %s", target, p.From), Within: within, Every: basePause}, func(ctx context.Context) error {
 		lost, err := once(ctx, l, p, target)
-		switch {
-		case err != nil:
-			last = err.Error()
-		case lost == "":
-			return nil
-		default:
-			last = lost
+		if err == nil && lost != "" {
+			err = errors.New(lost)
 		}
-		if err := spend(ctx, basePause); err != nil {
-			return fmt.Errorf("%s was not answered from %s within %v; last seen: %s", target, p.From, within, last)
-		}
-	}
+		return err
+	})
 }
 
 // base waits until the lab is as its plan says.
 func (m *measurement) base(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, healWithin)
-	defer cancel()
-	for {
-		err := m.Base(ctx)
-		if err == nil {
-			return nil
-		}
-		if spend(ctx, basePause) != nil {
-			return fmt.Errorf("not within %v; last seen: %w", healWithin, err)
-		}
-	}
+	return wait.Until(ctx, wait.For{What: "base state", Within: healWithin, Every: basePause}, m.Base)
 }
 
 func (m *measurement) carrier(ctx context.Context, target netip.AddrPort) Carrier {
@@ -376,19 +357,4 @@ func (m *measurement) carrier(ctx context.Context, target netip.AddrPort) Carrie
 		c.Error = err.Error()
 	}
 	return c
-}
-
-// spend lets time pass.
-func spend(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // lease kills the node that announces the workload's addresses.
@@ -75,26 +76,21 @@ func firstControlPlane(p *plan.Plan) string {
 // taken waits until another node than the dead one holds the lease, and says when.
 func taken(ctx context.Context, l Disturbable, workload, dead string, r *Result) error {
 	within := r.Measured.Limit
-	ctx, cancel := context.WithTimeout(ctx, within+tail)
-	defer cancel()
-	var last string
-	for {
+	err := wait.Until(ctx, wait.For{What: "another node announces the address", Within: within + tail, Every: pollRoutes}, func(ctx context.Context) error {
 		holder, err := l.LeaseHolder(ctx, workload)
-		switch {
-		case err != nil:
-			last = err.Error()
-		case holder != dead:
-			after := time.Duration(now(l) - r.Measured.InjectBegin)
-			r.Observed = fmt.Sprintf("%s announces the address since %s after the fault began", holder, after.Round(10*time.Millisecond))
-			return nil
-		default:
-			last = dead + ", which is dead, still does"
+		if err != nil {
+			return err
 		}
-		select {
-		case <-ctx.Done():
-			r.Verdict, r.Observed = Failed, fmt.Sprintf("nobody took the address over within %s; last seen: %s", (within+tail).Round(time.Millisecond), last)
-			return nil
-		case <-time.After(pollRoutes):
+		if holder == dead {
+			return fmt.Errorf("the dead %s still does", dead)
 		}
+		after := time.Duration(now(l) - r.Measured.InjectBegin)
+		r.Observed = fmt.Sprintf("%s announces the address since %s after the fault began", holder, after.Round(10*time.Millisecond))
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		r.Verdict, r.Observed = Failed, err.Error()
+		return nil
 	}
+	return err
 }

@@ -2,8 +2,11 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 const (
@@ -18,34 +21,28 @@ const (
 // are: look gets the others, by their index, and sets their verdict.
 func until(ctx context.Context, within time.Duration, results []Result, look func(ctx context.Context, open []int)) {
 	began := time.Now()
-	for {
+	err := wait.Until(ctx, wait.For{What: "all hold", Within: max(within, 1), Every: pollEvery, Each: lookMax}, func(ctx context.Context) (pending error) {
 		var open []int
 		for i := range results {
 			if results[i].Verdict != Held {
 				open = append(open, i)
 			}
 		}
-		looking, cancel := context.WithTimeout(ctx, lookMax)
-		look(looking, open)
-		cancel()
-		pending := false
+		look(ctx, open)
 		for _, i := range open {
 			results[i].Duration = time.Since(began)
-			pending = pending || results[i].Verdict != Held && results[i].Verdict != Skipped
+			if results[i].Verdict != Held && results[i].Verdict != Skipped {
+				pending = errors.New(results[i].Observed)
+			}
 		}
-		if !pending {
-			return
-		}
-		if time.Since(began)+pollEvery >= within {
-			overdue(results, within)
-			return
-		}
-		select {
-		case <-ctx.Done():
-			interrupted(results, ctx.Err())
-			return
-		case <-time.After(pollEvery):
-		}
+		return pending
+	})
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		interrupted(results, ctx.Err())
+	default:
+		overdue(results, within)
 	}
 }
 

@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // pollRoutes lies between two looks at routers' tables, or at a lease.
@@ -51,29 +53,25 @@ func withdrawn(ctx context.Context, l Lab, p *plan.Plan, probed scenario.Probe, 
 			names = append(names, router.Name)
 		}
 	}
-	limited, cancel := context.WithTimeout(ctx, r.Measured.Limit+tail)
-	defer cancel()
-	var last string
 	before := r.Measured.InjectBegin // of the last look that saw a route
-	for {
+	err = wait.Until(ctx, wait.For{What: "the routes by " + node + " are gone", Within: r.Measured.Limit + tail, Every: pollRoutes}, func(ctx context.Context) error {
 		looked := now(l)
-		last = stillThere(limited, l, names, target.Addr(), via)
+		last := stillThere(ctx, l, names, target.Addr(), via)
 		at := now(l)
-		if last == "" {
-			at, unsure := goneAt(l, names, target.Addr(), via, r.Measured.InjectBegin, before, at)
-			r.Measured.Withdrawn, r.Measured.WithdrawnUncertainty = time.Duration(at-r.Measured.InjectBegin), unsure
-			r.Observed = fmt.Sprintf("routes by %s gone %s (− %s) after the fault's begin", node,
-				r.Measured.Withdrawn.Round(time.Millisecond), unsure.Round(time.Millisecond))
-			return nil
+		if last != "" {
+			before = looked
+			return errors.New(last)
 		}
-		before = looked
-		select {
-		case <-limited.Done():
-			r.Verdict, r.Observed = Failed, fmt.Sprintf("the routes by %s stay: %s", node, last)
-			return ctx.Err()
-		case <-time.After(pollRoutes):
-		}
+		at, unsure := goneAt(l, names, target.Addr(), via, r.Measured.InjectBegin, before, at)
+		r.Measured.Withdrawn, r.Measured.WithdrawnUncertainty = time.Duration(at-r.Measured.InjectBegin), unsure
+		r.Observed = fmt.Sprintf("routes by %s gone %s (− %s) after the fault's begin", node,
+			r.Measured.Withdrawn.Round(time.Millisecond), unsure.Round(time.Millisecond))
+		return nil
+	})
+	if err != nil {
+		r.Verdict, r.Observed = Failed, err.Error()
 	}
+	return ctx.Err()
 }
 
 // goneAt is when the last router lost its route, and by how much earlier that may have been. The lab's own events tell it

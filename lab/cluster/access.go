@@ -16,6 +16,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 const (
@@ -103,7 +104,7 @@ func (a *Access) Find(ctx context.Context) (*Kube, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := Retry(ctx, fmt.Sprintf("cluster %s: API server at %s", a.cluster, address), kube.Answers); err != nil {
+	if err := wait.Until(ctx, wait.For{What: fmt.Sprintf("cluster %s: API server at %s", a.cluster, address), Each: OneCall}, kube.Answers); err != nil {
 		return nil, err
 	}
 	return kube, writePrivate(a.Kubeconfig, kubeconfig)

@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/dynamic"
+
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // kindWithin limits the wait for a kind that the API server does not serve yet.
@@ -92,7 +94,7 @@ func (k *Kube) resource(ctx context.Context, gvk schema.GroupVersionKind) (metav
 	defer cancel()
 	var found metav1.APIResource
 	var refused error
-	err := Retry(ctx, fmt.Sprintf("%s: to be served by the API server", gvk), func(ctx context.Context) error {
+	err := wait.Until(ctx, wait.For{What: fmt.Sprintf("%s: to be served by the API server", gvk), Each: OneCall}, func(ctx context.Context) error {
 		list, err := k.Client.Discovery().ServerResourcesForGroupVersion(gvk.GroupVersion().String())
 		if err != nil && !apierrors.IsNotFound(err) && ctx.Err() == nil {
 			refused = fmt.Errorf("%s: discovery: %w", gvk, err)

@@ -39,24 +39,6 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-func TestRetryCarriesTheLastError(t *testing.T) {
-	calls := 0
-	if err := Retry(t.Context(), "third call", func(context.Context) error {
-		if calls++; calls < 3 {
-			return errors.New("not yet")
-		}
-		return nil
-	}); err != nil || calls != 3 {
-		t.Errorf("seen %v after %d calls", err, calls)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
-	defer cancel()
-	err := Retry(ctx, "API server", func(context.Context) error { return errors.New("connection refused") })
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "API server: not after") || !strings.Contains(err.Error(), "connection refused") {
-		t.Errorf("seen %v", err)
-	}
-}
-
 var podsGVR = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 
 func pod(name string) *unstructured.Unstructured {

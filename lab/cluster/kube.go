@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -44,28 +43,5 @@ func Connect(kubeconfig []byte) (*Kube, error) {
 	return &Kube{Config: cfg, Client: client, Dynamic: dyn}, nil
 }
 
-// Retry calls try, at once and then every 100 ms, until try succeeds or ctx ends; each call gets 2 s. If ctx
-// ends, the error names the awaited condition and carries the error of the last call not interrupted by ctx,
-// because only this call made an observation. Use Retry for conditions without a watch.
-func Retry(ctx context.Context, what string, try func(context.Context) error) error {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	start := time.Now()
-	var seen error
-	for {
-		once, cancel := context.WithTimeout(ctx, 2*time.Second)
-		err := try(once)
-		cancel()
-		if err == nil {
-			return nil
-		}
-		if seen == nil || ctx.Err() == nil {
-			seen = err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s: not after %s: %w; last seen: %w", what, time.Since(start).Round(time.Millisecond), ctx.Err(), seen)
-		case <-tick.C:
-		}
-	}
-}
+// OneCall is the time limit of one request to an API that may not answer yet, for waits on conditions without a watch.
+const OneCall = 2 * time.Second

@@ -13,6 +13,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // killDeadline limits the time to kill a command after its context ended.
@@ -140,20 +141,19 @@ func (c *Container) run(ctx context.Context, id string, stdin []byte, tee io.Wri
 // exitCode waits until the engine knows a command's exit code. The exit code can arrive a moment after the end
 // of the output.
 func (c *Container) exitCode(ctx context.Context, id string) (int, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, killDeadline, errors.New("its output ended, but the engine still says that it runs"))
-	defer cancel()
-	for {
+	var code int
+	err := wait.Until(ctx, wait.For{What: "exit code", Within: killDeadline, Every: 10 * time.Millisecond}, func(ctx context.Context) error {
 		state, err := c.engine.Client.ExecInspect(ctx, id, client.ExecInspectOptions{})
 		if err != nil {
-			return 0, fmt.Errorf("its exit code: %w", err)
+			return wait.Stop(err)
 		}
-		if !state.Running {
-			return state.ExitCode, nil
+		if state.Running {
+			return errors.New("the output ended, but the engine still says that the command runs")
 		}
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
-			return 0, err
-		}
-	}
+		code = state.ExitCode
+		return nil
+	})
+	return code, err
 }
 
 // result turns an exit code into an error. If a command could not be started, the engine writes the reason to
@@ -215,16 +215,4 @@ func (e *Engine) describe(ctx context.Context, container string) string {
 		said += "; its last lines: " + strings.TrimSpace(logs)
 	}
 	return said
-}
-
-// pause waits for d between two polls. If ctx ends first, pause returns the cause.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // EnvLab is an environment variable that `up` sets for the programs it starts on the host, for example kind's
@@ -30,15 +32,13 @@ const (
 // killed, the process would leave the engine at work on a container that is listed only once made. endOrphans
 // never kills this process or its ancestors, because a user may have set the variable in a shell.
 func endOrphans(ctx context.Context, proc, lab string) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, orphanDeadline)
-	defer cancel()
 	spared := ancestors(proc, os.Getpid())
 	began := time.Now()
 	var killed []string
-	for {
+	err := wait.Until(ctx, wait.For{What: "the end of processes that `up` started", Within: orphanDeadline, Every: 10 * time.Millisecond}, func(context.Context) error {
 		left := orphans(proc, lab, spared)
 		if len(left) == 0 {
-			return killed, nil
+			return nil
 		}
 		var errs []error
 		for _, pid := range left {
@@ -54,10 +54,12 @@ func endOrphans(ctx context.Context, proc, lab string) ([]string, error) {
 				killed = append(killed, said)
 			}
 		}
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
-			return killed, fmt.Errorf("lab %s: processes that `up` started still run: %w", lab, errors.Join(append(errs, err, fmt.Errorf("left: %v", left))...))
-		}
+		return errors.Join(append(errs, fmt.Errorf("left: %v", left))...)
+	})
+	if err != nil {
+		err = fmt.Errorf("lab %s: %w", lab, err)
 	}
+	return killed, err
 }
 
 // endOrphan kills a process after checking again that the process is the intended process. The handle prevents

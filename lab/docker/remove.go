@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // removeDeadline limits Remove; otherwise an engine that hangs would also hang `down`.
@@ -38,29 +40,24 @@ func (e *Engine) Remove(ctx context.Context, lab string) ([]string, error) {
 	// makes.
 	removed, orphanErr := endOrphans(ctx, "/proc", lab)
 	s := &sweep{engine: e, removed: removed}
-	var (
-		quietSince time.Time
-		last       []string // objects and errors of the last pass not interrupted by ctx
-		lastErr    error
-	)
-	for {
+	var quietSince time.Time
+	err := wait.Until(ctx, wait.For{What: "nothing is left", Every: settleOld / 4}, func(ctx context.Context) error {
 		left, err := s.pass(ctx, lab)
-		if ctx.Err() == nil {
-			last, lastErr = left, err
-		}
 		switch {
 		case err != nil || len(left) > 0:
 			quietSince = time.Time{}
+			return errors.Join(fmt.Errorf("left: %s", strings.Join(left, ", ")), err)
 		case quietSince.IsZero():
 			quietSince = time.Now()
 		case time.Since(quietSince) >= s.settle():
-			return s.removed, orphanErr
+			return nil
 		}
-		if ended := pause(ctx, settleOld/4); ended != nil {
-			return s.removed, fmt.Errorf("lab %s: not all of it could be removed: %w; left: %s; run `skidpad down --name %s` again",
-				lab, errors.Join(ended, lastErr, orphanErr), strings.Join(last, ", "), lab)
-		}
+		return errors.New("nothing for a moment, which may not last")
+	})
+	if err != nil {
+		return s.removed, fmt.Errorf("lab %s: not all of it could be removed: %w; run `skidpad down --name %s` again", lab, errors.Join(err, orphanErr), lab)
 	}
+	return s.removed, orphanErr
 }
 
 // sweep collects the removed objects, from several goroutines.

@@ -16,6 +16,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 func TestLiveRemove(t *testing.T) {
@@ -129,7 +130,7 @@ func TestLiveRemoveWhileMaking(t *testing.T) {
 			wg.Go(func() { _, _ = l.Start(ctx, l.spec(fmt.Sprintf("r%d", i), at(n, byte(11+i)))) })
 		}
 		wg.Go(func() { l.runAsKind(t, n) })
-		_ = pause(t.Context(), time.Duration(round)*250*time.Millisecond)
+		_ = wait.Sleep(t.Context(), time.Duration(round)*250*time.Millisecond)
 		cancel()
 		removed, err := l.Remove(t.Context(), l.lab)
 		if err != nil {
@@ -137,7 +138,7 @@ func TestLiveRemoveWhileMaking(t *testing.T) {
 		}
 		wg.Wait()
 		t.Logf("cancelled after %d ms: %v", round*250, removed)
-		_ = pause(t.Context(), time.Second) // nothing may turn up later
+		_ = wait.Sleep(t.Context(), time.Second) // nothing may turn up later
 		left, err := l.Containers(t.Context(), l.lab)
 		if err != nil || len(left) > 0 {
 			t.Errorf("round %d: left %v, %v", round, left, err)

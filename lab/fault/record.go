@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // State is how far a fault has come.
@@ -156,20 +158,18 @@ func (s store) lock(ctx context.Context, hold string) (release func(), err error
 	if err != nil {
 		return nil, fmt.Errorf("faults: %w", err)
 	}
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	err = wait.Until(ctx, wait.For{What: "lock " + f.Name(), Every: 10 * time.Millisecond}, func(context.Context) error {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return func() { _ = f.Close() }, nil
+		switch {
+		case errors.Is(err, unix.EWOULDBLOCK):
+			return fmt.Errorf("another process is at work on %s", hold)
+		case err != nil:
+			return wait.Stop(err)
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, errors.Join(fmt.Errorf("faults: lock %s: %w", f.Name(), err), f.Close())
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(fmt.Errorf("faults: another process is at work on %s: %w", hold, context.Cause(ctx)), f.Close())
-		case <-tick.C:
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("faults: %w", err), f.Close())
 	}
+	return func() { _ = f.Close() }, nil
 }

@@ -18,6 +18,7 @@ import (
 	"skidpad.dev/skidpad/lab/router"
 	hosts "skidpad.dev/skidpad/lab/router/client"
 	"skidpad.dev/skidpad/lab/router/gateway"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // run is a fault of a container as a whole: killed, stopped, paused or restarted.
@@ -226,31 +227,15 @@ func (in *Injector) reviveMember(ctx context.Context, at place) error {
 	})
 }
 
-// await tries every 50 ms until it succeeds, or the container is gone. The error after within says what was waited for
-// and seen last.
+// await tries every 50 ms until try succeeds, or the container is gone.
 func (in *Injector) await(ctx context.Context, what string, within time.Duration, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	var seen error
-	for start := time.Now(); ; {
+	return wait.Until(ctx, wait.For{What: what, Within: within, Every: 50 * time.Millisecond}, func(ctx context.Context) error {
 		err := try(ctx)
-		if err == nil {
-			return nil
-		}
 		if errors.Is(err, errGone) {
-			return fmt.Errorf("%s: %w", what, err)
+			return wait.Stop(err)
 		}
-		if ctx.Err() == nil || seen == nil { // else it may only say that ctx ended
-			seen = err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s: not after %s: %w; last seen: %w", what, time.Since(start).Round(time.Millisecond), context.Cause(ctx), seen)
-		case <-tick.C:
-		}
-	}
+		return err
+	})
 }
 
 func routerOf(p *plan.Plan, name string) plan.Router {

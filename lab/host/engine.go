@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // EnsureEngine ensures an engine that can start privileged containers. EnsureEngine uses the running engine;
@@ -65,30 +67,28 @@ func dial(ctx context.Context) (*client.Client, error) {
 // await waits for the engine's answer as long as a process listens on the engine's socket. An engine that is
 // ending still accepts connections for a moment, so await retries after a broken connection.
 func await(ctx context.Context, cli *client.Client) error {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if err := knock(ctx, cli.DaemonHost()); err != nil {
-			return err
+	var failed error
+	err := wait.Until(ctx, wait.For{What: "the engine answers", Within: answerWithin, Every: 50 * time.Millisecond}, func(ctx context.Context) error {
+		if failed = knock(ctx, cli.DaemonHost()); failed != nil {
+			return wait.Stop(failed)
 		}
 		_, err := cli.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
 		if err == nil {
 			return nil
 		}
-		failed := &EngineError{Subject: "the engine at " + cli.DaemonHost(), Seen: "it does not answer", Err: err,
+		silent := &EngineError{Subject: "the engine at " + cli.DaemonHost(), Seen: "it does not answer", Err: err,
 			Do: "look at its log: journalctl -u docker, or " + logFile}
+		failed = silent
 		if !strings.HasPrefix(cli.DaemonHost(), "unix://") {
-			failed.Do = "correct or unset DOCKER_HOST"
-			return failed
+			silent.Do = "correct or unset DOCKER_HOST"
+			return wait.Stop(silent)
 		}
-		select {
-		case <-ctx.Done():
-			return failed
-		case <-tick.C:
-		}
+		return silent
+	})
+	if err != nil {
+		return failed
 	}
+	return nil
 }
 
 // knock connects to the engine's socket and, on failure, returns the reason in an *EngineError. For addresses

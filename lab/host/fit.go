@@ -15,6 +15,7 @@ import (
 
 	"github.com/moby/moby/client"
 	"skidpad.dev/skidpad/lab/host/caps"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 const (
@@ -212,21 +213,16 @@ func reload(ctx context.Context, cli *client.Client, pid int) error {
 	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	err := wait.Until(ctx, wait.For{What: fmt.Sprintf("%q after the engine read its configuration", runtimeName), Within: 15 * time.Second, Every: 50 * time.Millisecond}, func(ctx context.Context) error {
 		info, err := cli.Info(ctx, client.InfoOptions{})
-		if err == nil && info.Info.DefaultRuntime == runtimeName {
-			return nil
+		if err == nil && info.Info.DefaultRuntime != runtimeName {
+			err = fmt.Errorf("%q", info.Info.DefaultRuntime)
 		}
-		select {
-		case <-ctx.Done():
-			return &EngineError{Subject: "the engine's default runtime", Err: err,
-				Seen: fmt.Sprintf("%q 15 s after it was told to read its configuration, %q wanted", info.Info.DefaultRuntime, runtimeName),
-				Do:   "dockerd may have --default-runtime on its command line; see its log: journalctl -u docker, or " + logFile}
-		case <-tick.C:
-		}
+		return err
+	})
+	if err != nil {
+		return &EngineError{Subject: "the engine's default runtime", Seen: err.Error(),
+			Do: "dockerd may have --default-runtime on its command line; see its log: journalctl -u docker, or " + logFile}
 	}
+	return nil
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 const (
@@ -112,28 +114,31 @@ func daemonEnv(get func(string) string) []string {
 // awaitAnswer waits until the engine answers, the engine's process ends, or the time is over. Without a
 // channel for the end, awaitAnswer uses the pid file.
 func awaitAnswer(ctx context.Context, subject string, ended <-chan error) error {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	var gone *EngineError
+	err := wait.Until(ctx, wait.For{What: subject + " answers", Within: answerWithin, Every: 50 * time.Millisecond}, func(ctx context.Context) error {
 		cli, err := dial(ctx)
 		if err == nil {
 			return cli.Close()
 		}
-		gone := &EngineError{Subject: subject, Seen: "it ended before it answered", Do: "run dockerd by hand and read what it says"}
-		if _, running := daemonProcess(); ended == nil && !running {
-			return gone
-		}
+		_, running := daemonProcess()
+		var exit error
 		select {
-		case exit := <-ended:
-			gone.Err = exit
-			return gone
-		case <-ctx.Done():
-			return &EngineError{Subject: subject, Seen: fmt.Sprintf("no answer within %s", answerWithin), Err: err, Do: "less " + logFile}
-		case <-tick.C:
+		case exit = <-ended:
+		default:
+			if ended != nil || running {
+				return err
+			}
 		}
+		gone = &EngineError{Subject: subject, Seen: "it ended before it answered", Err: exit, Do: "run dockerd by hand and read what it says"}
+		return wait.Stop(gone)
+	})
+	switch {
+	case gone != nil:
+		return gone
+	case err != nil:
+		return &EngineError{Subject: subject, Seen: fmt.Sprintf("no answer within %s", answerWithin), Err: err, Do: "less " + logFile}
 	}
+	return nil
 }
 
 // logSince returns the last lines of the engine's log written after an offset.

@@ -19,6 +19,7 @@ import (
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // baseWithin is how long a lab may take from what a spec did to its base state: nodes open their BGP sessions anew
@@ -177,7 +178,7 @@ func (b base) differs(now base) []string {
 func (s *shared) returned(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, baseWithin)
 	defer cancel()
-	err := cluster.Retry(ctx, "base state of lab "+s.Plan.Lab, func(context.Context) error {
+	err := wait.Until(ctx, wait.For{What: "base state of lab " + s.Plan.Lab}, func(context.Context) error {
 		problems, err := s.problems(ctx)
 		if err != nil || len(problems) > 0 {
 			return orProblems(err, problems)

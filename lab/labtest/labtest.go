@@ -90,10 +90,11 @@ func (r *Running) Wait(ctx context.Context) []probe.Result {
 // Stop lets the flow run on for 2 s, unless it ends before, and returns what it saw, a result per address.
 func (r *Running) Stop(ctx context.Context) []probe.Result {
 	ginkgo.GinkgoHelper()
+	on, cancel := context.WithTimeout(ctx, runOn)
+	defer cancel()
 	select {
 	case <-r.running.Ended():
-	case <-time.After(runOn):
-	case <-ctx.Done():
+	case <-on.Done():
 	}
 	return r.saw(ctx)
 }

@@ -10,6 +10,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // leaseWithin bounds the wait for somebody to hold a lease that was released: many times the default retry period.
@@ -46,9 +47,7 @@ func (l *Lab) ReleaseLease(ctx context.Context, workload string) error {
 	if err := kube.Client.CoordinationV1().Leases(metav1.NamespaceSystem).Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
 		return fmt.Errorf("lab %s: lease %s: deleting it: %w", l.Plan.Lab, name, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, leaseWithin)
-	defer cancel()
-	return cluster.Retry(ctx, "lease "+name+" is held again", func(ctx context.Context) error {
+	return wait.Until(ctx, wait.For{What: "lease " + name + " is held again", Within: leaseWithin, Each: cluster.OneCall}, func(ctx context.Context) error {
 		_, err := l.LeaseHolder(ctx, workload)
 		return err
 	})

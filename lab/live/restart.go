@@ -12,6 +12,7 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // negotiatedWithin bounds the wait for sessions to come up again with other capabilities.
@@ -87,7 +88,7 @@ func (l *Lab) negotiated(ctx context.Context, p *plan.Plan) error {
 			return err
 		}
 		reset := false
-		err = cluster.Retry(ctx, "graceful restart is negotiated on "+r.Name, func(ctx context.Context) error {
+		err = wait.Until(ctx, wait.For{What: "graceful restart is negotiated on " + r.Name, Each: cluster.OneCall}, func(ctx context.Context) error {
 			wrong, err := l.gracefulPeers(ctx, r)
 			if err != nil || wrong == "" {
 				return err

@@ -11,6 +11,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 const (
@@ -53,23 +54,18 @@ func Start(ctx context.Context, n node.Node, f Flow) (*Running, error) {
 
 // started waits until the prober has written its process ID.
 func (r *Running) started(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startWithin)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	return wait.Until(ctx, wait.For{What: "probe from " + r.node.Name() + " starts", Within: startWithin, Every: 50 * time.Millisecond}, func(ctx context.Context) error {
 		_, err := r.node.Exec(ctx, "test", "-s", r.pid)
 		if err == nil {
 			return nil
 		}
 		select {
 		case <-r.ended:
-			return fmt.Errorf("probe from %s ended when it was to begin: %w", r.node.Name(), orElse(r.err, errors.New("it said nothing")))
-		case <-ctx.Done():
-			return fmt.Errorf("probe from %s: not started within %v; last seen: %w", r.node.Name(), startWithin, err)
-		case <-tick.C:
+			return wait.Stop(fmt.Errorf("the probe ended: %w", orElse(r.err, errors.New("without a message"))))
+		default:
+			return err
 		}
-	}
+	})
 }
 
 func orElse(err, otherwise error) error {

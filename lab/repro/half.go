@@ -14,6 +14,7 @@ import (
 	"skidpad.dev/skidpad/lab/report"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/timeline"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // half is one column under way.
@@ -213,11 +214,7 @@ func (r *runner) sentEnough(ctx context.Context, name string) error {
 	if r.triggered.After(sent) {
 		sent = r.triggered
 	}
-	wait := time.Until(sentUntil(r.observe, name, sent, r.acted, time.Now()))
-	if wait <= 0 {
-		return nil
-	}
-	return pass(ctx, wait)
+	return wait.Sleep(ctx, time.Until(sentUntil(r.observe, name, sent, r.acted, time.Now())))
 }
 
 // filled is a condition with the lab's own values in its texts.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // settled is for how long after the trigger's last act an absence must last when the bug's file gives no time:
@@ -24,30 +25,32 @@ type look struct {
 func (l look) until(ctx context.Context) (Observed, error) {
 	began := time.Now()
 	seen := Observed{Name: l.Name, Control: l.Control, Want: words(l.Right, l.before)}
-	for looks := 1; ; looks++ {
+	looks := 0
+	err := wait.Until(ctx, wait.For{What: "observation " + l.Name, Every: lookAgain}, func(ctx context.Context) error {
+		looks++
 		v, err := l.read(ctx)
 		seen.Took = time.Since(began)
 		if err != nil && (l.Within == 0 || seen.Took >= l.Within.Std()) {
-			return seen, err
+			return wait.Stop(err)
 		}
-		if err == nil {
-			var early bool
-			seen.Outcome, early = outcome(l.Observation, v, l.before)
-			if v.final || l.known(seen, early) {
-				seen.Seen = v.String()
-				if early {
-					seen.Seen += ", too early to tell"
-				}
-				if looks > 1 || l.During != 0 || l.Within != 0 {
-					seen.Seen += fmt.Sprintf(" (after %s)", seen.Took.Round(100*time.Millisecond))
-				}
-				return seen, nil
-			}
+		if err != nil {
+			return err
 		}
-		if err := pass(ctx, lookAgain); err != nil {
-			return seen, err
+		var early bool
+		seen.Outcome, early = outcome(l.Observation, v, l.before)
+		if !v.final && !l.known(seen, early) {
+			return fmt.Errorf("%s, not decided yet", v)
 		}
-	}
+		seen.Seen = v.String()
+		if early {
+			seen.Seen += ", too early to tell"
+		}
+		if looks > 1 || l.During != 0 || l.Within != 0 {
+			seen.Seen += fmt.Sprintf(" (after %s)", seen.Took.Round(100*time.Millisecond))
+		}
+		return nil
+	})
+	return seen, err
 }
 
 // known reports whether the outcome of the last look is the observation's.

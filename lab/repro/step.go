@@ -18,6 +18,7 @@ import (
 	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/timeline"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // stepWithin bounds one command of a step.
@@ -108,21 +109,9 @@ func (r *runner) step(ctx context.Context, s scenario.BugStep) error {
 	case scenario.StepAwait:
 		return r.await(ctx, s.Await)
 	case scenario.StepHold:
-		return pass(ctx, s.Hold.Std())
+		return wait.Sleep(ctx, s.Hold.Std())
 	}
 	return errors.New("lab bug: a step without a verb passed the validation")
-}
-
-// pass lets time pass.
-func pass(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }
 
 func (r *runner) inject(ctx context.Context, s scenario.BugStep) error {
@@ -135,7 +124,7 @@ func (r *runner) inject(ctx context.Context, s scenario.BugStep) error {
 		all = append(all, active)
 	}
 	if s.For != 0 {
-		return errors.Join(pass(ctx, s.For.Std()), clearAll(ctx, all))
+		return errors.Join(wait.Sleep(ctx, s.For.Std()), clearAll(ctx, all))
 	}
 	r.faults[s.As] = append(r.faults[s.As], all...)
 	return nil
@@ -227,25 +216,16 @@ func (r *runner) recording(ctx context.Context, name string) (*record.Recording,
 	return f.rec, nil
 }
 
-// await waits until a signal is right. That it cannot be read is waited for, too.
+// await waits until a signal is right. A signal that cannot be read is read again.
 func (r *runner) await(ctx context.Context, a *scenario.Await) error {
-	ctx, cancel := context.WithTimeout(ctx, a.Within.Std())
-	defer cancel()
-	last, before := "nothing was seen", r.awaited[a]
-	for {
+	before := r.awaited[a]
+	return wait.Until(ctx, wait.For{What: "want " + words(a.Right, before), Within: a.Within.Std(), Every: lookAgain}, func(ctx context.Context) error {
 		v, err := r.read(ctx, a.Signal)
-		switch {
-		case err == nil && v.meets(a.Right, before) == yes:
-			return nil
-		case err == nil:
-			last = "seen " + v.String()
-		case ctx.Err() == nil:
-			last = err.Error()
+		if err == nil && v.meets(a.Right, before) != yes {
+			err = errors.New(v.String())
 		}
-		if pass(ctx, lookAgain) != nil {
-			return fmt.Errorf("not within %s: %s, want %s", a.Within, last, words(a.Right, before))
-		}
-	}
+		return err
+	})
 }
 
 // describe says a step in one line.

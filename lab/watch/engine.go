@@ -12,6 +12,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/timeline"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // retryAfter is the pause before a source that broke is tried again.
@@ -149,13 +150,4 @@ func (w *Watch) learn(p place, seen client.ContainerInspectResult) {
 }
 
 // pause lets retryAfter pass. It reports whether ctx goes on.
-func pause(ctx context.Context) bool {
-	timer := time.NewTimer(retryAfter)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
+func pause(ctx context.Context) bool { return wait.Sleep(ctx, retryAfter) == nil }

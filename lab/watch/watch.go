@@ -181,8 +181,8 @@ func (w *Watch) missing(name string, err error) {
 
 // awaitReady waits for all sources there are by now, at most readyWithin.
 func (w *Watch) awaitReady(ctx context.Context) error {
-	timer := time.NewTimer(readyWithin)
-	defer timer.Stop()
+	limited, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
 	w.mu.Lock()
 	var sources []string
 	for name := range w.waiting {
@@ -191,23 +191,18 @@ func (w *Watch) awaitReady(ctx context.Context) error {
 	slices.Sort(sources)
 	channels := w.waiting
 	w.mu.Unlock()
-	late := false
 	for _, name := range sources {
-		if late {
-			select {
-			case <-channels[name]:
-				continue
-			default:
-				w.missing(name, fmt.Errorf("it was not listening after %s", readyWithin))
-				continue
-			}
-		}
 		select {
 		case <-channels[name]:
-		case <-ctx.Done():
+			continue
+		case <-limited.Done():
+		}
+		if ctx.Err() != nil {
 			return fmt.Errorf("watch of lab %s: %s is not listening: %w", w.plan.Lab, name, context.Cause(ctx))
-		case <-timer.C:
-			late = true
+		}
+		select {
+		case <-channels[name]: // in time, although another source was late
+		default:
 			w.missing(name, fmt.Errorf("it was not listening after %s", readyWithin))
 		}
 	}

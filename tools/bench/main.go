@@ -27,6 +27,7 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 const (
@@ -208,31 +209,28 @@ func timeOurs(ctx context.Context, p *plan.Plan) (time.Duration, error) {
 		return 0, err
 	}
 	returned := time.Since(start)
+	late, end := context.WithTimeout(ctx, 5*time.Second)
+	defer end()
 	var took time.Duration
 	select {
 	case took = <-first:
-	case <-time.After(5 * time.Second):
+	case <-late.Done():
 		return 0, fmt.Errorf("skidpad up returned, and %s does not answer the client", vip)
 	}
 	fmt.Printf("       first answer after %.1f s, up and checked after %.1f s\n", took.Seconds(), returned.Seconds())
 	return took, run("down", "--name", labName)
 }
 
-// poll asks the LoadBalancer IP from the client, which need not be there yet, until it answers.
+// poll asks the LoadBalancer IP from the client until an answer comes, also before the client is there. poll returns 0 if
+// ctx ends first.
 func poll(ctx context.Context, start time.Time, client, vip string) time.Duration {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		cmd := exec.CommandContext(ctx, "docker", "exec", client, "curl", "-sf", "-m", "1", "-o", "/dev/null", "http://"+vip+"/")
-		if cmd.Run() == nil {
-			return time.Since(start)
-		}
-		select {
-		case <-ctx.Done():
-			return 0
-		case <-tick.C:
-		}
+	err := wait.Until(ctx, wait.For{What: vip + " answers"}, func(ctx context.Context) error {
+		return exec.CommandContext(ctx, "docker", "exec", client, "curl", "-sf", "-m", "1", "-o", "/dev/null", "http://"+vip+"/").Run()
+	})
+	if err != nil {
+		return 0
 	}
+	return time.Since(start)
 }
 
 func median(d []time.Duration) time.Duration {

@@ -80,16 +80,13 @@ func runWatch(cmd *cobra.Command, l *lab.Lab, o watchOptions) error {
 		return err
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "watching lab %s since %s; end with Ctrl-C\n", l.Plan.Lab, began.Format("15:04:05.000"))
-	var end <-chan time.Time
+	lasts := ctx
 	if o.length > 0 {
-		timer := time.NewTimer(o.length)
-		defer timer.Stop()
-		end = timer.C
+		var end context.CancelFunc
+		lasts, end = context.WithTimeout(ctx, o.length)
+		defer end()
 	}
-	select {
-	case <-ctx.Done():
-	case <-end:
-	}
+	<-lasts.Done()
 	stopping, done := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer done()
 	if err := watching.Stop(stopping); err != nil {

@@ -20,6 +20,7 @@ import (
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/timeline"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 const (
@@ -81,19 +82,15 @@ func (c *Counter) run(ctx context.Context) {
 	var group sync.WaitGroup
 	defer group.Wait()
 	for slot := 0; ; slot++ {
-		wait := time.Duration(c.flow.Due(slot) - timeline.Now())
-		if wait < -c.flow.Interval {
+		due := time.Duration(c.flow.Due(slot) - timeline.Now())
+		if due < -c.flow.Interval {
 			c.mu.Lock()
 			c.skipped++
 			c.mu.Unlock()
 			continue
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if wait.Sleep(ctx, due) != nil {
 			return
-		case <-timer.C:
 		}
 		// Those under way when the counter is stopped end by themselves.
 		group.Go(func() { c.attempt(context.WithoutCancel(ctx), slot) })
@@ -140,7 +137,7 @@ func (c *Counter) Stop(ctx context.Context) (*Counted, error) {
 	defer cancel()
 	out := &Counted{Recording: c.recording()}
 	var there map[int]bool
-	err := cluster.Retry(ctx, "counter: the numbers that the API has", func(ctx context.Context) (err error) {
+	err := wait.Until(ctx, wait.For{What: "counter: the numbers that the API has", Each: cluster.OneCall}, func(ctx context.Context) (err error) {
 		there, err = c.numbers(ctx)
 		return err
 	})

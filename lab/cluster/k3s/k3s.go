@@ -22,6 +22,7 @@ import (
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 const (
@@ -152,23 +153,17 @@ func (c *Cluster) missing(objects []*unstructured.Unstructured) string {
 	return ""
 }
 
-// watchOver ends a wait when a node's container does: nothing more will come of it.
+// watchOver ends a wait when a node's container ends: such a node cannot join.
 func (c *Cluster) watchOver(ctx context.Context, end context.CancelCauseFunc) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
+	_ = wait.Until(ctx, wait.For{What: "the end of a node", Every: time.Second}, func(ctx context.Context) error {
 		for _, n := range c.plan.Cluster.Nodes {
 			if err := c.ended(ctx, n.Name); err != nil {
 				end(err)
-				return
+				return nil
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+		return errors.New("all nodes run")
+	})
 }
 
 // ended is an error with the last words of a container that ran and does no more.

@@ -14,6 +14,7 @@ import (
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // Where k3s looks for what it is given (https://docs.k3s.io: private-registry, airgap, advanced).
@@ -111,7 +112,7 @@ func (c *Cluster) startDatastore(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, datastoreWithin)
 	defer cancel()
-	return cluster.Retry(ctx, "datastore "+d.Container, func(ctx context.Context) error {
+	return wait.Until(ctx, wait.For{What: "datastore " + d.Container, Each: cluster.OneCall}, func(ctx context.Context) error {
 		_, err := n.Exec(ctx, "/usr/local/bin/etcdctl", "endpoint", "health")
 		return err
 	})

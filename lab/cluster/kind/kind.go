@@ -99,9 +99,11 @@ func (c *Cluster) provision(ctx context.Context, img image.Resolved) error {
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), provisionGrace)
+		defer cancel()
 		select {
 		case <-ended: //nolint:errcheck // the context's error is what is told
-		case <-time.After(provisionGrace):
+		case <-grace.Done():
 		}
 		err = ctx.Err()
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // Artefact returns the cache folder of an artefact, having it made first if need be. name is for
@@ -96,22 +98,17 @@ func lock(ctx context.Context, path string) (func(), error) {
 	if err != nil {
 		return nil, fmt.Errorf("build cache: %w", err)
 	}
-	for {
+	err = wait.Until(ctx, wait.For{What: "build cache: lock " + path}, func(context.Context) error {
 		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return func() { _ = file.Close() }, nil
+		if err != nil && !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return wait.Stop(err)
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			_ = file.Close()
-			return nil, fmt.Errorf("build cache: lock %s: %w", path, err)
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			_ = file.Close()
-			return nil, fmt.Errorf("build cache: another process still holds %s: %w", path, ctx.Err())
-		}
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
+	return func() { _ = file.Close() }, nil
 }
 
 // ErrDiskFull says that the disk of the build cache or of the engine has no room left.

@@ -17,18 +17,18 @@ import (
 func run(cmd *exec.Cmd) error {
 	var all bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &all, &all
-	return wait(cmd, &all)
+	return runToEnd(cmd, &all)
 }
 
 // output is run for a command whose standard output is wanted.
 func output(cmd *exec.Cmd) (string, error) {
 	var out, all bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &all
-	err := wait(cmd, &all)
+	err := runToEnd(cmd, &all)
 	return out.String(), err
 }
 
-func wait(cmd *exec.Cmd, said *bytes.Buffer) error {
+func runToEnd(cmd *exec.Cmd, said *bytes.Buffer) error {
 	// The kernel's word that the parent died comes when its thread does; so this thread stays.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // Ensure makes the container run. One that runs is left alone; one that was stopped is started with the
@@ -101,34 +102,25 @@ func Stop(ctx context.Context, e *docker.Engine, name string) error {
 	return nil
 }
 
-// Await tries every 100 ms until it succeeds. The error after within, or when ctx ends, says what was waited
-// for, what the last try saw, and what the container last wrote. A container that ended is not waited for.
+// Await tries every 100 ms until try succeeds, or the container has ended. The error of an overdue wait and of an ended
+// container carries the container's last lines.
 func Await(ctx context.Context, e *docker.Engine, name, what string, within time.Duration, try func(context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	start := time.Now()
-	for {
+	err := wait.Until(ctx, wait.For{What: what, Within: within}, func(limited context.Context) error {
 		seen := try(limited)
 		if seen == nil {
 			return nil
 		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("container %s: %s: %w; last seen: %w", name, what, ctx.Err(), seen)
-		}
-		ended := limited.Err() != nil
 		if have, err := e.Client.ContainerInspect(ctx, name, client.ContainerInspectOptions{}); err == nil && !have.Container.State.Running {
-			seen = fmt.Errorf("it is %s with exit code %d", have.Container.State.Status, have.Container.State.ExitCode)
-			ended = true
+			return wait.Stop(fmt.Errorf("it is %s with exit code %d", have.Container.State.Status, have.Container.State.ExitCode))
 		}
-		if ended {
-			logs, _ := e.Logs(ctx, name, 15)
-			return fmt.Errorf("container %s: %s: not so after %v; last seen: %w; it wrote:\n%s", name, what, time.Since(start).Round(time.Millisecond), seen, logs)
-		}
-		select {
-		case <-tick.C:
-		case <-limited.Done():
-		}
+		return seen
+	})
+	if err == nil {
+		return nil
 	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("container %s: %w", name, err)
+	}
+	logs, _ := e.Logs(ctx, name, 15)
+	return fmt.Errorf("container %s: %w; it wrote:\n%s", name, err, logs)
 }
