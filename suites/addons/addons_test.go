@@ -13,7 +13,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// up brings the lab of a scenario's file up, or skips the spec with the reason why this machine cannot run it.
+// up brings up the lab of a scenario file. If this machine cannot run the lab, up skips the spec with the reason.
 func up(ctx SpecContext, name, file string) *labtest.Lab {
 	GinkgoHelper()
 	s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", file), lab.Kinds())
@@ -26,7 +26,7 @@ func up(ctx SpecContext, name, file string) *labtest.Lab {
 	return labtest.Up(ctx, name, s)
 }
 
-// alone makes a lab's only check the one given.
+// alone replaces the checks of a lab by one check.
 func alone(l *labtest.Lab, c scenario.Check) *lab.Lab {
 	own := l.Plan.Scenario.Spec.Checks
 	DeferCleanup(func() { l.Plan.Scenario.Spec.Checks = own })
@@ -34,10 +34,10 @@ func alone(l *labtest.Lab, c scenario.Check) *lab.Lab {
 	return l.Lab
 }
 
-// quick are the checks of a lab that only look.
+// quick returns the results of the lab's checks without a fault.
 func quick(ctx SpecContext, l *labtest.Lab) []check.Result { return l.Check(ctx, nil) }
 
-// taken wants another node to answer for the address within so long of the death of the one that does.
+// taken demands that another node answers for the address within a time after the death of the answering node.
 func taken(within time.Duration) scenario.Check {
 	return scenario.Check{Lease: &scenario.Lease{
 		Probe:     scenario.Probe{From: "client", To: scenario.TargetLoadBalancer, Workload: "echo", Proto: "udp", Every: scenario.DefaultEvery, Flows: 1},
@@ -45,7 +45,7 @@ func taken(within time.Duration) scenario.Check {
 	}}
 }
 
-// frozen wants a flow to be answered again within so long of a worker's falling silent.
+// frozen demands that a flow has answers again within a time after a worker falls silent.
 func frozen(within time.Duration) scenario.Check {
 	return scenario.Check{Failover: &scenario.Failover{
 		Fault: scenario.Fault{Pause: "worker"}, Measure: scenario.MeasureInject,
@@ -55,9 +55,9 @@ func frozen(within time.Duration) scenario.Check {
 }
 
 const (
-	// byGossip is the bound of three speakers' memberlist, 8 s, and what carrying the decision out may take.
+	// byGossip is the bound of memberlist between three speakers, 8 s, plus 2 s for the takeover.
 	byGossip = 10 * time.Second
-	// byHoldTime is a hold time of 9 s and the same.
+	// byHoldTime is a hold time of 9 s, plus 1 s for the withdrawal.
 	byHoldTime = 10 * time.Second
 )
 
@@ -66,34 +66,34 @@ var _ = Describe("MetalLB in layer 2 mode", Label("metallb-l2", "addons", "slow"
 		Expect(quick(ctx, up(ctx, "metallb-l2", "metallb-l2/scenario.yaml"))).To(labtest.Hold())
 	})
 
-	It("moves the address within the bound of its speakers' gossip when that node dies", Label("failover"), func(ctx SpecContext) {
+	It("moves the address within the bound of the speakers' gossip when the answering node dies", Label("failover"), func(ctx SpecContext) {
 		l := up(ctx, "metallb-l2", "metallb-l2/scenario.yaml")
 		Expect(alone(l, taken(byGossip)).Test(ctx, lab.TestOptions{})).To(labtest.Hold())
 	})
 
-	It("does not without gossip (negative control)", Label("failover", "negative-control"), func(ctx SpecContext) {
+	It("does not move the address within that bound without gossip (negative control)", Label("failover", "negative-control"), func(ctx SpecContext) {
 		l := up(ctx, "metallb-l2-silent", "metallb-l2/no-memberlist.yaml")
 		Expect(alone(l, taken(byGossip)).Test(ctx, lab.TestOptions{})).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})
 })
 
 var _ = Describe("MetalLB with FRR", Label("metallb-frr", "addons", "slow"), func() {
-	It("has a session from every node and a route by way of each worker", func(ctx SpecContext) {
+	It("has a session with every node and a route via each worker", func(ctx SpecContext) {
 		Expect(quick(ctx, up(ctx, "metallb-frr", "metallb-frr/scenario.yaml"))).To(labtest.Hold())
 	})
 
-	It("loses a silent node's route when the hold time is over", Label("failover"), func(ctx SpecContext) {
+	It("loses the route of a silent node when the hold time is over", Label("failover"), func(ctx SpecContext) {
 		l := up(ctx, "metallb-frr", "metallb-frr/scenario.yaml")
 		Expect(alone(l, frozen(byHoldTime)).Test(ctx, lab.TestOptions{})).To(labtest.Hold())
 	})
 
-	It("keeps it with a long hold time (negative control)", Label("failover", "negative-control"), func(ctx SpecContext) {
+	It("keeps the route of a silent node while a long hold time runs (negative control)", Label("failover", "negative-control"), func(ctx SpecContext) {
 		l := up(ctx, "metallb-frr-slow", "metallb-frr/slow-hold.yaml")
 		Expect(alone(l, frozen(byHoldTime)).Test(ctx, lab.TestOptions{})).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})
 })
 
-var _ = DescribeTable("A scenario that no other spec brings up keeps what it promises", Label("addons", "slow"), func(ctx SpecContext, name string) {
+var _ = DescribeTable("A scenario without a suite of its own passes all its checks", Label("addons", "slow"), func(ctx SpecContext, name string) {
 	Expect(quick(ctx, up(ctx, name, name+"/scenario.yaml"))).To(labtest.Hold())
 },
 	Entry("kube-router between two routers", Label("kube-router-bgp"), "kube-router-bgp"),

@@ -15,10 +15,10 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// soon bounds what a lab in its base state does at once.
+// soon bounds the checks of a lab in its base state.
 const soon = scenario.Duration(10 * time.Second)
 
-// hang has a node's BIRD answer nobody until the spec ends.
+// hang pauses the BIRD process of a node (SIGSTOP) until the spec ends.
 func hang(ctx context.Context, in *fault.Injector, node string) *fault.Active {
 	GinkgoHelper()
 	f, err := in.Inject(ctx, fault.Fault{Kind: fault.KindPauseProcess, Node: node, Process: "bird"})
@@ -27,7 +27,7 @@ func hang(ctx context.Context, in *fault.Injector, node string) *fault.Active {
 	return f
 }
 
-// ways are the next hops in r1's FIB to all pods.
+// ways counts the next hops in r1's FIB to all pods.
 func ways(ctx context.Context, l *labtest.Lab) int {
 	GinkgoHelper()
 	r1, err := l.Router("r1")
@@ -38,18 +38,19 @@ func ways(ctx context.Context, l *labtest.Lab) int {
 	return len(route.NextHops)
 }
 
-// one runs one check that only looks.
+// one runs one check without a fault.
 func one(ctx context.Context, l *labtest.Lab, c scenario.Check) []check.Result {
 	return check.Run(ctx, l, l.Plan, c)
 }
 
-// podsAnswer wants every pod to answer the client.
+// podsAnswer demands that every pod answers the client.
 func podsAnswer(within scenario.Duration) scenario.Check {
 	return scenario.Check{Reach: &scenario.Reach{From: "client", To: []scenario.Target{scenario.TargetPod}, Workload: "echo", Source: "client", Within: within}}
 }
 
-// silent wants flows to a pod to be answered again within so long of a node's falling silent, by which some of them enter. Its
-// link stays up: a bridge sends frames for a port that is down to all others, and Cilium on the pod's node takes them.
+// silent demands that flows to a pod have answers again within a time after one of the entry nodes falls silent. The
+// node's link stays up: if the port were down, the bridge would flood the frames to all other ports, and Cilium on the
+// pod's node would accept them.
 func silent(within time.Duration) scenario.Check {
 	return scenario.Check{Failover: &scenario.Failover{
 		Fault: scenario.Fault{Partition: "control-plane", Peer: "r1"}, Measure: scenario.MeasureInject,
@@ -59,18 +60,18 @@ func silent(within time.Duration) scenario.Check {
 }
 
 var _ = Describe("BIRD on every node", Label("cilium-bird", "addons", "slow"), func() {
-	It("announces the whole pod CIDR by way of every node, and the client reaches every pod", func(ctx SpecContext) {
+	It("announces the whole pod CIDR via every node, and the client reaches every pod", func(ctx SpecContext) {
 		Expect(quick(ctx, up(ctx, "cilium-bird", "cilium-bird/scenario.yaml"))).To(labtest.Hold())
 	})
 
-	It("has packets enter at nodes that do not have the pod", func(ctx SpecContext) {
+	It("lets packets enter at nodes without the pod", func(ctx SpecContext) {
 		l := up(ctx, "cilium-bird", "cilium-bird/scenario.yaml")
 		Expect(one(ctx, l, scenario.Check{Entry: &scenario.EntryCheck{From: "client", Workload: "echo", At: scenario.EntryAll, Within: soon}})).To(labtest.Hold())
 		own := one(ctx, l, scenario.Check{Entry: &scenario.EntryCheck{From: "client", Workload: "echo", At: scenario.EntryOwn, Within: scenario.Duration(time.Second)}})
 		Expect(own).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})
 
-	It("keeps every pod reachable while one node's session is up, and not after the last", Label("failover", "negative"), func(ctx SpecContext) {
+	It("keeps every pod reachable while one node has a session, and no pod after the last session ends", Label("failover", "negative"), func(ctx SpecContext) {
 		l := up(ctx, "cilium-bird", "cilium-bird/scenario.yaml")
 		in, err := l.Injector(nil)
 		Expect(err).NotTo(HaveOccurred())
@@ -90,12 +91,12 @@ var _ = Describe("BIRD on every node", Label("cilium-bird", "addons", "slow"), f
 		Expect(one(ctx, l, podsAnswer(scenario.Duration(30*time.Second)))).To(labtest.Hold())
 	})
 
-	It("takes flows off a silent node by BFD within two seconds", Label("failover"), func(ctx SpecContext) {
+	It("moves flows away from a silent node within two seconds by BFD", Label("failover"), func(ctx SpecContext) {
 		l := up(ctx, "cilium-bird", "cilium-bird/scenario.yaml")
 		Expect(alone(l, silent(2*time.Second)).Test(ctx, lab.TestOptions{})).To(labtest.Hold())
 	})
 
-	It("does not without BFD (negative control)", Label("failover", "negative"), func(ctx SpecContext) {
+	It("does not move flows away from a silent node within two seconds without BFD (negative control)", Label("failover", "negative"), func(ctx SpecContext) {
 		l := up(ctx, "cilium-bird-hold-time", "cilium-bird/hold-time.yaml")
 		Expect(alone(l, silent(2*time.Second)).Test(ctx, lab.TestOptions{})).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})

@@ -25,7 +25,7 @@ var _ = Describe("curl from a client beyond the routers", Label("api", "reachabi
 		e, err = l.Endpoints(ctx, "echo")
 		Expect(err).NotTo(HaveOccurred())
 	})
-	// curl asks for the page at an address.
+	// curl requests the page at an address.
 	curl := func(ctx SpecContext, at netip.AddrPort) record.Answer {
 		GinkgoHelper()
 		client, err := l.Node("client")
@@ -37,7 +37,7 @@ var _ = Describe("curl from a client beyond the routers", Label("api", "reachabi
 		return page
 	}
 
-	DescribeTable("gets the page, with the client's own address on it and the name of the pod that answered", func(ctx SpecContext, kind scenario.Target) {
+	DescribeTable("gets the page with the client's own address and the name of the answering pod", func(ctx SpecContext, kind scenario.Target) {
 		addresses := e.Addresses(kind, record.HTTP)
 		Expect(addresses).NotTo(BeEmpty())
 		for _, a := range addresses {
@@ -65,7 +65,7 @@ var _ = Describe("curl from a client beyond the routers", Label("api", "reachabi
 		Expect(answered).To(HaveLen(len(e.Pods)))
 	})
 
-	It("is told by the pod, and not by anything on the way, that it does not take a POST", func(ctx SpecContext) {
+	It("gets the refusal of a POST from the pod itself, not from a device on the way", func(ctx SpecContext) {
 		client, err := l.Node("client")
 		Expect(err).NotTo(HaveOccurred())
 		out, err := client.Exec(ctx, "curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--max-time", "5", "--request", "POST",
@@ -74,14 +74,14 @@ var _ = Describe("curl from a client beyond the routers", Label("api", "reachabi
 		Expect(string(out)).To(Equal("405"))
 	})
 
-	It("is not answered at a port of the LoadBalancer IP that the service does not have: Cilium drops it (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("gets no answer at a port of the LoadBalancer IP outside the service, because Cilium drops the packet (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		client, err := l.Node("client")
 		Expect(err).NotTo(HaveOccurred())
 		_, err = client.Exec(ctx, "curl", "--silent", "--show-error", "--max-time", "3", fmt.Sprintf("http://%s:81/", e.LoadBalancerIPs[0]))
 		Expect(err).To(MatchError(ContainSubstring("timed out")))
 	})
 
-	It("is not answered at an address of the pool that no service has (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("gets no answer at a free address of the pool (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		client, err := l.Node("client")
 		Expect(err).NotTo(HaveOccurred())
 		_, err = client.Exec(ctx, "curl", "--silent", "--show-error", "--max-time", "3", "http://198.51.100.200/")

@@ -13,11 +13,11 @@ import (
 	"skidpad.dev/skidpad/lab/probe"
 )
 
-// changeWithin is how long the news of a change may take from Kubernetes to the routers' kernels: no timer has to
-// expire for it, so this is generous.
+// changeWithin bounds the time from a change in Kubernetes to the routes in the routers' kernels. No timer has to
+// expire in between, so the bound is generous.
 const changeWithin = 20 * time.Second
 
-// both expects that both routers, within changeWithin, forward packets for an address to these nodes and no others.
+// both expects that both routers, within changeWithin, forward packets for an address to exactly these nodes.
 func both(ctx SpecContext, l *labtest.Lab, to netip.Addr, nodes ...string) {
 	GinkgoHelper()
 	bothTo(ctx, l, labtest.HostPrefix(to), nodes...)
@@ -41,11 +41,11 @@ func ingress(ctx SpecContext, l *labtest.Lab, service string) netip.Addr {
 	return a
 }
 
-var _ = Describe("Services come and go:", Label("bgp", "cilium", "frr", "advertisement"), func() {
+var _ = Describe("BGP advertisement follows services:", Label("bgp", "cilium", "frr", "advertisement"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-bgp-vrrp") })
 
-	It("a LoadBalancer IP is announced by every node when its service is made, and withdrawn when it is deleted", Label("loadBalancer"), func(ctx SpecContext) {
+	It("a LoadBalancer IP is announced by every node when its service is created, and withdrawn when the service is deleted", Label("loadBalancer"), func(ctx SpecContext) {
 		l.Service(ctx, "fresh", "echo", nil)
 		vip := ingress(ctx, l, "fresh")
 		both(ctx, l, vip, l.AllNodes()...)
@@ -53,7 +53,7 @@ var _ = Describe("Services come and go:", Label("bgp", "cilium", "frr", "adverti
 		both(ctx, l, vip)
 	})
 
-	It("a ClusterIP is announced by every node when its service is made, and withdrawn when it is deleted", Label("clusterIP"), func(ctx SpecContext) {
+	It("a ClusterIP is announced by every node when its service is created, and withdrawn when the service is deleted", Label("clusterIP"), func(ctx SpecContext) {
 		s := l.Service(ctx, "fresh", "echo", func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP })
 		at := netip.MustParseAddr(s.Spec.ClusterIP)
 		both(ctx, l, at, l.AllNodes()...)
@@ -61,7 +61,7 @@ var _ = Describe("Services come and go:", Label("bgp", "cilium", "frr", "adverti
 		both(ctx, l, at)
 	})
 
-	It("an ExternalIP is announced when it is added to a service, and withdrawn when it is taken off", Label("externalIP"), func(ctx SpecContext) {
+	It("an ExternalIP is announced when a service gets it, and withdrawn when the service loses it", Label("externalIP"), func(ctx SpecContext) {
 		at := netip.MustParseAddr("203.0.113.77")
 		l.Service(ctx, "fresh", "echo", func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP })
 		both(ctx, l, at)
@@ -86,14 +86,14 @@ var _ = Describe("Services come and go:", Label("bgp", "cilium", "frr", "adverti
 		both(ctx, l, netip.MustParseAddr(s.Spec.ClusterIP), l.AllNodes()...)
 	})
 
-	It("a service without any endpoint stays announced under policy Cluster, and refuses", Label("endpoints"), func(ctx SpecContext) {
+	It("a service without endpoints stays announced under policy Cluster, and refuses connections", Label("endpoints"), func(ctx SpecContext) {
 		l.Service(ctx, "fresh", "nobody", nil)
 		vip := ingress(ctx, l, "fresh")
 		both(ctx, l, vip, l.AllNodes()...)
 		Expect(ask(ctx, l, vip)).To(Equal("connection refused"))
 	})
 
-	It("an address that two services share stays announced when one of them is deleted (cilium#35018)", Label("loadBalancer"), func(ctx SpecContext) {
+	It("the shared address of two services stays announced when the first service is deleted (cilium#35018)", Label("loadBalancer"), func(ctx SpecContext) {
 		share := func(port int32) func(*corev1.Service) {
 			return func(s *corev1.Service) {
 				s.Annotations["lbipam.cilium.io/sharing-key"] = "together"
@@ -128,7 +128,8 @@ var _ = Describe("A node's pod CIDR", Label("bgp", "cilium", "frr", "advertiseme
 		Expect(err).NotTo(HaveOccurred())
 		pod = e.Pods[0]
 	})
-	// announced expects that each node's is announced by that node alone, of those that are named, and the others' by nobody.
+	// announced expects that each of the named nodes alone announces its own CIDR, and that the CIDRs of the other
+	// nodes have no route.
 	announced := func(ctx SpecContext, nodes ...string) {
 		GinkgoHelper()
 		for node, cidr := range cidrs {
@@ -140,7 +141,7 @@ var _ = Describe("A node's pod CIDR", Label("bgp", "cilium", "frr", "advertiseme
 		}
 	}
 
-	It("is announced by that node alone, and withdrawn when the advertisement names services only", func(ctx SpecContext) {
+	It("is announced by the node alone, and withdrawn when the advertisement names services only", func(ctx SpecContext) {
 		announced(ctx, l.AllNodes()...)
 		Expect(askAt(ctx, l, netip.AddrPortFrom(pod.IPs[0], 8080))).To(Equal("answered"))
 		l.Patch(ctx, labtest.BGPAdvertisement, labtest.Planned, `{"spec": {"advertisements": [
@@ -152,7 +153,7 @@ var _ = Describe("A node's pod CIDR", Label("bgp", "cilium", "frr", "advertiseme
 		Expect(askAt(ctx, l, netip.AddrPortFrom(pod.IPs[0], 8080))).To(Equal("answered"))
 	})
 
-	It("is withdrawn when the node leaves, and announced when it comes back; those of the others stay", Label("node"), func(ctx SpecContext) {
+	It("is withdrawn when the node leaves, and announced when the node returns; the CIDRs of other nodes stay", Label("node"), func(ctx SpecContext) {
 		speakers(ctx, l)
 		l.LabelNode(ctx, pod.Node, away, "yes")
 		stay := slices.DeleteFunc(l.AllNodes(), func(n string) bool { return n == pod.Node })
@@ -164,11 +165,12 @@ var _ = Describe("A node's pod CIDR", Label("bgp", "cilium", "frr", "advertiseme
 	})
 })
 
-var _ = Describe("What is not to be announced:", Label("bgp", "cilium", "frr", "advertisement", "negative-control"), func() {
+var _ = Describe("BGP does not announce", Label("bgp", "cilium", "frr", "advertisement", "negative-control"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-bgp-vrrp") })
 
-	// absent expects that neither router has the address for 3 s, after another service's came in less.
+	// absent expects that, for 3 s, neither router has a route to the address. Another service's address arrives in
+	// less time.
 	absent := func(ctx SpecContext, vip netip.Addr) {
 		GinkgoHelper()
 		l.Service(ctx, "witness", "echo", nil)
@@ -178,7 +180,7 @@ var _ = Describe("What is not to be announced:", Label("bgp", "cilium", "frr", "
 		}
 	}
 
-	It("a service whose label the advertisement's selector leaves out", func(ctx SpecContext) {
+	It("a service with a label outside the advertisement's selector", func(ctx SpecContext) {
 		l.Service(ctx, "silent", "echo", func(s *corev1.Service) { s.Labels["skidpad.dev/advertise"] = "no" })
 		absent(ctx, ingress(ctx, l, "silent"))
 	})
@@ -189,7 +191,7 @@ var _ = Describe("What is not to be announced:", Label("bgp", "cilium", "frr", "
 		absent(ctx, ingress(ctx, l, "silent"))
 	})
 
-	It("a kind of address that the advertisement does not name", func(ctx SpecContext) {
+	It("a kind of address outside the advertisement", func(ctx SpecContext) {
 		l.Patch(ctx, labtest.BGPAdvertisement, labtest.Planned, `{"spec": {"advertisements": [{"advertisementType": "PodCIDR"},
 			{"advertisementType": "Service", "service": {"addresses": ["LoadBalancerIP"]}, "selector": {"matchExpressions": [{"key": "skidpad.dev/advertise", "operator": "NotIn", "values": ["no"]}]}}]}}`)
 		s := l.Service(ctx, "silent", "echo", func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP })

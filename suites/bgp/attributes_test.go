@@ -12,7 +12,7 @@ import (
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
-// advertised is the patch that announces services' LoadBalancer IPs with attributes, as JSON.
+// advertised is the patch, as JSON, for the announcement of services' LoadBalancer IPs with attributes.
 func advertised(attributes string) string {
 	return fmt.Sprintf(`{"spec": {"advertisements": [{"advertisementType": "PodCIDR"}, {"advertisementType": "Service", "service": {"addresses": ["ClusterIP", "ExternalIP", "LoadBalancerIP"]},
 		"selector": {"matchExpressions": [{"key": "skidpad.dev/advertise", "operator": "NotIn", "values": ["no"]}]}, "attributes": %s}]}}`, attributes)
@@ -29,7 +29,7 @@ var _ = Describe("Path attributes:", Label("bgp", "cilium", "frr", "attributes")
 		Expect(err).NotTo(HaveOccurred())
 		vip = labtest.HostPrefix(e.LoadBalancerIPs[0])
 	})
-	// external are r1's paths from nodes.
+	// external returns r1's paths from nodes.
 	external := func(ctx SpecContext) ([]labtest.Path, error) {
 		all, err := l.Paths(ctx, "r1", vip)
 		var from []labtest.Path
@@ -44,16 +44,16 @@ var _ = Describe("Path attributes:", Label("bgp", "cilium", "frr", "attributes")
 		return Eventually(ctx, func() ([]labtest.Path, error) { return read(ctx) }).WithTimeout(changeWithin).WithPolling(labtest.Often)
 	}
 
-	It("a node's path is the node's ASN alone, of origin IGP, and one for each node", func(ctx SpecContext) {
+	It("each node has one path, with the node's ASN alone as AS path and origin IGP", func(ctx SpecContext) {
 		eventually(ctx, external).Should(And(HaveLen(len(l.AllNodes())), HaveEach(And(
 			HaveField("ASPath.String", "64512"), HaveField("Origin", "IGP"), HaveField("Valid", true)))))
 	})
 
-	It("no path has a community, unless the advertisement gives one (negative control)", Label("communities", "negative-control"), func(ctx SpecContext) {
+	It("no path has a community if the advertisement sets none (negative control)", Label("communities", "negative-control"), func(ctx SpecContext) {
 		eventually(ctx, external).Should(And(HaveLen(3), HaveEach(And(HaveField("Community.String", ""), HaveField("LargeCommunity.String", "")))))
 	})
 
-	It("standard, large and well-known communities of an advertisement arrive at the router, and go with it", Label("communities"), func(ctx SpecContext) {
+	It("standard, large and well-known communities of an advertisement arrive at the router, and disappear with the advertisement", Label("communities"), func(ctx SpecContext) {
 		l.Patch(ctx, labtest.BGPAdvertisement, labtest.Planned, advertised(`{"communities": {"standard": ["64512:99"], "large": ["64512:100:50"], "wellKnown": ["no-export"]}}`))
 		eventually(ctx, external).Should(And(HaveLen(3), HaveEach(And(
 			HaveField("Community.String", And(ContainSubstring("64512:99"), ContainSubstring("no-export"))), HaveField("LargeCommunity.String", "64512:100:50")))))
@@ -61,23 +61,23 @@ var _ = Describe("Path attributes:", Label("bgp", "cilium", "frr", "attributes")
 		eventually(ctx, external).Should(And(HaveLen(3), HaveEach(HaveField("Community.String", ""))))
 	})
 
-	It("a local preference is not told to peers of another AS", func(ctx SpecContext) {
+	It("a local preference does not reach peers of another AS", func(ctx SpecContext) {
 		l.Patch(ctx, labtest.BGPAdvertisement, labtest.Planned, advertised(`{"localPreference": 333, "communities": {"standard": ["64512:7"]}}`))
 		eventually(ctx, external).Should(And(HaveLen(3), HaveEach(And(HaveField("Community.String", "64512:7"), HaveField("LocalPref", Not(Equal(333)))))))
 	})
 
-	It("a local preference that r1 gives is r1's and r2's, which prefers r1's paths then", Label("local-preference", "ibgp"), func(ctx SpecContext) {
+	It("a local preference set by r1 counts on r1 and r2, so r2 prefers r1's paths", Label("local-preference", "ibgp"), func(ctx SpecContext) {
 		prefer(ctx, l, "r1", "set local-preference 200")
 		eventually(ctx, func(ctx SpecContext) ([]labtest.Path, error) { return best(ctx, l, "r2", vip) }).
 			Should(And(HaveLen(1), HaveEach(And(HaveField("LocalPref", 200), HaveField("Peer.Type", "internal")))))
 	})
 
-	It("r2 prefers its own paths to those of r1 as long as none has a preference (negative control)", Label("local-preference", "ibgp", "negative-control"), func(ctx SpecContext) {
+	It("r2 prefers its own paths to r1's paths if no path has a local preference (negative control)", Label("local-preference", "ibgp", "negative-control"), func(ctx SpecContext) {
 		eventually(ctx, func(ctx SpecContext) ([]labtest.Path, error) { return best(ctx, l, "r2", vip) }).
 			Should(And(HaveLen(1), HaveEach(HaveField("Peer.Type", "external"))))
 	})
 
-	It("of a node's paths the one with the higher MED is not used beside the others", Label("med"), func(ctx SpecContext) {
+	It("the path with the higher MED is not used beside the other paths", Label("med"), func(ctx SpecContext) {
 		worker := l.Nodes(ctx)["worker"]
 		l.Configure(ctx, "r1", []string{
 			"ip prefix-list from-worker permit " + worker.String() + "/32",
@@ -90,7 +90,7 @@ var _ = Describe("Path attributes:", Label("bgp", "cilium", "frr", "attributes")
 	})
 })
 
-// prefer has a router set something on all that nodes tell it.
+// prefer makes a router set an attribute on all paths from the nodes.
 func prefer(ctx SpecContext, l *labtest.Lab, router, set string) {
 	GinkgoHelper()
 	l.Configure(ctx, router, []string{"route-map skidpad permit 10", set, "exit", "router bgp 64513", "address-family ipv4 unicast", "neighbor nodes route-map skidpad in"},
@@ -98,7 +98,7 @@ func prefer(ctx SpecContext, l *labtest.Lab, router, set string) {
 	refresh(ctx, l, router)
 }
 
-// refresh has a router ask the nodes for all routes again (RFC 2918), now and when the spec has undone its change.
+// refresh makes a router request all routes from the nodes again (RFC 2918), now and after the spec's change is undone.
 func refresh(ctx SpecContext, l *labtest.Lab, router string) {
 	GinkgoHelper()
 	n, err := l.Node(router)
@@ -107,7 +107,7 @@ func refresh(ctx SpecContext, l *labtest.Lab, router string) {
 	Expect(err).NotTo(HaveOccurred())
 }
 
-// best is the best path alone.
+// best returns the best path alone.
 func best(ctx SpecContext, l *labtest.Lab, router string, to netip.Prefix) ([]labtest.Path, error) {
 	all, err := l.Paths(ctx, router, to)
 	var one []labtest.Path
@@ -128,7 +128,7 @@ var _ = Describe("A prefix limit", Label("bgp", "cilium", "frr", "limit"), func(
 			[]string{"router bgp 64513", "address-family ipv4 unicast", "no neighbor nodes maximum-prefix"})
 	}
 
-	It("that a node exceeds ends the session (RFC 4486), and the other router goes on", func(ctx SpecContext) {
+	It("ends the session when a node exceeds the limit (RFC 4486), and the other router goes on", func(ctx SpecContext) {
 		n, err := l.Node("r2")
 		Expect(err).NotTo(HaveOccurred())
 		exceeded := func() (int, error) {
@@ -140,12 +140,12 @@ var _ = Describe("A prefix limit", Label("bgp", "cilium", "frr", "limit"), func(
 		limit(ctx, 2)
 		_, err = n.Exec(ctx, "vtysh", "-c", "clear bgp 64512")
 		Expect(err).NotTo(HaveOccurred())
-		Eventually(ctx, exceeded).WithTimeout(sessionsWithin).WithPolling(labtest.Often).Should(BeNumerically(">=", before+len(l.AllNodes())), "what bgpd's log says of it")
+		Eventually(ctx, exceeded).WithTimeout(sessionsWithin).WithPolling(labtest.Often).Should(BeNumerically(">=", before+len(l.AllNodes())), "lines of bgpd's log about the limit")
 		up(ctx, l, "r2")
 		up(ctx, l, "r1", l.AllNodes()...)
 	})
 
-	It("that no node reaches changes nothing (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("changes nothing while no node reaches the limit (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		limit(ctx, 500)
 		Consistently(ctx, l.Established).WithArguments("r2").WithTimeout(3 * time.Second).WithPolling(labtest.Often).Should(ConsistOf(l.AllNodes()))
 	})

@@ -12,7 +12,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// silenced brings up one of frr-bfd's files, in which r1 runs FRR and r2, which is to die, the software that is named.
+// silenced brings up one file of frr-bfd: r1 runs FRR, and r2, the router to be killed, runs the named software.
 func silenced(ctx SpecContext, file string, r2 scenario.Software) *labtest.Lab {
 	GinkgoHelper()
 	s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", "frr-bfd", file+".yaml"), lab.Kinds())
@@ -21,7 +21,7 @@ func silenced(ctx SpecContext, file string, r2 scenario.Software) *labtest.Lab {
 	return labtest.Up(ctx, "bfd-"+string(r2)+"-"+file, s)
 }
 
-// killed is the failover that all labs are judged by; an outage has no bound but the one that is named.
+// killed is the same failover for all labs; the only bound of the outage is most.
 func killed(most time.Duration) scenario.Check {
 	return scenario.Check{Failover: &scenario.Failover{
 		Fault: scenario.Fault{Kill: "r2"}, Measure: scenario.MeasureInject, MaxOutage: scenario.Duration(most),
@@ -29,14 +29,14 @@ func killed(most time.Duration) scenario.Check {
 	}}
 }
 
-var _ = Describe("A router that runs FRR, whose next hop dies without a word,", Label("bgp", "bfd", "frr"), Serial, func() {
+var _ = Describe("FRR, after the silent death of its next hop,", Label("bgp", "bfd", "frr"), Serial, func() {
 	for _, software := range []scenario.Software{scenario.FRR, scenario.BIRD} {
-		Context("a router that runs "+string(software)+",", Label(string(software)), func() {
-			It("sends packets another way within the detection time of BFD, 300 ms, and 700 ms to spare", func(ctx SpecContext) {
+		Context("a router with "+string(software)+",", Label(string(software)), func() {
+			It("reroutes packets within the BFD detection time of 300 ms plus 700 ms", func(ctx SpecContext) {
 				Expect(silenced(ctx, "scenario", software).Judge(ctx, killed(time.Second))).To(labtest.Hold())
 			})
 
-			It("does so without BFD, but not before the hold time of 3 s tells it (negative control)", Label("negative-control"), func(ctx SpecContext) {
+			It("reroutes packets without BFD, too, but only after the hold time of 3 s (negative control)", Label("negative-control"), func(ctx SpecContext) {
 				silent := killed(4 * time.Second)
 				silent.Failover.MinOutage = scenario.Duration(time.Second)
 				Expect(silenced(ctx, "hold-time", software).Judge(ctx, silent)).To(labtest.Hold())

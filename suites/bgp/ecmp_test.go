@@ -22,12 +22,12 @@ var _ = Describe("The ECMP set", Label("bgp", "cilium", "frr", "ecmp"), func() {
 		Expect(err).NotTo(HaveOccurred())
 		vip = e.LoadBalancerIPs[0]
 	})
-	It("is all nodes, and spreads connections over all of them", func(ctx SpecContext) {
+	It("contains all nodes, and spreads connections over all workers", func(ctx SpecContext) {
 		both(ctx, l, vip, l.AllNodes()...)
 		Expect(seenBy(ctx, l, vip, 64)).To(ConsistOf("worker", "worker2"), "nodes whose pods answered")
 	})
 
-	It("loses the nodes that stop to speak BGP, one after the other, and has them again", func(ctx SpecContext) {
+	It("loses each node when the node stops BGP, and regains each node when BGP is back", func(ctx SpecContext) {
 		speakers(ctx, l)
 		l.LabelNode(ctx, "worker", away, "yes")
 		both(ctx, l, vip, "control-plane", "worker2")
@@ -42,12 +42,12 @@ var _ = Describe("The ECMP set", Label("bgp", "cilium", "frr", "ecmp"), func() {
 		both(ctx, l, vip, l.AllNodes()...)
 	})
 
-	It("is as large as the router's maximum-paths allows, and no larger", func(ctx SpecContext) {
+	It("is exactly as large as the router's maximum-paths allows", func(ctx SpecContext) {
 		l.Configure(ctx, "r1", []string{"router bgp 64513", "address-family ipv4 unicast", "maximum-paths 2"}, []string{"router bgp 64513", "address-family ipv4 unicast", "maximum-paths 16"})
 		Eventually(ctx, l.NextHops).WithArguments("r1", labtest.HostPrefix(vip)).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(HaveLen(2))
 	})
 
-	It("loses a node, and a flow goes on with losses of 300 ms at the most", func(ctx SpecContext) {
+	It("loses a node while a flow loses at most 300 ms", func(ctx SpecContext) {
 		speakers(ctx, l)
 		flow := l.Probe(ctx, "client", "loadBalancer/echo", 200, flowFor)
 		l.LabelNode(ctx, "control-plane", away, "yes")
@@ -57,7 +57,7 @@ var _ = Describe("The ECMP set", Label("bgp", "cilium", "frr", "ecmp"), func() {
 		}
 	})
 
-	It("leads a pod's own address by way of its node alone, whichever nodes come and go", func(ctx SpecContext) {
+	It("reaches a pod IP via the pod's node alone when other nodes come and go", func(ctx SpecContext) {
 		speakers(ctx, l)
 		e, err := l.Endpoints(ctx, "echo")
 		Expect(err).NotTo(HaveOccurred())
@@ -69,7 +69,7 @@ var _ = Describe("The ECMP set", Label("bgp", "cilium", "frr", "ecmp"), func() {
 	})
 })
 
-// seenBy are the nodes whose pods answered so many connections to an address.
+// seenBy returns the nodes of the pods that answered a number of connections to an address.
 func seenBy(ctx SpecContext, l *labtest.Lab, at netip.Addr, times int) []string {
 	GinkgoHelper()
 	nodes := map[string]bool{}
@@ -85,7 +85,7 @@ func seenBy(ctx SpecContext, l *labtest.Lab, at netip.Addr, times int) []string 
 	return names
 }
 
-// ask8080 is the node whose pod answers at a pod's own address.
+// ask8080 returns the node of the pod that answers at a pod's own address.
 func ask8080(ctx SpecContext, l *labtest.Lab, at netip.Addr) string {
 	GinkgoHelper()
 	s := connections(ctx, l, netip.AddrPortFrom(at, 8080), 1)

@@ -16,7 +16,7 @@ import (
 	"skidpad.dev/skidpad/lab/probe"
 )
 
-// ask makes one connection from the client to port 80 of an address: answered, or how it failed.
+// ask makes one connection from the client to port 80 of an address, and returns "answered" or the kind of failure.
 func ask(ctx context.Context, l *labtest.Lab, at netip.Addr) string {
 	GinkgoHelper()
 	return askAt(ctx, l, netip.AddrPortFrom(at, 80))
@@ -36,8 +36,8 @@ func askAt(ctx context.Context, l *labtest.Lab, at netip.AddrPort) string {
 	return "answered"
 }
 
-// sessionsWithin is how long sessions may take to come up again: nodes try once a second, and a router that was refused
-// waits before it takes the next connection.
+// sessionsWithin bounds the return of sessions: nodes try once a second, and a router that was refused waits before the
+// router accepts the next connection.
 const sessionsWithin = 45 * time.Second
 
 // up waits until a router has established sessions with exactly these nodes.
@@ -46,7 +46,7 @@ func up(ctx context.Context, l *labtest.Lab, router string, nodes ...string) {
 	Eventually(ctx, l.Established).WithArguments(router).WithTimeout(sessionsWithin).WithPolling(labtest.Often).Should(ConsistOf(nodes), "sessions of %s", router)
 }
 
-// down waits until r2 has no session with any node, and expects that none comes up for 4 s: nodes try once a second.
+// down waits until r2 has no session with any node, and expects no session for the next 4 s. Nodes try once a second.
 func down(ctx context.Context, l *labtest.Lab) {
 	GinkgoHelper()
 	const router = "r2"
@@ -54,7 +54,7 @@ func down(ctx context.Context, l *labtest.Lab) {
 	Consistently(ctx, l.Established).WithArguments(router).WithTimeout(4*time.Second).WithPolling(labtest.Often).Should(BeEmpty(), "sessions of %s", router)
 }
 
-// neighbors reads what an FRR router says of its peers of the nodes' ASN, into a type of the spec's own, by address.
+// neighbors reads an FRR router's state of all peers with the nodes' ASN into a type of the spec's own, by address.
 func neighbors[T any](ctx context.Context, l *labtest.Lab, router string) (map[string]T, error) {
 	n, err := l.Node(router)
 	if err != nil {
@@ -75,7 +75,7 @@ func neighbors[T any](ctx context.Context, l *labtest.Lab, router string) (map[s
 			State string `json:"bgpState"`
 		}
 		if json.Unmarshal(text, &of) != nil || of.ASN != 64512 || of.State != "Established" {
-			continue // not a peer, or a router, or one that is not there now
+			continue // not a peer, a router, or a peer without a node now
 		}
 		var t T
 		if err := json.Unmarshal(text, &t); err != nil {
@@ -86,7 +86,7 @@ func neighbors[T any](ctx context.Context, l *labtest.Lab, router string) (map[s
 	return byPeer, nil
 }
 
-// keepalives are how many keepalives a router has had from each node.
+// keepalives counts the keepalives that a router has received from each node.
 func keepalives(ctx context.Context, l *labtest.Lab, router string) (map[string]int, error) {
 	type stats struct {
 		Messages struct {
@@ -101,7 +101,7 @@ func keepalives(ctx context.Context, l *labtest.Lab, router string) (map[string]
 	return counts, err
 }
 
-// localAddresses are the addresses at which a router has its sessions with nodes.
+// localAddresses returns a router's own addresses in the sessions with nodes.
 func localAddresses(ctx context.Context, l *labtest.Lab, router string) ([]string, error) {
 	type local struct {
 		Host string `json:"hostLocal"`
@@ -116,11 +116,11 @@ func localAddresses(ctx context.Context, l *labtest.Lab, router string) ([]strin
 }
 
 const (
-	// patience is how long an answer may take: a busy machine's, not a packet's time.
+	// patience bounds an answer: the time of a busy machine, not of a packet.
 	patience = 5 * time.Second
-	// flowFor is how long a flow is sent while the ECMP set changes.
+	// flowFor is the length of a flow during which the ECMP set changes.
 	flowFor = 6 * time.Second
-	// maxLeave is what a flow may lose while a node leaves: its speaker withdraws its routes and goes on forwarding, so nothing but
-	// the routers' change of their kernels' routes.
+	// maxLeave bounds a flow's loss when a node leaves. The node's speaker withdraws its routes, and the node forwards
+	// packets still, so packets are lost only while the routers change the routes of their kernels.
 	maxLeave = 300 * time.Millisecond
 )

@@ -8,21 +8,21 @@ import (
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
-// A router's kernel parts the hashes of flows among the next hops in their order, in equal shares, and parts them anew when
-// one leaves (RFC 2992, hash-threshold; ip-sysctl, fib_multipath_hash_policy). Of three:
+// A router's kernel divides the range of flow hashes into equal shares, in the order of the next hops, and divides the range
+// again when a next hop leaves (RFC 2992, hash-threshold; ip-sysctl, fib_multipath_hash_policy). With three next hops:
 //
 //	|  first   |  middle  |   last   |        |  first   |  middle  |   last   |
 //	|     middle     |     last      |        |     first     |      last      |
-//	first leaves: the middle one hands half   middle leaves: nobody hands
-//	of its flows on to the last one           any of its flows on
+//	first leaves: half of the middle's        middle leaves: no flow of
+//	flows move to the last                    the others moves
 var _ = Describe("When a node leaves the ECMP set, the router's kernel", Label("bgp", "cilium", "frr", "ecmp"), Ordered, func() {
 	var (
 		l             *labtest.Lab
-		nodes         []string // in the order of the kernel's next hops
-		middle, first []way    // of as many flows as there are ports, when the middle node left and when the first did
-		kept          map[string][]connection
+		nodes         []string                // in the order of the kernel's next hops
+		middle, first []way                   // one entry a port: when the middle node left; when the first node left
+		connections   map[string][]connection // by service; each lived while the first node left
 	)
-	const random, hashed = "random", "hashed" // services with the same pods; how a node chooses one of them
+	const random, hashed = "random", "hashed" // services with the same pods; the node's way to choose a pod
 
 	BeforeAll(func(ctx SpecContext) {
 		l = labtest.Open(ctx, "cilium-bgp-vrrp")
@@ -46,45 +46,45 @@ var _ = Describe("When a node leaves the ECMP set, the router's kernel", Label("
 		l.UnlabelNode(ctx, nodes[1], away)
 		arrived(nodes...)
 
-		connections := keep(ctx, l, random, hashed)
+		open := keep(ctx, l, random, hashed)
 		l.LabelNode(ctx, nodes[0], away, "yes")
 		arrived(nodes[1], nodes[2])
 		first = ways(before, chosen(ctx, l, vip, ports()))
-		kept = connections.end(ctx)
+		connections = open.end(ctx)
 	})
 
-	It("has spread flows over the nodes in equal shares", func() {
+	It("has spread flows over the nodes in equal shares before", func() {
 		for _, n := range nodes {
 			Expect(share(first, from(n))).To(BeNumerically("~", 1./3, 0.05), "share of %s", n)
 		}
 	})
 
-	It("leaves every other node's flows where they are, if the node was the middle one", func() {
+	It("moves no flow of other nodes if the middle node leaves", func() {
 		Expect(share(middle, moved)).To(BeNumerically("~", 1./3, 0.05))
 		Expect(only(only(middle, moved), not(from(nodes[1])))).To(BeEmpty())
 	})
 
-	It("hands half of the flows of the node beside it on at the most, and none of the other's, if it was the first (RFC 2992)", func() {
+	It("moves at most half of the flows of the neighbouring node, and none of the last node, if the first node leaves (RFC 2992)", func() {
 		Expect(share(only(first, from(nodes[1])), moved)).To(BeNumerically("~", 0.5, 0.08))
 		Expect(only(only(first, from(nodes[2])), moved)).To(BeEmpty())
 	})
 
-	It("keeps each TCP connection alive whose way it keeps, with the same pod", func() {
-		for service, all := range kept {
+	It("keeps each unmoved TCP connection alive with the same pod", func() {
+		for service, all := range connections {
 			stayed := only(all, not(connection.moved))
 			Expect(stayed).NotTo(BeEmpty(), service)
 			Expect(only(stayed, connection.broken)).To(BeEmpty(), service)
 		}
 	})
 
-	It("breaks none of those that it hands on where nodes choose pods by Maglev's hash", Label("maglev"), func() {
-		all := only(kept[hashed], connection.moved)
+	It("breaks no moved TCP connection if nodes choose pods by Maglev's hash", Label("maglev"), func() {
+		all := only(connections[hashed], connection.moved)
 		Expect(all).NotTo(BeEmpty())
 		Expect(only(all, connection.broken)).To(BeEmpty())
 	})
 
-	It("breaks some of those that it hands on where nodes choose at random (negative control)", Label("maglev", "negative-control"), func() {
-		all := only(kept[random], connection.moved)
+	It("breaks some moved TCP connections if nodes choose pods at random (negative control)", Label("maglev", "negative-control"), func() {
+		all := only(connections[random], connection.moved)
 		Expect(only(all, connection.broken)).NotTo(BeEmpty(), "of %d connections that moved", len(all))
 	})
 })

@@ -12,7 +12,7 @@ import (
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
-// peers is the patch that makes these the nodes' peers: their specifications, as JSON.
+// peers is the patch that replaces the nodes' peers; list has the peers' specifications as JSON.
 func peers(list ...string) string {
 	return fmt.Sprintf(`{"spec": {"bgpInstances": [{"name": "skidpad", "localASN": 64512, "peers": [%s]}]}}`, strings.Join(list, ", "))
 }
@@ -35,7 +35,7 @@ var _ = Describe("When the nodes' peers change,", Label("bgp", "cilium", "frr", 
 		l.Patch(ctx, labtest.BGPCluster, labtest.Planned, peers(list...))
 	}
 
-	It("a session ends with its peer, and the other router keeps all its routes", func(ctx SpecContext) {
+	It("the session with a removed peer ends, and the other router keeps all its routes", func(ctx SpecContext) {
 		change(ctx, peer("r1", r1, 64513))
 		up(ctx, l, "r2")
 		up(ctx, l, "r1", l.AllNodes()...)
@@ -50,14 +50,14 @@ var _ = Describe("When the nodes' peers change,", Label("bgp", "cilium", "frr", 
 		up(ctx, l, "r1", l.AllNodes()...)
 	})
 
-	It("a new ASN of the router's is taken over when the nodes are told it (cilium#33163)", func(ctx SpecContext) {
+	It("a router's new ASN is taken over once the nodes' configuration has it (cilium#33163)", func(ctx SpecContext) {
 		l.Configure(ctx, "r2", []string{"router bgp 64513", "neighbor nodes local-as 64514 no-prepend replace-as"}, []string{"router bgp 64513", "no neighbor nodes local-as"})
 		change(ctx, peer("r1", r1, 64513), peer("r2", r2, 64514))
 		up(ctx, l, "r2", l.AllNodes()...)
 	})
 
-	It("sessions move to a new address of the router's, over more than one hop", Label("multihop"), func(ctx SpecContext) {
-		far := l.Plan.Routers[1].Networks[1].Address.String() // on edge: reached by way of the gateway, which r1 holds
+	It("sessions move to a router's new address, more than a hop away", Label("multihop"), func(ctx SpecContext) {
+		far := l.Plan.Routers[1].Networks[1].Address.String() // on edge: reached via the gateway, which r1 holds
 		l.Configure(ctx, "r2", []string{"router bgp 64513", "neighbor nodes ebgp-multihop 3"}, []string{"router bgp 64513", "no neighbor nodes ebgp-multihop"})
 		l.Patch(ctx, labtest.BGPPeerConfig, labtest.Planned, `{"spec": {"ebgpMultihop": 3}}`)
 		change(ctx, peer("r1", r1, 64513), peer("r2", far, 64513))
@@ -65,7 +65,7 @@ var _ = Describe("When the nodes' peers change,", Label("bgp", "cilium", "frr", 
 			Should(Equal([]string{far, far, far}))
 	})
 
-	It("no session comes up over two hops where the TTL allows one (negative control)", Label("multihop", "negative-control"), func(ctx SpecContext) {
+	It("no session comes up over two hops if the TTL allows a single hop (negative control)", Label("multihop", "negative-control"), func(ctx SpecContext) {
 		far := l.Plan.Routers[1].Networks[1].Address.String()
 		change(ctx, peer("r1", r1, 64513), peer("r2", far, 64513))
 		down(ctx, l)
@@ -76,7 +76,7 @@ var _ = Describe("A session", Label("bgp", "cilium", "frr", "session"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-bgp-vrrp") })
 
-	It("that the router clears is established anew, with all routes", func(ctx SpecContext) {
+	It("is established again with all routes after the router clears the session", func(ctx SpecContext) {
 		before := l.Events().Len()
 		n, err := l.Node("r1")
 		Expect(err).NotTo(HaveOccurred())
@@ -86,30 +86,30 @@ var _ = Describe("A session", Label("bgp", "cilium", "frr", "session"), func() {
 		e, err := l.Endpoints(ctx, "echo")
 		Expect(err).NotTo(HaveOccurred())
 		both(ctx, l, e.LoadBalancerIPs[0], l.AllNodes()...)
-		Expect(l.Events().Len()).To(BeNumerically(">", before), "the watch saw nothing of it")
+		Expect(l.Events().Len()).To(BeNumerically(">", before), "events of the session")
 	})
 
-	It("that the router shuts is down with every node, and up again when it may", func(ctx SpecContext) {
+	It("stays down with every node while the router shuts the session, and is up again afterwards", func(ctx SpecContext) {
 		l.Configure(ctx, "r2", []string{"router bgp 64513", "neighbor nodes shutdown"}, []string{"router bgp 64513", "no neighbor nodes shutdown"})
 		up(ctx, l, "r2")
 		l.Configure(ctx, "r2", []string{"router bgp 64513", "no neighbor nodes shutdown"}, nil)
 		up(ctx, l, "r2", l.AllNodes()...)
 	})
 
-	It("has the shorter hold time of its two ends, and keepalives at a third of it", Label("timers"), func(ctx SpecContext) {
+	It("uses the shorter hold time of its two ends, and sends keepalives at a third of that time", Label("timers"), func(ctx SpecContext) {
 		l.Patch(ctx, labtest.BGPPeerConfig, labtest.Planned, `{"spec": {"timers": {"holdTimeSeconds": 6, "keepAliveTimeSeconds": 2}}}`)
 		Eventually(ctx, l.SessionsWithNodes).WithArguments("r1").WithTimeout(sessionsWithin).WithPolling(labtest.Often).Should(And(HaveLen(3),
 			HaveEach(And(HaveField("State", bgp.Established), HaveField("HoldTime", 6*time.Second), HaveField("Keepalive", 2*time.Second)))))
 	})
 
-	It("of nodes that ask for a longer hold time than the router's has the router's", Label("timers"), func(ctx SpecContext) {
+	It("uses the router's hold time if the nodes offer a longer hold time", Label("timers"), func(ctx SpecContext) {
 		l.Patch(ctx, labtest.BGPPeerConfig, labtest.Planned, `{"spec": {"timers": {"holdTimeSeconds": 30, "keepAliveTimeSeconds": 10}}}`)
 		up(ctx, l, "r1", l.AllNodes()...)
 		Eventually(ctx, l.SessionsWithNodes).WithArguments("r1").WithTimeout(sessionsWithin).WithPolling(labtest.Often).Should(And(HaveLen(3),
 			HaveEach(And(HaveField("State", bgp.Established), HaveField("HoldTime", 9*time.Second)))))
 	})
 
-	It("is kept by a keepalive within each keepalive interval", Label("timers"), func(ctx SpecContext) {
+	It("gets a keepalive within each keepalive interval", Label("timers"), func(ctx SpecContext) {
 		count := func() (map[string]int, error) { return keepalives(ctx, l, "r1") }
 		before, err := count()
 		Expect(err).NotTo(HaveOccurred())

@@ -12,7 +12,7 @@ import (
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
-// podNodes are the nodes of the pods of workload local, as they are now.
+// podNodes returns the nodes of workload local's pods at this moment.
 func podNodes(ctx context.Context, l *labtest.Lab) []string {
 	GinkgoHelper()
 	e, err := l.Endpoints(ctx, "local")
@@ -35,18 +35,18 @@ var _ = Describe("Traffic policy Local:", Label("bgp", "cilium", "frr", "eTP-Loc
 		Expect(err).NotTo(HaveOccurred())
 		return e.LoadBalancerIPs[0]
 	}
-	// onPods expects that the address is announced by the pods' nodes alone, once there are as many as said.
+	// onPods waits for the given number of nodes with a pod, and expects that exactly these nodes announce the address.
 	onPods := func(ctx SpecContext, at netip.Addr, nodes int) {
 		GinkgoHelper()
 		Eventually(ctx, func() []string { return podNodes(ctx, l) }).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(HaveLen(nodes))
 		both(ctx, l, at, podNodes(ctx, l)...)
 	}
 
-	It("a LoadBalancer IP is announced by the nodes that have a pod, and by no other", func(ctx SpecContext) {
+	It("a LoadBalancer IP is announced by exactly the nodes with a pod", func(ctx SpecContext) {
 		onPods(ctx, vip(ctx), 2)
 	})
 
-	It("the announcements follow the pods when there are fewer, and when there are more again", func(ctx SpecContext) {
+	It("the announcements follow the pods when the number of pods falls and rises again", func(ctx SpecContext) {
 		at := vip(ctx)
 		l.Scale(ctx, "local", 1)
 		onPods(ctx, at, 1)
@@ -64,7 +64,7 @@ var _ = Describe("Traffic policy Local:", Label("bgp", "cilium", "frr", "eTP-Loc
 		Eventually(ctx, func() string { return ask(ctx, l, at) }).WithTimeout(changeWithin).Should(Equal("answered"))
 	})
 
-	It("an internal policy Local holds for the ClusterIP, and the external policy for the LoadBalancer IP", Label("iTP-Local"), func(ctx SpecContext) {
+	It("the internal policy decides for the ClusterIP, and the external policy for the LoadBalancer IP", Label("iTP-Local"), func(ctx SpecContext) {
 		local := corev1.ServiceInternalTrafficPolicyLocal
 		s := l.Service(ctx, "fresh", "local", func(s *corev1.Service) {
 			s.Spec.InternalTrafficPolicy = &local
@@ -84,7 +84,7 @@ var _ = Describe("Traffic policy Local:", Label("bgp", "cilium", "frr", "eTP-Loc
 		both(ctx, l, at, l.AllNodes()...)
 	})
 
-	It("is what keeps other nodes from announcing: with policy Cluster and no pod at all they do (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("all nodes announce a service without pods if the policy is Cluster (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		l.Service(ctx, "fresh", "local", nil)
 		at := ingress(ctx, l, "fresh")
 		l.Scale(ctx, "local", 0)

@@ -15,10 +15,11 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// restartFor is how long a killed bgpd may take to have its session again: watchfrr sees its death and starts it anew within 6 s.
+// restartFor bounds the time from the death of bgpd to the new session: watchfrr notices the death, and starts bgpd
+// again within 6 s.
 const restartFor = 15 * time.Second
 
-// routers brings a lab of routers alone up, from testdata; change may make another of it before.
+// routers brings up a lab of routers alone from testdata; change may edit the scenario before.
 func routers(ctx SpecContext, file, name string, change func(*scenario.Scenario)) *labtest.Lab {
 	GinkgoHelper()
 	s, err := scenario.Load(filepath.Join("testdata", file+".yaml"), lab.Kinds())
@@ -29,7 +30,7 @@ func routers(ctx SpecContext, file, name string, change func(*scenario.Scenario)
 	return labtest.Up(ctx, name, s)
 }
 
-// network is the prefix of one of a lab's networks.
+// network returns the prefix of a network of the lab.
 func network(l *labtest.Lab, name string) netip.Prefix {
 	GinkgoHelper()
 	for _, n := range l.Plan.Networks {
@@ -41,8 +42,8 @@ func network(l *labtest.Lab, name string) netip.Prefix {
 	return netip.Prefix{}
 }
 
-// answered expects that every datagram from the client to the server is answered for a second, once r1 and r2 have routes to
-// each other's networks: sessions are up a moment before.
+// answered expects an answer to every datagram from the client to the server for a second, as soon as r1 and r2 have
+// routes to each other's networks. The sessions are up a moment earlier.
 func answered(ctx SpecContext, l *labtest.Lab) {
 	GinkgoHelper()
 	for router, to := range map[string]string{"r1": "right", "r2": "left"} {
@@ -61,7 +62,7 @@ var _ = Describe("A route reflector (RFC 4456)", Label("bgp", "frr", "ibgp", "re
 		right = network(l, "right")
 	})
 
-	It("tells its clients of each other's routes, with who brought them and its own cluster ID, and packets take them", func(ctx SpecContext) {
+	It("advertises its clients' routes to each other, with originator ID and its own cluster ID, and packets take the routes", func(ctx SpecContext) {
 		rr, r2 := l.Plan.Routers[0].BGP.RouterID, l.Plan.Routers[2].BGP.RouterID
 		Eventually(ctx, l.Paths).WithArguments("r1", right).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(And(HaveLen(1), HaveEach(And(
 			HaveField("Peer.Type", "internal"), HaveField("Peer.ID", l.Plan.Routers[0].Networks[0].Address),
@@ -69,7 +70,7 @@ var _ = Describe("A route reflector (RFC 4456)", Label("bgp", "frr", "ibgp", "re
 		answered(ctx, l)
 	})
 
-	It("is what does: a router tells no internal peer what it has from another (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("is necessary: a plain router advertises no route from an internal peer to another internal peer (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		neighbor := "neighbor " + l.Plan.Routers[2].Networks[1].Address.String() + " route-reflector-client"
 		other := "neighbor " + l.Plan.Routers[1].Networks[1].Address.String() + " route-reflector-client"
 		in := []string{"router bgp 64513", "address-family ipv4 unicast"}
@@ -80,8 +81,8 @@ var _ = Describe("A route reflector (RFC 4456)", Label("bgp", "frr", "ibgp", "re
 	})
 })
 
-var _ = Describe("While a router's BGP daemon is killed and comes back, packets through it", Label("bgp", "frr", "graceful-restart"), Serial, func() {
-	// killed kills r2's bgpd and is what a flow through r2 saw, until the session was there again.
+var _ = Describe("While a router's BGP daemon is killed and comes back, packets via the router", Label("bgp", "frr", "graceful-restart"), Serial, func() {
+	// killed kills r2's bgpd, waits for the new session, and returns the results of a flow via r2.
 	killed := func(ctx SpecContext, name string, graceful bool) []probe.Result {
 		GinkgoHelper()
 		l := routers(ctx, "pair", name, func(s *scenario.Scenario) {

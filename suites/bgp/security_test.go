@@ -12,10 +12,10 @@ import (
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
-// secretName is the Secret with the sessions' password, where Cilium looks for it.
+// secretName is the Secret with the sessions' password. Cilium expects this name.
 const secretName = "skidpad-bgp"
 
-// give lets the nodes have a password.
+// give stores a password for the nodes.
 func give(ctx SpecContext, l *labtest.Lab, password string) {
 	GinkgoHelper()
 	secrets := l.Kube.Client.CoreV1().Secrets(metav1.NamespaceSystem)
@@ -27,9 +27,10 @@ func give(ctx SpecContext, l *labtest.Lab, password string) {
 	Expect(err).NotTo(HaveOccurred())
 }
 
-// forget has r2's kernel forget the nodes' keys. FRR 8.4 leaves the key of each member of a group at its listening socket when the
-// group's password is taken back (FRR's pull request 20740), so connections without one are dropped for ever; a neighbour that is
-// configured with the same address takes that key with it. The group still has its password then, so that no node is a member.
+// forget deletes the nodes' keys from r2's kernel. When the group's password is taken back, FRR 8.4 leaves the key of
+// each member at its listening socket (FRR's pull request 20740), so connections without a key are dropped for ever. A
+// neighbour with the same address, configured and removed, takes the key away. At this time the group still has a
+// password, so no node is a member.
 func forget(ctx SpecContext, l *labtest.Lab) {
 	GinkgoHelper()
 	up(ctx, l, "r2")
@@ -75,27 +76,27 @@ var _ = Describe("A session's MD5 password (RFC 2385)", Label("bgp", "cilium", "
 		l.Patch(ctx, labtest.BGPCluster, labtest.Planned, peers(peer("r1", l.Plan.Routers[0].Networks[0].Address.String(), 64513), secured))
 	}
 
-	It("that both ends have lets it come up", func(ctx SpecContext) {
+	It("lets a session come up if both ends have the same password", func(ctx SpecContext) {
 		router(ctx, "together")
 		nodes(ctx, "together")
 		up(ctx, l, "r2", l.AllNodes()...)
 	})
 
-	It("that differs keeps it down; without one nothing else would (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("keeps a session down if the ends' passwords differ, and the session comes up without passwords (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		router(ctx, "together")
 		nodes(ctx, "apart")
 		down(ctx, l)
 		up(ctx, l, "r1", l.AllNodes()...)
 	})
 
-	It("that only the router has keeps it down (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("keeps a session down if only the router has a password (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		give(ctx, l, "unused")
 		router(ctx, "together")
 		down(ctx, l)
 		up(ctx, l, "r1", l.AllNodes()...)
 	})
 
-	It("that is changed at the nodes alone ends it and keeps it down, until it is changed back (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("ends a session when only the nodes change the password, until the nodes change the password back (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		router(ctx, "first")
 		nodes(ctx, "first")
 		up(ctx, l, "r2", l.AllNodes()...)
@@ -106,11 +107,12 @@ var _ = Describe("A session's MD5 password (RFC 2385)", Label("bgp", "cilium", "
 		up(ctx, l, "r2", l.AllNodes()...)
 	})
 
-	It("that is changed at the router alone ends it and keeps it down, until it is changed at the nodes, too", func(ctx SpecContext) {
+	It("ends a session when only the router changes the password, until the nodes change the password, too", func(ctx SpecContext) {
 		router(ctx, "first")
 		nodes(ctx, "first")
 		up(ctx, l, "r2", l.AllNodes()...)
-		// The router first, while the nodes are members of its group: FRR 8.4 leaves members that are gone their old key (see forget).
+		// The router first, while the nodes are members of its group: FRR 8.4 leaves the old key of members that are
+		// gone (see forget).
 		l.Configure(ctx, "r2", []string{"router bgp 64513", "neighbor nodes password second"}, nil)
 		down(ctx, l)
 		give(ctx, l, "second")
@@ -132,13 +134,13 @@ var _ = Describe("TTL security (RFC 5082)", Label("bgp", "cilium", "frr", "ttl",
 		Expect(err).NotTo(HaveOccurred())
 	}
 
-	It("lets sessions come up whose packets start with a TTL of 255", func(ctx SpecContext) {
+	It("lets sessions come up if the nodes send packets with a TTL of 255", func(ctx SpecContext) {
 		l.Patch(ctx, labtest.BGPPeerConfig, labtest.Planned, `{"spec": {"ebgpMultihop": 255}}`)
 		reset(ctx)
 		up(ctx, l, "r2", l.AllNodes()...)
 	})
 
-	It("keeps those down whose packets start with a TTL of 1 (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("keeps sessions down if the nodes send packets with a TTL of 1 (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		reset(ctx)
 		down(ctx, l)
 		up(ctx, l, "r1", l.AllNodes()...)

@@ -23,7 +23,7 @@ var _ = Describe("The routers", Label("bgp", "cilium", "frr"), func() {
 		Expect(check.Run(ctx, l, l.Plan, sessions)).To(labtest.Hold())
 	})
 
-	It("negotiate the hold time that both sides are configured with", func(ctx SpecContext) {
+	It("negotiate the hold time of both sides' configuration", func(ctx SpecContext) {
 		Expect(check.Run(ctx, l, l.Plan, sessions)).To(labtest.Hold())
 		Expect(l.Plan.Routers).NotTo(BeEmpty())
 		for _, r := range l.Plan.Routers {
@@ -44,14 +44,14 @@ var _ = Describe("The routers", Label("bgp", "cilium", "frr"), func() {
 		}
 	})
 
-	It("have each node's pod CIDR by way of that node, and each service address by way of all three, in RIB and FIB", func(ctx SpecContext) {
+	It("have each node's pod CIDR via that node, and each service address via all three nodes, in RIB and FIB", func(ctx SpecContext) {
 		Expect(check.Run(ctx, l, l.Plan, scenario.Check{Routes: &scenario.Routes{
 			To:       []scenario.Target{scenario.TargetPod, scenario.TargetClusterIP, scenario.TargetExternalIP, scenario.TargetLoadBalancer},
 			Workload: "echo", NextHops: 3, Within: within,
 		}})).To(labtest.Hold())
 	})
 
-	It("lose a session while a router refuses BGP, and have it again afterwards (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("lose a session while a router refuses BGP, and regain the session afterwards (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		l = labtest.Open(ctx, "cilium-bgp-vrrp")
 		r1, err := l.Node("r1")
 		Expect(err).NotTo(HaveOccurred())

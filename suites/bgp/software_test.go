@@ -13,8 +13,9 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Cilium's peers run different software: r1 FRR, r2 BIRD, r3 GoBGP. Behind each is a client, named for the software.
-var _ = Describe("A router as Cilium's peer, which runs", Label("bgp", "cilium", "software"), func() {
+// Cilium's peers run different software: r1 FRR, r2 BIRD, r3 GoBGP. Behind each router is a client with the software's
+// name.
+var _ = Describe("Cilium's peer, a router with", Label("bgp", "cilium", "software"), func() {
 	const within = scenario.Duration(60 * time.Second)
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Look(ctx, "cilium-any-router") })
@@ -31,15 +32,15 @@ var _ = Describe("A router as Cilium's peer, which runs", Label("bgp", "cilium",
 				Eventually(ctx, l.Established).WithArguments(router).WithTimeout(within.Std()).WithPolling(labtest.Often).Should(ConsistOf(l.AllNodes()))
 			})
 
-			It("has each pod CIDR by way of its node and a LoadBalancer address by way of both, in RIB and FIB", func(ctx SpecContext) {
+			It("has each pod CIDR via its node and a LoadBalancer address via both, in RIB and FIB", func(ctx SpecContext) {
 				Expect(routes(ctx, router, 2, within)).To(labtest.Hold())
 			})
 
-			It("has no third way to a LoadBalancer address (negative control)", Label("negative-control"), func(ctx SpecContext) {
+			It("has no third next hop to a LoadBalancer address (negative control)", Label("negative-control"), func(ctx SpecContext) {
 				Expect(routes(ctx, router, 3, scenario.Duration(2*time.Second))).To(ContainElement(HaveField("Verdict", check.Failed)))
 			})
 
-			It("carries a client's packets to every kind of address, with the client's own as their source", func(ctx SpecContext) {
+			It("carries a client's packets to every kind of address, with the client's own source address", func(ctx SpecContext) {
 				Expect(check.Run(ctx, l, l.Plan, scenario.Check{Reach: &scenario.Reach{
 					From: string(software), Workload: "echo", Source: string(software), Within: within,
 					To: []scenario.Target{scenario.TargetPod, scenario.TargetClusterIP, scenario.TargetExternalIP, scenario.TargetLoadBalancer},

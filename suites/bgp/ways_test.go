@@ -21,16 +21,16 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// away is the label of nodes that are not to speak BGP.
+// away is the label of the nodes without BGP.
 const away = "skidpad.dev/away"
 
-// speakers lets only the nodes speak BGP that do not have the label away.
+// speakers limits BGP to the nodes without the label away.
 func speakers(ctx SpecContext, l *labtest.Lab) {
 	GinkgoHelper()
 	l.Patch(ctx, labtest.BGPCluster, labtest.Planned, `{"spec": {"nodeSelector": {"matchExpressions": [{"key": "skidpad.dev/away", "operator": "DoesNotExist"}]}}}`)
 }
 
-// way is the node that a router sends a flow to, before another node left the ECMP set and after.
+// way is a flow's node before another node left the ECMP set, and after.
 type way struct{ before, after string }
 
 func (w way) moved() bool { return w.before != w.after }
@@ -57,7 +57,7 @@ func ways(before, after []string) []way {
 	return all
 }
 
-// ports are enough flows' source ports to tell shares of them apart: the standard deviation of a half is 1% of them.
+// ports returns the source ports of enough flows to tell shares apart: the standard deviation of a half is 1%.
 func ports() []uint16 {
 	var all []uint16
 	for p := uint16(11000); p < 14000; p++ {
@@ -66,17 +66,17 @@ func ports() []uint16 {
 	return all
 }
 
-// hop is a next hop as iproute2 writes it, in a route or alone.
+// hop is a next hop in iproute2's JSON, in a route or alone.
 type hop struct {
 	Gateway netip.Addr `json:"gateway"`
 	Dev     string     `json:"dev"`
 	Hops    []hop      `json:"nexthops"`
 }
 
-// carrier is the router that is asked: the gateway's holder, by way of which the client's packets go.
+// carrier is the observed router: the holder of the gateway, so the client's packets pass this router.
 const carrier = "r1"
 
-// ip asks its kernel by iproute2, with commands as in `ip -batch`.
+// ip queries carrier's kernel by iproute2; the commands have the form of `ip -batch`.
 func ip(ctx context.Context, l *labtest.Lab, commands []byte) []hop {
 	GinkgoHelper()
 	n, err := l.Node(carrier)
@@ -95,7 +95,7 @@ func ip(ctx context.Context, l *labtest.Lab, commands []byte) []hop {
 	}
 }
 
-// named are the nodes that have these addresses.
+// named returns the nodes with these addresses.
 func named(ctx context.Context, l *labtest.Lab, all []hop) []string {
 	GinkgoHelper()
 	names := map[netip.Addr]string{}
@@ -109,7 +109,7 @@ func named(ctx context.Context, l *labtest.Lab, all []hop) []string {
 	return list
 }
 
-// hops are the nodes of its route to an address, in the kernel's order.
+// hops returns the nodes of carrier's route to an address, in the kernel's order.
 func hops(ctx context.Context, l *labtest.Lab, to netip.Addr) []string {
 	GinkgoHelper()
 	routes := ip(ctx, l, fmt.Appendf(nil, "route show %s\n", to))
@@ -117,7 +117,7 @@ func hops(ctx context.Context, l *labtest.Lab, to netip.Addr) []string {
 	return named(ctx, l, routes[0].Hops)
 }
 
-// chosen are the nodes that it sends the client's connections to port 80 of an address to, by their source ports.
+// chosen returns, for each source port, carrier's node for the client's connection to port 80 of an address.
 func chosen(ctx context.Context, l *labtest.Lab, to netip.Addr, ports []uint16) []string {
 	GinkgoHelper()
 	client := l.Plan.Clients[0].Network.Address
@@ -136,8 +136,8 @@ func chosen(ctx context.Context, l *labtest.Lab, to netip.Addr, ports []uint16) 
 type connection struct {
 	way
 	port   uint16   // the client's
-	pods   []string // that answered, one after the other
-	errors []string // of requests that were not answered, or were by another connection
+	pods   []string // the answering pods, in order
+	errors []string // of requests without an answer, or with an answer on another connection
 }
 
 func (c connection) moved() bool { return c.way.moved() }
@@ -145,13 +145,13 @@ func (c connection) moved() bool { return c.way.moved() }
 func (c connection) broken() bool { return len(c.errors) > 0 || len(c.pods) != 1 }
 
 const (
-	// perService is how many connections are kept to each service.
+	// perService is the number of connections to each service.
 	perService = 32
-	// goOn is how long they go on once the node has left; one is broken where a request has no answer for patient.
+	// goOn is the life of connections after the node has left. A connection without an answer within patient is broken.
 	goOn, patient = 4 * time.Second, 3 * time.Second
 )
 
-// keeping is connections that are kept at this moment.
+// keeping is a set of open connections.
 type keeping struct {
 	l        *labtest.Lab
 	running  *probe.Running
@@ -160,10 +160,10 @@ type keeping struct {
 
 	mu    sync.Mutex
 	ports []uint16 // the client's, by flow; 0 until the first answer
-	sent  []int64  // when the last request was sent of which the end is known
+	sent  []int64  // time of the last finished request
 }
 
-// keep opens connections from the client to services, and returns when each has been answered.
+// keep opens connections from the client to services, and returns when each connection has an answer.
 func keep(ctx context.Context, l *labtest.Lab, services ...string) *keeping {
 	GinkgoHelper()
 	k := &keeping{l: l, services: services, before: map[string][]string{}, ports: make([]uint16, perService*len(services)), sent: make([]int64, perService*len(services))}
@@ -189,7 +189,7 @@ func (k *keeping) at(ctx context.Context, service string) netip.Addr {
 	return at
 }
 
-// take hears of a request's end.
+// take records the end of a request.
 func (k *keeping) take(line record.Line) {
 	a := line.Attempt
 	if a == nil {
@@ -203,7 +203,7 @@ func (k *keeping) take(line record.Line) {
 	}
 }
 
-// clientPort is the source port that the pod saw; 0 where none answered.
+// clientPort returns the source port seen by the pod, or 0 without an answer.
 func clientPort(a record.Attempt) uint16 {
 	if a.Answer == nil {
 		return 0
@@ -218,14 +218,14 @@ func (k *keeping) opened() []uint16 {
 	return slices.Clone(k.ports)
 }
 
-// oldest is when the last known request was sent of the connection that is most behind.
+// oldest returns the smallest time of a last finished request among all connections.
 func (k *keeping) oldest() int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return slices.Min(k.sent)
 }
 
-// end lets the connections go on for a while, closes them, and tells what became of them, by service.
+// end lets the connections go on for a while, closes them, and returns the connections by service.
 func (k *keeping) end(ctx context.Context) map[string][]connection {
 	GinkgoHelper()
 	until := timeline.Now() + int64(goOn)
@@ -236,7 +236,7 @@ func (k *keeping) end(ctx context.Context) map[string][]connection {
 	for i, s := range k.services {
 		own := k.opened()[i*perService : (i+1)*perService]
 		for j, w := range ways(k.before[s], chosen(ctx, k.l, k.at(ctx, s), own)) {
-			all[s] = append(all[s], told(connection{way: w, port: own[j]}, rec.Of(i*perService+j)))
+			all[s] = append(all[s], judged(connection{way: w, port: own[j]}, rec.Of(i*perService+j)))
 		}
 		AddReportEntry(s, fmt.Sprintf("%d connections, %d moved, %d of those broken", perService, len(only(all[s], connection.moved)),
 			len(only(only(all[s], connection.moved), connection.broken))), ReportEntryVisibilityFailureOrVerbose)
@@ -244,8 +244,8 @@ func (k *keeping) end(ctx context.Context) map[string][]connection {
 	return all
 }
 
-// told adds to a connection what its requests tell of it.
-func told(c connection, requests []record.Attempt) connection {
+// judged adds the pods and errors of its requests to a connection.
+func judged(c connection, requests []record.Attempt) connection {
 	for _, r := range requests {
 		switch port := clientPort(r); {
 		case r.Answer == nil:

@@ -30,14 +30,14 @@ var _ = Describe("Graceful restart", Label("failover", "graceful-restart", "agen
 		Expect(l.Judge(ctx, killAgents(true))).To(labtest.Hold())
 	})
 
-	It("is what keeps them flowing: without it they are lost (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("is necessary: without graceful restart, packets are lost while every agent restarts (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		l := labtest.Open(ctx, "cilium-bgp-vrrp")
 		Expect(l.Judge(ctx, killAgents(false))).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})
 })
 
 var _ = Describe("Failover and lease checks", Label("failover", "negative-control", "slow"), Serial, func() {
-	It("fail where there is no second router and no second node to take over", func(ctx SpecContext) {
+	It("fail in a lab without a second router and a second node", func(ctx SpecContext) {
 		s, err := scenario.Load(filepath.Join("testdata", "alone.yaml"), lab.Kinds())
 		Expect(err).NotTo(HaveOccurred())
 		results := labtest.Up(ctx, "alone", s).Test(ctx, lab.TestOptions{})

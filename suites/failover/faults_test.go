@@ -11,10 +11,11 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// flows are how many run side by side at least: over several nodes and, where a fault leaves them, both routers.
+// flows is the least number of parallel flows: enough for several nodes and, if a fault leaves both routers, both
+// routers.
 const flows = 4
 
-// named is the check of a scenario with a name, under several flows at once.
+// named returns the scenario's check of this name, with several flows at once.
 func named(s *scenario.Scenario, name string) scenario.Check {
 	GinkgoHelper()
 	for _, c := range s.Spec.Checks {
@@ -44,7 +45,7 @@ var _ = DescribeTable("Several flows at once are answered again within the bound
 	),
 )
 
-// entries are a table's, a check of the scenario each.
+// entries returns table entries, each for a check of the scenario.
 func entries(label string, names ...string) []TableEntry {
 	var all []TableEntry
 	for _, name := range names {

@@ -15,10 +15,10 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// carryingOut is what carrying a failover out may take beyond the timers, as in the scenario's own checks.
+// carryingOut is the allowance for the failover beyond the timers, as in the scenario's own checks.
 const carryingOut = 300 * time.Millisecond
 
-// series is the default lab, through which flows go while one thing after another happens to it.
+// series is the default lab under several flows and a sequence of faults.
 type series struct {
 	*labtest.Lab
 	faults  *fault.Injector
@@ -40,7 +40,7 @@ func open(ctx SpecContext) *series {
 	return s
 }
 
-// atMost bounds flows that a spec fails to stop.
+// atMost ends flows if a spec fails to stop them.
 const atMost = 5 * time.Minute
 
 // flow starts several flows to a workload's LoadBalancer address.
@@ -49,7 +49,8 @@ func (s *series) flow(ctx context.Context, workload string) {
 	s.running = s.Flows(ctx, flows, "client", "loadBalancer/"+workload, 200, atMost)
 }
 
-// cost ends the flows, whose outages are to add up to at most so much each, and has the run's report tell what they cost.
+// cost ends the flows, expects outages of at most atMost in total for each flow, and writes the outages to the run's
+// report.
 func (s *series) cost(ctx context.Context, atMost time.Duration, bound string) {
 	GinkgoHelper()
 	Expect(s.stopped(ctx, fmt.Sprintf("at most %v: %s", atMost.Round(time.Millisecond), bound))).To(HaveEach(labtest.LoseAtMost(atMost)))
@@ -64,7 +65,7 @@ func (s *series) stopped(ctx context.Context, expected string) []probe.Result {
 	for _, r := range all {
 		sent, lost, worst = sent+r.Sent, lost+r.LostAtLeast, max(worst, labtest.Outage(r))
 	}
-	labtest.Tell(fmt.Sprintf("%d flows", flows), expected, fmt.Sprintf("the worst flow was out for %v; lost %d of %d; the prober stood still for %.0f ms at the most",
+	labtest.Tell(fmt.Sprintf("%d flows", flows), expected, fmt.Sprintf("the worst flow was out for %v; lost %d of %d; the prober stood still for at most %.0f ms",
 		worst.Round(time.Millisecond), lost, sent, all[0].Prober.LongestStall))
 	return all
 }
@@ -94,7 +95,7 @@ func (s *series) exec(ctx context.Context, cmd ...string) {
 	Expect(err).NotTo(HaveOccurred(), string(out))
 }
 
-// oneFailover is what a failover of the gateway may cost.
+// oneFailover bounds the outage of a failover of the gateway.
 func (s *series) oneFailover() time.Duration {
 	for _, g := range s.Plan.Gateways {
 		return bound.VRRP{Advert: g.AdvertInterval, Priority: g.Members[1].Priority}.Silent().Max + carryingOut
@@ -102,8 +103,8 @@ func (s *series) oneFailover() time.Duration {
 	return 0
 }
 
-var _ = Describe("One thing after another, with several flows going on", Label("failover", "bgp"), Serial, func() {
-	It("costs one failover of the gateway where both routers are restarted in turn", Label("vrrp"), func(ctx SpecContext) {
+var _ = Describe("With several flows, a series of faults", Label("failover", "bgp"), Serial, func() {
+	It("costs one failover of the gateway if both routers are restarted in turn", Label("vrrp"), func(ctx SpecContext) {
 		s := open(ctx)
 		s.flow(ctx, "echo")
 		for _, name := range []string{"r2", "r1"} {
@@ -116,7 +117,7 @@ var _ = Describe("One thing after another, with several flows going on", Label("
 		s.cost(ctx, s.oneFailover(), "one failover of the gateway")
 	})
 
-	It("costs the flows for as long as both routers are away where they are restarted together (negative control)", Label("vrrp", "negative-control"), func(ctx SpecContext) {
+	It("costs more than one failover if both routers are restarted together (negative control)", Label("vrrp", "negative-control"), func(ctx SpecContext) {
 		s := open(ctx)
 		s.flow(ctx, "echo")
 		both := []*fault.Active{s.inject(ctx, fault.Fault{Kind: fault.KindKill, Node: "r1"}), s.inject(ctx, fault.Fault{Kind: fault.KindKill, Node: "r2"})}
@@ -127,7 +128,7 @@ var _ = Describe("One thing after another, with several flows going on", Label("
 		Expect(s.stopped(ctx, fmt.Sprintf("more than a failover of the gateway, %v", s.oneFailover()))).To(HaveEach(Not(labtest.LoseAtMost(s.oneFailover()))))
 	})
 
-	It("costs one failover for each time that the master's link flaps", Label("vrrp"), func(ctx SpecContext) {
+	It("costs one failover for each flap of the master's link", Label("vrrp"), func(ctx SpecContext) {
 		s := open(ctx)
 		s.flow(ctx, "echo")
 		const interval, times = 3 * time.Second, 3
@@ -138,7 +139,7 @@ var _ = Describe("One thing after another, with several flows going on", Label("
 		s.cost(ctx, times*s.oneFailover(), fmt.Sprintf("%d failovers of the gateway", times))
 	})
 
-	It("costs one failover where the master dies while a node is cut off", Label("vrrp", "node"), func(ctx SpecContext) {
+	It("costs one failover if the master dies while a node is cut off", Label("vrrp", "node"), func(ctx SpecContext) {
 		s := open(ctx)
 		s.inject(ctx, fault.Fault{Kind: fault.KindLinkDown, Node: "worker", Network: "fabric"})
 		for _, r := range []string{"r1", "r2"} {
@@ -159,13 +160,13 @@ var _ = Describe("One thing after another, with several flows going on", Label("
 		s.cost(ctx, time.Second, "agents restart gracefully")
 	})
 
-	It("costs less than two seconds for each node that is drained in turn", Label("node"), func(ctx SpecContext) {
+	It("costs less than two seconds for each drained node", Label("node"), func(ctx SpecContext) {
 		s := open(ctx)
 		s.flow(ctx, "local")
 		drained := []string{"worker", "worker2"}
 		for _, name := range drained {
 			drain := s.inject(ctx, fault.Fault{Kind: fault.KindDrain, Node: name})
-			Expect(drain.Clear(ctx)).To(Succeed()) // its pods do not fit beside others, so they wait for that
+			Expect(drain.Clear(ctx)).To(Succeed()) // the node's pods find no room beside others, so the pods wait for this
 			s.exec(ctx, "kubectl", "rollout", "status", "deployment/local", "--timeout=2m")
 		}
 		s.cost(ctx, time.Duration(len(drained))*2*time.Second, "a withdrawal for each node")

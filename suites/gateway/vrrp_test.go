@@ -20,7 +20,7 @@ var _ = Describe("The VRRP gateway", Label("gateway", "vrrp", "failover"), Seria
 		Eventually(ctx, l.HolderOf).WithArguments("gw").Within(20 * time.Second).ProbeEvery(100 * time.Millisecond).Should(Equal("r1"))
 	})
 
-	// back brings r1 back to what the plan says, and waits until it holds the address again.
+	// back makes r1 as planned again, and waits until r1 holds the address.
 	back := func(ctx SpecContext) {
 		r1, err := l.Router("r1")
 		Expect(err).NotTo(HaveOccurred())
@@ -28,7 +28,7 @@ var _ = Describe("The VRRP gateway", Label("gateway", "vrrp", "failover"), Seria
 		Eventually(ctx, l.HolderOf).WithArguments("gw").Within(30 * time.Second).ProbeEvery(100 * time.Millisecond).Should(Equal("r1"))
 	}
 
-	It("moves to r2 when r1 stops, and a flow through it is answered again within a second", func(ctx SpecContext) {
+	It("moves to r2 when r1 stops, and a flow via the gateway has answers again within a second", func(ctx SpecContext) {
 		DeferCleanup(back)
 		flow := l.Probe(ctx, "client", "loadBalancer/echo", 200, time.Minute)
 		r1, err := l.Router("r1")
@@ -40,7 +40,7 @@ var _ = Describe("The VRRP gateway", Label("gateway", "vrrp", "failover"), Seria
 		}
 	})
 
-	It("leaves a router that has lost its BGP routes", func(ctx SpecContext) {
+	It("leaves a router without BGP routes", func(ctx SpecContext) {
 		DeferCleanup(back)
 		r1, err := l.Node("r1")
 		Expect(err).NotTo(HaveOccurred())
@@ -49,7 +49,7 @@ var _ = Describe("The VRRP gateway", Label("gateway", "vrrp", "failover"), Seria
 		Eventually(ctx, l.HolderOf).WithArguments("gw").Within(20 * time.Second).ProbeEvery(100 * time.Millisecond).Should(Equal("r2"))
 	})
 
-	It("returns to r1 with less than 20 ms of loss, although FRR in r1 starts 10 s late and the tracking script takes 2 s", Label("slow-start"), func(ctx SpecContext) {
+	It("returns to r1 with an outage below 20 ms, although FRR in r1 starts 10 s late and the tracking script takes 2 s", Label("slow-start"), func(ctx SpecContext) {
 		DeferCleanup(back)
 		lost, outage := masterReturns(ctx, l, fmt.Sprintf("less than %v", preemption), func() {
 			Eventually(ctx, l.HolderOf).WithArguments("gw").Within(time.Minute).ProbeEvery(100 * time.Millisecond).Should(Equal("r1"))
@@ -57,17 +57,18 @@ var _ = Describe("The VRRP gateway", Label("gateway", "vrrp", "failover"), Seria
 		Expect(outage).To(BeNumerically("<", preemption), "lost %d packets", lost)
 	})
 
-	It("drops packets for longer than a failover at that return if the priority is the full one until the script has run (negative control)", Label("slow-start", "negative-control"), func(ctx SpecContext) {
-		DeferCleanup(back) // registered first, so it restarts r1 with all files put back
+	It("drops packets for longer than a failover at that return if r1 has its full priority before the script has run (negative control)", Label("slow-start", "negative-control"), func(ctx SpecContext) {
+		DeferCleanup(back) // registered first, so cleanup restarts r1 with all files put back
 		DeferCleanup(edit(ctx, l, "r1-gw", "/etc/skidpad/gateway/keepalived.conf", func(old string) string {
 			return trackedByLoss(old, l.Plan.Gateways[0].Members[0].Priority)
 		}))
-		// Within its timeout of 1 s the slow script never succeeds, so r1 has routes in the end and does not hold the gateway.
+		// The slow script never succeeds within its timeout of 1 s, so r1 has routes in the end and does not hold the
+		// gateway.
 		lost, outage := masterReturns(ctx, l, fmt.Sprintf("more than %v", preemption), func() {})
 		Expect(outage).To(BeNumerically(">", preemption), "lost %d packets", lost)
 	})
 
-	It("answers nobody while both routers are stopped (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("answers no packet while both routers are stopped (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		for _, name := range []string{"r1", "r2"} {
 			r, err := l.Router(name)
 			Expect(err).NotTo(HaveOccurred())
@@ -83,12 +84,13 @@ var _ = Describe("The VRRP gateway", Label("gateway", "vrrp", "failover"), Seria
 	})
 })
 
-// preemption is the tolerance for a return of the master: the backup forwards until the master has taken over (RFC 9568, 6.4.3),
-// so the bound is 0, and the tolerance stands for a few slots of the prober at 500 Hz.
+// preemption is the tolerance for a return of the master: the backup forwards until the master has taken over (RFC
+// 9568, 6.4.3), so the bound is 0, and the tolerance stands for a few slots of the prober at 500 Hz.
 const preemption = 20 * time.Millisecond
 
-// masterReturns stops r1, starts r1 again with slow daemons while a flow goes through r2, and waits until r1 has routes and, after
-// that, until returned returns. The results are the flow's; expected stands beside them in the report.
+// masterReturns stops r1, starts r1 again with slow daemons while a flow goes via r2, waits until r1 has routes, and
+// then waits for returned. masterReturns returns the loss and the outage of the flow. The report shows expected beside
+// them.
 func masterReturns(ctx SpecContext, l *labtest.Lab, expected string, returned func()) (lost int, outage time.Duration) {
 	GinkgoHelper()
 	DeferCleanup(edit(ctx, l, "r1", "/usr/local/lib/skidpad/frr.sh", delayed(10)))
@@ -110,7 +112,7 @@ func masterReturns(ctx SpecContext, l *labtest.Lab, expected string, returned fu
 	return lost, outage
 }
 
-// delayed makes a shell script wait so many seconds before anything else.
+// delayed returns an edit of a shell script: the script waits a number of seconds before all else.
 func delayed(seconds int) func(string) string {
 	return func(script string) string {
 		first, rest, _ := strings.Cut(script, "\n")
@@ -118,14 +120,15 @@ func delayed(seconds int) func(string) string {
 	}
 }
 
-// trackedByLoss is a keepalived configuration in which a failed script takes priority away, where a successful one added it.
+// trackedByLoss edits a keepalived configuration: a failed script takes priority away, instead of a successful script
+// adding priority.
 func trackedByLoss(config string, priority int) string {
 	config = regexp.MustCompile(`(?m)^(\tpriority) \d+$`).ReplaceAllString(config, fmt.Sprintf("${1} %d", priority))
 	config = regexp.MustCompile(`(?m)^(\tweight) (\d+)$`).ReplaceAllString(config, "${1} -$2")
 	return strings.Replace(config, "timeout 10", "timeout 1", 1)
 }
 
-// edit changes a file in a node's container. The function that it returns puts the file back.
+// edit changes a file in a node's container, and returns a function that puts the file back.
 func edit(ctx context.Context, l *labtest.Lab, name, path string, change func(string) string) func(SpecContext) {
 	GinkgoHelper()
 	n, err := l.Node(name)

@@ -14,7 +14,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// with runs other checks than a lab's own.
+// with replaces a lab's own checks until the spec ends.
 func with(l *labtest.Lab, checks ...scenario.Check) *lab.Lab {
 	own := l.Plan.Scenario.Spec.Checks
 	DeferCleanup(func() { l.Plan.Scenario.Spec.Checks = own })
@@ -22,14 +22,14 @@ func with(l *labtest.Lab, checks ...scenario.Check) *lab.Lab {
 	return l.Lab
 }
 
-// holderKilled kills the node that has the API's address.
+// holderKilled kills the holder of the API's address.
 func holderKilled() scenario.Check {
 	return scenario.Check{API: &scenario.API{
 		Fault: scenario.Fault{Kill: "control-plane"}, Every: scenario.DefaultWriteEvery, Tolerance: scenario.Duration(time.Second),
 	}}
 }
 
-// executes is a function that executes a script in a node.
+// executes returns a function that runs a script in a node.
 func executes(l *labtest.Lab, node, script string) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
 		n, err := l.Node(node)
@@ -48,18 +48,18 @@ var _ = Describe("Three API servers behind keepalived and haproxy", Label("ha", 
 		Eventually(ctx, l.APIHolder).Within(30 * time.Second).ProbeEvery(200 * time.Millisecond).Should(Equal("control-plane"))
 	})
 
-	It("have three members of etcd, and a kubeconfig for the host that names their address", func(ctx SpecContext) {
+	It("have three members of etcd, and the host's kubeconfig names their shared address", func(ctx SpecContext) {
 		st, err := l.Status(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(st.Endpoint.Members).To(ConsistOf("control-plane", "control-plane2", "control-plane3"))
 		Expect(st.Endpoint.Server).To(Equal(l.Plan.Cluster.APIEndpoint.Server()))
 	})
 
-	It("take writes again within the bound after the holder of the address was killed, and lose none", func(ctx SpecContext) {
+	It("accept writes again within the bound after the holder of the address is killed, and lose no write", func(ctx SpecContext) {
 		Expect(with(l, holderKilled()).Test(ctx, lab.TestOptions{})).To(labtest.Hold())
 	})
 
-	It("take none while only the holder runs keepalived (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("accept no write after the kill if only the holder runs keepalived (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		for _, node := range []string{"control-plane2", "control-plane3"} {
 			DeferCleanup(func(ctx SpecContext) {
 				_, err := executes(l, node, "mv /kind/keepalived.yaml /etc/kubernetes/manifests/")(ctx)

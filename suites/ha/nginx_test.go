@@ -18,7 +18,7 @@ var _ = Describe("API servers behind keepalived and nginx", Label("ha", "ha-keep
 		Eventually(ctx, l.APIHolder).Within(30 * time.Second).ProbeEvery(200 * time.Millisecond).Should(Equal("control-plane"))
 	})
 
-	It("have their address moved by the check script when nginx hangs", func(ctx SpecContext) {
+	It("move their address by the check script when nginx hangs", func(ctx SpecContext) {
 		hangs := scenario.Check{API: &scenario.API{
 			Fault: scenario.Fault{PauseProcess: "control-plane", Process: "nginx"}, Every: scenario.DefaultWriteEvery, Tolerance: scenario.Duration(time.Second),
 		}}
@@ -27,7 +27,7 @@ var _ = Describe("API servers behind keepalived and nginx", Label("ha", "ha-keep
 		Expect(results[0].Measured.After.Nodes).To(ConsistOf("control-plane2"))
 	})
 
-	It("are joined by a control plane that becomes a member of etcd, though the first one's manifest names itself only", func(ctx SpecContext) {
+	It("get a joining control plane as a member of etcd, although the first node's manifest names that node only", func(ctx SpecContext) {
 		DeferCleanup(func(ctx SpecContext) {
 			Expect(l.Leave(ctx, "control-plane3", func(text string) { GinkgoWriter.Println(text) })).To(Succeed())
 		})

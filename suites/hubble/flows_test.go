@@ -20,11 +20,11 @@ var _ = Describe("Hubble's relay", Label("hubble", "cilium", "slow"), func() {
 			Verdict: verdict, Within: scenario.Duration(30 * time.Second)}}
 	}
 
-	It("tells of each of a client's connections that it was forwarded, and to which pod", func(ctx SpecContext) {
+	It("reports each forwarded connection of a client, with the pod", func(ctx SpecContext) {
 		Expect(check.Run(ctx, l, l.Plan, flows(scenario.FlowForwarded))).To(labtest.Hold())
 	})
 
-	It("tells that the same connections are dropped while a policy denies them (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("reports the same connections as dropped while a policy denies them (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		Expect(check.Run(ctx, l, l.Plan, flows(scenario.FlowDropped))).To(labtest.Hold())
 	})
 })

@@ -10,7 +10,7 @@ import (
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
-// kubectl asks the first server's API from within it.
+// kubectl queries the first server's API inside the server.
 func kubectl(ctx SpecContext, l *labtest.Lab, args ...string) []string {
 	GinkgoHelper()
 	n, err := l.Node("control-plane")
@@ -24,13 +24,13 @@ var _ = Describe("A cluster of k3s with Cilium", Label("k3s-cilium-l2", "k3s", "
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "k3s-cilium-l2") })
 
-	It("does what its scenario promises", func(ctx SpecContext) {
+	It("passes all checks of its scenario", func(ctx SpecContext) {
 		for _, c := range l.Plan.Scenario.Spec.Checks {
 			Expect(check.Run(ctx, l, l.Plan, c)).To(labtest.Hold())
 		}
 	})
 
-	It("keeps its state in the etcd beside it", func(ctx SpecContext) {
+	It("stores its state in the external etcd", func(ctx SpecContext) {
 		n, err := l.Node("etcd")
 		Expect(err).NotTo(HaveOccurred())
 		keys, err := n.Exec(ctx, "etcdctl", "get", "--prefix", "--keys-only", "/registry/minions/")

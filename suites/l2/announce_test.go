@@ -32,11 +32,11 @@ var _ = Describe("A LoadBalancer IP on the nodes' segment", Label("l2", "cilium"
 		Expect(ask(ctx, l, vip, 80)).To(Equal("answered"))
 	})
 
-	It("is of nobody where no service has it (negative control)", Label("arp", "negative-control"), func(ctx SpecContext) {
+	It("has no holder and no answer if no service has the address (negative control)", Label("arp", "negative-control"), func(ctx SpecContext) {
 		Expect(answering(ctx, l, netip.MustParseAddr("198.51.100.200"))).To(BeEmpty())
 	})
 
-	It("keeps its holder, who renews the lease before another may take it", func(ctx SpecContext) {
+	It("keeps its holder, and the holder renews the lease before another node may take over", func(ctx SpecContext) {
 		read := func() (time.Time, error) {
 			lease, err := l.Kube.Client.CoordinationV1().Leases(metav1.NamespaceSystem).Get(ctx, "cilium-l2announce-default-echo", metav1.GetOptions{})
 			if err != nil || lease.Spec.RenewTime == nil {
@@ -50,11 +50,11 @@ var _ = Describe("A LoadBalancer IP on the nodes' segment", Label("l2", "cilium"
 			Expect(err).NotTo(HaveOccurred())
 			Eventually(ctx, read).WithTimeout(within).WithPolling(often).Should(BeTemporally(">", before))
 		}
-		// Had one renewal taken longer than the lease lasts, another node would hold it now.
+		// If one renewal had taken longer than the lease lasts, another node would hold the lease now.
 		Expect(holder(ctx, l, "echo")).To(Equal(by))
 	})
 
-	It("moves with its lease, and the new holder tells so by gratuitous ARP", Label("arp"), func(ctx SpecContext) {
+	It("moves with its lease, and the new holder sends gratuitous ARP", Label("arp"), func(ctx SpecContext) {
 		by := held(ctx, l)
 		l.Patch(ctx, labtest.L2Policy, labtest.Planned, onlyOn(l, other(by)))
 		announcedBy(ctx, l, vip, other(by))
@@ -65,7 +65,7 @@ var _ = Describe("A LoadBalancer IP on the nodes' segment", Label("l2", "cilium"
 		Expect(ask(ctx, l, vip, 80)).To(Equal("answered"))
 	})
 
-	It("is taken over when the holder's link goes down, and one MAC alone answers when it is up again", Label("failover"), func(ctx SpecContext) {
+	It("is taken over when the holder's link goes down, and a single MAC answers when the link is up again", Label("failover"), func(ctx SpecContext) {
 		by := held(ctx, l)
 		node, err := l.Node(by)
 		Expect(err).NotTo(HaveOccurred())
@@ -94,10 +94,10 @@ var _ = Describe("A LoadBalancer IP on the nodes' segment", Label("l2", "cilium"
 	})
 })
 
-// restore brings a node's link up, with the routes that it had.
+// restore brings a node's link up, with its former routes.
 const restore = "ip link set eth0 up; ip route restore < /tmp/skidpad-routes 2>/dev/null; true"
 
-// onlyOn is the patch that lets one node alone announce.
+// onlyOn is the patch that limits announcements to one node.
 func onlyOn(l *labtest.Lab, node string) string {
 	return fmt.Sprintf(`{"spec": {"nodeSelector": {"matchLabels": {"kubernetes.io/hostname": %q}}}}`, l.Plan.Cluster.Name+"-"+node)
 }
@@ -107,7 +107,7 @@ var _ = Describe("An L2 announcement policy", Label("l2", "cilium", "policy"), f
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-l2") })
 
 	for _, node := range []string{"worker", "worker2"} {
-		It("that selects "+node+" has that node alone answer", func(ctx SpecContext) {
+		It("with "+node+" selected lets that node alone answer", func(ctx SpecContext) {
 			vip := address(ctx, l, "echo")
 			l.Patch(ctx, labtest.L2Policy, labtest.Planned, onlyOn(l, node))
 			announcedBy(ctx, l, vip, node)
@@ -115,7 +115,7 @@ var _ = Describe("An L2 announcement policy", Label("l2", "cilium", "policy"), f
 		})
 	}
 
-	It("whose interfaces no node has, has nobody answer (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("with an interface absent on all nodes lets no node answer (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		vip := address(ctx, l, "echo")
 		l.Patch(ctx, labtest.L2Policy, labtest.Planned, `{"spec": {"interfaces": ["^absent[0-9]+$"]}}`)
 		announcedBy(ctx, l, vip)
@@ -123,13 +123,13 @@ var _ = Describe("An L2 announcement policy", Label("l2", "cilium", "policy"), f
 		Eventually(ctx, answering).WithArguments(l, vip).WithTimeout(within).WithPolling(often).Should(HaveLen(1))
 	})
 
-	It("that selects no LoadBalancer IPs leaves them unanswered (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("without LoadBalancer IPs leaves the LoadBalancer IPs unanswered (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		vip := address(ctx, l, "echo")
 		l.Patch(ctx, labtest.L2Policy, labtest.Planned, `{"spec": {"loadBalancerIPs": false}}`)
 		announcedBy(ctx, l, vip)
 	})
 
-	It("that selects services by label announces those alone", func(ctx SpecContext) {
+	It("with a selector announces the selected services alone", func(ctx SpecContext) {
 		vip := address(ctx, l, "echo")
 		l.Patch(ctx, labtest.L2Policy, labtest.Planned, `{"spec": {"serviceSelector": {"matchLabels": {"announce": "yes"}}}}`)
 		l.Service(ctx, "chosen", "echo", func(s *corev1.Service) { s.Labels["announce"] = "yes" })
@@ -137,7 +137,7 @@ var _ = Describe("An L2 announcement policy", Label("l2", "cilium", "policy"), f
 		announcedBy(ctx, l, vip)
 	})
 
-	It("announces an ExternalIP too, from when a service has it", Label("externalIP"), func(ctx SpecContext) {
+	It("announces an ExternalIP, too, as soon as a service has the address", Label("externalIP"), func(ctx SpecContext) {
 		at := netip.MustParseAddr("198.51.100.250")
 		l.Service(ctx, "fresh", "echo", func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP })
 		Expect(answering(ctx, l, at)).To(BeEmpty())

@@ -17,22 +17,22 @@ import (
 )
 
 const (
-	// within is how long an announcement may take to follow a change: many times the lab's lease of 3 s.
+	// within bounds the time from a change to its announcement: many times the lab's lease of 3 s.
 	within = 30 * time.Second
-	// agentBack is how long a killed agent may take until it has cleared away what it left in the kernel: it compiles its
-	// programs first, which a busy machine takes minutes for.
+	// agentBack bounds the time from an agent's death to the end of its cleaning in the kernel. The agent compiles its
+	// programs first, which takes minutes on a busy machine.
 	agentBack = 3 * time.Minute
-	// patience is how long an answer may take: a busy machine's, not a packet's time.
+	// patience bounds an answer: the time of a busy machine, not of a packet.
 	patience = 5 * time.Second
 	often    = 200 * time.Millisecond
 )
 
-// answering are the nodes whose MAC answers the client's ARP requests for an address. It is for Eventually.
+// answering returns the nodes that answer the client's ARP requests for an address. For Eventually.
 func answering(ctx context.Context, l *labtest.Lab, at netip.Addr) ([]string, error) {
 	return l.Answering(ctx, "client", "fabric", at)
 }
 
-// holder is who holds the Lease of a service's announcement; nobody is "". It is for Eventually.
+// holder returns the holder of the Lease of a service's announcement, or "" without a holder. For Eventually.
 func holder(ctx context.Context, l *labtest.Lab, service string) (string, error) {
 	lease, err := l.Kube.Client.CoordinationV1().Leases(metav1.NamespaceSystem).Get(ctx, "cilium-l2announce-default-"+service, metav1.GetOptions{})
 	if err != nil {
@@ -44,20 +44,21 @@ func holder(ctx context.Context, l *labtest.Lab, service string) (string, error)
 	return strings.TrimPrefix(*lease.Spec.HolderIdentity, l.Plan.Cluster.Name+"-"), nil
 }
 
-// held is who holds the lease of the lab's own workload, once somebody does: an agent that ends gives it back.
+// held waits for a holder of the Lease of the lab's own workload, and returns the holder: an agent that ends releases
+// its Lease.
 func held(ctx context.Context, l *labtest.Lab) string {
 	GinkgoHelper()
 	var by string
 	Eventually(ctx, func() (err error) {
 		if by, err = holder(ctx, l, "echo"); err == nil && by == "" {
-			err = errors.New("nobody holds the lease")
+			err = errors.New("no node holds the lease")
 		}
 		return err
 	}).WithTimeout(within).WithPolling(often).Should(Succeed())
 	return by
 }
 
-// mac is a node's MAC on the fabric.
+// mac returns a node's MAC on the fabric.
 func mac(ctx context.Context, l *labtest.Lab, of string) string {
 	GinkgoHelper()
 	macs, err := l.NodeMACs(ctx)
@@ -71,7 +72,7 @@ func mac(ctx context.Context, l *labtest.Lab, of string) string {
 	return ""
 }
 
-// ask makes one connection from the client: answered, or how it failed.
+// ask makes one connection from the client, and returns "answered" or the kind of failure.
 func ask(ctx context.Context, l *labtest.Lab, at netip.Addr, port uint16) string {
 	GinkgoHelper()
 	from, err := l.Node("client")
@@ -100,7 +101,7 @@ func address(ctx context.Context, l *labtest.Lab, service string) netip.Addr {
 	return a
 }
 
-// other is the worker that is not this one.
+// other returns the other worker.
 func other(worker string) string {
 	if worker == "worker" {
 		return "worker2"

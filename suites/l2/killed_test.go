@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	// carryingOut is what a takeover may take beyond the lease's times, as in the scenario's own check.
+	// carryingOut is the allowance for a takeover beyond the lease's times, as in the scenario's own check.
 	carryingOut = time.Second
-	// killedFor is how long flows last, in which the node is killed: twice the bound.
+	// killedFor is the length of the flows during which the node is killed: twice the bound.
 	killedFor = 12 * time.Second
 )
 
-// leaseLost bounds the outage when a lease's holder dies, by the lab's times.
+// leaseLost bounds the outage after a lease holder's death by the lab's times.
 func leaseLost(l *labtest.Lab) bound.Bound {
 	GinkgoHelper()
 	for _, a := range l.Plan.Scenario.Spec.Addons {
@@ -37,7 +37,7 @@ func leaseLost(l *labtest.Lab) bound.Bound {
 	return bound.Bound{}
 }
 
-// answerers are the nodes whose pods answered a flow, in the order of their first answers.
+// answerers returns the nodes of the pods that answered a flow, in the order of their first answers.
 func answerers(l *labtest.Lab, r probe.Result) []string {
 	all := slices.SortedFunc(slices.Values(r.AnsweredBy), func(a, b probe.AnsweredBy) int { return a.First.Compare(b.First) })
 	var nodes []string
@@ -52,11 +52,11 @@ var _ = Describe("When the node that announces addresses is killed,", Label("l2"
 		l            *labtest.Lab
 		by, heir     string // the node, and the other worker's MAC
 		vip, alone   netip.Addr
-		shared, only probe.Result // flows to an address that both workers may announce, and to one that this node alone may
+		shared, only probe.Result // flows to an address with both workers as candidates, and to an address with this node alone
 		limit        time.Duration
 	)
 
-	// macs are those that answer the client's ARP requests; a dead node cannot be asked for its own.
+	// macs returns the MACs that answer the client's ARP requests. A dead node cannot report its own MAC.
 	macs := func(ctx SpecContext, at netip.Addr) ([]string, error) {
 		client, err := l.Node("client")
 		if err != nil {
@@ -97,19 +97,20 @@ var _ = Describe("When the node that announces addresses is killed,", Label("l2"
 		Expect(err).NotTo(HaveOccurred())
 		labtest.Undo(func(ctx SpecContext) { Expect(kill.Clear(ctx)).To(Succeed()) })
 		shared, only = flows[0].Wait(ctx)[0], flows[1].Wait(ctx)[0]
-		labtest.Tell(by+", the lease's holder, killed", fmt.Sprintf("at most %v: %s, and %v to carry it out", limit, lost, carryingOut),
+		labtest.Tell(by+", the lease's holder, killed", fmt.Sprintf("at most %v: %s, and %v for the takeover", limit, lost, carryingOut),
 			fmt.Sprintf("out for %v; without another candidate for %v", labtest.Outage(shared), labtest.Outage(only)))
 	})
 
-	It("another takes the lease, and a flow to the address goes on within the bound of the lease's times", func(ctx SpecContext) {
+	It("another node takes the lease, and a flow to the address goes on within the bound of the lease's times", func(ctx SpecContext) {
 		Expect(holder(ctx, l, "echo")).To(Equal(other(by)))
 		Expect(macs(ctx, vip)).To(ConsistOf(heir))
-		Expect(answerers(l, shared)).To(Equal([]string{by, other(by)}), "nodes whose pods answered, one after the other")
+		Expect(answerers(l, shared)).To(Equal([]string{by, other(by)}), "nodes of the answering pods, in order")
 		Expect(shared).To(labtest.LoseAtMost(limit))
 	})
 
-	It("a flow to an address that no other may announce does not, and nobody answers for it (negative control)", Label("negative-control"), func(ctx SpecContext) {
-		// Who answered is not asked: once in a while the other node answers a datagram although nobody's MAC answers ARP any more.
+	It("a flow to an address without another candidate ends, and no node answers ARP for the address (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		// The spec does not ask for the answering pod: now and then the other node answers a datagram although no MAC
+		// answers ARP any more.
 		Expect(macs(ctx, alone)).To(BeEmpty())
 		Expect(only).NotTo(labtest.LoseAtMost(limit))
 	})

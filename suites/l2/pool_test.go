@@ -15,15 +15,16 @@ import (
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
-// block is a pool's addresses from the first to the last.
+// block is a range of a pool's addresses, first and last included.
 func block(first, last string) any { return map[string]any{"start": first, "stop": last} }
 
-// narrow makes a pool of blocks, for services that are labelled pool=narrow. The lab's own pool takes every service;
-// those with such a label are no longer its own when this returns.
+// narrow creates a pool of blocks for services with the label pool=narrow, and returns when the lab's own pool no
+// longer selects such services.
 func narrow(ctx SpecContext, l *labtest.Lab, blocks ...any) {
 	GinkgoHelper()
 	l.Patch(ctx, labtest.Pool, labtest.Planned, `{"spec": {"serviceSelector": {"matchExpressions": [{"key": "pool", "operator": "DoesNotExist"}]}}}`)
-	// The operator hears of pools and of services apart, and may give a service an address by what a pool was before.
+	// The operator learns of pools and of services independently, and may give a service an address of the pool's
+	// former state.
 	l.Service(ctx, "witness", "echo", func(s *corev1.Service) { s.Labels["pool"] = "none" })
 	Eventually(ctx, served).WithArguments(l, "witness").WithTimeout(within).WithPolling(often).Should(BeEquivalentTo("False"))
 	l.Object(ctx, labtest.Pool, "CiliumLoadBalancerIPPool", "narrow", nil, map[string]any{
@@ -32,8 +33,8 @@ func narrow(ctx SpecContext, l *labtest.Lab, blocks ...any) {
 	})
 }
 
-// served says whether a service has the addresses that it asks for: True, False, or nothing as long as Cilium's operator
-// has not looked at it. It is for Eventually.
+// served returns the state of a service's request for addresses: True, False, or nothing before Cilium's operator has
+// seen the service. For Eventually.
 func served(ctx context.Context, l *labtest.Lab, service string) (metav1.ConditionStatus, error) {
 	s, err := l.Kube.Client.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, service, metav1.GetOptions{})
 	if err != nil {
@@ -56,7 +57,7 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 		Consistently(ctx, l.Ingress).WithArguments(service).WithTimeout(3 * time.Second).WithPolling(often).Should(HaveField("IsValid()", false))
 	}
 
-	It("that is full gives a further service none, until an address is free", func(ctx SpecContext) {
+	It("gives a further service no address while the pool is full, and an address when a service frees one", func(ctx SpecContext) {
 		narrow(ctx, l, block("192.0.2.10", "192.0.2.10"))
 		l.Service(ctx, "one", "echo", inNarrow)
 		Expect(address(ctx, l, "one")).To(Equal(first))
@@ -66,7 +67,7 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 		Expect(address(ctx, l, "two")).To(Equal(first))
 	})
 
-	It("that is widened gives the waiting service one, and leaves those that are given (cilium#40358)", func(ctx SpecContext) {
+	It("gives the waiting service an address when the pool is widened, and leaves assigned addresses (cilium#40358)", func(ctx SpecContext) {
 		narrow(ctx, l, block("192.0.2.10", "192.0.2.10"))
 		l.Service(ctx, "one", "echo", inNarrow)
 		Expect(address(ctx, l, "one")).To(Equal(first))
@@ -77,7 +78,7 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 		Expect(address(ctx, l, "one")).To(Equal(first))
 	})
 
-	It("that is moved takes back what is no longer in it, and gives another", func(ctx SpecContext) {
+	It("withdraws an address outside its new range when the pool is moved, and gives another address", func(ctx SpecContext) {
 		narrow(ctx, l, block("192.0.2.10", "192.0.2.10"))
 		l.Service(ctx, "one", "echo", inNarrow)
 		Expect(address(ctx, l, "one")).To(Equal(first))
@@ -85,8 +86,9 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 		Eventually(ctx, l.Ingress).WithArguments("one").WithTimeout(within).WithPolling(often).Should(Equal(second))
 	})
 
-	It("that is shrunk by a block takes back what is outside of it now, of which nobody is then, and leaves the others", func(ctx SpecContext) {
-		// By a whole block: what is left of one that is cut, Cilium 1.19 gives anew to any of those that had addresses in it (cilium#41458).
+	It("withdraws the addresses of a removed block, and nothing answers for them, while the other services keep their addresses", func(ctx SpecContext) {
+		// A whole block is removed: when a block is cut, Cilium 1.19 distributes the remaining addresses again among
+		// all services of the block (cilium#41458).
 		narrow(ctx, l, block("192.0.2.10", "192.0.2.10"), block("192.0.2.11", "192.0.2.11"))
 		l.Service(ctx, "one", "echo", inNarrow)
 		Expect(address(ctx, l, "one")).To(Equal(first))
@@ -101,12 +103,12 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 		Eventually(ctx, answering).WithArguments(l, first).WithTimeout(within).WithPolling(often).Should(HaveLen(1))
 	})
 
-	It("that is disabled keeps what is given and gives nothing new", func(ctx SpecContext) {
+	It("gives no new address while the pool is disabled, and leaves assigned addresses", func(ctx SpecContext) {
 		narrow(ctx, l, block("192.0.2.10", "192.0.2.250"))
 		l.Service(ctx, "one", "echo", inNarrow)
 		given := address(ctx, l, "one")
 		l.Repatch(ctx, labtest.Pool, "narrow", `{"spec": {"disabled": true}}`)
-		// Until the operator has heard of it, services are given addresses.
+		// Services get addresses until the operator has seen the change.
 		asked := 0
 		Eventually(ctx, func(g Gomega) metav1.ConditionStatus {
 			asked++
@@ -122,12 +124,12 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 		Expect(address(ctx, l, "one")).To(Equal(given))
 	})
 
-	It("gives a service nothing that asks for an address outside of it (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("gives a service no address if the service requests an address outside the pool (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		l.Service(ctx, "stranger", "echo", func(s *corev1.Service) { s.Annotations["lbipam.cilium.io/ips"] = "192.0.2.99" })
 		none(ctx, "stranger")
 	})
 
-	It("gives two services one address that share a key, and both answer", Label("arp"), func(ctx SpecContext) {
+	It("gives two services with the same sharing key the same address, and both services answer", Label("arp"), func(ctx SpecContext) {
 		share := func(port int32) func(*corev1.Service) {
 			return func(s *corev1.Service) {
 				s.Annotations["lbipam.cilium.io/sharing-key"], s.Annotations["lbipam.cilium.io/ips"] = "together", "198.51.100.99"
@@ -144,7 +146,7 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 		}
 	})
 
-	It("gives two services that share no key two addresses (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("gives two services without a common sharing key two addresses (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		l.Service(ctx, "one", "echo", nil)
 		l.Service(ctx, "two", "echo", nil)
 		Expect(address(ctx, l, "one")).NotTo(Equal(address(ctx, l, "two")))
@@ -155,7 +157,7 @@ var _ = Describe("eTP=Local with L2 announcements", Label("l2", "cilium", "eTP-L
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "cilium-l2") })
 
-	// alone leaves one pod, and has one node announce: the pod's, or the other worker.
+	// alone leaves one pod, and lets one node announce: the pod's node or the other worker.
 	alone := func(ctx SpecContext, beside bool) netip.Addr {
 		GinkgoHelper()
 		l.Scale(ctx, "echo", 1)
@@ -176,17 +178,17 @@ var _ = Describe("eTP=Local with L2 announcements", Label("l2", "cilium", "eTP-L
 		return vip
 	}
 
-	It("is answered where the announcing node has a pod", func(ctx SpecContext) {
+	It("is answered if the announcing node has a pod", func(ctx SpecContext) {
 		vip := alone(ctx, true)
 		Eventually(ctx, func() string { return ask(ctx, l, vip, 80) }).WithTimeout(within).WithPolling(often).Should(Equal("answered"))
 	})
 
-	It("is refused where the announcing node has none, as Cilium's limitations say (cilium#27800)", func(ctx SpecContext) {
+	It("is refused if the announcing node has no pod, a limitation documented by Cilium (cilium#27800)", func(ctx SpecContext) {
 		vip := alone(ctx, false)
 		Eventually(ctx, func() string { return ask(ctx, l, vip, 80) }).WithTimeout(within).WithPolling(often).Should(Equal("connection refused"))
 	})
 
-	It("follows the policy alone: with Cluster the same node's announcement is answered (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("depends on the policy alone: with eTP=Cluster the same announcing node answers (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		alone(ctx, false)
 		l.Service(ctx, "cluster", "echo", nil)
 		at := address(ctx, l, "cluster")

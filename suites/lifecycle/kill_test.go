@@ -15,13 +15,14 @@ import (
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
-// moments are when `up` is killed, spread over a bring-up. The sweep says at which step each was.
+// moments are the times of the kills after the start of `up`, spread over a bring-up. The report shows the step of each
+// kill.
 var moments = []time.Duration{
 	50 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond, 1500 * time.Millisecond, 2500 * time.Millisecond, 4 * time.Second,
 	6 * time.Second, 9 * time.Second, 13 * time.Second, 18 * time.Second, 24 * time.Second, 32 * time.Second,
 }
 
-var _ = Describe("An `up` that is killed", Label("lifecycle", "slow"), Ordered, Serial, func() {
+var _ = Describe("A killed `up`", Label("lifecycle", "slow"), Ordered, Serial, func() {
 	var name string
 	BeforeAll(func() { name = labtest.Name("killed") })
 	up := func() *exec.Cmd {
@@ -29,7 +30,7 @@ var _ = Describe("An `up` that is killed", Label("lifecycle", "slow"), Ordered, 
 	}
 
 	for _, m := range moments {
-		It(fmt.Sprintf("after %s leaves nothing behind once the lab is taken down", m), func(ctx SpecContext) {
+		It(fmt.Sprintf("after %s leaves nothing behind after `down`", m), func(ctx SpecContext) {
 			before := labtest.ReadHost(ctx)
 			cmd := up()
 			cmd.Stderr = GinkgoWriter
@@ -50,12 +51,12 @@ var _ = Describe("An `up` that is killed", Label("lifecycle", "slow"), Ordered, 
 			removed, err := lab.Down(ctx, name)
 			Expect(err).NotTo(HaveOccurred())
 			AddReportEntry("down", fmt.Sprintf("killed after %s: %d objects removed in %.1fs", m, len(removed), time.Since(start).Seconds()))
-			// What the engine does for a request that it had accepted ends a little later than the request.
+			// The engine finishes an accepted request a little after the client is gone.
 			Consistently(func() []string { return labtest.ReadHost(ctx).Left(before) }).WithTimeout(3 * time.Second).WithPolling(500 * time.Millisecond).Should(BeEmpty())
 		})
 	}
 
-	It("comes up afterwards as if nothing had been", func(ctx SpecContext) {
+	It("does not disturb a later `up` of the same lab", func(ctx SpecContext) {
 		DeferCleanup(func(ctx SpecContext) {
 			_, err := lab.Down(ctx, name)
 			Expect(err).NotTo(HaveOccurred())

@@ -12,10 +12,10 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// small is a lab of one control plane, one worker and one router, to stand beside another.
+// small is a lab of one control plane, one worker and one router, beside another lab.
 func small() *scenario.Scenario { return load(filepath.Join("testdata", "small.yaml")) }
 
-// bare is a lab of routers, without a cluster.
+// bare is a lab of routers without a cluster.
 func bare() *scenario.Scenario {
 	return load(filepath.Join(labtest.Source(), "scenarios", "frr-bfd", "scenario.yaml"))
 }
@@ -28,7 +28,7 @@ func load(file string) *scenario.Scenario {
 }
 
 var _ = Describe("A lab", Label("lifecycle"), Ordered, Serial, func() {
-	DescribeTable("stands beside another, and goes on answering when that is taken down,",
+	DescribeTable("runs beside another lab, and still answers after the other lab is taken down,",
 		func(ctx SpecContext, other func() *scenario.Scenario) {
 			first := labtest.Look(ctx, "cilium-bgp-vrrp")
 			before := labtest.ReadHost(ctx)
@@ -56,14 +56,14 @@ var _ = Describe("A lab", Label("lifecycle"), Ordered, Serial, func() {
 		Expect(time.Since(start)).To(BeNumerically("<", 3*time.Second))
 	})
 
-	It("refuses a scenario other than its own, and says in what it differs", func(ctx SpecContext) {
+	It("refuses another scenario, and names the differences", func(ctx SpecContext) {
 		l := labtest.Look(ctx, "cilium-bgp-vrrp")
 		_, err := lab.Up(ctx, lab.Options{Name: l.Plan.Lab, Scenario: small(), Source: labtest.Source(), Progress: labtest.Quiet{}})
 		Expect(err).To(BeAssignableToTypeOf(&lab.DiffersError{}))
 		Expect(err).To(MatchError(ContainSubstring("spec.cluster.workers: runs 2, asked for 1")))
 	})
 
-	It("is completed by `up` when one of its routers was removed", func(ctx SpecContext) {
+	It("is completed by `up` after a router was removed", func(ctx SpecContext) {
 		l := labtest.Open(ctx, "cilium-bgp-vrrp")
 		container, err := l.Container("r2")
 		Expect(err).NotTo(HaveOccurred())

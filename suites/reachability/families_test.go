@@ -21,12 +21,12 @@ var _ = Describe("A dual-stack cluster", Label("reachability", "cilium", "bgp", 
 		Expect(inside(ctx, open(ctx), scenario.Check{Sessions: &scenario.Sessions{Established: "all", Within: soon}})).To(labtest.Hold())
 	})
 
-	It("has routes of both families by way of all nodes on both routers, in RIB and FIB", func(ctx SpecContext) {
+	It("has routes of both families via all nodes on both routers, in RIB and FIB", func(ctx SpecContext) {
 		Expect(inside(ctx, open(ctx), scenario.Check{Routes: &scenario.Routes{Workload: "echo", NextHops: 3, Within: soon,
 			To: []scenario.Target{scenario.TargetPod, scenario.TargetClusterIP, scenario.TargetExternalIP, scenario.TargetLoadBalancer}}})).To(labtest.Hold())
 	})
 
-	It("leaves packets of both families between pods encapsulated in nothing", func(ctx SpecContext) {
+	It("sends packets of both families between pods without encapsulation", func(ctx SpecContext) {
 		Expect(inside(ctx, open(ctx), scenario.Check{Wire: &scenario.Wire{Between: []string{"worker", "worker2"},
 			Encapsulation: scenario.EncapsulationNone, Workload: "echo", Within: soon}})).To(labtest.Hold())
 	})
@@ -44,7 +44,7 @@ var _ = Describe("A dual-stack cluster", Label("reachability", "cilium", "bgp", 
 
 var _ = Describe("A cluster without IPv4", Label("reachability", "cilium", "bgp", "dsr", "ipv6", "slow", "cilium-ipv6"), func() {
 	open := func(ctx SpecContext) *labtest.Lab { return labtest.Open(ctx, "cilium-ipv6") }
-	// free is of the pool, and no service's.
+	// free is an address of the pool without a service.
 	free := netip.MustParseAddr("2001:db8:198:51::fff0")
 
 	It("has a BGP session over IPv6 between every node and every router, and between the routers, and no other", func(ctx SpecContext) {
@@ -58,7 +58,7 @@ var _ = Describe("A cluster without IPv4", Label("reachability", "cilium", "bgp"
 		}
 	})
 
-	It("has IPv6 routes by way of all nodes on both routers, in RIB and FIB, and no IPv4 route", func(ctx SpecContext) {
+	It("has IPv6 routes via all nodes on both routers, in RIB and FIB, and no IPv4 route", func(ctx SpecContext) {
 		l := open(ctx)
 		Expect(inside(ctx, l, scenario.Check{Routes: &scenario.Routes{Workload: "echo", NextHops: 3, Within: soon,
 			To: []scenario.Target{scenario.TargetPod, scenario.TargetClusterIP, scenario.TargetExternalIP, scenario.TargetLoadBalancer}}})).To(labtest.Hold())
@@ -78,7 +78,7 @@ var _ = Describe("A cluster without IPv4", Label("reachability", "cilium", "bgp"
 		}
 	})
 
-	It("leaves packets between pods of two nodes encapsulated in nothing", func(ctx SpecContext) {
+	It("sends packets between pods of two nodes without encapsulation", func(ctx SpecContext) {
 		Expect(inside(ctx, open(ctx), scenario.Check{Wire: &scenario.Wire{Between: []string{"worker", "worker2"},
 			Encapsulation: scenario.EncapsulationNone, Workload: "echo", Within: soon}})).To(labtest.Hold())
 	})
@@ -94,7 +94,7 @@ var _ = Describe("A cluster without IPv4", Label("reachability", "cilium", "bgp"
 		Entry("at the ClusterIP, from a pod", "pod/echo@worker", scenario.TargetClusterIP),
 	)
 
-	It("is answered by nobody at an address of the pool that no service has, by BGP or NDP (negative control)", Label("negative-control", "l2"), func(ctx SpecContext) {
+	It("answers nothing at a free address of the pool, by BGP or NDP (negative control)", Label("negative-control", "l2"), func(ctx SpecContext) {
 		l := open(ctx)
 		for _, r := range l.Plan.Routers {
 			Expect(l.NextHops(ctx, r.Name, labtest.HostPrefix(free))).To(BeEmpty(), r.Name)
@@ -106,7 +106,7 @@ var _ = Describe("A cluster without IPv4", Label("reachability", "cilium", "bgp"
 		}
 	})
 
-	It("has its gateway leave a router that has lost its IPv6 routes", Label("gateway", "vrrp"), Serial, func(ctx SpecContext) {
+	It("moves its gateway away from a router without IPv6 routes", Label("gateway", "vrrp"), Serial, func(ctx SpecContext) {
 		l := open(ctx)
 		holder := func(ctx SpecContext, who string, within time.Duration) {
 			GinkgoHelper()

@@ -18,18 +18,20 @@ import (
 )
 
 const (
-	// attempts are made one after the other for a cell, each from a port and so by a path of its own.
+	// attempts is the number of connections for a cell, in sequence, each from another port and so via a path of its
+	// own.
 	attempts = 8
-	// patience is how long an answer may take: a busy machine's, not a packet's time.
+	// patience bounds an answer: the time of a busy machine, not of a packet.
 	patience = 5 * time.Second
-	// tellEvery and tellBurst are how fast a kernel tells a sender that it has no way for its packets: five times at once, and then
-	// once a second (Linux, net.ipv4.route.error_burst and error_cost). Who is told nothing waits in vain.
+	// tellEvery and tellBurst are a kernel's limit for ICMP errors to a sender without a route: five at once, and then
+	// one a second (Linux, net.ipv4.route.error_burst and error_cost). Beyond the limit a sender gets no error and
+	// waits in vain.
 	tellEvery = time.Second
 	tellBurst = 5
 )
 
-// batch are the cells that one run of the prober asks about, all of them at the same time: a run for each cell would cost more
-// than its packets.
+// batch is a set of cells for one run of the prober, all at the same time: a run for each cell would cost more than its
+// packets.
 type batch struct {
 	from   matrix.From
 	family matrix.Family
@@ -38,7 +40,8 @@ type batch struct {
 	alone  matrix.Cell // the only cell; zero for a batch of many
 }
 
-// batchOf is the batch of a cell. One whose sender is to be told something is asked about alone, as fast as kernels tell.
+// batchOf returns the batch of a cell. A cell with an expected ICMP error is alone in its batch, because kernels limit
+// errors.
 func batchOf(c matrix.Cell) batch {
 	b := batch{from: c.From, family: c.Family, proto: c.Proto, wait: patience}
 	switch c.Expected().Failure {
@@ -101,28 +104,28 @@ var _ = Describe("In the matrix,", Label("cilium"), func() {
 	}
 
 	wrong := map[string]matrix.Outcome{
-		"as its own where a node translates":    {Source: matrix.Own},
-		"as a node's where none translates":     {Source: matrix.Asked},
-		"as refused where a pod answers":        {Failure: matrix.Refused},
-		"as unreachable where a pod answers":    {Failure: matrix.Unreachable},
-		"as answered where nobody is to answer": {Source: matrix.OwnOrNode},
+		"an answer to the sender's own address if a node translates addresses": {Source: matrix.Own},
+		"an answer to a node's address if no node translates addresses":        {Source: matrix.Asked},
+		"a refusal if a pod answers":                                           {Failure: matrix.Refused},
+		"unreachability if a pod answers":                                      {Failure: matrix.Unreachable},
+		"an answer if no pod must answer":                                      {Source: matrix.OwnOrNode},
 	}
 	cells := map[string]matrix.Cell{
-		"as its own where a node translates":    nodePort(matrix.Cluster, matrix.SNAT),
-		"as a node's where none translates":     nodePort(matrix.Cluster, matrix.DSR),
-		"as refused where a pod answers":        nodePort(matrix.Cluster, matrix.DSR),
-		"as unreachable where a pod answers":    nodePort(matrix.Cluster, matrix.SNAT),
-		"as answered where nobody is to answer": nodePort(matrix.Local, matrix.DSR),
+		"an answer to the sender's own address if a node translates addresses": nodePort(matrix.Cluster, matrix.SNAT),
+		"an answer to a node's address if no node translates addresses":        nodePort(matrix.Cluster, matrix.DSR),
+		"a refusal if a pod answers":                                           nodePort(matrix.Cluster, matrix.DSR),
+		"unreachability if a pod answers":                                      nodePort(matrix.Cluster, matrix.SNAT),
+		"an answer if no pod must answer":                                      nodePort(matrix.Local, matrix.DSR),
 	}
 	for _, text := range slices.Sorted(maps.Keys(wrong)) {
-		It("a cell does not pass for one "+text+" (negative control)", Label("negative-control", "reachability", "matrix"), func(ctx SpecContext) {
+		It("a cell does not pass as "+text+" (negative control)", Label("negative-control", "reachability", "matrix"), func(ctx SpecContext) {
 			_, err := open(ctx).try(ctx, cells[text], wrong[text])
 			Expect(err).To(HaveOccurred())
 		})
 	}
 })
 
-// nodePort is the cell of a client beyond the router that asks a node without the pod.
+// nodePort is the cell of a client beyond the router that connects to the node without the pod.
 func nodePort(external matrix.Policy, mode matrix.Mode) matrix.Cell {
 	return matrix.Cell{To: scenario.TargetNodePort, From: matrix.Beyond, External: external, Internal: matrix.Cluster, Mode: mode,
 		Announce: matrix.BGP, Entry: matrix.AtOther, Family: matrix.IPv4, Proto: record.HTTP}

@@ -13,15 +13,15 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// soon bounds the checks of labs that are in their base state.
+// soon bounds the checks of labs in their base state.
 const soon = scenario.Duration(20 * time.Second)
 
-// inside is for tables: a check of a lab, made when the spec runs.
+// inside runs one check of a lab; tables call inside when the spec runs.
 func inside(ctx SpecContext, l *labtest.Lab, c scenario.Check) []check.Result {
 	return check.Run(ctx, l, l.Plan, c)
 }
 
-// origins is a table of a workload's addresses by where packets come from.
+// origins is a table of a workload's addresses by the origin of packets.
 func origins(open func(SpecContext) *labtest.Lab, workload string, entries ...TableEntry) {
 	DescribeTable("is answered, and the pod sees the sender's own address", func(ctx SpecContext, from string, to scenario.Target) {
 		l := open(ctx)
@@ -32,21 +32,21 @@ func origins(open func(SpecContext) *labtest.Lab, workload string, entries ...Ta
 var _ = Describe("Native routing on one L2 network", Label("reachability", "cilium", "native", "slow", "kind-cilium-native"), func() {
 	open := func(ctx SpecContext) *labtest.Lab { return labtest.Open(ctx, "kind-cilium-native") }
 
-	It("gives every node a route to each other node's pods, by that node itself", func(ctx SpecContext) {
+	It("gives every node a route to each other node's pods, via the other node itself", func(ctx SpecContext) {
 		Expect(inside(ctx, open(ctx), scenario.Check{NodeRoutes: &scenario.NodeRoutes{Within: soon}})).To(labtest.Hold())
 	})
 
-	It("leaves packets between pods of two nodes encapsulated in nothing", func(ctx SpecContext) {
+	It("sends packets between pods of two nodes without encapsulation", func(ctx SpecContext) {
 		Expect(inside(ctx, open(ctx), scenario.Check{Wire: &scenario.Wire{Between: []string{"worker", "worker2"},
 			Encapsulation: scenario.EncapsulationNone, Workload: "hello", Within: soon}})).To(labtest.Hold())
 	})
 
-	It("has the service with both backends in every agent's own list", func(ctx SpecContext) {
+	It("puts the service with both backends into every agent's own list", func(ctx SpecContext) {
 		Expect(inside(ctx, open(ctx), scenario.Check{ServiceList: &scenario.ServiceList{Workload: "hello", Within: soon}})).To(labtest.Hold())
 	})
 
 	origins(open, "hello",
-		Entry("at every pod IP, from a node without one", "control-plane", scenario.TargetPod),
+		Entry("at every pod IP, from a node without a pod", "control-plane", scenario.TargetPod),
 		Entry("at the ClusterIP, from a node without a pod", "control-plane", scenario.TargetClusterIP),
 		Entry("at the ClusterIP, from a node with a pod", "worker", scenario.TargetClusterIP),
 		Entry("at every pod IP, from a pod on the first worker", "pod/hello@worker", scenario.TargetPod),
@@ -56,7 +56,7 @@ var _ = Describe("Native routing on one L2 network", Label("reachability", "cili
 })
 
 var _ = Describe("Tunnel routing on one L2 network", Label("reachability", "cilium", "vxlan", "negative-control", "slow", "kind-cilium-native"), func() {
-	It("is seen as VXLAN on the wire, and fails the checks of native routing (negative control)", func(ctx SpecContext) {
+	It("shows VXLAN on the wire, and fails the checks of native routing (negative control)", func(ctx SpecContext) {
 		s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", "kind-cilium-native", "vxlan.yaml"), lab.Kinds())
 		Expect(err).NotTo(HaveOccurred())
 		l := labtest.Up(ctx, s.Metadata.Name, s)

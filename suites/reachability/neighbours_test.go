@@ -13,7 +13,7 @@ var _ = Describe("An address that Cilium announces on the nodes' segment", Label
 	for _, f := range matrix.Families() {
 		by := map[matrix.Family]string{matrix.IPv4: "ARP", matrix.IPv6: "NDP"}[f]
 		for _, policy := range []matrix.Policy{matrix.Cluster, matrix.Local} {
-			It("is answered by "+by+" from the one node that its policy selects, eTP="+string(policy), Label(string(f), "eTP-"+string(policy)), func(ctx SpecContext) {
+			It("is answered by "+by+" from exactly the node selected by the policy, eTP="+string(policy), Label(string(f), "eTP-"+string(policy)), func(ctx SpecContext) {
 				t := open(ctx)
 				v := matrix.Variant{External: policy, Internal: matrix.Cluster, Mode: matrix.DSR, Announce: matrix.L2}
 				selected := t.other
@@ -26,7 +26,7 @@ var _ = Describe("An address that Cilium announces on the nodes' segment", Label
 			})
 		}
 
-		It("is of nobody by "+by+" where no service has it, or one that BGP announces (negative control)", Label(string(f), "negative-control"), func(ctx SpecContext) {
+		It("is not answered by "+by+" if no service has the address, or a service of BGP (negative control)", Label(string(f), "negative-control"), func(ctx SpecContext) {
 			t := open(ctx)
 			free := matrix.Variants()[len(matrix.Variants())-1].LoadBalancerIP(f).Next()
 			routed := matrix.Variant{External: matrix.Cluster, Internal: matrix.Cluster, Mode: matrix.DSR, Announce: matrix.BGP}.LoadBalancerIP(f)

@@ -11,11 +11,11 @@ import (
 var _ = Describe("A cluster in two racks", Label("reachability", "cilium", "bgp", "racks", "slow", "cilium-two-racks"), func() {
 	open := func(ctx SpecContext) *labtest.Lab { return labtest.Open(ctx, "cilium-two-racks") }
 
-	It("routes to pods by their node within a rack, and by the rack's router between racks", func(ctx SpecContext) {
+	It("routes to pods via their node within a rack, and via the rack's router between racks", func(ctx SpecContext) {
 		Expect(inside(ctx, open(ctx), scenario.Check{NodeRoutes: &scenario.NodeRoutes{Within: soon}})).To(labtest.Hold())
 	})
 
-	It("leaves packets between pods of two racks encapsulated in nothing", func(ctx SpecContext) {
+	It("sends packets between pods of two racks without encapsulation", func(ctx SpecContext) {
 		Expect(inside(ctx, open(ctx), scenario.Check{Wire: &scenario.Wire{Between: []string{"worker", "worker2"},
 			Encapsulation: scenario.EncapsulationNone, Workload: "echo", Within: soon}})).To(labtest.Hold())
 	})

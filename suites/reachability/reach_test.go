@@ -29,23 +29,23 @@ var _ = Describe("A client beyond the routers", Label("reachability", "cilium", 
 		Entry("at every node's NodePort", scenario.TargetNodePort),
 	)
 
-	It("is answered a thousand times within four seconds from the LoadBalancer IP without a loss", func(ctx SpecContext) {
+	It("gets a thousand answers within four seconds from the LoadBalancer IP without a loss", func(ctx SpecContext) {
 		for _, r := range l.Probe(ctx, "client", "loadBalancer/echo", 500, 4*time.Second).Wait(ctx) {
 			Expect(r).To(labtest.LoseAtMost(0))
-			Expect(r.Sent).To(BeNumerically(">=", 1000), "half of what is due may be left out where the machine is busy with other things")
+			Expect(r.Sent).To(BeNumerically(">=", 1000), "a busy machine may leave out half of the attempts")
 			for _, by := range r.AnsweredBy {
 				Expect(by.Source).To(Equal(l.Plan.Clients[0].Network.Address.String()))
 			}
 		}
 	})
 
-	It("is answered by a pod from the nodes too, by way of the LoadBalancer IP", func(ctx SpecContext) {
+	It("shares the service with the nodes: a pod answers every node via the LoadBalancer IP", func(ctx SpecContext) {
 		for _, n := range l.Plan.Cluster.Nodes {
 			Expect(reach(ctx, scenario.Reach{From: n.Short, To: []scenario.Target{scenario.TargetLoadBalancer}, Workload: "echo", Source: "any", Within: scenario.Duration(20 * time.Second)})).To(labtest.Hold())
 		}
 	})
 
-	It("is not answered when the routers' FIB leads nowhere, although BGP has the route (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("gets no answer if the routers' FIB has no usable route, although BGP has the route (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		l = labtest.Open(ctx, "cilium-bgp-vrrp")
 		endpoints, err := l.Endpoints(ctx, "echo")
 		Expect(err).NotTo(HaveOccurred())

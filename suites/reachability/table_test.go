@@ -23,11 +23,11 @@ import (
 
 const (
 	matrixLab = "cilium-matrix"
-	// announcedWithin is how long the services may take from their creation to their last announcement.
+	// announcedWithin bounds the time from the services' creation to the last announcement.
 	announcedWithin = 60 * time.Second
 )
 
-// table is the lab with the matrix' services in it.
+// table is the lab with the matrix' services.
 type table struct {
 	*labtest.Lab
 	place   matrix.Place
@@ -42,10 +42,10 @@ type table struct {
 	told    map[matrix.From]*rate.Limiter
 }
 
-// prepared are the tables of this process, by the lab that they were made in: one that is brought up anew needs them anew.
+// prepared has the tables of this process by lab. A lab that is brought up again needs a new table.
 var prepared = map[*labtest.Lab]*table{}
 
-// open returns the table, whose services are made the first time.
+// open returns the table, and creates the services at the first call.
 func open(ctx context.Context) *table {
 	GinkgoHelper()
 	l := labtest.Look(ctx, matrixLab)
@@ -68,7 +68,7 @@ func open(ctx context.Context) *table {
 	return t
 }
 
-// findPod finds the only pod behind the services, and which nodes are without it.
+// findPod finds the only pod behind the services, and the nodes without this pod.
 func (t *table) findPod(ctx context.Context) {
 	e, err := t.Endpoints(ctx, "target")
 	Expect(err).NotTo(HaveOccurred())
@@ -113,7 +113,7 @@ func (t *table) findSenders(ctx context.Context) {
 	Expect(t.senders).To(HaveLen(len(matrix.Froms())), "a sender on each worker")
 }
 
-// readServices reads the addresses and ports that the cluster gave to the services.
+// readServices reads the services' addresses and ports from the cluster.
 func (t *table) readServices(ctx context.Context) error {
 	t.nodes, t.cluster = map[matrix.Variant]probe.Ports{}, map[matrix.Variant][]netip.Addr{}
 	for _, v := range matrix.Variants() {
@@ -132,7 +132,7 @@ func (t *table) readServices(ctx context.Context) error {
 	return nil
 }
 
-// addresses are a variant's addresses of one kind, of each family, in order.
+// addresses returns a variant's addresses of one kind, of each family, in order.
 func addresses(of func(matrix.Family) netip.Addr) []netip.Addr {
 	var all []netip.Addr
 	for _, f := range matrix.Families() {
@@ -141,7 +141,7 @@ func addresses(of func(matrix.Family) netip.Addr) []netip.Addr {
 	return all
 }
 
-// ingress are the LoadBalancer addresses that a service was given, in order.
+// ingress returns the LoadBalancer addresses of a service, in order.
 func ingress(s *corev1.Service) []netip.Addr {
 	var all []netip.Addr
 	for _, in := range s.Status.LoadBalancer.Ingress {
@@ -153,8 +153,8 @@ func ingress(s *corev1.Service) []netip.Addr {
 	return all
 }
 
-// announced reports which of the addresses that are to be announced does not lead to the pod yet. It asks by TCP; whose
-// address the pod sees then is for the cells.
+// announced returns an error for the first announced address without a path to the pod. announced probes by TCP; the
+// cells judge the source address seen by the pod.
 func (t *table) announced(ctx context.Context) error {
 	for from, announce := range map[matrix.From]matrix.Announce{matrix.Beyond: matrix.BGP, matrix.Near: matrix.L2} {
 		var at []netip.AddrPort
@@ -178,7 +178,7 @@ func (t *table) announced(ctx context.Context) error {
 	return nil
 }
 
-// target is where a cell's connections go.
+// target returns the target of a cell's connections.
 func (t *table) target(c matrix.Cell) netip.AddrPort {
 	v, port := c.Variant(), uint16(80)
 	switch c.To {

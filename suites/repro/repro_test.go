@@ -21,7 +21,7 @@ func load(id string) *scenario.Scenario {
 	return s
 }
 
-// run puts a bug to the test, in labs of this suite's own.
+// run reproduces a bug in labs of this suite's own.
 func run(ctx SpecContext, id string, s *scenario.Scenario) *repro.Report {
 	GinkgoHelper()
 	r, err := repro.Run(ctx, s, repro.Options{ID: id, Name: "repro-" + id, Images: image.Auto, Source: labtest.Source(), Dir: GinkgoT().TempDir(), Progress: labtest.Quiet{}})
@@ -30,7 +30,7 @@ func run(ctx SpecContext, id string, s *scenario.Scenario) *repro.Report {
 	return r
 }
 
-// toBoth has both halves go through what is done to one of them.
+// toBoth applies the steps of one half to both halves.
 func toBoth(steps []scenario.BugStep, half string) []scenario.BugStep {
 	var both []scenario.BugStep
 	for _, s := range steps {
@@ -43,32 +43,32 @@ func toBoth(steps []scenario.BugStep, half string) []scenario.BugStep {
 }
 
 var _ = Describe("Bugs of routers", Label("repro", "slow"), Serial, func() {
-	DescribeTable("are reproduced, with what fails and what holds side by side",
+	DescribeTable("are reproduced, with the broken and the fixed half side by side",
 		func(ctx SpecContext, id string) {
 			r := run(ctx, id, load(id))
 			Expect(r.Verdict).To(Equal(repro.Reproduced), r.Text())
 		},
 		Entry("a VRRP backup that does not forward", "frr-7391"),
 		Entry("a VRRP device that outlives the link below", "frr-16658"),
-		Entry("a VRRP backup that answers ARP after its link flapped", "frr-16995"),
-		Entry("an End-of-RIB that comes too early", "frr-22623"),
+		Entry("a VRRP backup that answers ARP after a flap of its link", "frr-16995"),
+		Entry("an early End-of-RIB", "frr-22623"),
 	)
 })
 
 var _ = Describe("A verdict", Label("repro", "negative-control", "slow"), func() {
-	It("is 'still broken' where the fixed half is the broken one again", func(ctx SpecContext) {
+	It("is 'still broken' if the fixed half equals the broken half", func(ctx SpecContext) {
 		s := load("frr-22623")
 		s.Bug.Trigger = toBoth(s.Bug.Trigger, scenario.HalfBroken)
 		Expect(run(ctx, "frr-22623", s).Verdict).To(Equal(repro.StillBroken))
 	})
 
-	It("is 'not reproduced' where the broken half is the fixed one", func(ctx SpecContext) {
+	It("is 'not reproduced' if the broken half equals the fixed half", func(ctx SpecContext) {
 		s := load("frr-22623")
 		s.Bug.Trigger = toBoth(s.Bug.Trigger, scenario.HalfFixed)
 		Expect(run(ctx, "frr-22623", s).Verdict).To(Equal(repro.NotReproduced))
 	})
 
-	It("is 'unknown' where what should prove something cannot be observed", func(ctx SpecContext) {
+	It("is 'unknown' if the deciding observation cannot be made", func(ctx SpecContext) {
 		s := load("frr-7391")
 		s.Bug.Setup = append(s.Bug.Setup, scenario.BugStep{Exec: &scenario.Exec{Node: "r1", Run: "false"}})
 		Expect(run(ctx, "frr-7391", s).Verdict).To(Equal(repro.Undecided))

@@ -13,10 +13,10 @@ import (
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
-// inBlock finds the commands that a Markdown file shows, indented by four spaces.
+// inBlock finds the commands in a Markdown file, indented by four spaces.
 var inBlock = regexp.MustCompile(`(?m)^    ((?:bin/skidpad|make) [^#\n]*)`)
 
-// untested are the shown commands that a spec cannot run: this is `make test`, within itself.
+// untested lists the README's commands that a spec cannot run: `make test` runs this spec.
 var untested = []string{"make test"}
 
 func shown(file string) []string {
@@ -29,7 +29,7 @@ func shown(file string) []string {
 	return all
 }
 
-// sh runs a line as its reader would, in the project's folder, without a terminal.
+// sh runs a line as a reader would, in the project's folder, without a terminal.
 func sh(ctx SpecContext, line string) (string, error) {
 	cmd := exec.CommandContext(ctx, "sh", "-c", line)
 	cmd.Dir = labtest.Source()
@@ -38,7 +38,7 @@ func sh(ctx SpecContext, line string) (string, error) {
 }
 
 var _ = Describe("The README", Label("usage"), Ordered, Serial, func() {
-	It("shows commands that work, in the order in which it shows them, and leaves nothing behind", func(ctx SpecContext) {
+	It("shows commands that work in the order of the text and leave nothing behind", func(ctx SpecContext) {
 		commands := shown("README.md")
 		Expect(len(commands)).To(BeNumerically(">", 7), "the README's commands were not found")
 		for _, line := range commands {
