@@ -9,7 +9,7 @@ name_flag = $(if $(NAME),--name $(NAME))
 skidpad   = bin/skidpad
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab-up lab-down test unit routers e2e images bench accuracy lint doctor
+.PHONY: help build speed lab-up lab-down test unit routers e2e images bench accuracy lint doctor
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -25,19 +25,21 @@ lab-up: build ## bring the lab of SCENARIO up and check it
 lab-down: build ## take the lab down; nothing of it is left
 	@$(skidpad) down $(if $(NAME),--name $(NAME),--name $(notdir $(SCENARIO:.yaml=)))
 
-test: unit routers e2e ## unit tests, routers without a cluster, then the end-to-end suites
+test: speed unit routers e2e ## unit tests, routers without a cluster, then the end-to-end suites
+
+speed:
+	@go run ./tools/runs speed
 
 unit: ## unit tests: no engine, no root
-	@go test ./lab/... ./tools/... ./fixtures/... ./scenarios/...
+	@go run ./tools/runs go ./lab/... ./tools/... ./fixtures/... ./scenarios/...
 
 routers: ## routers of every software for real, without a cluster; root
-	@SKIDPAD_ROUTERS=1 go test -count=1 ./lab/router
+	@SKIDPAD_ROUTERS=1 go run ./tools/runs go -- -count=1 ./lab/router
 
 e2e: build ## the end-to-end suites on real labs; suites share that of SCENARIO, which is taken down at the end
 	@$(skidpad) images build
 	@mkdir -p $(REPORTS)
-	@status=0; SKIDPAD_KEEP=$(SCENARIO) SKIDPAD_REPORTS=$(abspath $(REPORTS)) go tool ginkgo run --label-filter='$(LABELS)' --randomize-all --keep-going --timeout=75m \
-		--junit-report=suites.xml --json-report=suites.json --output-dir=$(REPORTS) $(SUITES) || status=$$?; \
+	@status=0; SKIDPAD_KEEP=$(SCENARIO) SKIDPAD_REPORTS=$(abspath $(REPORTS)) go run ./tools/runs e2e -labels '$(LABELS)' -reports '$(REPORTS)' $(SUITES) || status=$$?; \
 	go run ./tools/runs report $(REPORTS)/suites.json || status=1; \
 	$(skidpad) down --name $(SCENARIO); exit $$status
 

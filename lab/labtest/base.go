@@ -24,7 +24,7 @@ import (
 
 // baseWithin is how long a lab may take from what a spec did to its base state: nodes open their BGP sessions anew
 // only after their retry time, and a node that was dead starts its agents again.
-const baseWithin = 5 * time.Minute
+var baseWithin = Patience(5 * time.Minute)
 
 // base is what specs may change of a lab and must bring back: a text for each part of it.
 type base map[string]string
@@ -41,7 +41,7 @@ var custom = []schema.GroupVersionResource{
 
 // readBase reads the lab's configuration: routers, resources in the cluster, links of the nodes.
 func readBase(ctx context.Context, l *Lab) (base, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, Patience(20*time.Second))
 	defer cancel()
 	r := &reading{b: base{}}
 	for _, name := range l.Names() {

@@ -54,7 +54,7 @@ func AfterEach(ctx ginkgo.SpecContext) {
 func gather(ctx context.Context, spec ginkgo.SpecReport, outcome string, from []*shared) (dir string) {
 	began := time.Now()
 	dir = filepath.Join(reports(), "failures", folder(spec.FullText()))
-	ctxAll, cancel := context.WithTimeout(context.WithoutCancel(ctx), collectWithin)
+	ctxAll, cancel := context.WithTimeout(context.WithoutCancel(ctx), Patience(collectWithin))
 	defer cancel()
 	err := write(dir, "spec.txt", []byte(describe(spec, outcome)), nil)
 	if collected++; collected > collectMost {

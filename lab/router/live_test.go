@@ -15,6 +15,7 @@ import (
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/labtest/pace"
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router"
@@ -174,7 +175,7 @@ func (w *world) must(err error) {
 // until waits for a condition and logs how long that took.
 func (w *world) until(ctx context.Context, what string, within time.Duration, try func() error) {
 	w.t.Helper()
-	began := time.Now()
+	began, within := time.Now(), pace.Stretch(within)
 	for {
 		err := try()
 		took := time.Since(began)
@@ -244,7 +245,7 @@ func (w *world) pings(ctx context.Context) func() error {
 }
 
 func TestRoutersGatewayAndClientForReal(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), pace.Stretch(3*time.Minute))
 	defer cancel()
 	w := newWorld(ctx, t)
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/labtest/pace"
 	hosts "skidpad.dev/skidpad/lab/router/client"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -17,7 +18,7 @@ import (
 func TestEverySoftwareForReal(t *testing.T) {
 	for _, pair := range [][]scenario.Software{{scenario.BIRD, scenario.FRR}, {scenario.GoBGP, scenario.BIRD}, {scenario.FRR, scenario.GoBGP}} {
 		t.Run(string(pair[0])+" beside "+string(pair[1]), func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), pace.Stretch(3*time.Minute))
 			defer cancel()
 			w := newWorld(ctx, t, pair...)
 			t.Logf("%6d ms  routers started", w.start(ctx, "r1", "r2", "n11", "n12").Milliseconds())

@@ -16,7 +16,7 @@ import (
 )
 
 // soon bounds the checks of a lab in its base state.
-const soon = scenario.Duration(10 * time.Second)
+var soon = scenario.Duration(labtest.Patience(10 * time.Second))
 
 // hang pauses the BIRD process of a node (SIGSTOP) until the spec ends.
 func hang(ctx context.Context, in *fault.Injector, node string) *fault.Active {
@@ -88,7 +88,7 @@ var _ = Describe("BIRD on every node", Label("cilium-bird", "addons", "slow"), f
 		for _, f := range hung {
 			Expect(f.Clear(ctx)).To(Succeed())
 		}
-		Expect(one(ctx, l, podsAnswer(scenario.Duration(30*time.Second)))).To(labtest.Hold())
+		Expect(one(ctx, l, podsAnswer(scenario.Duration(labtest.Patience(30*time.Second))))).To(labtest.Hold())
 	})
 
 	It("moves flows away from a silent node within two seconds by BFD", Label("failover"), func(ctx SpecContext) {

@@ -15,7 +15,7 @@ import (
 
 // changeWithin bounds the time from a change in Kubernetes to the routes in the routers' kernels. No timer has to
 // expire in between, so the bound is generous.
-const changeWithin = 20 * time.Second
+var changeWithin = labtest.Patience(20 * time.Second)
 
 // both expects that both routers, within changeWithin, forward packets for an address to exactly these nodes.
 func both(ctx SpecContext, l *labtest.Lab, to netip.Addr, nodes ...string) {

@@ -38,7 +38,7 @@ func askAt(ctx context.Context, l *labtest.Lab, at netip.AddrPort) string {
 
 // sessionsWithin bounds the return of sessions: nodes try once a second, and a router that was refused waits before the
 // router accepts the next connection.
-const sessionsWithin = 45 * time.Second
+var sessionsWithin = labtest.Patience(45 * time.Second)
 
 // up waits until a router has established sessions with exactly these nodes.
 func up(ctx context.Context, l *labtest.Lab, router string, nodes ...string) {
@@ -115,9 +115,10 @@ func localAddresses(ctx context.Context, l *labtest.Lab, router string) ([]strin
 	return list, err
 }
 
+// patience bounds an answer: the time of a busy machine, not of a packet.
+var patience = labtest.Patience(5 * time.Second)
+
 const (
-	// patience bounds an answer: the time of a busy machine, not of a packet.
-	patience = 5 * time.Second
 	// flowFor is the length of a flow during which the ECMP set changes.
 	flowFor = 6 * time.Second
 	// maxLeave bounds a flow's loss when a node leaves. The node's speaker withdraws its routes, and the node forwards

@@ -17,7 +17,7 @@ import (
 
 // restartFor bounds the time from the death of bgpd to the new session: watchfrr notices the death, and starts bgpd
 // again within 6 s.
-const restartFor = 15 * time.Second
+var restartFor = labtest.Patience(15 * time.Second)
 
 // routers brings up a lab of routers alone from testdata; change may edit the scenario before.
 func routers(ctx SpecContext, file, name string, change func(*scenario.Scenario)) *labtest.Lab {

@@ -16,7 +16,7 @@ var _ = Describe("The routers", Label("bgp", "cilium", "frr"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Look(ctx, "cilium-bgp-vrrp") })
 
-	const within = scenario.Duration(30 * time.Second)
+	within := scenario.Duration(labtest.Patience(30 * time.Second))
 	sessions := scenario.Check{Sessions: &scenario.Sessions{Established: "all", Within: within}}
 
 	It("have a session with every node and with each other", func(ctx SpecContext) {

@@ -79,12 +79,12 @@ func (s *series) inject(ctx context.Context, f fault.Fault) *fault.Active {
 
 func (s *series) masterIs(ctx context.Context, router string) {
 	GinkgoHelper()
-	Eventually(ctx, s.HolderOf).WithArguments("gw").WithTimeout(30*time.Second).WithPolling(labtest.Often).Should(Equal(router), "who holds the gateway")
+	Eventually(ctx, s.HolderOf).WithArguments("gw").WithTimeout(labtest.Patience(30*time.Second)).WithPolling(labtest.Often).Should(Equal(router), "who holds the gateway")
 }
 
 func (s *series) sessionsAreUp(ctx context.Context, router string) {
 	GinkgoHelper()
-	Eventually(ctx, s.Established).WithArguments(router).WithTimeout(time.Minute).WithPolling(labtest.Often).Should(ConsistOf(s.AllNodes()))
+	Eventually(ctx, s.Established).WithArguments(router).WithTimeout(labtest.Patience(time.Minute)).WithPolling(labtest.Often).Should(ConsistOf(s.AllNodes()))
 }
 
 func (s *series) exec(ctx context.Context, cmd ...string) {
@@ -143,7 +143,7 @@ var _ = Describe("With several flows, a series of faults", Label("failover", "bg
 		s := open(ctx)
 		s.inject(ctx, fault.Fault{Kind: fault.KindLinkDown, Node: "worker", Network: "fabric"})
 		for _, r := range []string{"r1", "r2"} {
-			Eventually(ctx, s.Established).WithArguments(r).WithTimeout(20 * time.Second).WithPolling(labtest.Often).ShouldNot(ContainElement("worker"))
+			Eventually(ctx, s.Established).WithArguments(r).WithTimeout(labtest.Patience(20 * time.Second)).WithPolling(labtest.Often).ShouldNot(ContainElement("worker"))
 		}
 		s.flow(ctx, "local")
 		s.inject(ctx, fault.Fault{Kind: fault.KindKill, Node: "r1"})

@@ -17,7 +17,7 @@ var _ = Describe("The VRRP gateway", Label("gateway", "vrrp", "failover"), Seria
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) {
 		l = labtest.Open(ctx, "cilium-bgp-vrrp")
-		Eventually(ctx, l.HolderOf).WithArguments("gw").Within(20 * time.Second).ProbeEvery(100 * time.Millisecond).Should(Equal("r1"))
+		Eventually(ctx, l.HolderOf).WithArguments("gw").Within(labtest.Patience(20 * time.Second)).ProbeEvery(100 * time.Millisecond).Should(Equal("r1"))
 	})
 
 	// back makes r1 as planned again, and waits until r1 holds the address.
@@ -25,7 +25,7 @@ var _ = Describe("The VRRP gateway", Label("gateway", "vrrp", "failover"), Seria
 		r1, err := l.Router("r1")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(r1.Restart(ctx)).To(Succeed())
-		Eventually(ctx, l.HolderOf).WithArguments("gw").Within(30 * time.Second).ProbeEvery(100 * time.Millisecond).Should(Equal("r1"))
+		Eventually(ctx, l.HolderOf).WithArguments("gw").Within(labtest.Patience(30 * time.Second)).ProbeEvery(100 * time.Millisecond).Should(Equal("r1"))
 	}
 
 	It("moves to r2 when r1 stops, and a flow via the gateway has answers again within a second", func(ctx SpecContext) {
@@ -34,7 +34,7 @@ var _ = Describe("The VRRP gateway", Label("gateway", "vrrp", "failover"), Seria
 		r1, err := l.Router("r1")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(r1.Stop(ctx)).To(Succeed())
-		Eventually(ctx, l.HolderOf).WithArguments("gw").Within(5 * time.Second).ProbeEvery(50 * time.Millisecond).Should(Equal("r2"))
+		Eventually(ctx, l.HolderOf).WithArguments("gw").Within(labtest.Patience(5 * time.Second)).ProbeEvery(50 * time.Millisecond).Should(Equal("r2"))
 		for _, r := range flow.Stop(ctx) {
 			Expect(r).To(labtest.LoseAtMost(time.Second))
 		}
@@ -46,13 +46,13 @@ var _ = Describe("The VRRP gateway", Label("gateway", "vrrp", "failover"), Seria
 		Expect(err).NotTo(HaveOccurred())
 		_, err = r1.Exec(ctx, "vtysh", "-c", "configure terminal", "-c", "router bgp 64513", "-c", "bgp shutdown")
 		Expect(err).NotTo(HaveOccurred())
-		Eventually(ctx, l.HolderOf).WithArguments("gw").Within(20 * time.Second).ProbeEvery(100 * time.Millisecond).Should(Equal("r2"))
+		Eventually(ctx, l.HolderOf).WithArguments("gw").Within(labtest.Patience(20 * time.Second)).ProbeEvery(100 * time.Millisecond).Should(Equal("r2"))
 	})
 
 	It("returns to r1 with an outage below 20 ms, although FRR in r1 starts 10 s late and the tracking script takes 2 s", Label("slow-start"), func(ctx SpecContext) {
 		DeferCleanup(back)
 		lost, outage := masterReturns(ctx, l, fmt.Sprintf("less than %v", preemption), func() {
-			Eventually(ctx, l.HolderOf).WithArguments("gw").Within(time.Minute).ProbeEvery(100 * time.Millisecond).Should(Equal("r1"))
+			Eventually(ctx, l.HolderOf).WithArguments("gw").Within(labtest.Patience(time.Minute)).ProbeEvery(100 * time.Millisecond).Should(Equal("r1"))
 		})
 		Expect(outage).To(BeNumerically("<", preemption), "lost %d packets", lost)
 	})
@@ -99,10 +99,10 @@ func masterReturns(ctx SpecContext, l *labtest.Lab, expected string, returned fu
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func(ctx SpecContext) { Expect(r1.Restart(ctx)).To(Succeed()) }) // files can be put back in a running container only
 	Expect(r1.Stop(ctx)).To(Succeed())
-	Eventually(ctx, l.HolderOf).WithArguments("gw").Within(10 * time.Second).ProbeEvery(50 * time.Millisecond).Should(Equal("r2"))
+	Eventually(ctx, l.HolderOf).WithArguments("gw").Within(labtest.Patience(10 * time.Second)).ProbeEvery(50 * time.Millisecond).Should(Equal("r2"))
 	flow := l.Probe(ctx, "client", "loadBalancer/echo", 500, 3*time.Minute)
 	Expect(r1.Restart(ctx)).To(Succeed())
-	Eventually(ctx, r1.FIB).Within(time.Minute).ProbeEvery(100 * time.Millisecond).Should(ContainElement(HaveField("Protocol", "bgp")))
+	Eventually(ctx, r1.FIB).Within(labtest.Patience(time.Minute)).ProbeEvery(100 * time.Millisecond).Should(ContainElement(HaveField("Protocol", "bgp")))
 	returned()
 	for _, r := range flow.Stop(ctx) {
 		Expect(r.Sent).To(BeNumerically(">", 1000))

@@ -45,7 +45,7 @@ var _ = Describe("Three API servers behind keepalived and haproxy", Label("ha", 
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) {
 		l = labtest.Open(ctx, "ha-keepalived-haproxy")
-		Eventually(ctx, l.APIHolder).Within(30 * time.Second).ProbeEvery(200 * time.Millisecond).Should(Equal("control-plane"))
+		Eventually(ctx, l.APIHolder).Within(labtest.Patience(30 * time.Second)).ProbeEvery(200 * time.Millisecond).Should(Equal("control-plane"))
 	})
 
 	It("have three members of etcd, and the host's kubeconfig names their shared address", func(ctx SpecContext) {
@@ -67,7 +67,7 @@ var _ = Describe("Three API servers behind keepalived and haproxy", Label("ha", 
 			})
 			_, err := executes(l, node, "mv /etc/kubernetes/manifests/keepalived.yaml /kind/")(ctx)
 			Expect(err).NotTo(HaveOccurred())
-			Eventually(ctx, executes(l, node, "pgrep -c keepalived || true")).Within(90*time.Second).ProbeEvery(500*time.Millisecond).Should(Equal("0"), "keepalived on %s is to end", node)
+			Eventually(ctx, executes(l, node, "pgrep -c keepalived || true")).Within(labtest.Patience(90*time.Second)).ProbeEvery(500*time.Millisecond).Should(Equal("0"), "keepalived on %s is to end", node)
 		}
 		Expect(with(l, holderKilled()).Test(ctx, lab.TestOptions{})).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})

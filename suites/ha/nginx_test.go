@@ -15,7 +15,7 @@ var _ = Describe("API servers behind keepalived and nginx", Label("ha", "ha-keep
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) {
 		l = labtest.Open(ctx, "ha-keepalived-nginx")
-		Eventually(ctx, l.APIHolder).Within(30 * time.Second).ProbeEvery(200 * time.Millisecond).Should(Equal("control-plane"))
+		Eventually(ctx, l.APIHolder).Within(labtest.Patience(30 * time.Second)).ProbeEvery(200 * time.Millisecond).Should(Equal("control-plane"))
 	})
 
 	It("move their address by the check script when nginx hangs", func(ctx SpecContext) {

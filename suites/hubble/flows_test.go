@@ -17,7 +17,7 @@ var _ = Describe("Hubble's relay", Label("hubble", "cilium", "slow"), func() {
 
 	flows := func(verdict string) scenario.Check {
 		return scenario.Check{Flows: &scenario.Flows{From: "client", To: scenario.TargetLoadBalancer, Workload: "echo",
-			Verdict: verdict, Within: scenario.Duration(30 * time.Second)}}
+			Verdict: verdict, Within: scenario.Duration(labtest.Patience(30 * time.Second))}}
 	}
 
 	It("reports each forwarded connection of a client, with the pod", func(ctx SpecContext) {

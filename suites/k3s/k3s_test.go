@@ -2,6 +2,7 @@ package k3s_test
 
 import (
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -53,7 +54,7 @@ var _ = Describe("A cluster of k3s with Cilium", Label("k3s-cilium-l2", "k3s", "
 		Eventually(ctx, func() (err error) {
 			holder, err = l.LeaseHolder(ctx, "echo")
 			return err
-		}).Should(Succeed())
+		}).WithTimeout(labtest.Patience(30 * time.Second)).Should(Succeed())
 		Expect(holder).To(HavePrefix("control-plane"))
 	})
 

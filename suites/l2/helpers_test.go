@@ -16,16 +16,18 @@ import (
 	"skidpad.dev/skidpad/lab/probe"
 )
 
-const (
+// The longest waits; a slow machine gets more.
+var (
 	// within bounds the time from a change to its announcement: many times the lab's lease of 3 s.
-	within = 30 * time.Second
+	within = labtest.Patience(30 * time.Second)
 	// agentBack bounds the time from an agent's death to the end of its cleaning in the kernel. The agent compiles its
 	// programs first, which takes minutes on a busy machine.
-	agentBack = 3 * time.Minute
+	agentBack = labtest.Patience(3 * time.Minute)
 	// patience bounds an answer: the time of a busy machine, not of a packet.
-	patience = 5 * time.Second
-	often    = 200 * time.Millisecond
+	patience = labtest.Patience(5 * time.Second)
 )
+
+const often = 200 * time.Millisecond
 
 // answering returns the nodes that answer the client's ARP requests for an address. For Eventually.
 func answering(ctx context.Context, l *labtest.Lab, at netip.Addr) ([]string, error) {

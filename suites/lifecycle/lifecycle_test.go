@@ -49,11 +49,11 @@ var _ = Describe("A lab", Label("lifecycle"), Ordered, Serial, func() {
 		Entry("a lab with a cluster", Label("slow"), small),
 	)
 
-	It("is found healthy by a second `up` in under 3 seconds", func(ctx SpecContext) {
+	It("is found healthy by a second `up` in under 3 seconds, or more where the machine is slower than the reference", func(ctx SpecContext) {
 		l := labtest.Look(ctx, "cilium-bgp-vrrp")
 		start := time.Now()
 		labtest.Up(ctx, "cilium-bgp-vrrp", l.Plan.Scenario)
-		Expect(time.Since(start)).To(BeNumerically("<", 3*time.Second))
+		Expect(time.Since(start)).To(BeNumerically("<", labtest.Patience(3*time.Second)))
 	})
 
 	It("refuses another scenario, and names the differences", func(ctx SpecContext) {

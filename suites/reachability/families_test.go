@@ -110,7 +110,7 @@ var _ = Describe("A cluster without IPv4", Label("reachability", "cilium", "bgp"
 		l := open(ctx)
 		holder := func(ctx SpecContext, who string, within time.Duration) {
 			GinkgoHelper()
-			Eventually(ctx, l.HolderOf).WithArguments("gw").Within(within).ProbeEvery(labtest.Often).Should(Equal(who))
+			Eventually(ctx, l.HolderOf).WithArguments("gw").Within(labtest.Patience(within)).ProbeEvery(labtest.Often).Should(Equal(who))
 		}
 		holder(ctx, "r1", 20*time.Second)
 		r1, err := l.Router("r1")

@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/matrix"
 	"skidpad.dev/skidpad/lab/probe"
@@ -21,14 +22,15 @@ const (
 	// attempts is the number of connections for a cell, in sequence, each from another port and so via a path of its
 	// own.
 	attempts = 8
-	// patience bounds an answer: the time of a busy machine, not of a packet.
-	patience = 5 * time.Second
 	// tellEvery and tellBurst are a kernel's limit for ICMP errors to a sender without a route: five at once, and then
 	// one a second (Linux, net.ipv4.route.error_burst and error_cost). Beyond the limit a sender gets no error and
 	// waits in vain.
 	tellEvery = time.Second
 	tellBurst = 5
 )
+
+// patience bounds an answer: the time of a busy machine, not of a packet.
+var patience = labtest.Patience(5 * time.Second)
 
 // batch is a set of cells for one run of the prober, all at the same time: a run for each cell would cost more than its
 // packets.

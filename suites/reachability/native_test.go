@@ -14,7 +14,7 @@ import (
 )
 
 // soon bounds the checks of labs in their base state.
-const soon = scenario.Duration(20 * time.Second)
+var soon = scenario.Duration(labtest.Patience(20 * time.Second))
 
 // inside runs one check of a lab; tables call inside when the spec runs.
 func inside(ctx SpecContext, l *labtest.Lab, c scenario.Check) []check.Result {
@@ -63,7 +63,7 @@ var _ = Describe("Tunnel routing on one L2 network", Label("reachability", "cili
 		wire := func(e scenario.Encapsulation, within time.Duration) []check.Result {
 			return inside(ctx, l, scenario.Check{Wire: &scenario.Wire{Between: []string{"worker", "worker2"}, Encapsulation: e, Workload: "hello", Within: scenario.Duration(within)}})
 		}
-		Expect(wire(scenario.EncapsulationVXLAN, 20*time.Second)).To(labtest.Hold())
+		Expect(wire(scenario.EncapsulationVXLAN, labtest.Patience(20*time.Second))).To(labtest.Hold())
 		Expect(wire(scenario.EncapsulationNone, time.Second)).To(ConsistOf(HaveField("Verdict", check.Failed)))
 		routes := inside(ctx, l, scenario.Check{NodeRoutes: &scenario.NodeRoutes{Within: scenario.Duration(time.Second)}})
 		Expect(routes).To(ConsistOf(HaveField("Verdict", check.Failed)))

@@ -20,7 +20,7 @@ var _ = Describe("A client beyond the routers", Label("reachability", "cilium", 
 	}
 
 	DescribeTable("is answered, and the pod sees the client's own address", func(ctx SpecContext, to scenario.Target) {
-		Expect(reach(ctx, scenario.Reach{From: "client", To: []scenario.Target{to}, Workload: "echo", Source: "client", Within: scenario.Duration(20 * time.Second)})).To(labtest.Hold())
+		Expect(reach(ctx, scenario.Reach{From: "client", To: []scenario.Target{to}, Workload: "echo", Source: "client", Within: scenario.Duration(labtest.Patience(20 * time.Second))})).To(labtest.Hold())
 	},
 		Entry("at every pod IP", scenario.TargetPod),
 		Entry("at the ClusterIP", scenario.TargetClusterIP),
@@ -41,7 +41,7 @@ var _ = Describe("A client beyond the routers", Label("reachability", "cilium", 
 
 	It("shares the service with the nodes: a pod answers every node via the LoadBalancer IP", func(ctx SpecContext) {
 		for _, n := range l.Plan.Cluster.Nodes {
-			Expect(reach(ctx, scenario.Reach{From: n.Short, To: []scenario.Target{scenario.TargetLoadBalancer}, Workload: "echo", Source: "any", Within: scenario.Duration(20 * time.Second)})).To(labtest.Hold())
+			Expect(reach(ctx, scenario.Reach{From: n.Short, To: []scenario.Target{scenario.TargetLoadBalancer}, Workload: "echo", Source: "any", Within: scenario.Duration(labtest.Patience(20 * time.Second))})).To(labtest.Hold())
 		}
 	})
 

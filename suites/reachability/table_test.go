@@ -62,8 +62,8 @@ func open(ctx context.Context) *table {
 		Expect(err).NotTo(HaveOccurred())
 	}
 	t.findSenders(ctx)
-	Eventually(ctx, t.readServices).WithTimeout(announcedWithin).WithPolling(200 * time.Millisecond).Should(Succeed())
-	Eventually(ctx, t.announced).WithTimeout(announcedWithin).WithPolling(500 * time.Millisecond).Should(Succeed())
+	Eventually(ctx, t.readServices).WithTimeout(labtest.Patience(announcedWithin)).WithPolling(200 * time.Millisecond).Should(Succeed())
+	Eventually(ctx, t.announced).WithTimeout(labtest.Patience(announcedWithin)).WithPolling(500 * time.Millisecond).Should(Succeed())
 	prepared[l] = t
 	return t
 }

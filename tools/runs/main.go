@@ -1,5 +1,8 @@
-// Command runs tells what the end-to-end suites did, and runs them several times over.
+// Command runs runs the tests at the machine's speed, tells what the end-to-end suites did, and runs them several times over.
 //
+//	go run ./tools/runs speed                       how fast this machine is, and how long make test takes
+//	go run ./tools/runs go -limit 10m PACKAGES      go test, with limits that fit the machine
+//	go run ./tools/runs e2e SUITES                  the suites, with progress and limits that fit the machine
 //	go run ./tools/runs -n 5                        run them until five runs have ended; go on after an interruption
 //	go run ./tools/runs report reports/suites.json  what a run did: in short, and whole in reports/suites.txt and suites.html
 package main
@@ -30,6 +33,17 @@ func command(ctx context.Context, args []string) error {
 			return errors.New("usage: runs report FILE, Ginkgo's JSON report")
 		}
 		return report(args[1], os.Stdout)
+	}
+	if len(args) > 0 {
+		switch args[0] {
+		case "speed":
+			fmt.Print(measure().foretell())
+			return nil
+		case "go":
+			return goTest(ctx, args[1:])
+		case "e2e":
+			return e2e(ctx, args[1:], os.Stdout)
+		}
 	}
 	flags := flag.NewFlagSet("runs", flag.ContinueOnError)
 	n := flags.Int("n", 5, "how many runs are to have ended")
