@@ -1,6 +1,6 @@
-// Command accuracy shows how true the prober's measures are on this machine: outages of known length are made between a
-// client and an echo in network namespaces of their own, by nftables rules that drop between two times, and what the
-// prober reports is compared with them. It also measures what four flows at 1 kHz cost.
+// Command accuracy measures the prober's accuracy on this machine: nftables rules make outages of known length between
+// a client and an echo server in network namespaces of their own, and accuracy compares the prober's report with the
+// known lengths. Command accuracy also measures the processor time of four flows at 1 kHz.
 package main
 
 import (
@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	// accepted is by how much a reported outage may differ from the true one.
+	// accepted is the tolerance between a reported outage and the true outage.
 	accepted = 5 * time.Millisecond
-	// share is how much of one processor four flows at 1 kHz may use.
+	// share is the accepted share of a processor for four flows at 1 kHz.
 	share = 1.0 / 3
-	// between is how long packets pass before, between and after outages.
+	// between is the time before, between and after outages.
 	between = 300 * time.Millisecond
 )
 
-// lengths are the outages of one run, one after the other.
+// lengths are the outages of one run, in order.
 func lengths() []time.Duration {
 	return []time.Duration{20 * time.Millisecond, 50 * time.Millisecond, 250 * time.Millisecond, time.Second, 5 * time.Second}
 }
@@ -41,7 +41,7 @@ func main() {
 
 func measure(ctx context.Context, runs int, w io.Writer) (err error) {
 	if os.Geteuid() != 0 {
-		return errors.New("network namespaces are made: run it as root")
+		return errors.New("network namespaces need root: run this command as root")
 	}
 	s, err := newScene(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func measure(ctx context.Context, runs int, w io.Writer) (err error) {
 	}
 	fmt.Fprintf(w, "\nfour UDP flows at 1 kHz used %.1f%% of one processor (scheduler: %s)\n", 100*used, scheduler)
 	if used > share {
-		err = fmt.Errorf("four flows at 1 kHz used %.0f%% of a processor, wanted is a third at most", 100*used)
+		err = fmt.Errorf("four flows at 1 kHz used %.0f%% of a processor, want at most a third", 100*used)
 	}
 	return errors.Join(err, t.verdict())
 }

@@ -24,10 +24,10 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// target is where the echo answers.
+// target is the address of the echo server.
 const target = "198.18.0.2:8080"
 
-// scene is a prober and an echo in namespaces of their own, on one veth pair.
+// scene is a prober and an echo server in namespaces of their own, on one veth pair.
 type scene struct {
 	dir            string // of the programs
 	client, server string
@@ -84,7 +84,7 @@ func newScene(ctx context.Context) (_ *scene, err error) {
 	return s, s.answered(ctx)
 }
 
-// chainIn makes an empty chain that sees what comes in to the echo.
+// chainIn makes an empty chain for all packets to the echo server.
 func (s *scene) chainIn() error {
 	c, err := nftables.New(nftables.WithNetNSFd(int(s.ns)))
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *scene) chainIn() error {
 	return c.Flush()
 }
 
-// answered waits until the echo is there.
+// answered waits until the echo server answers.
 func (s *scene) answered(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -115,10 +115,10 @@ func (s *scene) prober(ctx context.Context, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, "ip", slices.Concat([]string{"netns", "exec", s.client, filepath.Join(s.dir, "probe")}, args)...)
 }
 
-// close takes away what was made.
+// close removes everything of the scene.
 func (s *scene) close() error {
 	if s.echo != nil && s.echo.Process != nil {
-		_ = s.echo.Process.Kill() // it may have ended
+		_ = s.echo.Process.Kill() // may have ended
 		_ = s.echo.Wait()
 	}
 	var errs []error
@@ -133,7 +133,7 @@ func (s *scene) close() error {
 	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
 }
 
-// cost is the share of one processor that four flows at 1 kHz use, by the kernel's account of the prober.
+// cost returns the share of one processor used by four flows at 1 kHz, by the kernel's account of the prober.
 func (s *scene) cost(ctx context.Context) (used float64, scheduler string, err error) {
 	cmd := s.prober(ctx, "run", "--proto", "udp", "--rate", "1000", "--for", "10s", target, target, target, target)
 	out, err := cmd.Output()
@@ -148,7 +148,7 @@ func (s *scene) cost(ctx context.Context) (used float64, scheduler string, err e
 	return (state.UserTime() + state.SystemTime()).Seconds() / 10, rec.Start.Scheduler, nil
 }
 
-// truth is when packets were dropped: CLOCK_MONOTONIC in nanoseconds.
+// truth is the time of a drop: CLOCK_MONOTONIC in nanoseconds.
 type truth struct{ from, until int64 }
 
 // run makes one outage of each length while the prober sends, and compares.
@@ -166,7 +166,7 @@ func (s *scene) run(ctx context.Context, t *table) error {
 		return err
 	}
 	in := bufio.NewReader(stdout)
-	first, readErr := in.ReadBytes('\n') // it sends from now on
+	first, readErr := in.ReadBytes('\n') // the prober sends from now on
 	is, err := s.drop()
 	rest, restErr := io.ReadAll(in)
 	if err := errors.Join(readErr, err, restErr, cmd.Wait()); err != nil {
@@ -180,8 +180,9 @@ func (s *scene) run(ctx context.Context, t *table) error {
 	return nil
 }
 
-// drop makes a rule for each length that drops everything between two times to come. The kernel compares each packet's
-// time itself, so the truth is exact, where adding and removing a rule takes some milliseconds on a busy machine.
+// drop makes a rule for each length; the rule drops all packets between two times in the future. The kernel compares
+// each packet's time itself, so the truth is exact. Adding and removing a rule takes some milliseconds on a busy
+// machine.
 func (s *scene) drop() ([]truth, error) {
 	c, err := nftables.New(nftables.WithNetNSFd(int(s.ns)))
 	if err != nil {
@@ -191,7 +192,7 @@ func (s *scene) drop() ([]truth, error) {
 	mono, wall := timeline.Stamp()
 	var all []truth
 	for at := between; len(all) < len(lengths()); {
-		// A whole number of milliseconds would hide how coarse 1 kHz is.
+		// A whole number of milliseconds would hide the coarse grid of 1 kHz.
 		length := lengths()[len(all)] + rand.N(time.Millisecond)
 		exprs := append(atTime(expr.CmpOpGte, wall.Add(at)), atTime(expr.CmpOpLt, wall.Add(at+length))...)
 		c.AddRule(&nftables.Rule{Table: s.table, Chain: s.chain, Exprs: append(exprs, &expr.Verdict{Kind: expr.VerdictDrop})})
@@ -202,7 +203,7 @@ func (s *scene) drop() ([]truth, error) {
 		return nil, fmt.Errorf("nftables: rules with times (Linux 5.4 and later): %w", err)
 	}
 	if took := time.Duration(timeline.Now() - mono); took > between {
-		return nil, fmt.Errorf("making rules took %s, longer than the first was to wait for", took)
+		return nil, fmt.Errorf("making the rules took %s, longer than the first rule's delay", took)
 	}
 	return all, nil
 }
@@ -210,7 +211,7 @@ func (s *scene) drop() ([]truth, error) {
 // metaTime is NFT_META_TIME_NS of linux/netfilter/nf_tables.h: the time of the day in nanoseconds, in the host's order.
 const metaTime = expr.MetaKey(30)
 
-// atTime goes on where a packet's time compares so.
+// atTime continues the rule if the comparison of the packet's time holds.
 func atTime(op expr.CmpOp, at time.Time) []expr.Any {
 	return []expr.Any{
 		&expr.Meta{Key: metaTime, Register: 1},

@@ -11,19 +11,19 @@ import (
 	"skidpad.dev/skidpad/lab/loss/record"
 )
 
-// row is what became of the outages of one length.
+// row sums up the outages of one length.
 type row struct {
 	outages, within, explained int
 	missed                     int           // not reported as one outage
 	sum, worst                 time.Duration // of the errors' amounts
-	uncertainty                time.Duration // the greatest that was reported
+	uncertainty                time.Duration // the greatest reported uncertainty
 }
 
 // table compares by length.
 type table struct {
 	lengths []time.Duration
 	rows    []row
-	unknown []string // runs that the prober itself does not vouch for
+	unknown []string // runs with a recording that proves nothing, by the prober's own report
 	late    time.Duration
 	stalls  int
 	skipped int
@@ -60,7 +60,7 @@ func (t *table) add(s loss.Summary, attempts []record.Attempt, is []truth) {
 	}
 }
 
-// reported is the one outage that touches the true one.
+// reported returns the only reported outage that touches the true outage.
 func reported(all []loss.Outage, is truth) (found loss.Outage, one bool) {
 	n := 0
 	for _, o := range all {
@@ -89,12 +89,13 @@ func (t *table) print(w io.Writer) error {
 	return err
 }
 
-// verdict is an error where a report was wrong by more than is accepted and than it said itself, or none was made.
+// verdict returns an error if a reported outage differs from the truth by more than accepted and by more than its own
+// uncertainty, or if no outage was made.
 func (t *table) verdict() error {
 	var errs []error
 	for i, r := range t.rows {
 		if wrong := r.outages - r.within - r.explained; wrong > 0 {
-			errs = append(errs, fmt.Errorf("%d of %d outages of %s were reported wrong by more than %s and than their own uncertainty, or not as one; worst error %s",
+			errs = append(errs, fmt.Errorf("%d of %d outages of %s were reported with an error above %s and above their own uncertainty, or not as a single outage; worst error %s",
 				wrong, r.outages, t.lengths[i], accepted, ms(r.worst)))
 		}
 	}

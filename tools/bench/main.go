@@ -1,5 +1,6 @@
-// Command bench times `skidpad up` against a plain script, from nothing to the first answer of the LoadBalancer IP at
-// the client, images present for both, each several times in turn, and prints the medians and their ratio.
+// Command bench times `skidpad up` against a plain script, from an empty machine to the first answer of the
+// LoadBalancer IP at the client, with all images present. Both ways run several times in turn. Command bench prints the
+// medians and their ratio.
 package main
 
 import (
@@ -36,7 +37,7 @@ const (
 )
 
 func main() {
-	runs := flag.Int("runs", 3, "how often each is timed")
+	runs := flag.Int("runs", 3, "number of runs of each way")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -46,7 +47,7 @@ func main() {
 	}
 }
 
-// bench runs both ways in turn, so that noise of the machine falls on both.
+// bench runs both ways in turn, so noise of the machine falls on both.
 func bench(ctx context.Context, runs int, w io.Writer) error {
 	s, err := scenario.Load(scenarioFile, lab.Kinds())
 	if err != nil {
@@ -85,7 +86,7 @@ func bench(ctx context.Context, runs int, w io.Writer) error {
 	return nil
 }
 
-// prepare has all images in the engine, those of the plain way too, and a plan to take free subnets from.
+// prepare provides all images, the plain way's too, and a plan with free subnets.
 func prepare(ctx context.Context, s *scenario.Scenario) (*plan.Plan, map[string]image.Resolved, error) {
 	if err := host.EnsureEngine(ctx, ".", func(t string) { fmt.Fprintln(os.Stderr, t) }); err != nil {
 		return nil, nil, err
@@ -103,7 +104,7 @@ func prepare(ctx context.Context, s *scenario.Scenario) (*plan.Plan, map[string]
 	if err != nil {
 		return nil, nil, err
 	}
-	// The plain way's node image holds what kind's own does, and Cilium is loaded into it.
+	// The plain way's node image has the content of kind's own image, and gets Cilium loaded.
 	node := p.Cluster.Image
 	node.Preload = nil
 	plain, err := store.Ensure(ctx, []plan.Image{node}, image.Auto, func(image.Event) {})
@@ -114,7 +115,7 @@ func prepare(ctx context.Context, s *scenario.Scenario) (*plan.Plan, map[string]
 	return p, images, nil
 }
 
-// plainEnv builds the plain script's clients and says what it is to use.
+// plainEnv builds the plain script's clients, and returns the script's environment.
 func plainEnv(ctx context.Context, dir string, p *plan.Plan, images map[string]image.Resolved) ([]string, error) {
 	for name, pkg := range map[string]string{"kind": "sigs.k8s.io/kind", "helm": "helm.sh/helm/v3/cmd/helm"} {
 		if out, err := exec.CommandContext(ctx, "go", "build", "-C", "tools/bench/clients", "-o", filepath.Join(dir, name), pkg).CombinedOutput(); err != nil {
@@ -158,8 +159,8 @@ func plainEnv(ctx context.Context, dir string, p *plan.Plan, images map[string]i
 	return env, nil
 }
 
-// plainKind is the kind configuration of the plain way: the plan's own, and the names of the images where kind's published
-// node image is not what is used. What makes skidpad's bring-up faster is not in it.
+// plainKind returns the kind configuration of the plain way: the plan's own, with image names if the node image is not
+// kind's published image. The configuration lacks everything that makes skidpad's bring-up faster.
 func plainKind(p *plan.Plan, labels map[string]string) ([]byte, error) {
 	config := map[string]any{}
 	if err := yaml.Unmarshal([]byte(p.Cluster.KindConfig), &config); err != nil {
@@ -189,7 +190,7 @@ func timePlain(ctx context.Context, env []string) (time.Duration, error) {
 	return took, errors.Join(err, run("down"))
 }
 
-// timeOurs times `skidpad up` to the first answer of the LoadBalancer IP, which may come before it returns.
+// timeOurs times `skidpad up` to the first answer of the LoadBalancer IP. The answer may come before `skidpad up` ends.
 func timeOurs(ctx context.Context, p *plan.Plan) (time.Duration, error) {
 	run := func(args ...string) error {
 		cmd := exec.CommandContext(ctx, "bin/skidpad", args...)
@@ -221,8 +222,8 @@ func timeOurs(ctx context.Context, p *plan.Plan) (time.Duration, error) {
 	return took, run("down", "--name", labName)
 }
 
-// poll asks the LoadBalancer IP from the client until an answer comes, also before the client is there. poll returns 0 if
-// ctx ends first.
+// poll sends requests from the client to the LoadBalancer IP until an answer comes, also before the client is there.
+// poll returns 0 if ctx ends first.
 func poll(ctx context.Context, start time.Time, client, vip string) time.Duration {
 	err := wait.Until(ctx, wait.For{What: vip + " answers"}, func(ctx context.Context) error {
 		return exec.CommandContext(ctx, "docker", "exec", client, "curl", "-sf", "-m", "1", "-o", "/dev/null", "http://"+vip+"/").Run()

@@ -14,9 +14,9 @@ func takesValue(option string) bool {
 	return false
 }
 
-// specFile returns the file that a runc command line takes capabilities from, and whether it is a
-// bundle's config.json (else it is a process.json). It returns "" for commands that take none, and for
-// an exec whose process stands on the command line.
+// specFile returns the file with the capabilities of a runc command line, and whether the file is a bundle's
+// config.json (else a process.json). specFile returns "" for commands without capabilities, and for an exec with its
+// process on the command line.
 func specFile(args []string) (path string, isConfig bool) {
 	command := commandAt(args)
 	if command == len(args) {
@@ -33,7 +33,7 @@ func specFile(args []string) (path string, isConfig bool) {
 	return "", false
 }
 
-// commandAt returns the place of the first word that is neither a global option nor its value.
+// commandAt returns the index of the first word that is neither a global option nor an option's value.
 func commandAt(args []string) int {
 	for i := 0; i < len(args); i++ {
 		name, isOption := strings.CutPrefix(args[i], "-")
@@ -47,7 +47,7 @@ func commandAt(args []string) int {
 	return len(args)
 }
 
-// option returns the value of an option by its long or short name, "" when it is not there.
+// option returns the value of an option by its long or short name, or "".
 func option(args []string, long, short string) string {
 	for i, arg := range args {
 		name, value, joined := strings.Cut(arg, "=")

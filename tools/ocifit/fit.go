@@ -10,8 +10,8 @@ import (
 	"skidpad.dev/skidpad/lab/host/caps"
 )
 
-// fitFile rewrites a config.json or process.json in place, whole or not at all. A file that asks for
-// nothing beyond granted is left as it is.
+// fitFile rewrites a config.json or process.json in place, whole or not at all. A file without capabilities beyond
+// granted stays as before.
 func fitFile(path string, isConfig bool, granted caps.Set) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -35,7 +35,7 @@ func fitFile(path string, isConfig bool, granted caps.Set) error {
 	return replace(path, fitted, info.Mode().Perm())
 }
 
-// replace writes beside the file and renames, so that no reader sees half of it.
+// replace writes a file beside the old file and renames the new file, so no reader sees half of the content.
 func replace(path string, data []byte, mode os.FileMode) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".ocifit-*")
 	if err != nil {
@@ -49,22 +49,22 @@ func replace(path string, data []byte, mode os.FileMode) error {
 	return os.Rename(tmp.Name(), path)
 }
 
-// fitConfig drops from the process of an OCI runtime configuration (config.md, "process") the
-// capabilities that are not granted. Whatever else stands there keeps its value, large numbers too.
+// fitConfig drops from the process of an OCI runtime configuration (config.md, "process") the capabilities that are not
+// granted. All other fields keep their values, large numbers too.
 func fitConfig(data []byte, granted caps.Set) (fitted []byte, changed bool, err error) {
 	return within(data, "process", func(process []byte) ([]byte, bool, error) {
 		return fitProcess(process, granted)
 	})
 }
 
-// fitProcess does the same for a process.json, which is the "process" object alone.
+// fitProcess is fitConfig for a process.json, the "process" object alone.
 func fitProcess(data []byte, granted caps.Set) (fitted []byte, changed bool, err error) {
 	return within(data, "capabilities", func(sets []byte) ([]byte, bool, error) {
 		return fitSets(sets, granted)
 	})
 }
 
-// fitSets does the same for the object of the five capability sets.
+// fitSets is fitConfig for the object of the five capability sets.
 func fitSets(data []byte, granted caps.Set) ([]byte, bool, error) {
 	var sets map[string][]string
 	if err := json.Unmarshal(data, &sets); err != nil {
@@ -74,7 +74,7 @@ func fitSets(data []byte, granted caps.Set) ([]byte, bool, error) {
 	for kind, asked := range sets {
 		kept := asked[:0:0]
 		for _, name := range asked {
-			// A name unknown here is runc's to judge.
+			// An unknown name is left to runc.
 			if !caps.Known(name) || granted.Has(name) {
 				kept = append(kept, name)
 			}
@@ -89,8 +89,8 @@ func fitSets(data []byte, granted caps.Set) ([]byte, bool, error) {
 	return out, true, err
 }
 
-// within applies edit to one field of a JSON object. An object without the field, or with null in it, is
-// not changed.
+// within applies edit to one field of a JSON object. An object without the field, or with null in the field, stays as
+// before.
 func within(data []byte, field string, edit func([]byte) ([]byte, bool, error)) ([]byte, bool, error) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(data, &object); err != nil {

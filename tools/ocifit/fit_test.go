@@ -111,7 +111,7 @@ func TestSpecFile(t *testing.T) {
 	}
 }
 
-// same compares JSON with numbers kept as they are written.
+// same compares JSON with numbers as written.
 func same(t *testing.T, got []byte, want string) {
 	t.Helper()
 	decode := func(text string) (v any) {

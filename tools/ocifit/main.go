@@ -1,11 +1,11 @@
-// Ocifit is an OCI runtime in front of runc for hosts that cannot grant every capability, such as
-// virtual machines and sandboxes whose bounding set lacks CAP_SYS_RESOURCE. Engines before Docker 28
-// ask for all capabilities that the kernel knows when a container is privileged, and runc then fails
-// with "unable to apply caps: operation not permitted".
+// Ocifit is an OCI runtime in front of runc for hosts that cannot grant every capability, for example virtual machines
+// and sandboxes without CAP_SYS_RESOURCE in the bounding set. For a privileged container, engines before Docker 28
+// request all capabilities known to the kernel, and runc then fails with "unable to apply caps: operation not
+// permitted".
 //
-// It takes runc's command line, drops from the bundle's config.json (create, run) and from the
-// process.json (exec --process) the capabilities outside its own bounding set, and becomes runc. It
-// changes nothing else, and nothing at all on a host that can grant what is asked for.
+// Ocifit takes runc's command line, drops from the bundle's config.json (create, run) and from the process.json (exec
+// --process) the capabilities outside of ocifit's own bounding set, and becomes runc. Ocifit changes nothing else, and
+// changes nothing at all on a host that can grant every requested capability.
 package main
 
 import (
@@ -26,8 +26,7 @@ func main() {
 	}
 }
 
-// run fits the file that the command line names, if it names one, and becomes runc. It returns only
-// when it could not.
+// run fits the file named by the command line, if any, and becomes runc. run returns only on failure.
 func run(args []string) error {
 	if path, isConfig := specFile(args); path != "" {
 		granted, err := caps.OfProcess("self")
@@ -45,8 +44,8 @@ func run(args []string) error {
 	return syscall.Exec(runc, append([]string{runc}, args...), os.Environ())
 }
 
-// findRunc looks in PATH and then where distributions put it, since an engine may be started with a
-// PATH without the sbin folders.
+// findRunc looks in PATH and then in the usual folders of distributions, because an engine may be started with a PATH
+// without the sbin folders.
 func findRunc() (string, error) {
 	if path, err := exec.LookPath("runc"); err == nil {
 		return filepath.Abs(path)

@@ -1,5 +1,5 @@
-// Command reference writes what is generated from the types of scenario files: the JSON Schema. Run it at the top of the
-// repository, after a change of a type or of a member:
+// Command reference generates files from the types of scenario files: the JSON Schema. Run the command at the top of
+// the repository, after a change of a type or of a member:
 //
 //	go run ./tools/reference
 package main

@@ -26,7 +26,7 @@ type schemas struct {
 }
 
 // generateSchema reflects the types of a scenario file and of all members. Descriptions are doc comments; the working
-// directory is the top of the repository.
+// directory must be the top of the repository.
 func generateSchema() ([]byte, error) {
 	s := &schemas{kinds: lab.Kinds(), all: jsonschema.Definitions{}}
 	s.ExpandedStruct, s.Mapper, s.Namer = true, s.special, nameOf
@@ -50,7 +50,8 @@ func generateSchema() ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-// nameOf is the name of a type's definition; members' names begin with the package, since several have the same types.
+// nameOf returns the name of a type's definition. Members' names begin with the package, because several packages have
+// types of the same name.
 func nameOf(t reflect.Type) string {
 	if t.PkgPath() == module+"/lab/scenario" || t.Name() == "" {
 		return t.Name()
@@ -58,7 +59,7 @@ func nameOf(t reflect.Type) string {
 	return path.Base(t.PkgPath()) + "." + t.Name()
 }
 
-// special describes entries of members, and the types that a file spells as strings.
+// special describes entries of members, and types with strings as their form in files.
 func (s *schemas) special(t reflect.Type) *jsonschema.Schema {
 	if members, flat, ok := scenario.MembersOf(t, s.kinds); ok {
 		s.entry(t, members, flat)
@@ -90,7 +91,7 @@ func (s *schemas) entry(t reflect.Type, members []scenario.Member, flat bool) {
 	}
 }
 
-// fields describes what a file says of a member.
+// fields describes a member's fields in files.
 func (s *schemas) fields(m scenario.Member) *jsonschema.Schema {
 	t := reflect.TypeOf(m.New()).Elem()
 	if t.Kind() != reflect.Struct {
@@ -114,7 +115,7 @@ func (s *schemas) fields(m scenario.Member) *jsonschema.Schema {
 	return &jsonschema.Schema{Ref: definitions + name}
 }
 
-// scalarSchema describes the types that a file spells as strings.
+// scalarSchema describes the types with strings as their form in files.
 func scalarSchema(t reflect.Type) *jsonschema.Schema {
 	if enum := scenario.EnumOf(t); enum != nil {
 		s := &jsonschema.Schema{Type: "string"}

@@ -20,7 +20,7 @@ func TestSchemaIsWhatTheTypesGive(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(schemaFile); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%s is not what the types give (%v); run `go run ./tools/reference`", schemaFile, err)
+		t.Errorf("%s differs from the types (%v); run `go run ./tools/reference`", schemaFile, err)
 	}
 }
 
@@ -33,7 +33,7 @@ func glob(t *testing.T, pattern string, least int) []string {
 	return files
 }
 
-// TestSchemaTakesValidFiles holds that editors do not object to what Load takes.
+// TestSchemaTakesValidFiles checks that the schema accepts the files that Load accepts.
 func TestSchemaTakesValidFiles(t *testing.T) {
 	data, err := scenario.Schema()
 	if err != nil {

@@ -1,10 +1,10 @@
-// Command runs runs the tests at the machine's speed, tells what the end-to-end suites did, and runs them several times over.
+// Command runs runs tests with limits that fit the machine, reports on runs of the end-to-end suites, and repeats such runs.
 //
-//	go run ./tools/runs speed                       how fast this machine is, and how long make test takes
+//	go run ./tools/runs speed                       print the machine's speed and the expected time of make test
 //	go run ./tools/runs go -limit 10m PACKAGES      go test, with limits that fit the machine
 //	go run ./tools/runs e2e SUITES                  the suites, with progress and limits that fit the machine
-//	go run ./tools/runs -n 5                        run them until five runs have ended; go on after an interruption
-//	go run ./tools/runs report reports/suites.json  what a run did: in short, and whole in reports/suites.txt and suites.html
+//	go run ./tools/runs -n 5                        run the suites until five runs have ended; continue after an interruption
+//	go run ./tools/runs report reports/suites.json  report a run: in short, and whole in reports/suites.txt and suites.html
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 func command(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == "report" {
 		if len(args) != 2 {
-			return errors.New("usage: runs report FILE, Ginkgo's JSON report")
+			return errors.New("usage: runs report FILE (Ginkgo's JSON report)")
 		}
 		return report(args[1], os.Stdout)
 	}
@@ -46,9 +46,9 @@ func command(ctx context.Context, args []string) error {
 		}
 	}
 	flags := flag.NewFlagSet("runs", flag.ContinueOnError)
-	n := flags.Int("n", 5, "how many runs are to have ended")
-	record := flags.String("record", "reports/runs.jsonl", "file that the runs are recorded in")
-	fresh := flags.Bool("fresh", false, "begin a new series: runs that are in the record do not count")
+	n := flags.Int("n", 5, "end after this number of runs")
+	record := flags.String("record", "reports/runs.jsonl", "file with the record of runs")
+	fresh := flags.Bool("fresh", false, "begin a new series: earlier runs in the record do not count")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -16,9 +16,9 @@ import (
 //go:embed suites.html.tmpl
 var pageText string
 
-// report tells what a run did: in short to w, and whole beside the file, as text and as a page that links what failed specs
-// left. The grid and the controls are in the whole only: what a terminal or a CI's log keeps is its last lines, and those
-// are to say what failed, and how.
+// report describes a run: in short to w, and whole beside the file, as text and as a page with links to the evidence of
+// failed specs. Only the whole report has the grid and the controls: a terminal or a CI log keeps the last lines, so
+// the last lines must show the failures.
 func report(file string, w io.Writer) error {
 	all, err := readSuites(file)
 	if err != nil {
@@ -26,7 +26,7 @@ func report(file string, w io.Writer) error {
 	}
 	m := summarise(all)
 	if m.Specs == 0 {
-		return fmt.Errorf("%s: no spec ran, so nothing is shown; see which labels there are with `go tool ginkgo labels ./suites/...`", file)
+		return fmt.Errorf("%s: no spec ran; list the labels with `go tool ginkgo labels ./suites/...`", file)
 	}
 	base := strings.TrimSuffix(file, filepath.Ext(file))
 	whole := m.lists() + m.short()
@@ -36,18 +36,18 @@ func report(file string, w io.Writer) error {
 	if err := m.html(base + ".html"); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s\nThe matrix as a grid, what each failover cost beside its bound, and the negative controls by name: %s.txt, %s.html\n", m.short(), base, base)
+	fmt.Fprintf(w, "%s\nThe matrix as a grid, each failover's outage beside its bound, and the negative controls by name: %s.txt, %s.html\n", m.short(), base, base)
 	return nil
 }
 
-// lists are what is long: the grid, what failovers cost, and the negative controls by name.
+// lists returns the long parts: the grid, the outages of failovers, and the negative controls by name.
 func (m summary) lists() string {
 	var b strings.Builder
 	if len(m.Matrix) > 0 {
-		fmt.Fprintf(&b, "The matrix: whose address the pod saw, or how the connection failed; ! is not as documented\n")
-		_ = matrix.Text(&b, m.Matrix) // a strings.Builder takes everything
+		fmt.Fprintf(&b, "The matrix: the client address seen by the pod, or the failure of the connection; ! differs from the documentation\n")
+		_ = matrix.Text(&b, m.Matrix) // a strings.Builder accepts all writes
 	}
-	fmt.Fprintf(&b, "\nWhat failovers cost, and what they may (%d):\n", len(m.Measured))
+	fmt.Fprintf(&b, "\nOutages of failovers, and their bounds (%d):\n", len(m.Measured))
 	for _, seen := range m.Measured {
 		fmt.Fprintf(&b, "  %s  %s: %s\n    %s\n    may:  %s\n    cost: %s\n", seen.Spec.State, seen.Spec.suite, seen.Spec.text(), seen.What, seen.Expected, seen.Observed)
 	}
@@ -58,7 +58,7 @@ func (m summary) lists() string {
 	return b.String()
 }
 
-// short is what everybody wants to know; what failed comes last.
+// short returns the essence of a run; failures come last.
 func (m summary) short() string {
 	var b strings.Builder
 	for _, s := range m.Skipped {
@@ -73,9 +73,9 @@ func (m summary) short() string {
 		fmt.Fprintf(&b, "  %6.1fs  %s, %d specs\n", s.Took.Seconds(), s.Name, s.Specs)
 	}
 	for _, up := range m.Labs {
-		fmt.Fprintf(&b, "  %6.1fs  bringing lab %s up\n", up.Seconds, up.Lab)
+		fmt.Fprintf(&b, "  %6.1fs  bring-up of lab %s\n", up.Seconds, up.Lab)
 	}
-	fmt.Fprintf(&b, "  %6.1fs  in all; of it %.1fs bringing labs up, and %.1fs until they were back in their base state\n",
+	fmt.Fprintf(&b, "  %6.1fs  in total: %.1fs bring-up of labs, and %.1fs return of labs to their base state\n",
 		m.Took.Seconds(), m.LabTime.Seconds(), m.BaseTime.Seconds())
 	for _, s := range m.Failed {
 		fmt.Fprintf(&b, "\nFAILED %s: %s\n%s\n  %s\n", s.suite, s.text(), indent(s.Failure.Message), s.folder(""))
@@ -84,7 +84,7 @@ func (m summary) short() string {
 	return b.String()
 }
 
-// messageLines is how many lines of a failure are told here; its folder has them all.
+// messageLines limits the lines of a failure in the report; the failure's folder has all lines.
 const messageLines = 30
 
 func indent(text string) string {

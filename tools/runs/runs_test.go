@@ -53,7 +53,7 @@ func TestReport(t *testing.T) {
 		return string(text)
 	}
 	html, whole := read("suites.html"), read("suites.txt")
-	for _, want := range []string{"2 specs, 1 negative controls, 1 matrix cells, 1 failed", "   5.0s  bgp: stays down", "1.5s  bringing lab one up", "of it 1.5s bringing labs up",
+	for _, want := range []string{"2 specs, 1 negative controls, 1 matrix cells, 1 failed", "   5.0s  bgp: stays down", "1.5s  bring-up of lab one", "in total: 1.5s bring-up of labs",
 		"FAILED bgp: stays down", "  it came up\n  and more\n", "skipped: bgp: is not for this kernel: no such option"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the text lacks %q:\n%s", want, b.String())
@@ -73,7 +73,7 @@ func TestReport(t *testing.T) {
 		}
 	}
 	if strings.Contains(b.String(), "was left out") {
-		t.Error("specs that the filter left out are told")
+		t.Error("the report shows specs that the filter left out")
 	}
 }
 
@@ -115,7 +115,7 @@ func TestASeriesGoesOnWhereItStopped(t *testing.T) {
 	}
 	got, err := readRecord(path)
 	if err != nil || len(got) != 2 || !got[1].Green || !got[0].Ended.IsZero() {
-		t.Errorf("the record was read as %+v, %v", got, err)
+		t.Errorf("the position in the record is %+v, %v", got, err)
 	}
 	var b strings.Builder
 	if err := tell(&b, got, 1); err != nil || !strings.Contains(b.String(), "1 of 1 runs green") {

@@ -16,13 +16,13 @@ import (
 	"time"
 )
 
-// entry is a line of the record: a run that began, or one that ended.
+// entry is a line of the record: the begin or the end of a run.
 type entry struct {
 	Series  int       `json:"series"`
 	Run     int       `json:"run"`              // from 1
-	Commit  string    `json:"commit,omitempty"` // what ran; with -dirty behind it where the tree held changes
+	Commit  string    `json:"commit,omitempty"` // the tested commit; -dirty behind the hash if the tree held changes
 	Began   time.Time `json:"began"`
-	Ended   time.Time `json:"ended,omitzero"` // absent: it began, and nobody saw its end
+	Ended   time.Time `json:"ended,omitzero"` // absent in a begin
 	Green   bool      `json:"green,omitempty"`
 	Passed  int       `json:"passed,omitempty"`
 	Failed  []string  `json:"failed,omitempty"` // the specs' texts
@@ -31,8 +31,8 @@ type entry struct {
 	Error   string    `json:"error,omitempty"`
 }
 
-// series runs the suites until n runs of this series have ended, each recorded when it begins and when it ends, so that a
-// series which was interrupted goes on where it stopped. A run of which the end is missing does not count.
+// series runs the suites until n runs of this series have ended. The record has the begin and the end of each run, so
+// an interrupted series goes on with the missing runs. A run without a recorded end does not count.
 func series(ctx context.Context, n int, record string, fresh bool, w io.Writer) error {
 	past, err := readRecord(record)
 	if err != nil {
@@ -47,7 +47,7 @@ func series(ctx context.Context, n int, record string, fresh bool, w io.Writer) 
 		suites := filepath.Join(filepath.Dir(record), fmt.Sprintf("series-%d-run-%d", number, run))
 		e.once(ctx, suites)
 		if ctx.Err() != nil {
-			return fmt.Errorf("run %d of %d was interrupted; the same command goes on with it", run, n)
+			return fmt.Errorf("run %d of %d was interrupted; the same command continues the series", run, n)
 		}
 		if err := appendRecord(record, e); err != nil {
 			return err
@@ -58,7 +58,7 @@ func series(ctx context.Context, n int, record string, fresh bool, w io.Writer) 
 	return tell(w, past, number)
 }
 
-// position is the series to go on with, and how many of its runs have ended.
+// position returns the series to go on with, and the number of its ended runs.
 func position(past []entry, fresh bool) (number, ended int) {
 	for _, e := range past {
 		if e.Series > number {
@@ -74,7 +74,7 @@ func position(past []entry, fresh bool) (number, ended int) {
 	return number, ended
 }
 
-// commit names what the tree holds; empty where git cannot tell.
+// commit names the tree's content; empty if git fails.
 func commit(ctx context.Context) string {
 	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--exclude=*").Output()
 	if err != nil {
@@ -97,7 +97,7 @@ func (e *entry) once(ctx context.Context, reports string) {
 	defer log.Close()
 	cmd := exec.CommandContext(ctx, "make", "e2e", "REPORTS="+reports)
 	cmd.Stdout, cmd.Stderr = log, log
-	// All that make started is to end, as after a terminal's Ctrl-C: make alone would leave its children to themselves.
+	// All children of make must end, as after Ctrl-C in a terminal: make alone would leave its children running.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = 2 * time.Minute
@@ -136,7 +136,7 @@ func (e *entry) line() string {
 	return text
 }
 
-// tell sums a series up. A run that is not green is an error.
+// tell sums up a series. A run that is not green is an error.
 func tell(w io.Writer, past []entry, number int) error {
 	green, ended := 0, 0
 	for _, e := range past {
@@ -150,7 +150,7 @@ func tell(w io.Writer, past []entry, number int) error {
 	}
 	fmt.Fprintf(w, "series %d: %d of %d runs green\n", number, green, ended)
 	if green < ended {
-		return errors.New("not every run was green; see the record and the runs' folders beside it")
+		return errors.New("not every run was green; see the record and the runs' folders beside the record")
 	}
 	return nil
 }
@@ -170,7 +170,7 @@ func readRecord(path string) ([]entry, error) {
 	for lines.Scan() {
 		var e entry
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			continue // a line that an interruption cut
+			continue // a line cut by an interruption
 		}
 		all = append(all, e)
 	}

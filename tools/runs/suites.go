@@ -12,7 +12,7 @@ import (
 	"skidpad.dev/skidpad/lab/matrix"
 )
 
-// suite and spec are what is read of Ginkgo's JSON report.
+// suite and spec are the used fields of Ginkgo's JSON report.
 type suite struct {
 	SuiteDescription string
 	SuiteSucceeded   bool
@@ -44,7 +44,7 @@ func (s spec) text() string {
 	return strings.TrimSpace(strings.Join(append(slices.Clone(s.ContainerHierarchyTexts), s.LeafNodeText), " "))
 }
 
-// bad reports whether a spec, or a node around specs, failed, in whichever way.
+// bad reports whether a spec, or a node around specs, failed in any way.
 func (s spec) bad() bool {
 	return !slices.Contains([]string{"passed", "skipped", "pending", ""}, s.State)
 }
@@ -53,7 +53,7 @@ func (s spec) labelled(label string) bool {
 	return slices.Contains(slices.Concat(append(slices.Clone(s.ContainerHierarchyLabels), s.LeafNodeLabels)...), label)
 }
 
-// entries are the values of the report entries of that name, as JSON.
+// entries returns the values of a spec's report entries of a name, as JSON.
 func (s spec) entries(name string) []string {
 	var all []string
 	for _, e := range s.ReportEntries {
@@ -76,7 +76,7 @@ func readSuites(path string) ([]suite, error) {
 	return all, nil
 }
 
-// specsOf are the specs that ran, of all suites, and the nodes around them that failed.
+// specsOf returns the specs that ran, of all suites, and the failed nodes around specs.
 func specsOf(all []suite) []spec {
 	var list []spec
 	for _, su := range all {
@@ -90,29 +90,29 @@ func specsOf(all []suite) []spec {
 	return list
 }
 
-// summary is what is told of a run.
+// summary is the content of a run's report.
 type summary struct {
 	Suites   []suiteLine
 	Specs    int
 	Failed   []spec
-	Skipped  []spec // that said themselves why they cannot run here
+	Skipped  []spec // specs skipped by themselves, with a reason
 	Controls []spec
 	Slowest  []spec
 	Matrix   []matrix.Verdict
 	Measured []measured
 	Took     time.Duration
 	Labs     []raised
-	LabTime  time.Duration // of it, bringing labs up
-	BaseTime time.Duration // of it, waiting for labs to be back in their base state
+	LabTime  time.Duration // bring-up of labs, a part of Took
+	BaseTime time.Duration // return of labs to their base state, a part of Took
 }
 
-// measured is what a failover may cost beside what it did cost.
+// measured is a failover's bound beside its outage.
 type measured struct {
 	What, Expected, Observed string
 	Spec                     spec `json:"-"`
 }
 
-// raised is how long a lab took to come up.
+// raised is the time of a lab's bring-up.
 type raised struct {
 	Lab     string
 	Seconds float64
@@ -124,7 +124,7 @@ type suiteLine struct {
 	Took         time.Duration
 }
 
-// slowest is how many of the slowest specs are told.
+// slowest limits the slowest specs in the report.
 const slowest = 10
 
 func summarise(all []suite) summary {
@@ -182,7 +182,7 @@ func (m *summary) add(s spec) {
 	}
 }
 
-// read is what a spec's report entries of a name say; one that says something else is none.
+// read returns a spec's report entries of a name. An entry with other content is left out.
 func read[T any](s spec, name string) []T {
 	var all []T
 	for _, text := range s.entries(name) {
@@ -196,7 +196,7 @@ func read[T any](s spec, name string) []T {
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// folder is where a failed spec's evidence is, from the report's own folder.
+// folder returns the path of a failed spec's evidence, relative to the report's folder.
 func (s spec) folder(from string) string {
 	for _, text := range s.entries("folder") {
 		var dir string

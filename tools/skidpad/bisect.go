@@ -20,17 +20,17 @@ func bisectCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bisect ID",
 		Short: "Find the first release with a bug, or the first without it",
-		Long: "Walks the releases of a bug's component from --good to --bad, halving what is between, and names where right turns into wrong. --good may be\n" +
-			"the newer one: then it is the fix that is searched. A release that cannot be had is passed over; images that were built are kept.\n" +
-			"Ends with 4 where an end is not as it was said to be.",
+		Long: "Searches the releases of a bug's component between --good and --bad by halving, and names the first release with the bug. If --good is\n" +
+			"the newer release, the command searches the first release with the fix. Unavailable releases are left out; built images are kept.\n" +
+			"Ends with 4 if --good has the bug, or --bad does not.",
 		Example: "  skidpad bisect cilium-43131 --good 1.18.2 --bad 1.18.1",
 		Args:    args(cobra.ExactArgs(1)),
 	}
 	cmd.Flags().StringVar(&good, "good", "", "a version without the bug")
-	cmd.Flags().StringVar(&bad, "bad", "", "a version with it")
-	cmd.Flags().StringVar(&o.Name, "name", "", "the labs' names begin with it (default: ID)")
-	cmd.Flags().StringVar(&reports, "reports", "reports", "folder for timelines and flows; empty: nowhere")
-	cmd.Flags().Var(&policy, "images", "where images come from: auto, pull, build or local")
+	cmd.Flags().StringVar(&bad, "bad", "", "a version with the bug")
+	cmd.Flags().StringVar(&o.Name, "name", "", "prefix of the labs' names (default: ID)")
+	cmd.Flags().StringVar(&reports, "reports", "reports", "folder for timelines and flows; empty: keep nothing")
+	cmd.Flags().Var(&policy, "images", "source of images: auto, pull, build or local")
 	f := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		if good == "" || bad == "" || good == bad {
@@ -90,9 +90,9 @@ func bisectTable(w io.Writer, b *repro.Bisection) error {
 		return err
 	}
 	if b.Good == "" {
-		return nil // an end was not as it was said to be, which the error tells
+		return nil // an end was not as stated; the error says so
 	}
-	between := "no other that is known of is between them"
+	between := "no other known release is between them"
 	if len(b.Between) > 0 {
 		between = "unknown between them: " + strings.Join(b.Between, ", ")
 	}

@@ -17,11 +17,11 @@ import (
 	"skidpad.dev/skidpad/scenarios"
 )
 
-// bugsFolder is where bugs are among the scenarios.
+// bugsFolder is the folder of bugs among the scenarios.
 const bugsFolder = "bugs"
 
-// bugFolders are where bugs are looked for: the source tree, so that a new one needs no new build, then what came with
-// the program.
+// bugFolders returns the folders of bugs: first the source tree, so a new bug needs no new build, then the bugs
+// embedded in the program.
 func bugFolders() []fs.FS {
 	var all []fs.FS
 	if root := sourceRoot(); root != "" {
@@ -30,7 +30,7 @@ func bugFolders() []fs.FS {
 	return append(all, scenarios.FS)
 }
 
-// bugIDs are the bugs that there are, sorted.
+// bugIDs returns the IDs of all bugs, sorted.
 func bugIDs() []string {
 	var ids []string
 	for _, folder := range bugFolders() {
@@ -48,11 +48,11 @@ func bugIDs() []string {
 	return ids
 }
 
-// loadBug reads a bug's scenario by its ID, or a file where the argument looks like one.
+// loadBug reads a bug's scenario by its ID, or from a file if the argument looks like a file name.
 func loadBug(idOrFile string) (*scenario.Scenario, error) {
 	s, err := readBug(idOrFile)
 	if err == nil && s.Bug == nil {
-		return nil, usage("%s has no bug section; `skidpad repro list` shows what has one", idOrFile)
+		return nil, usage("%s has no bug section; `skidpad repro list` shows the bugs", idOrFile)
 	}
 	return s, err
 }
@@ -72,13 +72,13 @@ func readBug(idOrFile string) (*scenario.Scenario, error) {
 		}
 		return scenario.Parse("scenarios/"+name, data, lab.Kinds())
 	}
-	return nil, usage("no bug is called %q; there are: %s; `skidpad repro new %[1]s` begins one", idOrFile, strings.Join(bugIDs(), ", "))
+	return nil, usage("no bug is called %q; there are: %s; `skidpad repro new %[1]s` creates a bug", idOrFile, strings.Join(bugIDs(), ", "))
 }
 
-// bugID is what a bug is called: its scenario's name.
+// bugID is a bug's ID: its scenario's name.
 func bugID(s *scenario.Scenario) string { return s.Metadata.Name }
 
-// measured is what a bug came to on this machine, the last time.
+// measured is a bug's last result on this machine.
 type measured struct {
 	Verdict repro.Verdict `json:"verdict"`
 	Why     string        `json:"why"`
@@ -91,7 +91,7 @@ func measuredFile(id string) (string, error) {
 	return filepath.Join(dir, id+".json"), err
 }
 
-// remember keeps a verdict for listings.
+// remember stores a verdict for listings.
 func remember(r *repro.Report) error {
 	file, err := measuredFile(r.ID)
 	if err != nil {
@@ -107,7 +107,7 @@ func remember(r *repro.Report) error {
 	return os.WriteFile(file, data, 0o600)
 }
 
-// lastMeasured is what was remembered; nil where the bug was not measured here yet.
+// lastMeasured returns the stored verdict, or nil without a measurement on this machine.
 func lastMeasured(id string) *measured {
 	file, err := measuredFile(id)
 	if err != nil {

@@ -29,16 +29,16 @@ func captureCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "capture [--network N | --node NODE] [FILTER...]",
 		Short: "Record packets on the lab's networks, or on one node's links, as pcapng",
-		Long: "Records on the bridge of every network, of one network, or on the links of one node, from the host, until --for has passed or Ctrl-C.\n" +
-			"FILTER is a pcap filter: `udp port 8080`. The file is for Wireshark and tshark; each place is an interface of its own in it.",
+		Long: "Records on the bridges of all networks or of one network, or on the links of one node, from the host, for the time of --for or until Ctrl-C.\n" +
+			"FILTER is a pcap filter: `udp port 8080`. Wireshark and tshark read the file; each place is an interface of its own in the file.",
 		Example: "  skidpad capture --network fabric --for 5s -w fabric.pcapng arp or vrrp\n  skidpad capture --node r1 -w - tcp port 179 | tshark -r -",
 	}
 	name := nameFlag(cmd)
 	cmd.Flags().StringVar(&o.at.Network, "network", "", "only this network")
 	cmd.Flags().StringVar(&o.at.Node, "node", "", "the links of this router, client or cluster node")
-	cmd.Flags().DurationVar(&o.length, "for", 0, "how long (default: until Ctrl-C)")
+	cmd.Flags().DurationVar(&o.length, "for", 0, "length of the recording (default: until Ctrl-C)")
 	cmd.Flags().StringVarP(&o.file, "write", "w", "skidpad.pcapng", "the file to write; - is standard output")
-	cmd.Flags().IntVar(&o.snapLen, "snaplen", 0, "keep so many bytes of a packet (default: all)")
+	cmd.Flags().IntVar(&o.snapLen, "snaplen", 0, "bytes to keep of each packet (default: all)")
 	cmd.RunE = func(cmd *cobra.Command, words []string) error {
 		switch {
 		case o.at.Network != "" && o.at.Node != "":
@@ -59,7 +59,7 @@ func captureCmd() *cobra.Command {
 	return cmd
 }
 
-// runCapture records until the time has passed or the command is interrupted, and tells what came.
+// runCapture records until the time has passed or the command is interrupted, and prints a summary.
 func runCapture(cmd *cobra.Command, l *lab.Lab, o captureOptions, expression string) error {
 	filter, err := compileFilter(cmd.Context(), l, expression)
 	if err != nil {
@@ -71,7 +71,7 @@ func runCapture(cmd *cobra.Command, l *lab.Lab, o captureOptions, expression str
 		if err != nil {
 			return err
 		}
-		defer func() { _ = f.Close() }() // what was written was flushed, and its errors seen
+		defer func() { _ = f.Close() }() // all output was flushed, and its errors returned
 		w = f
 	}
 	ctx := cmd.Context()
@@ -82,12 +82,12 @@ func runCapture(cmd *cobra.Command, l *lab.Lab, o captureOptions, expression str
 	}
 	stderr := cmd.ErrOrStderr()
 	counted, err := l.Capture(ctx, o.at, capture.Options{SnapLen: o.snapLen, Filter: filter}, w, func() {
-		fmt.Fprintln(stderr, "capturing; end it with Ctrl-C")
+		fmt.Fprintln(stderr, "capturing; end with Ctrl-C")
 	})
 	return errors.Join(err, tellCaptured(stderr, o.file, counted))
 }
 
-// compileFilter has the first node of the lab that can compile the expression do so.
+// compileFilter compiles the expression on the first node of the lab with tcpdump.
 func compileFilter(ctx context.Context, l *lab.Lab, expression string) (capture.Filter, error) {
 	if expression == "" {
 		return nil, nil
@@ -105,7 +105,7 @@ func compileFilter(ctx context.Context, l *lab.Lab, expression string) (capture.
 		tried = err
 	}
 	if tried == nil {
-		return nil, usage("a filter needs a client or a router in the lab, whose tcpdump compiles it; lab %s has none", l.Plan.Lab)
+		return nil, usage("a filter is compiled by tcpdump on a client or a router; lab %s has no client and no router", l.Plan.Lab)
 	}
 	return nil, usage("%w", tried)
 }

@@ -54,7 +54,7 @@ func TestTheGuidesScenariosCanBePlanned(t *testing.T) {
 	}
 }
 
-// TestTheGuidesCommandsParse gives each command that the guide shows, indented by four spaces, to the command tree.
+// TestTheGuidesCommandsParse parses each command of the guide, indented by four spaces, by the command tree.
 func TestTheGuidesCommandsParse(t *testing.T) {
 	text, err := os.ReadFile(guidePage)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 func doctorCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "doctor",
-		Short:   "Tell what this machine can do, and what to change",
-		Long:    "Looks at everything that labs need and reports it at once. Ends with 3 where a lab could not be made.",
+		Short:   "Report the abilities of this machine, and the missing requirements",
+		Long:    "Checks all requirements of labs and reports them together. Ends with 3 if no lab can be made.",
 		Example: "  skidpad doctor\n  skidpad doctor -o json",
 		Args:    args(cobra.NoArgs),
 	}

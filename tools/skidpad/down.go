@@ -14,8 +14,8 @@ func downCmd() *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:     "down",
-		Short:   "Take a lab down; nothing of it is left",
-		Long:    "Removes all that carries the lab's label, whatever state it is in. It needs no scenario file, and may be run twice.",
+		Short:   "Take a lab down and leave nothing behind",
+		Long:    "Removes all objects with the lab's label, in any state. The command needs no scenario file, and may run twice.",
 		Example: "  skidpad down --name cilium-bgp-vrrp\n  skidpad down --all",
 		Args:    args(cobra.NoArgs),
 	}

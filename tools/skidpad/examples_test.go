@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// TestEveryCommandHasAnExampleThatParses keeps examples in step with the flags and arguments that there are.
+// TestEveryCommandHasAnExampleThatParses keeps examples in step with the flags and arguments.
 func TestEveryCommandHasAnExampleThatParses(t *testing.T) {
 	for _, c := range all(root()) {
 		if c.Example == "" {
@@ -28,7 +28,7 @@ func all(c *cobra.Command) []*cobra.Command {
 	return list
 }
 
-// parses finds the example's command in a tree of its own and gives it the example's flags and arguments.
+// parses finds the example's command in a tree of its own, and parses the example's flags and arguments.
 func parses(t *testing.T, line string) {
 	t.Helper()
 	line, _, _ = strings.Cut(line, " | ")

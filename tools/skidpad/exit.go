@@ -14,10 +14,10 @@ const (
 	exitFailed  = 1 // a check failed
 	exitUsage   = 2 // the usage or the scenario is wrong
 	exitNoLab   = 3 // the lab could not be made, or is not there
-	exitUnknown = 4 // not reproduced, or could not be observed
+	exitUnknown = 4 // not reproduced, or not observable
 )
 
-// exitError carries an exit code and, unless it was told already, a message.
+// exitError carries an exit code and, unless already printed, a message.
 type exitError struct {
 	code int
 	err  error
@@ -32,12 +32,12 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// usage marks err as a mistake in how the command was called.
+// usage marks err as a mistake in the call of the command.
 func usage(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
-// exitCode says with which code an error ends the program.
+// exitCode returns the program's exit code for an error.
 func exitCode(err error) int {
 	var e *exitError
 	var invalid *scenario.Invalid

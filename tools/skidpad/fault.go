@@ -22,9 +22,9 @@ func faultCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fault KIND NODE",
 		Short: "Disturb a node, a link, a protocol or the cluster, and undo it",
-		Long: "Makes a fault and ends; it stays until `skidpad fault clear`. With --for, the fault is undone after that time, at Ctrl-C,\n" +
-			"and when this process is killed; a flap is always so.\n\n" + faultKinds() +
-			"\nEnds with 4 where this host's kernel cannot make the fault.",
+		Long: "Makes a fault and ends; the fault stays until `skidpad fault clear`. With --for, the fault is undone after this time, at Ctrl-C,\n" +
+			"and when this process is killed. A flap always ends with this process.\n\n" + faultKinds() +
+			"\nEnds with 4 if this host's kernel cannot make the fault.",
 		Example: "  skidpad fault kill r1 --for 5s\n  skidpad fault linkDown r1 --network fabric\n  skidpad fault killProcess worker --process cilium-agent\n" +
 			"  skidpad fault partition r1 --peer worker --direction out\n  skidpad fault list\n  skidpad fault clear --all",
 		Args:              args(cobra.ExactArgs(2)),
@@ -39,10 +39,10 @@ func faultCmd() *cobra.Command {
 	cmd.Flags().StringVar(&f.Direction, "direction", "", "in or out, as seen from NODE (default: both)")
 	cmd.Flags().Float64Var(&f.Percent, "percent", 0, "of packets")
 	cmd.Flags().StringVar(&f.Rate, "rate", "", "bits a second: 500kbit, 10mbit")
-	cmd.Flags().DurationVar(&wait.delay, "delay", 0, "how much later packets leave")
-	cmd.Flags().DurationVar(&wait.jitter, "jitter", 0, "by how much the delay varies")
-	cmd.Flags().DurationVar(&wait.interval, "interval", 0, "how long a flap is down, and up")
-	cmd.Flags().DurationVar(&wait.last, "for", 0, "undo it after this time")
+	cmd.Flags().DurationVar(&wait.delay, "delay", 0, "additional delay of packets")
+	cmd.Flags().DurationVar(&wait.jitter, "jitter", 0, "variation of the delay")
+	cmd.Flags().DurationVar(&wait.interval, "interval", 0, "length of a flap's down time, and of its up time")
+	cmd.Flags().DurationVar(&wait.last, "for", 0, "undo the fault after this time")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		kind, err := fault.ParseKind(a[0])
 		if err != nil {
@@ -57,7 +57,7 @@ func faultCmd() *cobra.Command {
 	return cmd
 }
 
-// faultKinds is the table of kinds for the help.
+// faultKinds returns the table of kinds for the help.
 func faultKinds() string {
 	var b strings.Builder
 	b.WriteString("Kinds:\n")
@@ -71,7 +71,7 @@ func faultKinds() string {
 	return b.String()
 }
 
-// injector is the lab's, as found by its labels.
+// injector returns the fault injector of a lab found by its labels.
 func injector(ctx context.Context, name string) (*fault.Injector, error) {
 	l, err := lab.Open(ctx, name)
 	if err != nil {
@@ -88,7 +88,7 @@ func injector(ctx context.Context, name string) (*fault.Injector, error) {
 	return fault.New(eng, l.Plan, dir, fault.KubeAt(eng, l.Plan, dir), nil), nil
 }
 
-// disturb makes a fault and, where it is to end by itself, waits for that.
+// disturb makes a fault and, with a limited time, waits for its end.
 func disturb(cmd *cobra.Command, name string, f fault.Fault, out format) error {
 	ctx := cmd.Context()
 	in, err := injector(ctx, name)
@@ -113,7 +113,7 @@ func disturb(cmd *cobra.Command, name string, f fault.Fault, out format) error {
 	return errors.Join(err, ended, in.Close(closing))
 }
 
-// faultError gives what was meant wrongly and what cannot be made their exit codes.
+// faultError gives mistakes of the user and impossible faults their exit codes.
 func faultError(err error) error {
 	var invalid *fault.Invalid
 	var missing *fault.NotFoundError
@@ -204,7 +204,7 @@ func faultClearCmd() *cobra.Command {
 	return cmd
 }
 
-// clearFaults undoes faults, and returns those that are undone. Without IDs it is all of them.
+// clearFaults undoes faults, all faults if ids is empty, and returns the undone faults.
 func clearFaults(ctx context.Context, in *fault.Injector, ids []string) ([]fault.Active, error) {
 	if len(ids) == 0 {
 		return in.ClearAll(ctx)

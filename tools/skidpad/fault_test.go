@@ -7,7 +7,7 @@ import (
 	"skidpad.dev/skidpad/lab/fault"
 )
 
-// The command line takes every kind of fault, with every field, as scenario files do.
+// The command line accepts every kind of fault, with every field, as scenario files do.
 func TestFaultHasAFlagForEveryField(t *testing.T) {
 	cmd := faultCmd()
 	flags := 0
@@ -18,7 +18,7 @@ func TestFaultHasAFlagForEveryField(t *testing.T) {
 		for _, field := range append(k.Needs, k.Takes...) {
 			flags++
 			if cmd.Flags().Lookup(field) == nil {
-				t.Errorf("%s takes %s, which is no flag", k.Kind, field)
+				t.Errorf("%s takes %s, and no flag has this name", k.Kind, field)
 			}
 		}
 	}

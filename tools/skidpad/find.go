@@ -14,10 +14,10 @@ import (
 	"skidpad.dev/skidpad/scenarios"
 )
 
-// defaultScenario is what `skidpad up` brings up without an argument.
+// defaultScenario is the scenario of `skidpad up` without an argument.
 const defaultScenario = "cilium-bgp-vrrp"
 
-// loadScenario reads a scenario by its name, or a file where the argument looks like one.
+// loadScenario reads a scenario by its name, or from a file if the argument looks like a file name.
 func loadScenario(nameOrFile string) (*scenario.Scenario, error) {
 	if strings.ContainsRune(nameOrFile, filepath.Separator) || strings.HasSuffix(nameOrFile, ".yaml") || strings.HasSuffix(nameOrFile, ".yml") {
 		return scenario.Load(nameOrFile, lab.Kinds())
@@ -35,7 +35,7 @@ func loadScenario(nameOrFile string) (*scenario.Scenario, error) {
 	return scenario.Parse("scenarios/"+nameOrFile+"/scenario.yaml", data, lab.Kinds())
 }
 
-// scenarioNames are the scenarios that come with skidpad.
+// scenarioNames returns the names of the embedded scenarios.
 func scenarioNames() []string {
 	entries, err := fs.ReadDir(scenarios.FS, ".")
 	if err != nil {
@@ -51,8 +51,8 @@ func scenarioNames() []string {
 	return names
 }
 
-// sourceRoot is the folder of skidpad's own source, from which images are built: SKIDPAD_SOURCE, or the first
-// folder upwards of the working directory or of the program that holds it. It is empty where there is none.
+// sourceRoot returns the folder of skidpad's source, needed to build images: SKIDPAD_SOURCE, or the first folder with
+// the source upwards of the working directory or of the program. sourceRoot returns "" without a source.
 func sourceRoot() string {
 	if dir := os.Getenv("SKIDPAD_SOURCE"); dir != "" {
 		return dir

@@ -15,7 +15,7 @@ func graphCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "graph [SCENARIO]",
 		Short:   "Draw a lab's or a scenario's topology as a Mermaid diagram",
-		Long:    "Draws the lab that --name means, or what a scenario would make. Mermaid is text that GitHub and many editors show as a picture.",
+		Long:    "Draws the lab of --name, or the plan of a scenario. Mermaid is a text format; GitHub and many editors show the text as a picture.",
 		Example: "  skidpad graph cilium-bgp-vrrp",
 		Args:    args(cobra.MaximumNArgs(1)),
 	}
@@ -34,7 +34,7 @@ func graphCmd() *cobra.Command {
 	return cmd
 }
 
-// planOf is the plan of a scenario, or of the lab that is up.
+// planOf returns the plan of a scenario, or of the running lab.
 func planOf(cmd *cobra.Command, name string, scenario []string) (*plan.Plan, error) {
 	if len(scenario) == 1 {
 		s, err := loadScenario(scenario[0])
@@ -50,7 +50,7 @@ func planOf(cmd *cobra.Command, name string, scenario []string) (*plan.Plan, err
 	return l.Plan, nil
 }
 
-// mermaid draws networks as hubs, and all that is attached to them around.
+// mermaid draws networks as hubs, with all attached nodes around.
 func mermaid(p *plan.Plan) string {
 	var b strings.Builder
 	b.WriteString("graph LR\n")

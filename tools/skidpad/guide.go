@@ -8,8 +8,8 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// guide are commands to paste that work in this lab: a probe as one of its own checks makes it, a look at a router's
-// sessions, and the lab's end.
+// guide returns commands to paste for this lab: a probe like the lab's own checks, a router's sessions, and the lab's
+// end.
 func guide(p *plan.Plan) []string {
 	var all []string
 	checks := p.Scenario.Spec.Checks

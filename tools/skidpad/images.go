@@ -21,14 +21,14 @@ import (
 func imagesCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "images",
-		Short:   "Build, list, save, load and prune the images that labs are made of",
+		Short:   "Build, list, save, load and prune the images of labs",
 		Example: "  skidpad images list\n  skidpad images build cilium-bgp-vrrp",
 	}
 	cmd.AddCommand(imagesBuildCmd(), imagesListCmd(), imagesSaveCmd(), imagesLoadCmd(), imagesPruneCmd())
 	return cmd
 }
 
-// store opens the catalogue over the engine, which is made to run where that can be done.
+// store opens the catalogue over the engine, and starts the engine if possible.
 func store(ctx context.Context) (*image.Store, error) {
 	source := sourceRoot()
 	if err := host.EnsureEngine(ctx, source, func(s string) { fmt.Fprintln(os.Stderr, s) }); err != nil {
@@ -45,11 +45,11 @@ func imagesBuildCmd() *cobra.Command {
 	policy := policyFlag{image.Auto}
 	cmd := &cobra.Command{
 		Use:     "build [SCENARIO...]",
-		Short:   "Have every image of scenarios in the engine: found, pulled or built",
-		Long:    "What is there already is not built again: images are known by a hash of what they are made from. A build that was broken off goes on where it was.",
+		Short:   "Provide every image of scenarios in the engine: found, pulled or built",
+		Long:    "An image is identified by a hash of its sources, so an image in the engine is not built again. An interrupted build continues.",
 		Example: "  skidpad images build",
 	}
-	cmd.Flags().Var(&policy, "images", "where images come from: auto, pull, build or local")
+	cmd.Flags().Var(&policy, "images", "source of images: auto, pull, build or local")
 	cmd.RunE = func(cmd *cobra.Command, names []string) error {
 		if len(names) == 0 {
 			names = []string{defaultScenario}
@@ -86,7 +86,7 @@ func buildFor(cmd *cobra.Command, s *image.Store, name string, policy image.Poli
 func imagesListCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   "List the catalogue's images that the engine has",
+		Short:   "List the catalogue's images in the engine",
 		Example: "  skidpad images list -o json",
 		Args:    args(cobra.NoArgs),
 	}
@@ -173,13 +173,13 @@ func imagesLoadCmd() *cobra.Command {
 func imagesPruneCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune",
-		Short: "Remove images built here whose sources have changed since",
-		Long: "Removes the images that would be made otherwise today, and the nodes that have such an image in them. What was pulled stays, " +
-			"and so does what a lab is made of, which is told.",
+		Short: "Remove images built from older sources",
+		Long: "Removes the images with changed sources, and the node images with a changed image inside. Pulled images stay, " +
+			"and images of labs stay and are listed.",
 		Example: "  skidpad images prune --dry-run",
 		Args:    args(cobra.NoArgs),
 	}
-	dry := cmd.Flags().Bool("dry-run", false, "print what would be removed, and remove nothing")
+	dry := cmd.Flags().Bool("dry-run", false, "print the images to remove, and remove nothing")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		eng, err := docker.Connect(cmd.Context())
 		if err != nil {

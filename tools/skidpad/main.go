@@ -1,4 +1,4 @@
-// Command skidpad brings test labs for Kubernetes routing up, checks them and takes them down.
+// Command skidpad brings up test labs for Kubernetes routing, checks labs and takes labs down.
 package main
 
 import (
@@ -26,16 +26,16 @@ func main() {
 	os.Exit(exitCode(err))
 }
 
-// silenceClients discards the log of client-go and Helm, which otherwise appears in the middle of a command's output. Every
-// error that matters to a command is returned to the command as well.
+// silenceClients discards the log of client-go and Helm, which otherwise appears in the middle of a command's output.
+// Commands receive all important errors as return values, too.
 func silenceClients() { klog.SetSlogLogger(slog.New(slog.DiscardHandler)) }
 
-// root is the command line: a verb a file.
+// root is the command line: a file a verb.
 func root() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "skidpad",
 		Short:         "A test lab for Kubernetes routing: real cluster, real routers, real packets",
-		Long:          "skidpad brings up a Kubernetes cluster beside real routers on one Linux machine, and proves what packets do.\n\nExit codes: 0 all held, 1 a check failed, 2 the usage or the scenario is wrong, 3 the lab could not be made, 4 unknown.",
+		Long:          "skidpad brings up a Kubernetes cluster beside real routers on one Linux machine, and proves the paths and the losses of packets.\n\nExit codes: 0 all held, 1 a check failed, 2 the usage or the scenario is wrong, 3 the lab could not be made, 4 unknown.",
 		Example:       "  skidpad up cilium-bgp-vrrp\n  skidpad status\n  skidpad down",
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -48,7 +48,7 @@ func root() *cobra.Command {
 	return cmd
 }
 
-// args wraps a check of arguments so that a mistake is one of usage.
+// args wraps a check of arguments, so a mistake counts as a usage error.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, a []string) error {
 		if err := check(cmd, a); err != nil {
@@ -58,7 +58,7 @@ func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
-// nameFlag adds --name to a command that means one lab.
+// nameFlag adds --name to a command for one lab.
 func nameFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().String("name", "", "the lab (default: the only one that is up)")
+	return cmd.Flags().String("name", "", "the lab (default: the only running lab)")
 }

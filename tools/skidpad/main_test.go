@@ -10,7 +10,7 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// Nothing that client-go logs reaches the terminal: steps are drawn there.
+// No log line of client-go reaches the terminal: progress is drawn there.
 func TestClientsLogNothing(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {

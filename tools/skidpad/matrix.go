@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// slowLabel is on specs that the default run leaves out.
+// slowLabel is the label of specs outside of the default run.
 const slowLabel = "slow"
 
 // job is one line of a workflow's matrix.
@@ -30,16 +30,16 @@ func matrixCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "matrix",
 		Short: "Print the suites as a workflow matrix over labels",
-		Long: "Reads the suites' sources and prints JSON for a workflow's strategy.matrix: a job for each suite that has specs which are not slow, and\n" +
-			"another for its slow ones where it has any. --label leaves out suites in which nothing has that label.",
+		Long: "Reads the suites' sources and prints JSON for a workflow's strategy.matrix: for each suite a job for the specs without label slow, and\n" +
+			"a job for the slow specs. A job without specs is left out. --label selects the suites with this label.",
 		Example: "  skidpad matrix\n  skidpad matrix --label bgp",
 		Args:    args(cobra.NoArgs),
 	}
-	cmd.Flags().StringVar(&filter, "label", "", "only suites that have this label")
+	cmd.Flags().StringVar(&filter, "label", "", "only suites with this label")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		root := sourceRoot()
 		if root == "" {
-			return usage("the suites' sources are not here; run this in skidpad's source tree, or set SKIDPAD_SOURCE")
+			return usage("no sources of suites are here; run this command in skidpad's source tree, or set SKIDPAD_SOURCE")
 		}
 		jobs, err := jobsOf(filepath.Join(root, "suites"), filter)
 		if err != nil {
@@ -68,7 +68,7 @@ func jobsOf(dir, label string) ([]job, error) {
 			trees = slices.DeleteFunc(trees, func(t tree) bool { return !slices.Contains(t.labels, label) })
 			and = label + " && "
 		}
-		// A job without a spec would be green whatever happens.
+		// A job without a spec would always be green.
 		if slices.ContainsFunc(trees, func(t tree) bool { return !t.slow }) {
 			jobs = append(jobs, job{name, "./suites/" + name, and + "!" + slowLabel})
 		}
@@ -79,13 +79,13 @@ func jobsOf(dir, label string) ([]job, error) {
 	return jobs, nil
 }
 
-// tree is what one of a suite's files declares at its top: a container with all that is in it, or a spec.
+// tree is a top-level declaration in a suite's file: a container with its content, or a spec.
 type tree struct {
-	labels []string // of all that is in it
-	slow   bool     // all of it is
+	labels []string // of the whole content
+	slow   bool     // the whole content is slow
 }
 
-// treesIn are a suite's trees, by the labels that its files write out: the arguments of Label that are plain strings.
+// treesIn returns a suite's trees, with labels from the plain strings in calls of Label.
 func treesIn(dir string) ([]tree, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 	if err != nil {
@@ -114,7 +114,7 @@ func treesIn(dir string) ([]tree, error) {
 	return trees, nil
 }
 
-// treeOf reads a declaration; one that labels nothing declares no specs.
+// treeOf reads a declaration; a declaration without labels declares no specs.
 func treeOf(declared ast.Expr) tree {
 	var t tree
 	ast.Inspect(declared, func(n ast.Node) bool {
@@ -135,7 +135,7 @@ func treeOf(declared ast.Expr) tree {
 	return t
 }
 
-// labelsOf are the labels that a call of Label writes out; another call has none.
+// labelsOf returns the plain strings of a call of Label, and nothing for another call.
 func labelsOf(call *ast.CallExpr) []string {
 	if name, ok := call.Fun.(*ast.Ident); !ok || name.Name != "Label" {
 		return nil

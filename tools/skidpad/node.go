@@ -12,14 +12,14 @@ import (
 func nodeCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "node",
-		Short:   "Have a node join the running cluster, or leave it",
-		Long:    "Nodes that the scenario names in cluster.joinLater are made with the lab and are no part of the cluster until they join.",
+		Short:   "Make a node join or leave the running cluster",
+		Long:    "The nodes of the scenario's cluster.joinLater are made with the lab, but are not in the cluster until `node join`.",
 		Example: "  skidpad node join control-plane3\n  skidpad node leave control-plane3",
 		Args:    args(cobra.NoArgs),
 	}
 	cmd.AddCommand(
-		nodeVerb("join", "Run kubeadm join on a node, as a control plane or a worker, and wait until it is Ready", (*lab.Lab).Join),
-		nodeVerb("leave", "Run kubeadm reset on a node and remove it from the cluster; it can join again", (*lab.Lab).Leave),
+		nodeVerb("join", "Run kubeadm join on a node, as a control plane or a worker, and wait until the node is Ready", (*lab.Lab).Join),
+		nodeVerb("leave", "Run kubeadm reset on a node and remove the node from the cluster; the node can join again", (*lab.Lab).Leave),
 	)
 	return cmd
 }

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// format is what -o chooses.
+// format is the value of -o.
 type format string
 
 const (
@@ -22,7 +22,7 @@ const (
 	formatYAML  format = "yaml"
 )
 
-// String, Set and Type make format a flag that refuses anything else.
+// String, Set and Type make format a flag that refuses any other value.
 func (f *format) String() string { return string(*f) }
 func (f *format) Type() string   { return "table|json|yaml" }
 func (f *format) Set(s string) error {
@@ -37,7 +37,7 @@ func (f *format) Set(s string) error {
 // outputFlag adds -o to a command.
 func outputFlag(cmd *cobra.Command) *format {
 	f := formatTable
-	cmd.Flags().VarP(&f, "output", "o", "how to print")
+	cmd.Flags().VarP(&f, "output", "o", "output format")
 	return &f
 }
 
@@ -69,13 +69,13 @@ func writeTable(w io.Writer, header []string, rows [][]string) error {
 	return tw.Flush()
 }
 
-// footnotes are the texts that are too long for a table's cells, each once, told below it.
+// footnotes are texts too long for a table's cells, each printed once, below the table.
 type footnotes []string
 
-// cellWidth is how many characters a cell of free text may have, so that what follows it is still seen.
+// cellWidth limits the characters of free text in a cell, so that later columns stay visible.
 const cellWidth = 40
 
-// cell is what a table has of a text: all of it, or where to find it.
+// cell returns a text for a table cell: the whole text, or a reference to its footnote.
 func (f *footnotes) cell(text string) string {
 	if utf8.RuneCountInString(text) <= cellWidth {
 		return text

@@ -20,24 +20,24 @@ import (
 type probeOptions struct {
 	from, to, proto string
 	flow            probe.Flow
-	ended           func() // called when nothing more is sent
+	ended           func() // called after the last packet is sent
 }
 
 func probeCmd() *cobra.Command {
 	var o probeOptions
 	cmd := &cobra.Command{
 		Use:   "probe --from NODE --to TARGET",
-		Short: "Send packets at a fixed rate and tell what was lost, for how long, and who answered",
-		Long: "TARGET is " + probe.Spellings + ".\nA target with several addresses is several flows. Ends with 1 where something was lost, with 4 where the " +
+		Short: "Send packets at a fixed rate and report losses, outages and the answering pods",
+		Long: "TARGET is " + probe.Spellings + ".\nA target with several addresses is several flows. Ends with 1 if a packet was lost, with 4 if the " +
 			"recording proves nothing.\n" +
-			"On a terminal each flow is drawn while it is sent: ─ where all was answered, ▄ where some was lost, █ where all was.",
+			"A terminal shows each flow live: ─ for all packets answered, ▄ for some lost, █ for all lost.",
 		Example: "  skidpad probe --from client --to loadBalancer/echo --rate 1000 --for 5s\n  skidpad probe --from client --to nodePort/echo@worker --proto udp -o json",
 		Args:    args(cobra.NoArgs),
 	}
 	name := nameFlag(cmd)
 	f := outputFlag(cmd)
-	cmd.Flags().StringVar(&o.from, "from", "client", "the node that sends")
-	cmd.Flags().StringVar(&o.to, "to", "", "what it sends to")
+	cmd.Flags().StringVar(&o.from, "from", "client", "the sending node")
+	cmd.Flags().StringVar(&o.to, "to", "", "the target")
 	cmd.Flags().StringVar(&o.proto, "proto", "udp", "udp, tcp or http")
 	cmd.Flags().Float64Var(&o.flow.Rate, "rate", 100, "attempts a second, 1 to 1000")
 	cmd.Flags().DurationVar(&o.flow.Duration, "for", 5*time.Second, "how long")
@@ -67,10 +67,10 @@ func probeCmd() *cobra.Command {
 	return cmd
 }
 
-// check reads the flags; every mistake is one of usage.
+// check reads the flags; every mistake is a usage error.
 func (o *probeOptions) check() (probe.Ref, error) {
 	if o.to == "" {
-		return probe.Ref{}, usage("--to is missing; it is %s", probe.Spellings)
+		return probe.Ref{}, usage("--to is missing: want %s", probe.Spellings)
 	}
 	ref, err := probe.ParseRef(o.to)
 	if err != nil {
@@ -114,7 +114,7 @@ func runProbe(ctx context.Context, l *lab.Lab, o probeOptions, ref probe.Ref) ([
 	return probe.Results(o.from, o.to, rec, loss.Options{}), nil
 }
 
-// printProbe prints one result as the object that scripts read, and several as a list.
+// printProbe prints one result as the object that scripts read, and several results as a list.
 func printProbe(w io.Writer, f format, results []probe.Result) error {
 	var v any = results
 	if len(results) == 1 {

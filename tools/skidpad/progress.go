@@ -12,8 +12,8 @@ import (
 	"golang.org/x/term"
 )
 
-// progress shows steps as they run: on a terminal the running ones stay at the foot with their elapsed time,
-// elsewhere each step is one line when it ends.
+// progress shows steps live: on a terminal the running steps stay at the bottom with their elapsed time; elsewhere each
+// step is one line at its end.
 type progress struct {
 	mu      sync.Mutex
 	w       io.Writer
@@ -31,7 +31,7 @@ type runningStep struct {
 	since      time.Time
 }
 
-// newProgress writes to f and redraws where f is a terminal.
+// newProgress writes to f, and redraws if f is a terminal.
 func newProgress(f *os.File) *progress {
 	p := &progress{w: f, live: term.IsTerminal(int(f.Fd())), start: time.Now(), quit: make(chan struct{})}
 	if w, _, err := term.GetSize(int(f.Fd())); err == nil {
@@ -58,14 +58,14 @@ func (p *progress) tick() {
 	}
 }
 
-// Begin notes that a step has started.
+// Begin records the start of a step.
 func (p *progress) Begin(name, what string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running = append(p.running, runningStep{name, what, time.Now()})
 }
 
-// Note says what a running step is at.
+// Note sets the text of a running step.
 func (p *progress) Note(name, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -100,7 +100,7 @@ func (p *progress) End(name string, took time.Duration, err error) {
 	p.redraw()
 }
 
-// Close takes the live lines away.
+// Close removes the live lines.
 func (p *progress) Close() {
 	if p.live {
 		close(p.quit)

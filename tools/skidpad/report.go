@@ -11,7 +11,7 @@ import (
 	"skidpad.dev/skidpad/lab/report"
 )
 
-// reportRoot is where `skidpad test` keeps its runs.
+// reportRoot is the folder of the runs of `skidpad test`.
 const reportRoot = "reports"
 
 func reportCmd() *cobra.Command {
@@ -19,8 +19,8 @@ func reportCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report [FOLDER...]",
 		Short: "Write a run of `skidpad test` as one HTML page",
-		Long: "Writes the checks, the lab and the timeline of a run as a page that needs no network: it can be mailed, or kept by CI.\n" +
-			"FOLDER (default: " + reportRoot + ") is a run's, or one with runs below it, of which the latest is taken; several make one page. Captures are linked where they are.",
+		Long: "Writes the checks, the lab and the timeline of a run as a page without network access, for mail and CI.\n" +
+			"FOLDER (default: " + reportRoot + ") is the folder of a run, or a folder above runs: then the latest run counts. Several folders make one page. Captures are linked in place.",
 		Example: "  skidpad report\n  skidpad report reports/cilium-bgp-vrrp -o failover.html",
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "the file to write; - is standard output (default: report.html in the run's folder)")

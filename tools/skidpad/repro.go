@@ -29,21 +29,21 @@ func reproCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "repro ID",
 		Short: "Reproduce a bug: broken and fixed, side by side",
-		Long: "Brings both halves of a bug up, does to each what its file says, and prints what should happen, what each did, and the verdict:\n" +
-			"reproduced (the broken half failed as described, the fixed one held), not reproduced, still broken, or unknown.\n" +
-			"ID is a folder under scenarios/bugs, or a file. Ends with 0 where it was reproduced, with 1 where it is still broken, or a patch does\n" +
-			"not hold, with 4 where it was not reproduced or is unknown.",
+		Long: "Brings up both halves of a bug, runs the steps of the bug's file, and prints the expected and the observed behaviour and the verdict:\n" +
+			"reproduced (the broken half failed as described, the fixed half held), not reproduced, still broken, or unknown.\n" +
+			"ID is a folder under scenarios/bugs, or a file. Ends with 0 if the bug was reproduced, with 1 if the fixed half or a\n" +
+			"patch is still broken, with 4 if the bug was not reproduced or the verdict is unknown.",
 		Example: "  skidpad repro frr-16995\n  skidpad repro cilium-43131 --cilium-source ../cilium\n  skidpad repro cilium-43131 --version 1.19.5 -o json",
 		Args:    args(cobra.ExactArgs(1)),
 	}
-	cmd.Flags().StringVar(&o.Name, "name", "", "the labs' names begin with it (default: ID)")
+	cmd.Flags().StringVar(&o.Name, "name", "", "prefix of the labs' names (default: ID)")
 	cmd.Flags().StringVar(&o.Tried, "version", "", "also try this version of the component")
 	cmd.Flags().StringVar(&o.source, "cilium-source", "", "also try Cilium built from this checkout: a patch under test")
-	cmd.Flags().StringVar(&o.reports, "reports", "reports", "folder for timelines, flows and the page of a run; empty: nowhere")
+	cmd.Flags().StringVar(&o.reports, "reports", "reports", "folder for timelines, flows and the page of a run; empty: keep nothing")
 	cmd.Flags().StringVar(&o.junit, "junit", "", "also write JUnit XML to this file")
 	cmd.Flags().BoolVar(&o.Keep, "keep", false, "leave the labs standing; faults end with the command")
-	cmd.Flags().BoolVar(&o.Apart, "apart", false, "one half after the other, also where memory allows both at once")
-	cmd.Flags().Var(&policy, "images", "where images come from: auto, pull, build or local")
+	cmd.Flags().BoolVar(&o.Apart, "apart", false, "run the halves in sequence, even if memory allows both at once")
+	cmd.Flags().Var(&policy, "images", "source of images: auto, pull, build or local")
 	f := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		o.Images, o.format = policy.Policy, *f
@@ -53,7 +53,7 @@ func reproCmd() *cobra.Command {
 	return cmd
 }
 
-// reproduce runs one bug and publishes what it came to.
+// reproduce runs one bug and publishes the result.
 func reproduce(cmd *cobra.Command, id string, o reproOptions) error {
 	s, err := loadBug(id)
 	if err != nil {
@@ -80,7 +80,7 @@ func reproduce(cmd *cobra.Command, id string, o reproOptions) error {
 	return errors.Join(err, publishRepro(cmd, r, o))
 }
 
-// publishRepro writes the page and the files asked for, prints the table and ends with the right code.
+// publishRepro writes the page and the requested files, prints the table and ends with the exit code of the verdict.
 func publishRepro(cmd *cobra.Command, r *repro.Report, o reproOptions) error {
 	var errs []error
 	if o.Dir != "" {
@@ -106,7 +106,7 @@ func publishRepro(cmd *cobra.Command, r *repro.Report, o reproOptions) error {
 	return nil
 }
 
-// reproPage makes one page of all halves' folders: their timelines, one under the other.
+// reproPage makes one page of the folders of all halves, with the timelines below each other.
 func reproPage(r *repro.Report, dir string) error {
 	var folders []*report.Folder
 	for _, c := range r.Columns {
@@ -140,15 +140,15 @@ type bugLine struct {
 	Broken    string    `json:"broken"`
 	Fixed     string    `json:"fixed"`
 	Runnable  bool      `json:"runnable"`
-	Reason    string    `json:"reason"` // why not, or what is built first
+	Reason    string    `json:"reason"` // the obstacle, or the images to build first
 	Measured  *measured `json:"measured,omitempty"`
 }
 
 func reproListCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   "List the bugs that can be put to the test",
-		Long:    "Lists every bug with its halves, whether both can be had here, and the verdict that it came to on this machine the last time.",
+		Short:   "List the bugs",
+		Long:    "Lists every bug with its halves, whether both halves can run here, and the last verdict on this machine.",
 		Example: "  skidpad repro list -o json",
 		Args:    args(cobra.NoArgs),
 	}
@@ -213,8 +213,8 @@ func reproNewCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "new ID",
 		Short: "Write the skeleton of a bug: a scenario and a README to fill in",
-		Long: "Writes scenarios/bugs/ID/scenario.yaml and README.md. The skeleton is a bug that runs in a few seconds; see docs/bugs.md for what can be\n" +
-			"written into it.",
+		Long: "Writes scenarios/bugs/ID/scenario.yaml and README.md. The skeleton is a bug that runs in a few seconds; docs/bugs.md describes the\n" +
+			"fields.",
 		Example: "  skidpad repro new frr-1234",
 		Args:    args(cobra.ExactArgs(1)),
 	}
@@ -223,7 +223,7 @@ func reproNewCmd() *cobra.Command {
 		if dir == "" {
 			root := sourceRoot()
 			if root == "" {
-				return usage("no source tree of skidpad is here; name a folder with --dir")
+				return usage("no source tree of skidpad is here; give a folder with --dir")
 			}
 			dir = filepath.Join(root, "scenarios", bugsFolder)
 		}
@@ -231,7 +231,7 @@ func reproNewCmd() *cobra.Command {
 		if err != nil {
 			return usage("%w", err)
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\nfill them in, then: skidpad scenarios validate %s && skidpad repro %s\n", strings.Join(files, "\n"), files[0], files[0])
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\nedit both, then: skidpad scenarios validate %s && skidpad repro %s\n", strings.Join(files, "\n"), files[0], files[0])
 		return err
 	}
 	return cmd

@@ -22,7 +22,7 @@ type routerRoutes struct {
 func routesCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "routes [ROUTER...]",
-		Short:   "Show what routers learned (RIB) and what their kernels forward by (FIB)",
+		Short:   "Show the routes of routers (RIB) and of their kernels (FIB)",
 		Example: "  skidpad routes r1\n  skidpad routes -o json",
 	}
 	name := nameFlag(cmd)
@@ -78,7 +78,7 @@ func routesTable(w io.Writer, all []routerRoutes) error {
 		}
 	}
 	if len(rows) == 0 {
-		_, err := fmt.Fprintln(w, "no routes were learned")
+		_, err := fmt.Fprintln(w, "no router has a route")
 		return err
 	}
 	return writeTable(w, []string{"ROUTER", "PREFIX", "RIB", "FIB"}, rows)

@@ -34,7 +34,7 @@ type scenarioLine struct {
 func scenariosListCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   "List the scenarios that come with skidpad",
+		Short:   "List skidpad's own scenarios",
 		Example: "  skidpad scenarios list -o json",
 		Args:    args(cobra.NoArgs),
 	}

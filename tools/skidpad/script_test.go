@@ -10,12 +10,12 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"skidpad": main})
 }
 
-// TestScripts runs the command as scripts do, without an engine. testdata/*.txtar say what each shows.
+// TestScripts runs the command as scripts do, without an engine. Each testdata/*.txtar describes its cases.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
-			// An engine that nobody serves, so that no test touches a real one.
+			// An engine address without a server, so no test touches a real engine.
 			e.Setenv("DOCKER_HOST", "unix://"+e.WorkDir+"/no.sock")
 			e.Setenv("HOME", e.WorkDir)
 			return nil

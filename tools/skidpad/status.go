@@ -15,8 +15,8 @@ import (
 func statusCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "status",
-		Short:   "Tell whether a lab is healthy and, where not, what is wrong",
-		Long:    "Prints what there is and every problem found. Ends with 1 where there is a problem.",
+		Short:   "Report whether a lab is healthy, and all its problems",
+		Long:    "Prints the parts of the lab and every problem. Ends with 1 if there is a problem.",
 		Example: "  skidpad status\n  skidpad status -o json",
 		Args:    args(cobra.NoArgs),
 	}
@@ -42,7 +42,7 @@ func statusCmd() *cobra.Command {
 	return cmd
 }
 
-// statusTable is a lab on one screen.
+// statusTable prints a lab on one screen.
 func statusTable(w io.Writer, st *lab.Status) error {
 	state := "healthy"
 	if !st.Healthy {
@@ -75,7 +75,7 @@ func statusTable(w io.Writer, st *lab.Status) error {
 	return nil
 }
 
-// statusLines say who holds what and where the workloads answer.
+// statusLines print the holders of addresses and the addresses of workloads.
 func statusLines(w io.Writer, st *lab.Status) {
 	for _, g := range st.Gateways {
 		holder := g.Holder

@@ -13,14 +13,14 @@ import (
 	"skidpad.dev/skidpad/lab/loss/record"
 )
 
-// How many cells a strip has at least, and at most.
+// The least and the greatest number of cells in a strip.
 const (
 	fewestCells = 10
 	mostCells   = 100
 )
 
-// strip shows flows while they are sent: on a terminal as one row of cells for each, from the first slot to the last, in
-// which an outage is seen at once; elsewhere as a line a second.
+// strip shows flows live. On a terminal, each flow is one row of cells from the first slot to the last, so an outage is
+// visible at once. Elsewhere, each second is a line.
 type strip struct {
 	mu    sync.Mutex
 	w     io.Writer
@@ -38,8 +38,8 @@ type stripRow struct {
 	cells      []cell
 	seconds    []cell // by the second of their sending
 	sent, lost int
-	told       int // seconds that were told in a line
-	newest     int // of the slots whose attempts have ended
+	told       int // seconds already printed as a line
+	newest     int // of the slots with ended attempts
 }
 
 // cell counts the attempts of a time.
@@ -53,7 +53,7 @@ func (c *cell) count(answered bool) {
 	}
 }
 
-// newStrip writes to f and redraws where f is a terminal.
+// newStrip writes to f, and redraws if f is a terminal.
 func newStrip(f *os.File) *strip {
 	s := &strip{w: f, live: term.IsTerminal(int(f.Fd())), width: 80, quit: make(chan struct{})}
 	if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
@@ -80,7 +80,7 @@ func (s *strip) tick() {
 	}
 }
 
-// Close leaves the last state standing.
+// Close leaves the last state on the terminal.
 func (s *strip) Close() {
 	close(s.quit)
 	s.done.Wait()
@@ -95,7 +95,7 @@ func (s *strip) Close() {
 	}
 }
 
-// take is a line of the recording.
+// take records a line of the recording.
 func (s *strip) take(l record.Line) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,7 +116,7 @@ func (s *strip) take(l record.Line) {
 	r.seconds[r.second(a.Seq)].count(answered)
 	r.newest = max(r.newest, a.Seq)
 	if !s.live {
-		// Every attempt of a second has ended when one was sent a timeout after it.
+		// All attempts of a second have ended when an attempt sent a timeout later has ended.
 		s.tell(r, int((time.Duration(r.newest)*r.flow.Interval-r.flow.Timeout)/time.Second))
 	}
 }
@@ -136,7 +136,7 @@ func (s *strip) begin(flows []record.Flow) {
 
 func label(f record.Flow) string { return fmt.Sprintf("%-22s ", f.Target) }
 
-// tell writes the seconds before one that have not been told.
+// tell prints the seconds up to before that are not printed yet.
 func (s *strip) tell(r *stripRow, before int) {
 	for ; r.told < min(before, len(r.seconds)); r.told++ {
 		if c := r.seconds[r.told]; c.answered+c.lost > 0 {
@@ -162,7 +162,7 @@ func (s *strip) redraw() {
 	s.drawn = len(s.rows)
 }
 
-// String is the row: ─ where all was answered, ▄ where some was lost, █ where all was.
+// String returns the row: ─ for all packets answered, ▄ for some lost, █ for all lost.
 func (r *stripRow) String() string {
 	var b strings.Builder
 	b.WriteString(label(r.flow))

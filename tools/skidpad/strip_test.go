@@ -9,7 +9,7 @@ import (
 	"skidpad.dev/skidpad/lab/loss/record"
 )
 
-// outageOf is a recording's lines: 3 s at 10 Hz, of which the slots from 12 to 17 were lost, in the order of their ends.
+// outageOf sends the lines of a recording to take: 3 s at 10 Hz, with slots 12 to 17 lost, in the order of their ends.
 func outageOf(take func(record.Line)) {
 	f := record.Flow{Target: "198.51.100.1:80", Interval: 100 * time.Millisecond, Timeout: 500 * time.Millisecond, Slots: 30}
 	take(record.Line{Start: &record.Start{Flows: []record.Flow{f}}})
@@ -42,7 +42,7 @@ func TestStripElsewhere(t *testing.T) {
 	s := &strip{w: &out, width: 80, quit: make(chan struct{})}
 	outageOf(s.take)
 	if n := strings.Count(out.String(), "\n"); n != 2 {
-		t.Errorf("before the end %d seconds were told, wanted 2: the last may change still", n)
+		t.Errorf("before the end %d seconds were printed, wanted 2: the last second may still change", n)
 	}
 	s.Close()
 	want := "    0s  198.51.100.1:80        answered 10 of 10\n" +

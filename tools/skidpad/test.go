@@ -33,18 +33,18 @@ func testCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test [SCENARIO...]",
 		Short: "Run the checks of scenarios",
-		Long: "Runs what the scenarios promise. A lab that is up already is used and stays; otherwise one is brought up, and taken down afterwards.\n" +
-			"Checks that break something bring the lab back to its base state, and what happened meanwhile is kept in a folder of the run's own; up leaves them out.\n" +
-			"A scenario that this machine cannot run, for want of a kernel option or of an image that can be neither pulled nor built here, is skipped with the reason.\n" +
-			"Ends with 1 where a check failed, with 3 where the lab could not be made, with 4 where an outcome is unknown.",
+		Long: "Runs the checks of scenarios. A running lab is used and stays; otherwise the command brings up a lab, and takes the lab down afterwards.\n" +
+			"A check with a fault brings the lab back to its base state afterwards, and its recording is kept in the run's folder; `up` leaves such checks out.\n" +
+			"A scenario is skipped, with the reason, if this machine lacks a kernel option, or if an image can be neither pulled nor built.\n" +
+			"Ends with 1 if a check failed, with 3 if the lab could not be made, with 4 if an outcome is unknown.",
 		Example: "  skidpad test cilium-bgp-vrrp -o json\n  skidpad test --junit reports/checks.xml",
 	}
 	cmd.Flags().StringVar(&o.name, "name", "", "the lab's name (default: the scenario's)")
 	cmd.Flags().StringVar(&o.junit, "junit", "", "also write JUnit XML to this file")
-	cmd.Flags().StringVar(&o.reports, "reports", "reports", "folder for what each run recorded: timeline, flows, packets of what did not hold; empty: nowhere")
-	cmd.Flags().BoolVar(&o.quick, "quick", false, "only the checks that disturb nothing and end as soon as they hold, as up runs them")
-	cmd.Flags().BoolVar(&o.keep, "keep", false, "leave a lab that was brought up for this standing")
-	cmd.Flags().Var(&policy, "images", "where images come from: auto, pull, build or local")
+	cmd.Flags().StringVar(&o.reports, "reports", "reports", "folder for recordings: timeline, flows, and packets of failed checks; empty: keep nothing")
+	cmd.Flags().BoolVar(&o.quick, "quick", false, "only quick checks without a fault, as `up` runs them")
+	cmd.Flags().BoolVar(&o.keep, "keep", false, "leave the lab running if this command brought up the lab")
+	cmd.Flags().Var(&policy, "images", "source of images: auto, pull, build or local")
 	f := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, names []string) error {
 		if len(names) == 0 {
@@ -67,7 +67,7 @@ func testCmd() *cobra.Command {
 	return cmd
 }
 
-// testScenario checks one scenario, in its running lab or in one made for it.
+// testScenario checks one scenario, in its running lab or in a lab made for the test.
 func testScenario(cmd *cobra.Command, name string, o testOptions) (run report.Run, err error) {
 	s, err := loadScenario(name)
 	if err != nil {
@@ -95,7 +95,7 @@ func testScenario(cmd *cobra.Command, name string, o testOptions) (run report.Ru
 	if err != nil {
 		return run, err
 	}
-	// The lab may have been brought up with other checks, which make nothing.
+	// The lab may have been brought up with other checks. Checks create no objects.
 	l.Plan.Scenario.Spec.Checks = s.Spec.Checks
 	if o.quick {
 		return quickLab(cmd.Context(), l, cmd.ErrOrStderr()), nil
@@ -103,7 +103,7 @@ func testScenario(cmd *cobra.Command, name string, o testOptions) (run report.Ru
 	return testLab(cmd.Context(), l, o, cmd.ErrOrStderr())
 }
 
-// quickLab runs the checks that only look, and shows each as it ends.
+// quickLab runs the quick checks without a fault, and shows each result at its end.
 func quickLab(ctx context.Context, l *lab.Lab, progress io.Writer) report.Run {
 	r := report.Run{Scenario: l.Plan.Scenario.Metadata.Name, Notes: l.Notes(), Started: time.Now()}
 	r.Checks = l.Check(ctx, lineTo(progress))
@@ -111,7 +111,7 @@ func quickLab(ctx context.Context, l *lab.Lab, progress io.Writer) report.Run {
 	return r
 }
 
-// testLab runs all of a lab's checks, shows each as it ends, and keeps what was recorded in a folder of the run's own.
+// testLab runs all of a lab's checks, shows each result at its end, and keeps recordings in the run's folder.
 func testLab(ctx context.Context, l *lab.Lab, o testOptions, progress io.Writer) (report.Run, error) {
 	r := report.Run{Scenario: l.Plan.Scenario.Metadata.Name, Notes: l.Notes(), Started: time.Now()}
 	tests := lab.TestOptions{Done: lineTo(progress)}
@@ -136,7 +136,7 @@ func lineTo(w io.Writer) func(check.Result) {
 	return func(c check.Result) { fmt.Fprintln(w, report.Line(c, 44)) }
 }
 
-// publish prints the runs, writes the files asked for and ends with the right code.
+// publish prints the runs, writes the requested files and ends with the exit code of the worst verdict.
 func publish(cmd *cobra.Command, runs []report.Run, o testOptions) error {
 	if o.junit != "" {
 		if err := writeFile(o.junit, func(w io.Writer) error { return report.JUnit(w, runs) }); err != nil {
@@ -159,7 +159,7 @@ func publish(cmd *cobra.Command, runs []report.Run, o testOptions) error {
 	return nil
 }
 
-// writeFile writes a file and the folder that it is in.
+// writeFile writes a file, and makes the file's folder.
 func writeFile(path string, write func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

@@ -18,9 +18,9 @@ func upCmd() *cobra.Command {
 	policy := policyFlag{image.Auto}
 	cmd := &cobra.Command{
 		Use:   "up [SCENARIO]",
-		Short: "Bring a lab up and check it",
-		Long: "Brings the lab of a scenario up: a name under scenarios/ or a file; default " + defaultScenario + ". On a lab that is up already it " +
-			"finishes what is missing, or says in what the lab differs.\nCtrl-C removes what this run began, unless --keep is given.",
+		Short: "Bring up a lab and check the lab",
+		Long: "Brings up the lab of a scenario: a name under scenarios/ or a file; default " + defaultScenario + ". In a running lab, the command " +
+			"adds missing parts, or reports the differences from the scenario.\nCtrl-C removes everything that this run began, unless --keep is given.",
 		Example: "  skidpad up --dry-run\n  skidpad up cilium-bgp-vrrp --name first",
 		Args:    args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
@@ -45,14 +45,14 @@ func upCmd() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&o.Name, "name", "", "the lab's name (default: the scenario's)")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be made, and make nothing")
-	cmd.Flags().BoolVar(&o.Keep, "keep", false, "leave a half-made lab standing on Ctrl-C")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the plan, and make nothing")
+	cmd.Flags().BoolVar(&o.Keep, "keep", false, "leave a half-made lab on Ctrl-C")
 	cmd.Flags().BoolVar(&noChecks, "no-checks", false, "do not run the scenario's quick checks at the end")
-	cmd.Flags().Var(&policy, "images", "where images come from: auto, pull, build or local")
+	cmd.Flags().Var(&policy, "images", "source of images: auto, pull, build or local")
 	return cmd
 }
 
-// up brings the lab up with progress on standard error, runs the checks that disturb nothing and prints how to use it.
+// up brings up the lab with progress on standard error, runs the quick checks without a fault and prints the guide.
 func up(cmd *cobra.Command, o lab.Options, checks bool) error {
 	p := newProgress(os.Stderr)
 	o.Progress = p
@@ -63,7 +63,7 @@ func up(cmd *cobra.Command, o lab.Options, checks bool) error {
 	}
 	var failed error
 	if checks {
-		// A scenario may promise nothing, or nothing that can be seen without breaking something.
+		// A scenario may have no checks, or only checks with a fault.
 		if r := quickLab(cmd.Context(), l, cmd.ErrOrStderr()); len(r.Checks) > 0 {
 			failed = publishFailures(cmd, r)
 		}
@@ -71,7 +71,7 @@ func up(cmd *cobra.Command, o lab.Options, checks bool) error {
 	return errors.Join(printGuide(cmd, l), failed)
 }
 
-// publishFailures shows what of a run does not hold, and turns it into an exit code.
+// publishFailures prints the checks of a run that do not hold, and returns an exit code.
 func publishFailures(cmd *cobra.Command, r report.Run) error {
 	code := report.ExitCode([]report.Run{r})
 	if code == exitHeld {
@@ -83,7 +83,7 @@ func publishFailures(cmd *cobra.Command, r report.Run) error {
 	return &exitError{code: code}
 }
 
-// printGuide says what there is and what to do with it.
+// printGuide prints the parts of the lab and the next commands.
 func printGuide(cmd *cobra.Command, l *lab.Lab) error {
 	w := cmd.OutOrStdout()
 	st, err := l.Status(cmd.Context())

@@ -14,7 +14,7 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// stopWithin bounds how long the routers may take to be told that nobody listens any more.
+// stopWithin bounds the time to remove the watch from all routers.
 const stopWithin = 10 * time.Second
 
 // watchOptions are the flags of watch.
@@ -29,16 +29,16 @@ func watchCmd() *cobra.Command {
 	var o watchOptions
 	cmd := &cobra.Command{
 		Use:   "watch",
-		Short: "Print what happens in a lab as it happens: routes, sessions, addresses, leases, pods, ARP",
+		Short: "Print the events of a lab live: routes, sessions, addresses, leases, pods, ARP",
 		Long: "Prints an event a line until Ctrl-C, or for the time of --for. Times are seconds since the watch began; -o json writes\n" +
-			"JSON lines with the host's monotonic clock in nanoseconds, which other recordings of the lab share.",
+			"JSON lines with the host's monotonic clock in nanoseconds, the clock of all recordings of the lab.",
 		Example: "  skidpad watch\n  skidpad watch --lane bgp,fib,vrrp --for 10s\n  skidpad watch -o json >events.jsonl",
 		Args:    args(cobra.NoArgs),
 	}
 	name := nameFlag(cmd)
-	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "how to print: text or json")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "output format: text or json")
 	cmd.Flags().StringSliceVar(&o.lanes, "lane", nil, fmt.Sprintf("only these lanes, of %v", timeline.Lanes()))
-	cmd.Flags().DurationVar(&o.length, "for", 0, "how long (default: until Ctrl-C)")
+	cmd.Flags().DurationVar(&o.length, "for", 0, "length of the watch (default: until Ctrl-C)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := o.check(); err != nil {
 			return err
@@ -52,7 +52,7 @@ func watchCmd() *cobra.Command {
 	return cmd
 }
 
-// check reads the flags; every mistake is one of usage.
+// check reads the flags; every mistake is a usage error.
 func (o *watchOptions) check() error {
 	if o.output != "text" && o.output != "json" {
 		return usage("-o: want text or json, got %q", o.output)
@@ -95,18 +95,18 @@ func runWatch(cmd *cobra.Command, l *lab.Lab, o watchOptions) error {
 	return out.error()
 }
 
-// eventPrinter prints events as they come.
+// eventPrinter prints events live.
 type eventPrinter struct {
 	w       io.Writer
 	options watchOptions
 	zero    int64
-	failed  func() // ends the watch: nobody reads what it prints
+	failed  func() // ends the watch when the output has no reader
 
 	mu  sync.Mutex
 	err error
 }
 
-// Add prints an event, unless its lane is not wanted.
+// Add prints an event, unless its lane is left out.
 func (p *eventPrinter) Add(e timeline.Event) {
 	if !p.options.filter.Match(e) {
 		return
