@@ -26,7 +26,7 @@ var layers = []struct {
 	{6, []string{"lab/addon", "lab/watch", "lab/fault"}},
 	{7, []string{"lab/check"}},
 	{8, []string{"lab/live", "lab/report"}},
-	{9, []string{"lab/bringup"}},
+	{9, []string{"lab/bringup", "lab/signal"}},
 	{10, []string{"lab"}},
 	{11, []string{"lab/labtest", "lab/repro"}},
 	{12, []string{"tools"}},

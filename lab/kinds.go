@@ -1,8 +1,28 @@
 package lab
 
-import "skidpad.dev/skidpad/lab/scenario"
+import (
+	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/signal"
+)
 
 // Kinds is the list of all members of all kinds. A new member is a folder or a file, and a line here.
 func Kinds() scenario.Kinds {
-	return scenario.Kinds{}
+	return scenario.Kinds{
+		Signals: []scenario.Member{
+			signal.Member[signal.ARP]("arp"),
+			signal.Member[signal.Ping]("ping"),
+			signal.Member[signal.TTLExceeded]("ttlExceeded"),
+			signal.Member[signal.Connect]("connect"),
+			signal.Member[signal.Outage]("outage"),
+			signal.Member[signal.Lost]("lost"),
+			signal.Member[signal.Sessions]("sessions"),
+			signal.Member[signal.PeerASNs]("peerASNs"),
+			signal.Member[signal.RIB]("rib"),
+			signal.Member[signal.FIB]("fib"),
+			signal.Member[signal.Lease]("lease"),
+			signal.Member[signal.ServiceIPs]("serviceIPs"),
+			signal.Member[signal.Elapsed]("elapsed"),
+			signal.Member[signal.Output]("output"),
+		},
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/report"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/signal"
 	"skidpad.dev/skidpad/lab/timeline"
 	"skidpad.dev/skidpad/lab/wait"
 )
@@ -93,8 +94,9 @@ func (h *half) run(ctx context.Context) {
 		h.Outcome, h.Why = Unknown, err.Error()
 		return
 	}
-	r := &runner{lab: h.lab, half: h.Half, events: events, injector: injector, faults: map[string][]*fault.Active{}, flows: map[string]*flow{},
+	r := &runner{Run: &signal.Run{Lab: h.lab, Events: events}, half: h.Half, injector: injector, faults: map[string][]*fault.Active{}, flows: map[string]*flow{},
 		note: func(text string) { h.options.Progress.Note(h.Half, text) }}
+	r.Recording = r.recording
 	missing := func(err error) {
 		if err != nil {
 			events.Add(timeline.New(timeline.LaneAgent, "watch", "source-missing", err.Error(), nil))
@@ -135,7 +137,7 @@ func (h *half) observe(ctx context.Context, r *runner) (err error) {
 	if err := r.beforeAwaits(ctx, h.bug.Trigger); err != nil {
 		return err
 	}
-	r.began, r.triggered, r.acted = timeline.Now(), time.Now(), time.Now()
+	r.Began, r.triggered, r.acted = timeline.Now(), time.Now(), time.Now()
 	r.observe = h.bug.Observe
 	if err := r.steps(ctx, "trigger", h.bug.Trigger); err != nil {
 		return err
@@ -147,19 +149,19 @@ func (h *half) observe(ctx context.Context, r *runner) (err error) {
 			return fmt.Errorf("observe[%d], %s: %w", i, o.Name, err)
 		}
 		h.Observed = append(h.Observed, seen)
-		r.events.Add(timeline.New(timeline.LaneCheck, o.Name, string(seen.Outcome), seen.Seen, map[string]string{"expected": seen.Want}))
+		r.Events.Add(timeline.New(timeline.LaneCheck, o.Name, string(seen.Outcome), seen.Seen, map[string]string{"expected": seen.Want}))
 	}
 	return nil
 }
 
 // before reads what is to be compared with afterwards.
-func (r *runner) before(ctx context.Context, all []scenario.Observation) ([]*value, error) {
-	before := make([]*value, len(all))
+func (r *runner) before(ctx context.Context, all []scenario.Observation) ([]*signal.Value, error) {
+	before := make([]*signal.Value, len(all))
 	for i, o := range all {
 		if o.Right.Changed == nil && (o.Wrong == nil || o.Wrong.Changed == nil) {
 			continue
 		}
-		v, err := r.read(ctx, o.Signal)
+		v, err := r.Read(ctx, o.Signal)
 		if err != nil {
 			return nil, fmt.Errorf("observe[%d], %s, before the trigger: %w", i, o.Name, err)
 		}
@@ -170,12 +172,12 @@ func (r *runner) before(ctx context.Context, all []scenario.Observation) ([]*val
 
 // beforeAwaits reads the signals that awaits of the trigger compare with.
 func (r *runner) beforeAwaits(ctx context.Context, trigger []scenario.BugStep) error {
-	r.awaited = map[*scenario.Await]*value{}
+	r.awaited = map[*scenario.Await]*signal.Value{}
 	for i, s := range trigger {
 		if s.Await == nil || s.Await.Right.Changed == nil || r.isForOthers(s) {
 			continue
 		}
-		v, err := r.read(ctx, s.Await.Signal)
+		v, err := r.Read(ctx, s.Await.Signal)
 		if err != nil {
 			return fmt.Errorf("trigger[%d], %s, before the trigger: %w", i, describe(s), err)
 		}
@@ -185,7 +187,7 @@ func (r *runner) beforeAwaits(ctx context.Context, trigger []scenario.BugStep) e
 }
 
 // look looks at a signal as an observation says.
-func (r *runner) look(ctx context.Context, o scenario.Observation, before *value) (Observed, error) {
+func (r *runner) look(ctx context.Context, o scenario.Observation, before *signal.Value) (Observed, error) {
 	right, err := r.filled(ctx, o.Right)
 	if err != nil {
 		return Observed{}, err
@@ -198,10 +200,10 @@ func (r *runner) look(ctx context.Context, o scenario.Observation, before *value
 		}
 		o.Wrong = &wrong
 	}
-	if err := r.sentEnough(ctx, o.Signal.Outage+o.Signal.Lost); err != nil {
+	if err := r.sentEnough(ctx, signal.FlowOf(o.Signal)); err != nil {
 		return Observed{}, err
 	}
-	return look{Observation: o, before: before, acted: r.acted, read: func(ctx context.Context) (value, error) { return r.read(ctx, o.Signal) }}.until(ctx)
+	return look{Observation: o, before: before, acted: r.acted, read: func(ctx context.Context) (signal.Value, error) { return r.Read(ctx, o.Signal) }}.until(ctx)
 }
 
 // sentEnough waits until a flow can be judged: reading the flow ends the flow.
@@ -221,7 +223,7 @@ func (r *runner) sentEnough(ctx context.Context, name string) error {
 func (r *runner) filled(ctx context.Context, c scenario.Condition) (scenario.Condition, error) {
 	var errs []error
 	fill := func(text string) string {
-		text, err := r.fill(ctx, text)
+		text, err := r.Fill(ctx, text)
 		errs = append(errs, err)
 		return text
 	}
@@ -255,7 +257,7 @@ func (h *half) keep(ctx context.Context, r *runner, began time.Time) error {
 	for _, o := range h.Observed {
 		run.Checks = append(run.Checks, checked(h.options.ID, o))
 	}
-	return report.Save(h.Dir, run, h.lab.Plan, r.events.Events(), flows)
+	return report.Save(h.Dir, run, h.lab.Plan, r.Events.Events(), flows)
 }
 
 // checked is an observation as a check's result.

@@ -6,8 +6,12 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/signal"
 	"skidpad.dev/skidpad/lab/wait"
 )
+
+// lookAgain lies between two looks at a signal.
+const lookAgain = 200 * time.Millisecond
 
 // settled is for how long after the trigger's last act an absence must last when the bug's file gives no time:
 // nothing has come yet, right after an act, whatever is going to come. Steps of the trigger that wait count.
@@ -16,15 +20,15 @@ const settled = 3 * time.Second
 // look is one observation under way. It is pure but for read and the clock.
 type look struct {
 	scenario.Observation
-	before *value
+	before *signal.Value
 	acted  time.Time // when the trigger's last act ended
-	read   func(context.Context) (value, error)
+	read   func(context.Context) (signal.Value, error)
 }
 
 // until looks at the signal until the outcome is known: once, until it is right, or for as long as it is to stay so.
 func (l look) until(ctx context.Context) (Observed, error) {
 	began := time.Now()
-	seen := Observed{Name: l.Name, Control: l.Control, Want: words(l.Right, l.before)}
+	seen := Observed{Name: l.Name, Control: l.Control, Want: signal.Words(l.Right, l.before)}
 	looks := 0
 	err := wait.Until(ctx, wait.For{What: "observation " + l.Name, Every: lookAgain}, func(ctx context.Context) error {
 		looks++
@@ -38,7 +42,7 @@ func (l look) until(ctx context.Context) (Observed, error) {
 		}
 		var early bool
 		seen.Outcome, early = outcome(l.Observation, v, l.before)
-		if !v.final && !l.known(seen, early) {
+		if !v.Final() && !l.known(seen, early) {
 			return fmt.Errorf("%s, not decided yet", v)
 		}
 		seen.Seen = v.String()
@@ -76,7 +80,7 @@ func (l look) hasSettled() bool { return time.Since(l.acted) >= settled }
 // absence reports whether the signal is right when something is not there, and may come. A signal that sends
 // packets of its own is the answer to them.
 func (l look) absence() bool {
-	if s := l.Signal; s.Ping != nil || s.TTLExceeded != nil || s.Connect != nil {
+	if signal.Probes(l.Signal) {
 		return false
 	}
 	c := l.Right
@@ -97,7 +101,7 @@ func times(o scenario.Observation) time.Duration {
 func sentUntil(all []scenario.Observation, name string, sent, acted, now time.Time) time.Time {
 	until := acted.Add(settled)
 	for _, o := range all {
-		if o.Signal.Outage != name && o.Signal.Lost != name {
+		if signal.FlowOf(o.Signal) != name {
 			continue
 		}
 		for _, t := range []time.Time{sent.Add(times(o)), now.Add(o.During.Std())} {
@@ -107,4 +111,24 @@ func sentUntil(all []scenario.Observation, name string, sent, acted, now time.Ti
 		}
 	}
 	return until
+}
+
+// outcome judges a value by an observation. A value that can still become right or wrong is unknown, and early.
+func outcome(o scenario.Observation, v signal.Value, before *signal.Value) (_ Outcome, tooEarly bool) {
+	switch v.Meets(o.Right, before) {
+	case signal.Yes:
+		return Right, false
+	case signal.Early:
+		return Unknown, true
+	}
+	if o.Wrong == nil {
+		return Wrong, false
+	}
+	switch v.Meets(*o.Wrong, before) {
+	case signal.Yes:
+		return Wrong, false
+	case signal.Early:
+		return Unknown, true
+	}
+	return Unknown, false
 }

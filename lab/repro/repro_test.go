@@ -3,10 +3,10 @@ package repro
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/signal"
 )
 
 func TestJudge(t *testing.T) {
@@ -64,60 +64,16 @@ func TestOutcomeOf(t *testing.T) {
 	}
 }
 
-func TestMeets(t *testing.T) {
-	n := func(n int) *int { return &n }
-	yep, nope, five := true, false, 5.0
-	second, none := time.Second, time.Duration(0)
-	before := texts("a=1", "b=2")
-	tests := []struct {
-		name   string
-		v      value
-		c      scenario.Condition
-		before *value
-		want   answer
-	}{
-		{"these, in any order", texts("b", "a"), scenario.Condition{Is: []string{"a", "b"}}, nil, yes},
-		{"these and one more", texts("b", "a", "c"), scenario.Condition{Is: []string{"a", "b"}}, nil, no},
-		{"nothing", texts(), scenario.Condition{Is: []string{}}, nil, yes},
-		{"nothing is wanted, something is there", texts("a"), scenario.Condition{Is: []string{}}, nil, no},
-		{"a part of a text", texts("02:42 (r1)"), scenario.Condition{Has: "(r1)", Lacks: "(r2)"}, nil, yes},
-		{"how many texts there are", texts("a", "b"), scenario.Condition{Max: n(1)}, nil, no},
-		{"the number counts, not the texts", number(5, "", "timeout"), scenario.Condition{Min: n(5)}, nil, yes},
-		{"shorter", value{time: &second}, scenario.Condition{Shorter: scenario.Duration(2 * time.Second)}, nil, yes},
-		{"no event yet is not yet longer", value{time: &second, never: true}, scenario.Condition{Longer: scenario.Duration(time.Hour)}, nil, early},
-		{"no event for longer", value{time: &second, never: true}, scenario.Condition{Longer: scenario.Duration(time.Millisecond)}, nil, yes},
-		{"no event yet can still come in time", value{time: &none, never: true}, scenario.Condition{Shorter: scenario.Duration(time.Hour)}, nil, early},
-		{"no event in time", value{time: &second, never: true}, scenario.Condition{Shorter: scenario.Duration(time.Second)}, nil, no},
-		{"never", value{time: &second, never: true}, scenario.Condition{Never: &yep}, nil, yes},
-		{"an event is not never", value{time: &second}, scenario.Condition{Never: &yep}, nil, no},
-		{"an outage without an end can become longer", value{time: &second, open: true}, scenario.Condition{Shorter: scenario.Duration(2 * time.Second)}, nil, early},
-		{"a prober that stood still can have missed more", value{time: &second, unseen: time.Second}, scenario.Condition{Shorter: scenario.Duration(2 * time.Second)}, nil, early},
-		{"a prober that stood still for little", value{time: &second, unseen: time.Second}, scenario.Condition{Shorter: scenario.Duration(3 * time.Second)}, nil, yes},
-		{"more than the most, with gaps", value{number: &five, least: true}, scenario.Condition{Max: n(4)}, nil, no},
-		{"at most so many, with gaps", value{number: &five, least: true}, scenario.Condition{Max: n(5)}, nil, early},
-		{"as before", texts("b=2", "a=1"), scenario.Condition{Changed: &nope}, &before, yes},
-		{"other than before", texts("b=1", "a=2"), scenario.Condition{Changed: &nope}, &before, no},
-		{"changed, as wanted", texts("b=1", "a=2"), scenario.Condition{Changed: &yep}, &before, yes},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.v.meets(tt.c, tt.before); got != tt.want {
-				t.Errorf("%s meets %s: seen %d, want %d", tt.v, words(tt.c, tt.before), got, tt.want)
-			}
-		})
-	}
-}
-
 func TestWhatIsNeitherIsUnknown(t *testing.T) {
 	none, some := 0, 4
 	o := scenario.Observation{Right: scenario.Condition{Min: &some}, Wrong: &scenario.Condition{Max: &none}}
 	for n, want := range map[float64]Outcome{5: Right, 4: Right, 2: Unknown, 0: Wrong} {
-		if got, _ := outcome(o, number(n, ""), nil); got != want {
+		if got, _ := outcome(o, signal.Number(n, ""), nil); got != want {
 			t.Errorf("%g: seen %s, want %s", n, got, want)
 		}
 	}
 	o.Wrong = nil
-	if got, _ := outcome(o, number(2, ""), nil); got != Wrong {
+	if got, _ := outcome(o, signal.Number(2, ""), nil); got != Wrong {
 		t.Errorf("without a description of wrong: seen %s, want wrong", got)
 	}
 }

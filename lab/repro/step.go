@@ -1,7 +1,6 @@
 package repro
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,14 +8,13 @@ import (
 	"strings"
 	"time"
 
-	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/cluster/providers"
 	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/loss/record"
-	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/signal"
 	"skidpad.dev/skidpad/lab/timeline"
 	"skidpad.dev/skidpad/lab/wait"
 )
@@ -26,18 +24,15 @@ const stepWithin = 3 * time.Minute
 
 // runner does to one lab what a bug says.
 type runner struct {
-	lab      *lab.Lab
+	*signal.Run
 	half     string
-	events   *timeline.Timeline
 	injector *fault.Injector
 	faults   map[string][]*fault.Active
 	flows    map[string]*flow
-	// began is when the trigger did: CLOCK_MONOTONIC in nanoseconds; 0 before it.
-	began int64
 	// triggered is when the trigger began, and acted when the last of its acts ended: steps that wait are no acts.
 	triggered, acted time.Time
 	observe          []scenario.Observation
-	awaited          map[*scenario.Await]*value // the values, before the trigger, of the signals that awaits compare with
+	awaited          map[*scenario.Await]*signal.Value // the values, before the trigger, of the signals that awaits compare with
 	note             func(string)
 }
 
@@ -63,7 +58,7 @@ func (r *runner) steps(ctx context.Context, phase string, all []scenario.BugStep
 		if err != nil {
 			e.Kind, e.Text = "step-failed", text+": "+err.Error()
 		}
-		r.events.Add(e)
+		r.Events.Add(e)
 		if s.Await == nil && s.Hold == 0 {
 			r.acted = time.Now()
 		}
@@ -99,10 +94,10 @@ func (r *runner) step(ctx context.Context, s scenario.BugStep) error {
 	case scenario.StepApply:
 		return r.apply(limited, s.Apply)
 	case scenario.StepKubectl:
-		_, err := r.shell(limited, kubectl(r.lab.Plan, s.Kubectl))
+		_, err := r.Shell(limited, kubectl(r.Lab.Plan, s.Kubectl))
 		return err
 	case scenario.StepExec:
-		_, err := r.shell(limited, *s.Exec)
+		_, err := r.Shell(limited, *s.Exec)
 		return err
 	case scenario.StepSend:
 		return r.send(ctx, s)
@@ -116,7 +111,7 @@ func (r *runner) step(ctx context.Context, s scenario.BugStep) error {
 
 func (r *runner) inject(ctx context.Context, s scenario.BugStep) error {
 	var all []*fault.Active
-	for _, f := range r.lab.Faults(*s.Fault) {
+	for _, f := range r.Lab.Faults(*s.Fault) {
 		active, err := r.injector.Inject(ctx, f)
 		if err != nil {
 			return errors.Join(err, clearAll(ctx, all))
@@ -139,32 +134,15 @@ func clearAll(ctx context.Context, all []*fault.Active) error {
 }
 
 func (r *runner) apply(ctx context.Context, manifests string) error {
-	text, err := r.fill(ctx, manifests)
+	text, err := r.Fill(ctx, manifests)
 	if err != nil {
 		return err
 	}
-	kube, err := r.lab.Kube(ctx)
+	kube, err := r.Lab.Kube(ctx)
 	if err != nil {
 		return err
 	}
 	return kube.Apply(ctx, text)
-}
-
-// shell runs a command line where it is to run, and returns what it wrote.
-func (r *runner) shell(ctx context.Context, e scenario.Exec) ([]byte, error) {
-	line, err := r.fill(ctx, e.Run)
-	if err != nil {
-		return nil, err
-	}
-	n, err := r.place(ctx, e.Node)
-	if err != nil {
-		return nil, err
-	}
-	out, err := n.Exec(ctx, "sh", "-ec", line)
-	if exit := (*node.ExitError)(nil); errors.As(err, &exit) {
-		err = fmt.Errorf("exit code %d: %s", exit.Code, cmp.Or(strings.TrimSpace(exit.Stderr), strings.TrimSpace(string(out)), "it says nothing")) // the command is told already
-	}
-	return out, err
 }
 
 // kubectl is a command line after kubectl as what the first control-plane node runs, with its administrator's kubeconfig.
@@ -175,7 +153,7 @@ func kubectl(p *plan.Plan, args string) scenario.Exec {
 
 // send begins a flow, and returns when its prober runs.
 func (r *runner) send(ctx context.Context, s scenario.BugStep) error {
-	to, err := r.fill(ctx, s.Send.To)
+	to, err := r.Fill(ctx, s.Send.To)
 	if err != nil {
 		return err
 	}
@@ -183,11 +161,11 @@ func (r *runner) send(ctx context.Context, s scenario.BugStep) error {
 	if err != nil {
 		return err
 	}
-	targets, err := r.lab.Resolve(ctx, ref, record.Proto(s.Send.Proto))
+	targets, err := r.Lab.Resolve(ctx, ref, record.Proto(s.Send.Proto))
 	if err != nil {
 		return err
 	}
-	n, err := r.place(ctx, s.Send.From)
+	n, err := r.Place(ctx, s.Send.From)
 	if err != nil {
 		return err
 	}
@@ -219,9 +197,9 @@ func (r *runner) recording(ctx context.Context, name string) (*record.Recording,
 // await waits until a signal is right. A signal that cannot be read is read again.
 func (r *runner) await(ctx context.Context, a *scenario.Await) error {
 	before := r.awaited[a]
-	return wait.Until(ctx, wait.For{What: "want " + words(a.Right, before), Within: a.Within.Std(), Every: lookAgain}, func(ctx context.Context) error {
-		v, err := r.read(ctx, a.Signal)
-		if err == nil && v.meets(a.Right, before) != yes {
+	return wait.Until(ctx, wait.For{What: "want " + signal.Words(a.Right, before), Within: a.Within.Std(), Every: lookAgain}, func(ctx context.Context) error {
+		v, err := r.Read(ctx, a.Signal)
+		if err == nil && v.Meets(a.Right, before) != signal.Yes {
 			err = errors.New(v.String())
 		}
 		return err
@@ -248,7 +226,7 @@ func describe(s scenario.BugStep) string {
 	case scenario.StepSend:
 		return fmt.Sprintf("send %s from %s to %s, every %s", s.Send.Proto, s.Send.From, s.Send.To, s.Send.Every)
 	case scenario.StepAwait:
-		return fmt.Sprintf("await %s: %s", s.Await.Signal.Kind(), words(s.Await.Right, nil))
+		return fmt.Sprintf("await %s: %s", s.Await.Signal.Name, signal.Words(s.Await.Right, nil))
 	}
 	return "hold for " + s.Hold.String()
 }

@@ -217,42 +217,42 @@ func (a *Addon) setDefaults(s *Spec) {
 	case a.Cilium != nil:
 		a.Cilium.setDefaults(s)
 	case a.Calico != nil:
-		or(&a.Calico.Version, DefaultCalico)
-		or(&a.Calico.Encapsulation, "none")
-		or(&a.Calico.BGP, &CalicoBGP{ASN: defaultCalicoASN})
+		Or(&a.Calico.Version, DefaultCalico)
+		Or(&a.Calico.Encapsulation, "none")
+		Or(&a.Calico.BGP, &CalicoBGP{ASN: defaultCalicoASN})
 	case a.KubeRouter != nil:
-		or(&a.KubeRouter.Version, DefaultKubeRouter)
-		or(&a.KubeRouter.HoldTime, DefaultHoldTime)
+		Or(&a.KubeRouter.Version, DefaultKubeRouter)
+		Or(&a.KubeRouter.HoldTime, DefaultHoldTime)
 		if a.KubeRouter.Advertise == nil {
 			a.KubeRouter.Advertise = []Advertisement{AdvertisePodCIDR, AdvertiseClusterIP, AdvertiseExternalIP, AdvertiseLoadBalancer}
 		}
 		on := true
-		or(&a.KubeRouter.IBGP, &on)
+		Or(&a.KubeRouter.IBGP, &on)
 	case a.MetalLB != nil:
 		a.MetalLB.setDefaults()
 	case a.PureLB != nil:
-		or(&a.PureLB.Version, DefaultPureLB)
+		Or(&a.PureLB.Version, DefaultPureLB)
 		if a.PureLB.Pools == nil {
 			a.PureLB.Pools = defaultPool()
 		}
 	case a.BIRD != nil:
 		a.BIRD.setDefaults()
 	case a.APISIX != nil:
-		or(&a.APISIX.Version, DefaultAPISIX)
+		Or(&a.APISIX.Version, DefaultAPISIX)
 	}
 }
 
 func (m *MetalLB) setDefaults() {
-	or(&m.Version, DefaultMetalLB)
+	Or(&m.Version, DefaultMetalLB)
 	if m.Pools == nil {
 		m.Pools = defaultPool()
 	}
 	if b := m.BGP; b != nil {
-		or(&b.Backend, "frr")
-		or(&b.HoldTime, DefaultHoldTime)
+		Or(&b.Backend, "frr")
+		Or(&b.HoldTime, DefaultHoldTime)
 	}
 	if m.L2 != nil {
 		on := true
-		or(&m.L2.Memberlist, &on)
+		Or(&m.L2.Memberlist, &on)
 	}
 }

@@ -13,7 +13,7 @@ type NodeBIRD struct {
 }
 
 func (b *NodeBIRD) setDefaults() {
-	or(&b.HoldTime, DefaultHoldTime)
+	Or(&b.HoldTime, DefaultHoldTime)
 	b.BFD.setDefaults()
 }
 
@@ -22,8 +22,8 @@ func (b *BFD) setDefaults() {
 	if b == nil {
 		return
 	}
-	or(&b.Interval, DefaultBFDInterval)
-	or(&b.Multiplier, DefaultBFDMultiplier)
+	Or(&b.Interval, DefaultBFDInterval)
+	Or(&b.Multiplier, DefaultBFDMultiplier)
 }
 
 // bird returns BIRD among the addons, or nil.

@@ -121,39 +121,24 @@ type Condition struct {
 
 // What a bug means where it says nothing.
 const (
-	DefaultAwait   = Duration(60 * time.Second)
-	defaultPings   = 5
-	defaultConnect = 10
+	DefaultAwait = Duration(60 * time.Second)
 )
 
-func (b *Bug) setDefaults() {
+func (b *Bug) setDefaults(spec *Spec) {
 	for _, steps := range [][]BugStep{b.Setup, b.Trigger} {
 		for _, s := range steps {
 			if s.Send != nil {
-				or(&s.Send.Proto, DefaultProto)
-				or(&s.Send.Every, Duration(10*time.Millisecond))
-				or(&s.Send.Flows, 1)
+				Or(&s.Send.Proto, DefaultProto)
+				Or(&s.Send.Every, Duration(10*time.Millisecond))
+				Or(&s.Send.Flows, 1)
 			}
 			if s.Await != nil {
-				or(&s.Await.Within, DefaultAwait)
-				s.Await.Signal.setDefaults()
+				Or(&s.Await.Within, DefaultAwait)
+				s.Await.Signal.setDefaults(spec)
 			}
 		}
 	}
 	for _, o := range b.Observe {
-		o.Signal.setDefaults()
-	}
-}
-
-// setDefaults changes what the signal's pointers lead to.
-func (s Signal) setDefaults() {
-	for _, p := range []*PingSignal{s.Ping, s.TTLExceeded} {
-		if p != nil {
-			or(&p.Count, defaultPings)
-		}
-	}
-	if c := s.Connect; c != nil {
-		or(&c.Proto, "tcp")
-		or(&c.Count, defaultConnect)
+		o.Signal.setDefaults(spec)
 	}
 }

@@ -28,10 +28,10 @@ type Join struct {
 	Within Duration `json:"within,omitempty"` // for each to be Ready; default 3 m
 }
 
-func (a *API) setDefaults() { or(&a.Every, DefaultWriteEvery) }
+func (a *API) setDefaults() { Or(&a.Every, DefaultWriteEvery) }
 
 func (j *Join) setDefaults(spec *Spec) {
-	or(&j.Within, DefaultJoinWithin)
+	Or(&j.Within, DefaultJoinWithin)
 	if j.Nodes == nil && spec.Cluster != nil {
 		j.Nodes = spec.Cluster.JoinLater
 	}

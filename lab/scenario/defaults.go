@@ -17,8 +17,8 @@ const (
 	DefaultWithin         = Duration(30 * time.Second)
 )
 
-// or sets *v to the default when it is unset.
-func or[T comparable](v *T, def T) {
+// Or sets *v to the default when it is unset.
+func Or[T comparable](v *T, def T) {
 	var unset T
 	if *v == unset {
 		*v = def
@@ -38,8 +38,8 @@ func (s *Scenario) setDefaults() {
 		spec.Routers[i].setDefaults(spec)
 	}
 	for i := range spec.Gateways {
-		or(&spec.Gateways[i].Protocol, "vrrp")
-		or(&spec.Gateways[i].AdvertInterval, DefaultAdvertInterval)
+		Or(&spec.Gateways[i].Protocol, "vrrp")
+		Or(&spec.Gateways[i].AdvertInterval, DefaultAdvertInterval)
 	}
 	for i := range spec.Workloads {
 		if e := spec.Workloads[i].Echo; e != nil {
@@ -50,31 +50,31 @@ func (s *Scenario) setDefaults() {
 		spec.Checks[i].setDefaults(spec)
 	}
 	if s.Bug != nil {
-		s.Bug.setDefaults()
+		s.Bug.setDefaults(spec)
 	}
 }
 
 func (c *Cluster) setDefaults(networks []Network) {
-	or(&c.Provider, ProviderKind)
+	Or(&c.Provider, ProviderKind)
 	c.k3sDefaults()
-	or(&c.Kubernetes, DefaultKubernetes)
-	or(&c.ControlPlanes, 1)
+	Or(&c.Kubernetes, DefaultKubernetes)
+	Or(&c.ControlPlanes, 1)
 	if c.Workers == nil {
 		workers := DefaultWorkers
 		c.Workers = &workers
 	}
-	or(&c.KubeProxy, KubeProxyNone)
-	or(&c.IPFamily, IPv4Family)
+	Or(&c.KubeProxy, KubeProxyNone)
+	Or(&c.IPFamily, IPv4Family)
 	if c.IPFamily.V4() {
-		or(&c.PodCIDR, netip.MustParsePrefix("10.244.0.0/16"))
-		or(&c.ServiceCIDR, netip.MustParsePrefix("10.96.0.0/16"))
+		Or(&c.PodCIDR, netip.MustParsePrefix("10.244.0.0/16"))
+		Or(&c.ServiceCIDR, netip.MustParsePrefix("10.96.0.0/16"))
 	}
 	if c.IPFamily.V6() {
-		or(&c.PodCIDR6, netip.MustParsePrefix("fd00:10:244::/56"))
-		or(&c.ServiceCIDR6, netip.MustParsePrefix("fd00:10:96::/112"))
+		Or(&c.PodCIDR6, netip.MustParsePrefix("fd00:10:244::/56"))
+		Or(&c.ServiceCIDR6, netip.MustParsePrefix("fd00:10:96::/112"))
 	}
 	if len(networks) > 0 {
-		or(&c.Network, networks[0].Name)
+		Or(&c.Network, networks[0].Name)
 	}
 	if c.APIEndpoint == nil && c.ControlPlanes > 1 && c.Provider == ProviderKind {
 		c.APIEndpoint = &APIEndpoint{}
@@ -85,7 +85,7 @@ func (c *Cluster) setDefaults(networks []Network) {
 }
 
 func (c *Cilium) setDefaults(s *Spec) {
-	or(&c.Version, DefaultCilium)
+	Or(&c.Version, DefaultCilium)
 	others := slices.ContainsFunc(s.Addons, func(a Addon) bool { return a.Cilium == nil && slices.Contains(a.Roles(), RoleLoadBalancer) })
 	if c.LoadBalancerPools == nil && !others {
 		if s.IPv4() {
@@ -96,44 +96,44 @@ func (c *Cilium) setDefaults(s *Spec) {
 		}
 	}
 	if b := c.BGP; b != nil {
-		or(&b.HoldTime, DefaultHoldTime)
+		Or(&b.HoldTime, DefaultHoldTime)
 		if b.Advertise == nil {
 			b.Advertise = []Advertisement{AdvertisePodCIDR, AdvertiseClusterIP, AdvertiseExternalIP, AdvertiseLoadBalancer}
 		}
 	}
 	if l := c.L2; l != nil {
 		// The chart's own defaults.
-		or(&l.LeaseDuration, Duration(15*time.Second))
-		or(&l.LeaseRenewDeadline, Duration(5*time.Second))
-		or(&l.LeaseRetryPeriod, Duration(2*time.Second))
+		Or(&l.LeaseDuration, Duration(15*time.Second))
+		Or(&l.LeaseRenewDeadline, Duration(5*time.Second))
+		Or(&l.LeaseRetryPeriod, Duration(2*time.Second))
 	}
 }
 
 func (r *Router) setDefaults(spec *Spec) {
-	or(&r.Software, FRR)
+	Or(&r.Software, FRR)
 	if r.BGP == nil {
 		return
 	}
-	or(&r.BGP.HoldTime, DefaultHoldTime)
-	or(&r.BGP.MaximumPaths, DefaultMaximumPaths)
+	Or(&r.BGP.HoldTime, DefaultHoldTime)
+	Or(&r.BGP.MaximumPaths, DefaultMaximumPaths)
 	for i := range r.BGP.Peers {
 		p := &r.BGP.Peers[i]
 		p.BFD.setDefaults()
 		if other := spec.Router(p.Router); other != nil && other.BGP != nil {
-			or(&p.ASN, other.BGP.ASN)
+			Or(&p.ASN, other.BGP.ASN)
 		}
 		if n := spec.NodeSpeaker(); p.Nodes != "" && n != nil {
-			or(&p.ASN, n.ASN)
+			Or(&p.ASN, n.ASN)
 		}
 	}
 }
 
 func (e *Echo) setDefaults() {
-	or(&e.Name, "echo")
-	or(&e.Replicas, 2)
-	or(&e.Service.Type, "LoadBalancer")
-	or(&e.Service.ExternalTrafficPolicy, "Cluster")
-	or(&e.Service.InternalTrafficPolicy, "Cluster")
+	Or(&e.Name, "echo")
+	Or(&e.Replicas, 2)
+	Or(&e.Service.Type, "LoadBalancer")
+	Or(&e.Service.ExternalTrafficPolicy, "Cluster")
+	Or(&e.Service.InternalTrafficPolicy, "Cluster")
 }
 
 func (c *Check) setDefaults(spec *Spec) {
@@ -152,23 +152,23 @@ func (c *Check) setDefaults(spec *Spec) {
 	}
 	c.inside(first)
 	if f := c.Failover; f != nil {
-		or(&f.Measure, MeasureInject)
+		Or(&f.Measure, MeasureInject)
 	}
 	if r := c.Reach; r != nil {
-		or(&r.Workload, first)
-		or(&r.Source, "client")
-		or(&r.Within, DefaultWithin)
+		Or(&r.Workload, first)
+		Or(&r.Source, "client")
+		Or(&r.Within, DefaultWithin)
 	}
 	if f := c.Flows; f != nil {
 		f.setDefaults(first)
 	}
 	if s := c.Sessions; s != nil {
-		or(&s.Within, DefaultWithin)
+		Or(&s.Within, DefaultWithin)
 	}
 	if r := c.Routes; r != nil {
-		or(&r.Workload, first)
-		or(&r.NextHops, 1)
-		or(&r.Within, DefaultWithin)
+		Or(&r.Workload, first)
+		Or(&r.NextHops, 1)
+		Or(&r.Within, DefaultWithin)
 		if r.Routers == nil {
 			for _, router := range spec.Routers {
 				if router.BGP != nil {

@@ -178,8 +178,8 @@ func (c *Check) probe() *Probe {
 }
 
 func (p *Probe) setDefaults(firstWorkload string) {
-	or(&p.Workload, firstWorkload)
-	or(&p.Proto, DefaultProto)
-	or(&p.Every, DefaultEvery)
-	or(&p.Flows, 1)
+	Or(&p.Workload, firstWorkload)
+	Or(&p.Proto, DefaultProto)
+	Or(&p.Every, DefaultEvery)
+	Or(&p.Flows, 1)
 }

@@ -40,10 +40,10 @@ type EndpointCheck struct {
 }
 
 func (e *APIEndpoint) setDefaults() {
-	or(&e.Balancer, HAProxy)
-	or(&e.Port, DefaultEndpointPort)
-	or(&e.AdvertInterval, DefaultEndpointAdvert)
-	or(&e.Check.Interval, DefaultCheckInterval)
-	or(&e.Check.Fall, DefaultCheckFall)
-	or(&e.Check.Rise, DefaultCheckRise)
+	Or(&e.Balancer, HAProxy)
+	Or(&e.Port, DefaultEndpointPort)
+	Or(&e.AdvertInterval, DefaultEndpointAdvert)
+	Or(&e.Check.Interval, DefaultCheckInterval)
+	Or(&e.Check.Fall, DefaultCheckFall)
+	Or(&e.Check.Rise, DefaultCheckRise)
 }

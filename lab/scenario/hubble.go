@@ -28,8 +28,8 @@ const (
 )
 
 func (f *Flows) setDefaults(firstWorkload string) {
-	or(&f.Workload, firstWorkload)
-	or(&f.Within, DefaultWithin)
+	Or(&f.Workload, firstWorkload)
+	Or(&f.Within, DefaultWithin)
 }
 
 func (v *Validation) hubble(path string, h *Hubble) {

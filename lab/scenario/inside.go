@@ -55,19 +55,19 @@ type EntryCheck struct {
 // inside sets the defaults of these checks.
 func (c *Check) inside(firstWorkload string) {
 	if w := c.Wire; w != nil {
-		or(&w.Workload, firstWorkload)
-		or(&w.Within, DefaultWithin)
+		Or(&w.Workload, firstWorkload)
+		Or(&w.Within, DefaultWithin)
 	}
 	if n := c.NodeRoutes; n != nil {
-		or(&n.Within, DefaultWithin)
+		Or(&n.Within, DefaultWithin)
 	}
 	if s := c.ServiceList; s != nil {
-		or(&s.Workload, firstWorkload)
-		or(&s.Within, DefaultWithin)
+		Or(&s.Workload, firstWorkload)
+		Or(&s.Within, DefaultWithin)
 	}
 	if e := c.Entry; e != nil {
-		or(&e.Workload, firstWorkload)
-		or(&e.Within, DefaultWithin)
+		Or(&e.Workload, firstWorkload)
+		Or(&e.Within, DefaultWithin)
 	}
 }
 

@@ -214,7 +214,7 @@ func bind(v reflect.Value, kinds Kinds) error {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if !v.Type().Field(i).IsExported() {
+			if f := v.Type().Field(i); !f.IsExported() && !f.Anonymous {
 				continue
 			}
 			if err := bind(v.Field(i), kinds); err != nil {

@@ -28,7 +28,7 @@ type (
 	}
 )
 
-func (b *blow) SetDefaults(*Spec)                   { or(&b.Hard, 7) }
+func (b *blow) SetDefaults(*Spec)                   { Or(&b.Hard, 7) }
 func (b *blow) Validate(v *Validation, path string) { v.Add(path, "hit %s", b.Node) }
 func (*sound) SetDefaults(*Spec)                    {}
 func (*sound) Validate(*Validation, string)         {}

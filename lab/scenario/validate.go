@@ -11,6 +11,7 @@ type Validation struct {
 	spec  *Spec
 	form  problems // the mistakes of form, from decoding
 	found *problems
+	named map[string]string // faults and flows of a bug's steps so far, by name
 }
 
 func validate(s *Scenario, found *problems) {

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"skidpad.dev/skidpad/lab/timeline"
 )
 
 // bug checks the section's own references; that each half is a scenario is for halves to check.
@@ -103,7 +101,7 @@ func (v *Validation) bugStep(path string, s BugStep, named map[string]string) {
 	case StepKubectl:
 		v.Text(path+".kubectl", s.Kubectl)
 	case StepExec:
-		v.exec(path+".exec", *s.Exec)
+		v.Exec(path+".exec", *s.Exec)
 	case StepSend:
 		v.send(path, s)
 	case StepAwait:
@@ -115,7 +113,8 @@ func (v *Validation) bugStep(path string, s BugStep, named map[string]string) {
 	}
 }
 
-func (v *Validation) exec(path string, e Exec) {
+// Exec checks the node and the names in the command line.
+func (v *Validation) Exec(path string, e Exec) {
 	v.Place(path+".node", e.Node)
 	v.Text(path+".run", e.Run)
 }
@@ -146,85 +145,23 @@ func (v *Validation) Place(path, name string) {
 	}
 }
 
+// signal checks the fields. named are the faults and flows of earlier steps.
 func (v *Validation) signal(path string, s Signal, named map[string]string) {
-	var names []string
-	var set []bool
-	for _, k := range s.kinds() {
-		names, set = append(names, k.name), append(set, k.set)
-	}
-	if !v.ExactlyOne(path, strings.Join(names, ", "), set...) {
-		return
-	}
-	path += "." + s.Kind()
-	switch {
-	case s.ARP != nil:
-		v.Place(path+".from", s.ARP.From)
-		v.Text(path+".address", s.ARP.Address)
-		if s.ARP.Network != "" {
-			v.LinkOf(path+".network", s.ARP.From, s.ARP.Network)
-		}
-	case s.Ping != nil:
-		v.ping(path, *s.Ping)
-	case s.TTLExceeded != nil:
-		v.ping(path, *s.TTLExceeded)
-	case s.Connect != nil:
-		v.Place(path+".from", s.Connect.From)
-		v.Text(path+".to", s.Connect.To)
-	case s.Output != nil:
-		v.exec(path, *s.Output)
-	case s.Elapsed != nil:
-		v.elapsed(path, *s.Elapsed)
-	case s.Outage+s.Lost != "":
-		if named[s.Outage+s.Lost] != StepSend {
-			v.Add(path, "seen %q, want the name (as) of what an earlier step sends", s.Outage+s.Lost)
-		}
-	case s.Lease != "":
-		v.Workload(path, s.Lease)
-	default:
-		v.routing(path, s)
+	v.named = named
+	s.validate(v, path)
+}
+
+// Sent checks that an earlier step sends a flow of that name.
+func (v *Validation) Sent(path, flow string) {
+	if v.named[flow] != StepSend {
+		v.Add(path, "seen %q, want the name (as) of what an earlier step sends", flow)
 	}
 }
 
-func (v *Validation) ping(path string, p PingSignal) {
-	v.Place(path+".from", p.From)
-	v.Text(path+".to", p.To)
-}
-
-func (v *Validation) elapsed(path string, e Elapsed) {
-	if e.From != nil {
-		v.lane(path+".from.lane", e.From.Lane)
-		v.Text(path+".from.text", e.From.Text)
-	}
-	v.lane(path+".to.lane", e.To.Lane)
-	v.Text(path+".to.text", e.To.Text)
-}
-
-func (v *Validation) lane(path, lane string) {
-	if _, err := timeline.ParseLane(lane); err != nil {
-		v.Add(path, "seen %q, want %s", lane, strings.TrimPrefix(err.Error(), fmt.Sprintf("lane %q: there is none of that name; wanted is ", lane)))
-	}
-}
-
-// routing checks the signals of routers.
-func (v *Validation) routing(path string, s Signal) {
-	router := ""
-	switch {
-	case s.Sessions != nil:
-		router, path = s.Sessions.Router, path+".router"
-	case s.PeerASNs != nil:
-		router, path = s.PeerASNs.Router, path+".router"
-	case s.RIB != nil:
-		v.Text(path+".to", s.RIB.To)
-		router, path = s.RIB.Node, path+".node"
-	case s.FIB != nil:
-		v.Text(path+".to", s.FIB.To)
-		v.Place(path+".node", s.FIB.Node)
-		return
-	default:
-		return
-	}
-	if v.spec.Router(router) == nil {
-		v.Unknown(path, router, "router", v.routerNames())
+// Router checks that a router of that name exists.
+func (v *Validation) Router(path, name string) {
+	if name != "" && v.spec.Router(name) == nil {
+		v.Unknown(path, name, "router", v.routerNames())
 	}
 }
 
@@ -233,15 +170,17 @@ func (v *Validation) condition(path string, s Signal, c Condition) {
 	times := c.Longer != 0 || c.Shorter != 0
 	others := c.Is != nil || c.Has != "" || c.Lacks != "" || c.Min != nil || c.Max != nil || c.Changed != nil
 	never := c.Never != nil
+	by, known := s.JudgedBy()
+	timed := by == ByTime || by == ByEvent
 	switch {
 	case !times && !others && !never:
 		v.Add(path, "seen no condition, want one of: is, has, lacks, min, max, longer, shorter, changed, never")
-	case never && s.Kind() != "" && s.Elapsed == nil:
-		v.Add(path, "seen never for %s, want never for elapsed only", s.Kind())
-	case times && s.Kind() != "" && !s.Timed():
-		v.Add(path, "seen a time for %s, want is, has, lacks, min, max or changed", s.Kind())
-	case others && s.Timed():
-		v.Add(path, "seen what is no time for %s, want longer or shorter", s.Kind())
+	case never && known && by != ByEvent:
+		v.Add(path, "seen never for %s, want never for a time between events only", s.Name)
+	case times && known && !timed:
+		v.Add(path, "seen a time for %s, want is, has, lacks, min, max or changed", s.Name)
+	case others && timed:
+		v.Add(path, "seen what is no time for %s, want longer or shorter", s.Name)
 	}
 	for _, text := range append(slices.Clone(c.Is), c.Has, c.Lacks) {
 		v.Text(path, text)

@@ -1,4 +1,4 @@
-package repro
+package signal
 
 import (
 	"fmt"
@@ -9,8 +9,8 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// value is what a signal shows: texts, a number besides them, or a time.
-type value struct {
+// Value is the reading of a signal: texts, a number besides the texts, or a time.
+type Value struct {
 	texts  []string // sorted
 	number *float64 // where it is one; else the number is how many texts there are
 	time   *time.Duration
@@ -25,27 +25,42 @@ type value struct {
 	unit  string
 }
 
-// answer says whether a value meets a condition.
-type answer int
+// Answer says whether a value meets a condition.
+type Answer int
 
+// The answers, the least first.
 const (
-	no    answer = iota
-	early        // the value can still become either
-	yes
+	No    Answer = iota
+	Early        // the value can still become either
+	Yes
 )
 
-func texts(all ...string) value {
+// Texts is a value of texts; order and repetition do not matter.
+func Texts(all ...string) Value {
 	slices.Sort(all)
-	return value{texts: slices.Compact(all)}
+	return Value{texts: slices.Compact(all)}
 }
 
-func number(n float64, unit string, all ...string) value {
-	v := texts(all...)
+// Number is a number with a unit, and texts about the rest.
+func Number(n float64, unit string, all ...string) Value {
+	v := Texts(all...)
 	v.number, v.unit = &n, unit
 	return v
 }
 
-func (v value) String() string {
+// Took is a time between two events that came.
+func Took(d time.Duration) Value { return Value{time: &d, final: true} }
+
+// NotYet is a time that passed so far without the event.
+func NotYet(d time.Duration) Value { return Value{time: &d, never: true} }
+
+// AtLeast is the time of an outage without an end, in a recording that ended.
+func AtLeast(d time.Duration) Value { return Value{time: &d, open: true, final: true} }
+
+// Final reports whether no later look changes the value.
+func (v Value) Final() bool { return v.final }
+
+func (v Value) String() string {
 	list := strings.Join(v.texts, ", ")
 	switch {
 	case v.never:
@@ -67,19 +82,19 @@ func (v value) String() string {
 }
 
 // count is the number that min and max are about.
-func (v value) count() float64 {
+func (v Value) count() float64 {
 	if v.number != nil {
 		return *v.number
 	}
 	return float64(len(v.texts))
 }
 
-// meets reports whether all of a condition holds, or that the answer comes only later. before is the signal's value
+// Meets reports whether all of a condition holds, or that the answer comes only later. before is the signal's value
 // before the trigger.
-func (v value) meets(c scenario.Condition, before *value) answer {
+func (v Value) Meets(c scenario.Condition, before *Value) Answer {
 	same := before != nil && before.String() == v.String()
-	all := []answer{
-		truth(c.Is == nil || slices.Equal(v.texts, texts(slices.Clone(c.Is)...).texts)),
+	all := []Answer{
+		truth(c.Is == nil || slices.Equal(v.texts, Texts(slices.Clone(c.Is)...).texts)),
 		truth(c.Has == "" || v.contains(c.Has)),
 		truth(c.Lacks == "" || !v.contains(c.Lacks)),
 		truth(c.Min == nil || v.count() >= float64(*c.Min)),
@@ -98,52 +113,52 @@ func (v value) meets(c scenario.Condition, before *value) answer {
 	return slices.Min(all)
 }
 
-func truth(holds bool) answer {
+func truth(holds bool) Answer {
 	if holds {
-		return yes
+		return Yes
 	}
-	return no
+	return No
 }
 
-func (v value) atMost(most float64) answer {
+func (v Value) atMost(most float64) Answer {
 	switch {
 	case v.count() > most:
-		return no
+		return No
 	case v.least:
-		return early
+		return Early
 	}
-	return yes
+	return Yes
 }
 
 // ends reports whether the time has an end.
-func (v value) ends() bool { return v.time != nil && !v.never && !v.open }
+func (v Value) ends() bool { return v.time != nil && !v.never && !v.open }
 
-func (v value) longer(than time.Duration) answer {
+func (v Value) longer(than time.Duration) Answer {
 	switch {
 	case v.time != nil && *v.time > than:
-		return yes
+		return Yes
 	case v.ends() && *v.time+v.unseen <= than:
-		return no
+		return No
 	}
-	return early
+	return Early
 }
 
-func (v value) shorter(than time.Duration) answer {
+func (v Value) shorter(than time.Duration) Answer {
 	switch {
 	case v.time != nil && *v.time >= than:
-		return no
+		return No
 	case v.ends() && *v.time+v.unseen < than:
-		return yes
+		return Yes
 	}
-	return early
+	return Early
 }
 
-func (v value) contains(text string) bool {
+func (v Value) contains(text string) bool {
 	return slices.ContainsFunc(v.texts, func(t string) bool { return strings.Contains(t, text) })
 }
 
-// words says a condition.
-func words(c scenario.Condition, before *value) string {
+// Words says a condition.
+func Words(c scenario.Condition, before *Value) string {
 	var all []string
 	add := func(set bool, format string, args ...any) {
 		if set {
@@ -177,24 +192,4 @@ func deref(n *int) int {
 		return 0
 	}
 	return *n
-}
-
-// outcome judges a value by an observation. A value that can still become right or wrong is unknown, and early.
-func outcome(o scenario.Observation, v value, before *value) (_ Outcome, tooEarly bool) {
-	switch v.meets(o.Right, before) {
-	case yes:
-		return Right, false
-	case early:
-		return Unknown, true
-	}
-	if o.Wrong == nil {
-		return Wrong, false
-	}
-	switch v.meets(*o.Wrong, before) {
-	case yes:
-		return Wrong, false
-	case early:
-		return Unknown, true
-	}
-	return Unknown, false
 }

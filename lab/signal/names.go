@@ -1,10 +1,11 @@
-package repro
+package signal
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,8 +17,8 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// fill puts what the lab knows in the place of the names in a text.
-func (r *runner) fill(ctx context.Context, text string) (string, error) {
+// Fill puts what the lab knows in the place of the names in a text.
+func (r *Run) Fill(ctx context.Context, text string) (string, error) {
 	values := map[string]string{}
 	var errs []error
 	for _, name := range scenario.NamesIn(text) {
@@ -34,15 +35,15 @@ func (r *runner) fill(ctx context.Context, text string) (string, error) {
 }
 
 // named is what one name stands for: what the plan knows, or what the cluster says now.
-func (r *runner) named(ctx context.Context, name string) (string, error) {
-	if v, ok := planned(r.lab.Plan, name); ok {
+func (r *Run) named(ctx context.Context, name string) (string, error) {
+	if v, ok := planned(r.Lab.Plan, name); ok {
 		return v, nil
 	}
 	if kind, of, ok := strings.Cut(name, "/"); ok {
 		if kind == "service" {
 			return r.serviceIP(ctx, of)
 		}
-		e, err := r.lab.Endpoints(ctx, of)
+		e, err := r.Lab.Endpoints(ctx, of)
 		if err != nil {
 			return "", err
 		}
@@ -53,7 +54,7 @@ func (r *runner) named(ctx context.Context, name string) (string, error) {
 		return all[0].At.Addr().String(), nil
 	}
 	node, what, _ := strings.Cut(name, ".")
-	nodes, err := r.lab.ClusterNodes(ctx)
+	nodes, err := r.Lab.ClusterNodes(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -119,8 +120,8 @@ func offsetIn(p netip.Prefix, offset int) netip.Addr {
 }
 
 // serviceIP is the first load-balancer address of a Service in namespace default.
-func (r *runner) serviceIP(ctx context.Context, name string) (string, error) {
-	kube, err := r.lab.Kube(ctx)
+func (r *Run) serviceIP(ctx context.Context, name string) (string, error) {
+	kube, err := r.Lab.Kube(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -135,22 +136,43 @@ func (r *runner) serviceIP(ctx context.Context, name string) (string, error) {
 }
 
 // owners names who has an address: nodes, routers, clients and gateways, by their addresses.
-func (r *runner) owners(ctx context.Context) map[netip.Addr]string {
+func (r *Run) owners(ctx context.Context) map[netip.Addr]string {
 	all := map[netip.Addr]string{}
-	for name, places := range attachments(r.lab.Plan) {
+	for name, places := range attachments(r.Lab.Plan) {
 		for _, place := range places {
 			for _, a := range place.Addresses() {
 				all[a] = name
 			}
 		}
 	}
-	if r.lab.Plan.Cluster == nil {
+	if r.Lab.Plan.Cluster == nil {
 		return all
 	}
-	if nodes, err := r.lab.ClusterNodes(ctx); err == nil {
+	if nodes, err := r.Lab.ClusterNodes(ctx); err == nil {
 		for _, n := range nodes {
 			for _, a := range n.Addresses {
 				all[a] = n.Name
+			}
+		}
+	}
+	return all
+}
+
+// macs names who has a MAC. What cannot be asked is left out: it may be what was broken.
+func (r *Run) macs(ctx context.Context) map[string]string {
+	all := map[string]string{}
+	for _, name := range r.Lab.Names() {
+		n, err := r.Lab.Node(name)
+		if err != nil || n.Kind() == node.KindGateway {
+			continue
+		}
+		out, err := n.Exec(ctx, "sh", "-c", "cat /sys/class/net/*/address")
+		if err != nil {
+			continue
+		}
+		for _, mac := range strings.Fields(string(out)) {
+			if !slices.Contains(strings.Split(all[mac], ","), name) {
+				all[mac] = strings.Trim(all[mac]+","+name, ",")
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package repro
+package signal
 
 import (
 	"context"
@@ -9,14 +9,14 @@ import (
 	"skidpad.dev/skidpad/lab/probe"
 )
 
-// place is where a step or a signal runs something: a node, or the network of a workload's pod.
-func (r *runner) place(ctx context.Context, name string) (node.Node, error) {
+// Place is where a step or a signal runs something: a node, or the network of a workload's pod.
+func (r *Run) Place(ctx context.Context, name string) (node.Node, error) {
 	pod, ok := strings.CutPrefix(name, "pod/")
 	if !ok {
-		return r.lab.Node(name)
+		return r.Lab.Node(name)
 	}
 	workload, on, _ := strings.Cut(pod, "@")
-	e, err := r.lab.Endpoints(ctx, workload)
+	e, err := r.Lab.Endpoints(ctx, workload)
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +24,7 @@ func (r *runner) place(ctx context.Context, name string) (node.Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return r.lab.Node(origin)
+	return r.Lab.Node(origin)
 }
 
 // podOrigin names the first of a workload's pods, on a node if one is given, as pod/W@NODE. The pod's IP families do not matter.

@@ -1,0 +1,87 @@
+package signal
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"skidpad.dev/skidpad/lab/loss/record"
+	"skidpad.dev/skidpad/lab/probe"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// connectWithin is the limit of one connection's time.
+const connectWithin = 2 * time.Second
+
+// Connect opens connections side by side, each from a port of its own. It shows how many are answered, and the fate of the
+// others: connection refused is the sign of a RST, timeout of silence.
+type Connect struct {
+	byContent
+	From  string `json:"from"`                                                // a client, router, node, or pod/WORKLOAD
+	To    string `json:"to"`                                                  // as of Send
+	Proto string `json:"proto,omitempty" jsonschema:"enum=tcp,enum=http"`     // default tcp
+	Count int    `json:"count,omitempty" jsonschema:"minimum=1,maximum=1000"` // default 10
+}
+
+// Probes marks the signal as a sender.
+func (*Connect) Probes() {}
+
+// SetDefaults fills in Proto and Count.
+func (s *Connect) SetDefaults(*scenario.Spec) {
+	scenario.Or(&s.Proto, "tcp")
+	scenario.Or(&s.Count, 10)
+}
+
+// Validate checks the sender and the names in the target.
+func (s *Connect) Validate(v *scenario.Validation, path string) {
+	v.Place(path+".from", s.From)
+	v.Text(path+".to", s.To)
+}
+
+// Read opens the connections.
+func (s *Connect) Read(ctx context.Context, r *Run) (Value, error) {
+	to, err := r.Fill(ctx, s.To)
+	if err != nil {
+		return Value{}, err
+	}
+	ref, err := probe.ParseRef(to)
+	if err != nil {
+		return Value{}, err
+	}
+	found, err := r.Lab.Resolve(ctx, ref, record.Proto(s.Proto))
+	if err != nil {
+		return Value{}, err
+	}
+	n, err := r.Place(ctx, s.From)
+	if err != nil {
+		return Value{}, err
+	}
+	targets := make([]netip.AddrPort, s.Count)
+	for i := range targets {
+		targets[i] = found[i%len(found)]
+	}
+	shots, err := probe.Once(ctx, n, probe.Shots{Proto: record.Proto(s.Proto), Targets: targets, Timeout: connectWithin})
+	if err != nil {
+		return Value{}, err
+	}
+	answered := 0
+	var others []string
+	for _, shot := range shots {
+		if shot.Error == "" {
+			answered++
+			continue
+		}
+		others = append(others, fateOf(shot.Error))
+	}
+	return Number(float64(answered), fmt.Sprintf(" of %d answered", s.Count), others...), nil
+}
+
+// fateOf gives a dialler's error the prober's own words.
+func fateOf(problem string) string {
+	if strings.HasSuffix(problem, "i/o timeout") {
+		return "timeout"
+	}
+	return problem
+}

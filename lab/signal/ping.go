@@ -1,0 +1,66 @@
+package signal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Ping shows how many ICMP echo requests are answered.
+type Ping struct{ echoes }
+
+var answeredPings = regexp.MustCompile(`(?m)^[0-9]+ bytes from `)
+
+// Read sends the requests.
+func (s *Ping) Read(ctx context.Context, r *Run) (Value, error) { return s.send(ctx, r, answeredPings) }
+
+// echoes are the fields of a signal that sends ICMP echo requests.
+type echoes struct {
+	byContent
+	From  string `json:"from"`
+	To    string `json:"to"`
+	Count int    `json:"count,omitempty" jsonschema:"minimum=1,maximum=100"` // default 5
+}
+
+// Probes marks the signal as a sender.
+func (*echoes) Probes() {}
+
+// SetDefaults fills in Count.
+func (s *echoes) SetDefaults(*scenario.Spec) { scenario.Or(&s.Count, 5) }
+
+// Validate checks the sender and the names in the target.
+func (s *echoes) Validate(v *scenario.Validation, path string) {
+	v.Place(path+".from", s.From)
+	v.Text(path+".to", s.To)
+}
+
+// send sends the requests and counts the lines of ping's output that match.
+func (s *echoes) send(ctx context.Context, r *Run, count *regexp.Regexp) (Value, error) {
+	to, err := r.Fill(ctx, s.To)
+	if err != nil {
+		return Value{}, err
+	}
+	n, err := r.Place(ctx, s.From)
+	if err != nil {
+		return Value{}, err
+	}
+	out, err := n.Exec(ctx, "ping", "-n", "-c", strconv.Itoa(s.Count), "-i", "0.2", "-W", "1", to)
+	if err := ranAtLeast(err); err != nil {
+		return Value{}, err
+	}
+	return Number(float64(len(count.FindAllIndex(out, -1))), fmt.Sprintf(" of %d", s.Count)), nil
+}
+
+// ranAtLeast lets pass that a command found nothing: ping ends with 1 then.
+func ranAtLeast(err error) error {
+	var exit *node.ExitError
+	if errors.As(err, &exit) && exit.Code == 1 {
+		return nil
+	}
+	return err
+}
