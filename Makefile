@@ -4,12 +4,13 @@ NAME     ?=
 LABELS   ?= !slow
 REPORTS  ?= reports
 SUITES   ?= ./suites/...
+COUNT    ?= 1000000
 
 name_flag = $(if $(NAME),--name $(NAME))
 skidpad   = bin/skidpad
 
 .DEFAULT_GOAL := help
-.PHONY: help build speed lab-up lab-down test unit routers e2e images bench accuracy lint doctor
+.PHONY: help build speed lab-up lab-down test unit routers fuzz e2e images bench accuracy lint doctor
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -35,6 +36,10 @@ unit: ## unit tests: no engine, no root
 
 routers: ## routers of every software for real, without a cluster; root
 	@SKIDPAD_ROUTERS=1 go run ./tools/runs go -- -count=1 ./lab/router
+
+fuzz: ## COUNT hostile inputs for each reader of files, labels, packets and routers' output
+	@grep -ro --include='fuzz_test.go' '^func Fuzz[A-Za-z]*' lab | sed 's|^\(.*\)/fuzz_test.go:func \(.*\)|./\1 \2|' | sort | while read folder target; do \
+		echo "$$folder $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(COUNT)x -fuzzminimizetime 100x "$$folder" || exit 1; done
 
 e2e: build ## the end-to-end suites on real labs; suites share that of SCENARIO, which is taken down at the end
 	@$(skidpad) images build

@@ -20,6 +20,9 @@ import (
 // planLabel holds what is kept of a lab on each of its networks, so that any process finds the lab without its scenario file.
 const planLabel = "dev.skidpad.plan"
 
+// maxPlan bounds the JSON in a label. The plan of a lab with hundreds of routers is a tenth of it.
+const maxPlan = 16 << 20
+
 // kept is what a lab's networks tell of it.
 type kept struct {
 	Plan   *plan.Plan                `json:"plan"`
@@ -55,10 +58,18 @@ func decode(label string, kinds scenario.Kinds) (k kept, err error) {
 	if err != nil {
 		return k, err
 	}
-	raw, err := io.ReadAll(z)
+	raw, err := io.ReadAll(io.LimitReader(z, maxPlan+1))
 	if err != nil {
 		return k, err
 	}
+	if len(raw) > maxPlan {
+		return k, fmt.Errorf("it unpacks to more than %d MiB", maxPlan>>20)
+	}
+	return read(raw, kinds)
+}
+
+// read reads the JSON in a label.
+func read(raw []byte, kinds scenario.Kinds) (k kept, err error) {
 	if err := json.Unmarshal(raw, &k); err != nil {
 		return k, err
 	}

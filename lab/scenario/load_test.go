@@ -155,26 +155,3 @@ func TestUnreadableFiles(t *testing.T) {
 		})
 	}
 }
-
-// FuzzParse holds that no input brings the parser down, and that what it takes can be taken again.
-func FuzzParse(f *testing.F) {
-	for _, pattern := range []string{"testdata/*.yaml", "../../scenarios/*/scenario.yaml"} {
-		files, _ := filepath.Glob(pattern)
-		for _, file := range files {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				f.Fatal(err)
-			}
-			f.Add(data)
-		}
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		s, err := scenario.Parse("fuzz.yaml", data, lab.Kinds())
-		if (s == nil) == (err == nil) {
-			t.Errorf("seen %v and %v, want one of them", s, err)
-		}
-		if err != nil && err.Error() == "" {
-			t.Error("seen an error without a word")
-		}
-	})
-}

@@ -39,7 +39,7 @@ func peerHeader(a netip.Addr, stamp float64) bmp.BMPPeerHeader {
 	return *bmp.NewBMPPeerHeader(bmp.BMP_PEER_TYPE_GLOBAL, bmp.BMP_PEER_FLAG_POST_POLICY, 0, a, 64512, a, stamp)
 }
 
-func peerUp(t *testing.T, a netip.Addr, stamp float64) *bmp.BMPMessage {
+func peerUp(t testing.TB, a netip.Addr, stamp float64) *bmp.BMPMessage {
 	t.Helper()
 	open, err := bgp.NewBGPOpenMessage(64512, 9, a, nil)
 	if err != nil {
@@ -48,7 +48,7 @@ func peerUp(t *testing.T, a netip.Addr, stamp float64) *bmp.BMPMessage {
 	return bmp.NewBMPPeerUpNotification(peerHeader(a, stamp), netip.MustParseAddr("10.89.0.2"), 179, 40000, open, open)
 }
 
-func announce(t *testing.T, a netip.Addr, prefixes ...string) *bmp.BMPMessage {
+func announce(t testing.TB, a netip.Addr, prefixes ...string) *bmp.BMPMessage {
 	t.Helper()
 	hop, err := bgp.NewPathAttributeNextHop(a)
 	if err != nil {
@@ -59,12 +59,12 @@ func announce(t *testing.T, a netip.Addr, prefixes ...string) *bmp.BMPMessage {
 	return bmp.NewBMPRouteMonitoring(peerHeader(a, 0), bgp.NewBGPUpdateMessage(nil, attributes, nlri(t, prefixes)))
 }
 
-func withdraw(t *testing.T, a netip.Addr, prefixes ...string) *bmp.BMPMessage {
+func withdraw(t testing.TB, a netip.Addr, prefixes ...string) *bmp.BMPMessage {
 	t.Helper()
 	return bmp.NewBMPRouteMonitoring(peerHeader(a, 0), bgp.NewBGPUpdateMessage(nlri(t, prefixes), nil, nil))
 }
 
-func announce6(t *testing.T, a netip.Addr, prefix string) *bmp.BMPMessage {
+func announce6(t testing.TB, a netip.Addr, prefix string) *bmp.BMPMessage {
 	t.Helper()
 	n, err := bgp.NewIPAddrPrefix(netip.MustParsePrefix(prefix))
 	if err != nil {
@@ -77,7 +77,7 @@ func announce6(t *testing.T, a netip.Addr, prefix string) *bmp.BMPMessage {
 	return bmp.NewBMPRouteMonitoring(peerHeader(a, 0), bgp.NewBGPUpdateMessage(nil, []bgp.PathAttributeInterface{bgp.NewPathAttributeOrigin(0), reach}, nil))
 }
 
-func nlri(t *testing.T, prefixes []string) []bgp.PathNLRI {
+func nlri(t testing.TB, prefixes []string) []bgp.PathNLRI {
 	t.Helper()
 	var all []bgp.PathNLRI
 	for _, p := range prefixes {
