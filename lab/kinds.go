@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/signal"
 )
@@ -8,6 +9,22 @@ import (
 // Kinds is the list of all members of all kinds. A new member is a folder or a file, and a line here.
 func Kinds() scenario.Kinds {
 	return scenario.Kinds{
+		Checks: []scenario.Member{
+			check.Member[check.Reach]("reach"),
+			check.Member[check.Sessions]("sessions"),
+			check.Member[check.Routes]("routes"),
+			check.Member[check.Wire]("wire"),
+			check.Member[check.NodeRoutes]("nodeRoutes"),
+			check.Member[check.ServiceList]("serviceList"),
+			check.Member[check.Entry]("entry"),
+			check.Member[check.Failover]("failover"),
+			check.Member[check.Withdrawal]("withdrawal"),
+			check.Member[check.Lease]("lease"),
+			check.Member[check.Steady]("held"),
+			check.Member[check.API]("api"),
+			check.Member[check.Join]("join"),
+			check.Member[check.Flows]("flows"),
+		},
 		Signals: []scenario.Member{
 			signal.Member[signal.ARP]("arp"),
 			signal.Member[signal.Ping]("ping"),

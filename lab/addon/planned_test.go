@@ -15,7 +15,7 @@ import (
 // load plans a scenario file, with an invented reference for each image.
 func load(t *testing.T, name string) (*plan.Plan, map[string]image.Resolved) {
 	t.Helper()
-	s, err := scenario.Load(filepath.Join("..", "scenario", "testdata", name), scenario.Kinds{})
+	s, err := scenario.Load(filepath.Join("..", "scenario", "testdata", name), kinds)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 
 func defaultPlan(t *testing.T) *plan.Plan {
 	t.Helper()
-	s, err := scenario.Load("../../scenarios/cilium-bgp-vrrp/scenario.yaml", scenario.Kinds{})
+	s, err := scenario.Load("../../scenarios/cilium-bgp-vrrp/scenario.yaml", kinds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,14 +36,14 @@ func TestWhatIsKeptComesBack(t *testing.T) {
 	if len(label) > 60_000 {
 		t.Errorf("the label is %d bytes, want under 60000", len(label))
 	}
-	back, err := decode(label, scenario.Kinds{})
+	back, err := decode(label, kinds)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if back.Plan.Hash != p.Hash || back.Images["frr"].Ref != "x:1" || len(back.Plan.Routers) != 2 {
 		t.Errorf("seen %+v", back)
 	}
-	if _, err := decode(label[:len(label)/2], scenario.Kinds{}); err == nil {
+	if _, err := decode(label[:len(label)/2], kinds); err == nil {
 		t.Error("half a label was read without an error")
 	}
 }

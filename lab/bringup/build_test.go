@@ -15,7 +15,7 @@ import (
 // planOf plans a scenario file and invents a reference for each image.
 func planOf(t *testing.T, file string) (*plan.Plan, map[string]image.Resolved) {
 	t.Helper()
-	s, err := scenario.Load(file, scenario.Kinds{})
+	s, err := scenario.Load(file, kinds)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,17 +34,54 @@ type Writing interface {
 // writeLead is how long writes go on before the fault: longer than one of them may take, so that there is a base.
 const writeLead = lead + counter.Timeout
 
-func api(ctx context.Context, l Lab, p *plan.Plan, a scenario.API) []Result {
-	return disturb(ctx, l, p, disturbance{
-		name: apiName(a), fault: a.Fault, bound: apiBound(p, a.Fault), maxOutage: a.MaxOutage, tolerance: a.Tolerance, writes: a.Every.Std(),
-	})
+// DefaultWriteEvery is the pause between two writes to the API.
+const DefaultWriteEvery = scenario.Duration(100 * time.Millisecond)
+
+// API promises that the API takes writes again soon after a fault, within MaxOutage or within the bound of the configured
+// timers plus Tolerance, and that no acknowledged write is lost. Each write is a number, over a connection of its own,
+// via the address that all clients of the API use.
+type API struct {
+	// Name is the name of the result; default: the fault in words.
+	Name  string         `json:"name,omitempty"`
+	Fault scenario.Fault `json:"fault"`
+	// Every is the pause between two writes, from 20 ms to 1 s; default 100 ms.
+	Every     scenario.Duration `json:"every,omitempty"`
+	MaxOutage scenario.Duration `json:"maxOutage,omitempty"`
+	Tolerance scenario.Duration `json:"tolerance,omitempty"`
 }
 
-func apiName(a scenario.API) string {
-	if a.Name != "" {
-		return "api: " + a.Name
+// SetDefaults fills in the pause.
+func (c *API) SetDefaults(*scenario.Spec) { scenario.Or(&c.Every, DefaultWriteEvery) }
+
+// Validate checks the fault, the pause, and that there is a cluster.
+func (c *API) Validate(v *scenario.Validation, path string) {
+	v.Fault(path+".fault", c.Fault)
+	v.Tolerance(path, c.MaxOutage, c.Tolerance)
+	if v.Spec().Cluster == nil {
+		v.Add(path, "seen a check of the API, want a spec.cluster that has one")
 	}
-	return "api: " + a.Fault.String()
+	if d := c.Every.Std(); d < 20*time.Millisecond || d > time.Second {
+		v.Add(path+".every", "seen %s, want 20ms to 1s", c.Every)
+	}
+	if kind, known := c.Fault.About(); known && !kind.Lasts {
+		v.Add(path+".fault", "seen %s, want a fault that lasts until it is cleared, such as kill", kind.Kind)
+	}
+}
+
+// Title is the check's name, or the fault in words.
+func (c *API) Title() string { return "api: " + cmp.Or(c.Name, c.Fault.String()) }
+
+// Cost returns Disturbs.
+func (*API) Cost() Cost { return Disturbs }
+
+// Sends returns nil: writes come from the host.
+func (*API) Sends() *scenario.Probe { return nil }
+
+// Run breaks, counts writes, and brings the lab back.
+func (c *API) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
+	return disturb(ctx, l, disturbance{
+		name: c.Title(), fault: c.Fault, bound: apiBound(p, c.Fault), maxOutage: c.MaxOutage, tolerance: c.Tolerance, writes: c.Every.Std(),
+	})
 }
 
 // apiBound computes how long the API may take no writes after a fault of a control-plane node, in its base state; nil where

@@ -274,8 +274,8 @@ func (a *arena) recording(began int64, interval time.Duration, targets []string)
 }
 
 // arenaPlan is the fake's plan with a gateway that r1 and r2 guard, and leases.
-func arenaPlan(checks ...scenario.Check) *plan.Plan {
-	p := thePlan(checks...)
+func arenaPlan() *plan.Plan {
+	p := thePlan()
 	p.Gateways = []plan.Gateway{{Name: "gw", AdvertInterval: 100 * time.Millisecond, Members: []plan.GatewayGuard{{Router: "r1", Priority: 200}, {Router: "r2", Priority: 190}}}}
 	for i := range p.Routers {
 		p.Routers[i].BGP.HoldTime, p.Routers[i].BGP.Keepalive = 9*time.Second, 3*time.Second

@@ -20,13 +20,13 @@ const (
 var routingDaemons = []string{"bgpd", "zebra", "bird", "gobgpd"}
 
 // boundOf computes how long the outage of a failover may last by the plan's timers; nil where no timer says so.
-func boundOf(p *plan.Plan, f scenario.Failover) *bound.Bound {
+func boundOf(p *plan.Plan, f Failover) *bound.Bound {
 	verb, node := f.Fault.Verb()
 	vrrp, guarded := gatewayOf(p, node)
 	worker := isNode(p, node)
 	var b bound.Bound
 	switch {
-	case f.Measure == scenario.MeasureClear && guarded:
+	case f.Measure == MeasureClear && guarded:
 		b = vrrp.Preempted()
 	case verb == "killProcess" && (f.Fault.Process == "cilium-agent" || f.Fault.Process == "bird" && (worker || node == scenario.AllNodes)):
 		if !gracefulRestart(p, f) {
@@ -119,7 +119,7 @@ func routerOf(p *plan.Plan, name string) *plan.Router {
 }
 
 // gracefulRestart reports whether it is on while the check runs.
-func gracefulRestart(p *plan.Plan, f scenario.Failover) bool {
+func gracefulRestart(p *plan.Plan, f Failover) bool {
 	if f.GracefulRestart != nil {
 		return *f.GracefulRestart
 	}
@@ -173,19 +173,4 @@ func announcerLost(p *plan.Plan) (b bound.Bound, ok bool) {
 		}
 	}
 	return bound.Bound{}, false
-}
-
-// nameOf is what a failover's result is called.
-func nameOf(f scenario.Failover) string {
-	name := f.Name
-	if name == "" {
-		name = f.Fault.String()
-		if f.Measure == scenario.MeasureClear {
-			name = "end of " + name
-		}
-	}
-	if f.GracefulRestart != nil {
-		name += map[bool]string{true: " with", false: " without"}[*f.GracefulRestart] + " graceful restart"
-	}
-	return "failover: " + name
 }

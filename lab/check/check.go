@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"skidpad.dev/skidpad/lab/bgp"
@@ -15,6 +16,45 @@ import (
 	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/scenario"
 )
+
+// Check is a member of the kind: the fields in a scenario file, and the way to judge the promise.
+type Check interface {
+	scenario.Fields
+	// Title is the name of the check in reports, the same in every run.
+	Title() string
+	Cost() Cost
+	// Sends returns a flow that the check sends, or nil.
+	Sends() *scenario.Probe
+	// Run looks until the promise holds or the deadline has passed. There is at least one result.
+	Run(ctx context.Context, l Lab, p *plan.Plan) []Result
+}
+
+// Cost says what a check does to the lab.
+type Cost int
+
+// The costs.
+const (
+	Looks    Cost = iota // ends as soon as the promise holds, and changes nothing
+	Lasts                // takes its time, or changes something that its own traffic alone depends on
+	Disturbs             // breaks something, and brings the lab back to its base state
+)
+
+// Member is an entry of the list of members.
+func Member[T any, P interface {
+	*T
+	Check
+}](name string) scenario.Member {
+	return scenario.Member{Name: name, New: func() scenario.Fields { return P(new(T)) }}
+}
+
+// Of returns the checks of a scenario. All members come from Member, so each is a Check.
+func Of(s *scenario.Scenario) []Check {
+	all := make([]Check, len(s.Spec.Checks))
+	for i, c := range s.Spec.Checks {
+		all[i] = c.Fields.(Check) //nolint:forcetypeassert // by Member
+	}
+	return all
+}
 
 // Lab is what checks look at.
 type Lab interface {
@@ -75,33 +115,32 @@ type Result struct {
 	unrestored error // why the lab is not what it was before
 }
 
-// All runs every check that the plan's scenario has, one after the other, in its order. Each result is
-// also given to done, if there is one, as soon as it is known. After a check that left the lab broken, those that
-// would break it further are not run: they are unknown.
-func All(ctx context.Context, l Lab, p *plan.Plan, done func(Result)) []Result {
-	return some(ctx, l, p, func(scenario.Check) bool { return true }, done)
+// left says that a check left the lab broken, and why.
+func (r *Result) left(err error) {
+	if err != nil {
+		r.unrestored = err
+		r.Notes = append(r.Notes, "the lab did not come back to its base state: "+err.Error())
+	}
 }
 
-// Quick is All for the checks that only look.
-func Quick(ctx context.Context, l Lab, p *plan.Plan, done func(Result)) []Result {
-	return some(ctx, l, p, scenario.Check.Quick, done)
-}
-
-func some(ctx context.Context, l Lab, p *plan.Plan, wanted func(scenario.Check) bool, done func(Result)) []Result {
+// All runs checks one after the other. Each result is also given to done, if there is one, as soon as it is known. After a
+// check that disturbs, those that only look must hold again. After a check that left the lab broken, those that would break
+// it further are not run: they are unknown.
+func All(ctx context.Context, l Lab, p *plan.Plan, checks []Check, done func(Result)) []Result {
 	var all []Result
 	var broken error
-	for _, c := range p.Scenario.Spec.Checks {
-		if !wanted(c) {
-			continue
-		}
+	for _, c := range checks {
 		var results []Result
-		switch {
-		case c.Disturbs() && ctx.Err() != nil:
+		switch disturbs := c.Cost() == Disturbs; {
+		case disturbs && ctx.Err() != nil:
 			results = notRun(p, c, "the run was stopped: "+ctx.Err().Error())
-		case c.Disturbs() && broken != nil:
+		case disturbs && broken != nil:
 			results = notRun(p, c, "the lab is not in its base state: "+broken.Error())
 		default:
 			results = Run(ctx, l, p, c)
+			if first := &results[0]; disturbs && first.Verdict != Skipped && first.unrestored == nil {
+				first.left(promises(ctx, l, p, checks))
+			}
 		}
 		for _, r := range results {
 			if r.unrestored != nil {
@@ -116,63 +155,36 @@ func some(ctx context.Context, l Lab, p *plan.Plan, wanted func(scenario.Check) 
 	return all
 }
 
-func notRun(p *plan.Plan, c scenario.Check, since string) []Result {
-	return []Result{{Scenario: p.Scenario.Metadata.Name, Name: title(c), Verdict: Unknown, Expected: "a lab in its base state", Observed: "not run, since " + since}}
+// Quick returns the checks that only look.
+func Quick(checks []Check) []Check {
+	return slices.DeleteFunc(slices.Clone(checks), func(c Check) bool { return c.Cost() != Looks })
 }
 
-// title is what a disturbing check is called that was not run.
-func title(c scenario.Check) string {
-	switch {
-	case c.Failover != nil:
-		return nameOf(*c.Failover)
-	case c.Withdrawal != nil:
-		return withdrawalName(*c.Withdrawal)
-	case c.Lease != nil:
-		return leaseName(*c.Lease)
-	case c.API != nil:
-		return apiName(*c.API)
-	case c.Join != nil:
-		return joinName(*c.Join)
+// promises runs the checks that only look, once more: a lab that says it is healthy may still lose packets. A run that was
+// stopped does not wait for that.
+func promises(ctx context.Context, l Lab, p *plan.Plan, checks []Check) error {
+	if ctx.Err() != nil {
+		return nil
 	}
-	return "check"
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healWithin+time.Minute)
+	defer cancel()
+	for _, c := range Quick(checks) {
+		for _, r := range Run(ctx, l, p, c) {
+			if r.Verdict != Held && r.Verdict != Skipped {
+				return fmt.Errorf("%s: %s: %s", r.Name, r.Verdict, r.Observed)
+			}
+		}
+	}
+	return nil
 }
 
-// Run runs one check. It has a result for each kind of target, side by side.
-func Run(ctx context.Context, l Lab, p *plan.Plan, c scenario.Check) []Result {
-	var results []Result
-	switch {
-	case c.Reach != nil:
-		results = reach(ctx, l, p, *c.Reach)
-	case c.Sessions != nil:
-		results = sessions(ctx, l, p, *c.Sessions)
-	case c.Routes != nil:
-		results = routes(ctx, l, p, *c.Routes)
-	case c.Wire != nil:
-		results = wire(ctx, l, p, *c.Wire)
-	case c.NodeRoutes != nil:
-		results = nodeRoutes(ctx, l, p, *c.NodeRoutes)
-	case c.ServiceList != nil:
-		results = serviceList(ctx, l, p, *c.ServiceList)
-	case c.Entry != nil:
-		results = entry(ctx, l, p, *c.Entry)
-	case c.Failover != nil:
-		results = failover(ctx, l, p, *c.Failover)
-	case c.Withdrawal != nil:
-		results = withdrawal(ctx, l, p, *c.Withdrawal)
-	case c.Lease != nil:
-		results = lease(ctx, l, p, *c.Lease)
-	case c.API != nil:
-		results = api(ctx, l, p, *c.API)
-	case c.Join != nil:
-		results = joining(ctx, l, p, *c.Join)
-	case c.Held != nil:
-		results = held(ctx, l, *c.Held)
-	case c.Flows != nil:
-		results = hubbleFlows(ctx, l, p, *c.Flows)
-	default:
-		results = []Result{{Name: "empty check", Verdict: Unknown, Expected: "a check with one field set",
-			Observed: "lab bug: a check without content passed the validation"}}
-	}
+func notRun(p *plan.Plan, c Check, since string) []Result {
+	return []Result{{Scenario: p.Scenario.Metadata.Name, Name: c.Title(), Verdict: Unknown, Expected: "a lab in its base state", Observed: "not run, since " + since}}
+}
+
+// Run runs one check. A check with several kinds of target has a result for each.
+func Run(ctx context.Context, l Lab, p *plan.Plan, c Check) []Result {
+	results := c.Run(ctx, l, p)
 	for i := range results {
 		results[i].Scenario = p.Scenario.Metadata.Name
 	}

@@ -20,14 +20,14 @@ const soon = scenario.Duration(time.Millisecond)
 
 var (
 	kinds  = []scenario.Target{scenario.TargetPod, scenario.TargetClusterIP, scenario.TargetExternalIP, scenario.TargetLoadBalancer, scenario.TargetNodePort}
-	reachC = scenario.Check{Reach: &scenario.Reach{From: "client", To: kinds, Within: soon}}
-	sessC  = scenario.Check{Sessions: &scenario.Sessions{Established: "all", Within: soon}}
-	routeC = scenario.Check{Routes: &scenario.Routes{To: kinds[:4], NextHops: 2, Within: soon}}
+	reachC = &Reach{From: "client", To: kinds, Within: soon}
+	sessC  = &Sessions{Established: "all", Within: soon}
+	routeC = &Routes{To: kinds[:4], NextHops: 2, Within: soon}
 )
 
 func TestAllHold(t *testing.T) {
 	var told []Result
-	all := All(t.Context(), newFake(), thePlan(reachC, sessC, routeC), func(r Result) { told = append(told, r) })
+	all := All(t.Context(), newFake(), thePlan(), []Check{reachC, sessC, routeC}, func(r Result) { told = append(told, r) })
 	var names []string
 	for _, r := range all {
 		names = append(names, r.Name)
@@ -56,7 +56,7 @@ func TestNegativeControls(t *testing.T) {
 	tests := []struct {
 		name   string
 		broken func(*fake)
-		check  scenario.Check
+		check  Check
 		failed string // the result that must fail; all others must hold
 		seen   string
 	}{
@@ -169,11 +169,11 @@ func TestUnknownWhenTheLabCannotBeLookedAt(t *testing.T) {
 			}
 		}
 	}
-	c := scenario.Check{Reach: &scenario.Reach{From: "nobody", To: kinds[:1], Within: soon}}
+	c := &Reach{From: "nobody", To: kinds[:1], Within: soon}
 	if r := Run(t.Context(), newFake(), thePlan(), c)[0]; r.Verdict != Unknown || !strings.Contains(r.Observed, "no node nobody") {
 		t.Errorf("from a node that is not there: %s, %q", r.Verdict, r.Observed)
 	}
-	c = scenario.Check{Reach: &scenario.Reach{From: "client", Workload: "web", To: kinds[:1], Within: soon}}
+	c = &Reach{From: "client", Workload: "web", To: kinds[:1], Within: soon}
 	if r := Run(t.Context(), newFake(), thePlan(), c)[0]; r.Verdict != Unknown || !strings.Contains(r.Observed, `no workload "web"`) {
 		t.Errorf("to a workload that is not there: %s, %q", r.Verdict, r.Observed)
 	}
@@ -192,7 +192,7 @@ func TestWaitsUntilItHolds(t *testing.T) {
 		last = len(cmd)
 		return nil
 	}
-	c := scenario.Check{Reach: &scenario.Reach{From: "client", To: kinds, Within: scenario.Duration(20 * time.Second)}}
+	c := &Reach{From: "client", To: kinds, Within: scenario.Duration(20 * time.Second)}
 	results := Run(t.Context(), f, thePlan(), c)
 	for _, r := range results {
 		if r.Verdict != Held {
@@ -216,7 +216,7 @@ func TestStoppedIsUnknown(t *testing.T) {
 	f.routers[0].sessions = nil
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	c := scenario.Check{Sessions: &scenario.Sessions{Established: "all", Within: scenario.Duration(time.Minute)}}
+	c := &Sessions{Established: "all", Within: scenario.Duration(time.Minute)}
 	if r := Run(ctx, f, thePlan(), c)[0]; r.Verdict != Unknown || !strings.Contains(r.Observed, "last seen: 3 of 6 Established") {
 		t.Errorf("%s, %q; wanted unknown, with what was last seen", r.Verdict, r.Observed)
 	}
@@ -241,7 +241,7 @@ func TestAStaleSessionOfARangeDoesNotCount(t *testing.T) {
 func TestSourceMayBeAny(t *testing.T) {
 	f := newFake()
 	f.answer = func(_ netip.AddrPort, s *record.Shot) { s.Answer.Client = "172.30.0.3:9" }
-	c := scenario.Check{Reach: &scenario.Reach{From: "client", To: kinds, Source: "any", Within: soon}}
+	c := &Reach{From: "client", To: kinds, Source: "any", Within: soon}
 	for _, r := range Run(t.Context(), f, thePlan(), c) {
 		if r.Verdict != Held {
 			t.Errorf("%s: %s, %q", r.Name, r.Verdict, r.Observed)

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -19,12 +20,12 @@ var (
 	no    = false
 )
 
-func killR1() scenario.Failover {
-	return scenario.Failover{Fault: scenario.Fault{Kill: "r1"}, Measure: "inject", Probe: lb, Tolerance: ms300}
+func killR1() Failover {
+	return Failover{Fault: scenario.Fault{Kill: "r1"}, Measure: "inject", Probe: lb, Tolerance: ms300}
 }
 
 // only runs one check in an arena, in time of its own.
-func only(t *testing.T, a *arena, c scenario.Check) Result {
+func only(t *testing.T, a *arena, c Check) Result {
 	t.Helper()
 	var r Result
 	results := Run(t.Context(), a, arenaPlan(), c)
@@ -32,7 +33,7 @@ func only(t *testing.T, a *arena, c scenario.Check) Result {
 		t.Fatalf("%d results, wanted 1", len(results))
 	}
 	r = results[0]
-	if !c.Disturbs() {
+	if c.Cost() != Disturbs {
 		return r
 	}
 	for _, f := range a.faults {
@@ -45,7 +46,7 @@ func only(t *testing.T, a *arena, c scenario.Check) Result {
 
 func TestFailoverHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := only(t, newArena(), scenario.Check{Failover: new(killR1())})
+		r := only(t, newArena(), new(killR1()))
 		if r.Verdict != Held || r.Name != "failover: kill r1" {
 			t.Fatalf("%s: %s, %q", r.Name, r.Verdict, r.Observed)
 		}
@@ -72,20 +73,20 @@ func TestDisturbingNegativeControls(t *testing.T) {
 	tests := []struct {
 		name    string
 		breakIt func(*arena)
-		check   scenario.Check
+		check   Check
 		seen    string
 	}{
-		{"no r2", off, scenario.Check{Failover: new(killR1())}, "not answered again"},
-		{"r2 is slow", func(a *arena) { a.takeover = 900 * time.Millisecond }, scenario.Check{Failover: new(killR1())}, "more than 626ms"},
-		{"the return costs packets", func(a *arena) { a.takeover = 0; a.lossyReturn() }, scenario.Check{Failover: &scenario.Failover{
-			Fault: scenario.Fault{Kill: "r1"}, Measure: "clear", Probe: lb, Tolerance: ms300}}, "more than 300ms"},
-		{"no graceful restart", func(a *arena) { a.standby, a.ownHeal = false, 8*time.Second }, scenario.Check{Failover: &scenario.Failover{
-			Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}, Measure: "inject", GracefulRestart: &yes, Probe: lb, Tolerance: ms300}}, "out for 8s"},
-		{"a negative control without an outage", func(a *arena) { a.takeover = 0 }, scenario.Check{Failover: &scenario.Failover{
-			Fault: scenario.Fault{Kill: "r1"}, Measure: "inject", Probe: lb, MaxOutage: scenario.Duration(time.Second), MinOutage: ms300}}, "an outage of 300ms at least"},
-		{"no second node to hold the lease", off, scenario.Check{Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}}, "not answered again"},
-		{"routes are not withdrawn", off, scenario.Check{Withdrawal: &scenario.Withdrawal{Fault: scenario.Fault{Drain: "worker"}, Probe: local, Tolerance: ms300}}, "the routes by worker are gone: not after"},
-		{"not held", func(a *arena) { a.lossy = true }, scenario.Check{Held: &scenario.Held{Probe: lb, For: scenario.Duration(time.Second)}}, "lost 10 of"},
+		{"no r2", off, new(killR1()), "not answered again"},
+		{"r2 is slow", func(a *arena) { a.takeover = 900 * time.Millisecond }, new(killR1()), "more than 626ms"},
+		{"the return costs packets", func(a *arena) { a.takeover = 0; a.lossyReturn() }, &Failover{
+			Fault: scenario.Fault{Kill: "r1"}, Measure: "clear", Probe: lb, Tolerance: ms300}, "more than 300ms"},
+		{"no graceful restart", func(a *arena) { a.standby, a.ownHeal = false, 8*time.Second }, &Failover{
+			Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}, Measure: "inject", GracefulRestart: &yes, Probe: lb, Tolerance: ms300}, "out for 8s"},
+		{"a negative control without an outage", func(a *arena) { a.takeover = 0 }, &Failover{
+			Fault: scenario.Fault{Kill: "r1"}, Measure: "inject", Probe: lb, MaxOutage: scenario.Duration(time.Second), MinOutage: ms300}, "an outage of 300ms at least"},
+		{"no second node to hold the lease", off, &Lease{Probe: lb, Tolerance: ms300}, "not answered again"},
+		{"routes are not withdrawn", off, &Withdrawal{Fault: scenario.Fault{Drain: "worker"}, Probe: local, Tolerance: ms300}, "the routes by worker are gone: not after"},
+		{"not held", func(a *arena) { a.lossy = true }, &Steady{Probe: lb, For: scenario.Duration(time.Second)}, "lost 10 of"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -105,21 +106,21 @@ func TestDisturbingNegativeControls(t *testing.T) {
 func TestDisturbingPositives(t *testing.T) {
 	for name, test := range map[string]struct {
 		prepare func(*arena)
-		check   scenario.Check
+		check   Check
 		seen    string
 	}{
-		"return": {func(a *arena) { a.takeover = 0 }, scenario.Check{Failover: &scenario.Failover{
-			Fault: scenario.Fault{Kill: "r1"}, Measure: "clear", Probe: lb, Tolerance: ms300}}, "no outage"},
-		"graceful restart": {func(a *arena) { a.takeover, a.ownHeal = 0, 8*time.Second }, scenario.Check{Failover: &scenario.Failover{
-			Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}, Measure: "inject", GracefulRestart: &yes, Probe: lb, Tolerance: ms300}}, "no outage"},
-		"negative control": {func(a *arena) { a.standby, a.ownHeal = false, 8*time.Second }, scenario.Check{Failover: &scenario.Failover{
+		"return": {func(a *arena) { a.takeover = 0 }, &Failover{
+			Fault: scenario.Fault{Kill: "r1"}, Measure: "clear", Probe: lb, Tolerance: ms300}, "no outage"},
+		"graceful restart": {func(a *arena) { a.takeover, a.ownHeal = 0, 8*time.Second }, &Failover{
+			Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}, Measure: "inject", GracefulRestart: &yes, Probe: lb, Tolerance: ms300}, "no outage"},
+		"negative control": {func(a *arena) { a.standby, a.ownHeal = false, 8*time.Second }, &Failover{
 			Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}, Measure: "inject", GracefulRestart: new(bool), Probe: lb,
-			MinOutage: ms300, MaxOutage: scenario.Duration(time.Minute)}}, "out for 8s"},
-		"lease":                      {func(a *arena) { a.takeover = 3 * time.Second }, scenario.Check{Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}}, "out for 3s"},
-		"lease of the control plane": {func(a *arena) { a.holder = "control-plane" }, scenario.Check{Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}}, "worker2 announces the address"},
-		"withdrawal": {func(a *arena) { a.takeover = 100 * time.Millisecond }, scenario.Check{Withdrawal: &scenario.Withdrawal{
-			Fault: scenario.Fault{Drain: "worker"}, Probe: lb, Tolerance: ms300}}, "routes by worker gone"},
-		"held": {func(*arena) {}, scenario.Check{Held: &scenario.Held{Probe: lb, For: scenario.Duration(time.Second)}}, "no outage, lost 0 of"},
+			MinOutage: ms300, MaxOutage: scenario.Duration(time.Minute)}, "out for 8s"},
+		"lease":                      {func(a *arena) { a.takeover = 3 * time.Second }, &Lease{Probe: lb, Tolerance: ms300}, "out for 3s"},
+		"lease of the control plane": {func(a *arena) { a.holder = "control-plane" }, &Lease{Probe: lb, Tolerance: ms300}, "worker2 announces the address"},
+		"withdrawal": {func(a *arena) { a.takeover = 100 * time.Millisecond }, &Withdrawal{
+			Fault: scenario.Fault{Drain: "worker"}, Probe: lb, Tolerance: ms300}, "routes by worker gone"},
+		"held": {func(*arena) {}, &Steady{Probe: lb, For: scenario.Duration(time.Second)}, "no outage, lost 0 of"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -140,7 +141,7 @@ func TestGracefulRestartIsPutBack(t *testing.T) {
 		a.ownHeal = time.Second
 		f := killR1()
 		f.GracefulRestart = &no
-		r := only(t, a, scenario.Check{Failover: &f})
+		r := only(t, a, &f)
 		if r.Name != "failover: kill r1 without graceful restart" || len(a.restarts) != 2 || a.restarts[0] != &no || a.restarts[1] != nil {
 			t.Errorf("%s: graceful restart was set to %v; wanted off, then as planned", r.Name, a.restarts)
 		}
@@ -152,7 +153,7 @@ func TestTheWrongNodeIsKilled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArena()
 		a.moved, a.takeover = true, 0
-		r := only(t, a, scenario.Check{Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}})
+		r := only(t, a, &Lease{Probe: lb, Tolerance: ms300})
 		if r.Verdict != Unknown || !strings.Contains(r.Observed, "worker was killed, and the flow went by way of worker2") {
 			t.Errorf("%s: %s, observed %q; wanted unknown", r.Name, r.Verdict, r.Observed)
 		}
@@ -162,16 +163,16 @@ func TestTheWrongNodeIsKilled(t *testing.T) {
 func TestUnknown(t *testing.T) {
 	for name, test := range map[string]struct {
 		prepare func(*arena)
-		change  func(*scenario.Failover)
+		change  func(*Failover)
 		seen    string
 	}{
-		"lossy before the fault": {func(a *arena) { a.lossy, a.takeover = true, 0 }, func(f *scenario.Failover) {}, "were lost before the fault"},
-		"the fault fails":        {func(*arena) {}, func(f *scenario.Failover) { f.Fault.Kill = "nobody" }, "no bound can be computed"},
-		"the fault fails, with a maximum": {func(*arena) {}, func(f *scenario.Failover) {
+		"lossy before the fault": {func(a *arena) { a.lossy, a.takeover = true, 0 }, func(f *Failover) {}, "were lost before the fault"},
+		"the fault fails":        {func(*arena) {}, func(f *Failover) { f.Fault.Kill = "nobody" }, "no bound can be computed"},
+		"the fault fails, with a maximum": {func(*arena) {}, func(f *Failover) {
 			f.Fault.Kill, f.Tolerance, f.MaxOutage = "nobody", 0, ms300
 		}, "no such container"},
-		"the lab is sick": {func(a *arena) { a.healthy = func() error { return errors.New("node worker: not ready") } }, func(*scenario.Failover) {}, "not in its base state before the fault: base state: not after 4m0s; last seen: node worker: not ready"},
-		"nobody to ask":   {func(a *arena) { a.endpointsErr = errors.New("connection refused") }, func(*scenario.Failover) {}, "connection refused"},
+		"the lab is sick": {func(a *arena) { a.healthy = func() error { return errors.New("node worker: not ready") } }, func(*Failover) {}, "not in its base state before the fault: base state: not after 4m0s; last seen: node worker: not ready"},
+		"nobody to ask":   {func(a *arena) { a.endpointsErr = errors.New("connection refused") }, func(*Failover) {}, "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -179,7 +180,7 @@ func TestUnknown(t *testing.T) {
 				test.prepare(a)
 				f := killR1()
 				test.change(&f)
-				r := only(t, a, scenario.Check{Failover: &f})
+				r := only(t, a, &f)
 				if r.Verdict != Unknown || !strings.Contains(r.Observed, test.seen) {
 					t.Errorf("%s, %q; wanted unknown, with %q", r.Verdict, r.Observed, test.seen)
 				}
@@ -205,7 +206,7 @@ func TestTheProbersOwnStall(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := newArena()
 				a.takeover, a.stallAfter, a.stall = test.takeover, test.after, test.stall
-				r := only(t, a, scenario.Check{Failover: new(killR1())})
+				r := only(t, a, new(killR1()))
 				if r.Verdict != test.want || !strings.Contains(r.Observed, test.seen) {
 					t.Errorf("%s, %q; wanted %s, with %q", r.Verdict, r.Observed, test.want, test.seen)
 				}
@@ -219,8 +220,8 @@ func TestHeldWithAStall(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			a := newArena()
 			a.stallAfter, a.stall = time.Second, stall
-			held := scenario.Held{Probe: killR1().Probe, For: scenario.Duration(3 * time.Second)}
-			if r := only(t, a, scenario.Check{Held: &held}); r.Verdict != want {
+			held := Steady{Probe: killR1().Probe, For: scenario.Duration(3 * time.Second)}
+			if r := only(t, a, &held); r.Verdict != want {
 				t.Errorf("a stall of %s: %s, %q; wanted %s", stall, r.Verdict, r.Observed, want)
 			}
 		})
@@ -237,9 +238,9 @@ func TestABrokenLabIsNotBrokenFurther(t *testing.T) {
 			}
 			return nil
 		}
-		kill := scenario.Check{Failover: new(killR1())}
+		kill := new(killR1())
 		var names []string
-		all := All(t.Context(), a, arenaPlan(kill, kill, sessC), func(r Result) { names = append(names, r.Name) })
+		all := All(t.Context(), a, arenaPlan(), []Check{kill, kill, sessC}, func(r Result) { names = append(names, r.Name) })
 		if len(all) != 3 || all[0].Verdict != Held || len(all[0].Notes) == 0 {
 			t.Fatalf("%+v", all)
 		}
@@ -252,6 +253,33 @@ func TestABrokenLabIsNotBrokenFurther(t *testing.T) {
 	})
 }
 
+// A lab that is healthy after a fault may still break a promise; then nothing is broken further.
+func TestPromisesAreLookedAtAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newArena()
+		kill, lost := new(killR1()), &Sessions{Within: soon}
+		lossy := &after{Check: lost, holds: 1}
+		all := All(t.Context(), a, arenaPlan(), []Check{lossy, kill, kill}, nil)
+		if len(all) != 3 || all[1].Verdict != Held || len(all[1].Notes) != 1 || !strings.Contains(all[1].Notes[0], "sessions of r1, r2: failed") || all[2].Verdict != Unknown {
+			t.Errorf("%+v", all)
+		}
+	})
+}
+
+// after is a check that no longer holds after some looks.
+type after struct {
+	Check
+	holds int
+}
+
+func (c *after) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
+	results := c.Check.Run(ctx, l, p)
+	if c.holds--; c.holds < 0 {
+		results[0].Verdict = Failed
+	}
+	return results
+}
+
 // Ctrl-C in the midst of a check undoes the fault, and tries no further one.
 func TestStoppedInTheMidst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -259,8 +287,8 @@ func TestStoppedInTheMidst(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 		defer cancel()
 		began := time.Now()
-		kill := scenario.Check{Failover: new(killR1())}
-		all := All(ctx, a, arenaPlan(kill, kill), nil)
+		kill := new(killR1())
+		all := All(ctx, a, arenaPlan(), []Check{kill, kill}, nil)
 		if len(all) != 2 || all[0].Verdict != Unknown || all[1].Verdict != Unknown || !strings.Contains(all[1].Observed, "the run was stopped") {
 			t.Errorf("%+v", all)
 		}
@@ -273,9 +301,9 @@ func TestStoppedInTheMidst(t *testing.T) {
 func TestQuickDisturbsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArena()
-		checks := []scenario.Check{sessC, {Failover: new(killR1())}, {Lease: &scenario.Lease{Probe: lb, Tolerance: ms300}},
-			{Withdrawal: &scenario.Withdrawal{Fault: scenario.Fault{Drain: "worker"}, Probe: lb, Tolerance: ms300}}, {Held: &scenario.Held{Probe: lb, For: ms300}}, routeC}
-		all := Quick(t.Context(), a, arenaPlan(checks...), nil)
+		checks := []Check{sessC, new(killR1()), &Lease{Probe: lb, Tolerance: ms300},
+			&Withdrawal{Fault: scenario.Fault{Drain: "worker"}, Probe: lb, Tolerance: ms300}, &Steady{Probe: lb, For: ms300}, routeC}
+		all := All(t.Context(), a, arenaPlan(), Quick(checks), nil)
 		if len(all) != 5 || len(a.faults) != 0 {
 			t.Errorf("%d results and %d faults, wanted the sessions' one and the routes' four, and none", len(all), len(a.faults))
 		}
@@ -283,7 +311,7 @@ func TestQuickDisturbsNothing(t *testing.T) {
 }
 
 func TestSkippedWhereNothingCanBeBroken(t *testing.T) {
-	if r := Run(t.Context(), newFake(), arenaPlan(), scenario.Check{Failover: new(killR1())})[0]; r.Verdict != Skipped {
+	if r := Run(t.Context(), newFake(), arenaPlan(), new(killR1()))[0]; r.Verdict != Skipped {
 		t.Errorf("%s, %q", r.Verdict, r.Observed)
 	}
 }

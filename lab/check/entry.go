@@ -24,12 +24,54 @@ type connection struct {
 // sightings are, by node, the connections of which a packet was on the node's link.
 type sightings map[string]map[connection]bool
 
-func entry(ctx context.Context, l Lab, p *plan.Plan, c scenario.EntryCheck) []Result {
+// The values of Entry.At.
+const (
+	EntryOwn = "own"
+	EntryAll = "all"
+)
+
+// Entry promises the nodes at which packets from beyond the routers enter the cluster, on the way to a workload's pods.
+type Entry struct {
+	From     string `json:"from"`               // a client
+	Workload string `json:"workload,omitempty"` // default: the first workload
+	// At: "own" – packets enter only at the node that runs the pod; "all" – packets enter at every node, and nodes without
+	// the pod forward them.
+	At     string            `json:"at" jsonschema:"enum=own,enum=all"`
+	Within scenario.Duration `json:"within,omitempty"` // default 30 s
+}
+
+// SetDefaults fills in the workload and the deadline.
+func (c *Entry) SetDefaults(s *scenario.Spec) {
+	scenario.Or(&c.Workload, s.FirstWorkload())
+	scenario.Or(&c.Within, scenario.DefaultWithin)
+}
+
+// Validate checks the client and the workload.
+func (c *Entry) Validate(v *scenario.Validation, path string) {
+	v.Client(path+".from", c.From)
+	v.Workload(path+".workload", c.Workload)
+}
+
+// Title names the client and the workload.
+func (c *Entry) Title() string {
+	return fmt.Sprintf("entry from %s to the pods of %s", c.From, c.Workload)
+}
+
+// Cost returns Looks.
+func (*Entry) Cost() Cost { return Looks }
+
+// Sends returns a flow to the pods.
+func (c *Entry) Sends() *scenario.Probe {
+	return &scenario.Probe{From: c.From, To: scenario.TargetPod, Workload: c.Workload}
+}
+
+// Run has one result for all pods.
+func (c *Entry) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	results := []Result{{
-		Name:     fmt.Sprintf("entry from %s to the pods of %s", c.From, c.Workload),
+		Name:     c.Title(),
 		Expected: "connections to each pod enter the cluster at every node; those without the pod pass them on",
 	}}
-	if c.At == scenario.EntryOwn {
+	if c.At == EntryOwn {
 		results[0].Expected = "connections to each pod enter the cluster at the pod's own node, and at no other"
 	}
 	tapped(ctx, l, p, c.Workload, c.Within, results, func(ctx context.Context, tap Wiretap) (bool, string, error) {
@@ -39,7 +81,7 @@ func entry(ctx context.Context, l Lab, p *plan.Plan, c scenario.EntryCheck) []Re
 }
 
 // lookAtEntry connects to each pod, and listens on the links of all nodes.
-func lookAtEntry(ctx context.Context, l Lab, tap Wiretap, nodes []string, c scenario.EntryCheck) (held bool, observed string, err error) {
+func lookAtEntry(ctx context.Context, l Lab, tap Wiretap, nodes []string, c *Entry) (held bool, observed string, err error) {
 	e, err := l.Endpoints(ctx, c.Workload)
 	if err != nil {
 		return false, "", err
@@ -110,7 +152,7 @@ func judgeEntry(at string, nodes []string, e probe.Endpoints, seen sightings, sh
 		}
 		texts = append(texts, text)
 		want := len(nodes)
-		if at == scenario.EntryOwn {
+		if at == EntryOwn {
 			want = min(1, entered[pod.Node])
 			held = held && want > 0
 		}

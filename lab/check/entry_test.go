@@ -36,7 +36,7 @@ func TestJudgeEntry(t *testing.T) {
 		{"one is not answered", sightings{"worker": here(a, b), "worker2": here(b)}, append([]record.Shot{{Target: "10.244.1.5:8080", Error: "timeout"}}, shots...), false, false, "1 were not answered"},
 		{"nothing was sent", sightings{"worker": here(a, b)}, nil, false, false, ""},
 	} {
-		for at, want := range map[string]bool{scenario.EntryOwn: c.own, scenario.EntryAll: c.all} {
+		for at, want := range map[string]bool{EntryOwn: c.own, EntryAll: c.all} {
 			if held, observed := judgeEntry(at, nodes, f.endpoints, c.seen, c.shots); held != want || !strings.Contains(observed, c.tells) {
 				t.Errorf("%s, %s: %v, wanted %v: %s", c.name, at, held, want, observed)
 			}

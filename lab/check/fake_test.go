@@ -174,14 +174,14 @@ func (r *fakeRouter) remove(routes *[]bgp.Route, prefix string) {
 }
 
 // thePlan is the plan of the fake lab.
-func thePlan(checks ...scenario.Check) *plan.Plan {
+func thePlan() *plan.Plan {
 	speaker := func(name, other string) *plan.Speaker {
 		return &plan.Speaker{ASN: 64513, Neighbors: []plan.Neighbor{{Name: name, Address: ip(other), ASN: 64513}},
 			Ranges: []plan.Range{{Name: "nodes", Prefix: netip.MustParsePrefix("172.30.0.0/29"), ASN: 64512, Sessions: 2}}}
 	}
 	return &plan.Plan{
 		Lab:       "test",
-		Scenario:  &scenario.Scenario{Metadata: scenario.Metadata{Name: "two-routers"}, Spec: scenario.Spec{Checks: checks}},
+		Scenario:  &scenario.Scenario{Metadata: scenario.Metadata{Name: "two-routers"}},
 		Cluster:   &plan.Cluster{Nodes: []plan.Node{{Name: "n-worker", Short: "worker"}, {Name: "n-worker2", Short: "worker2"}}},
 		Routers:   []plan.Router{{Name: "r1", BGP: speaker("r2", "172.30.0.12")}, {Name: "r2", BGP: speaker("r1", "172.30.0.11")}},
 		Workloads: []plan.Workload{{Name: "echo", Replicas: 2}},

@@ -34,14 +34,73 @@ const denyShort = 300 * time.Millisecond
 // told is a check of what Hubble tells.
 type told struct {
 	lab      Told
-	want     scenario.Flows
+	want     Flows
 	workload plan.Workload
 	timeout  time.Duration // of a connection; 0 is the prober's own
 }
 
-// hubbleFlows judges what Hubble tells of connections that the check makes.
-func hubbleFlows(ctx context.Context, l Lab, p *plan.Plan, c scenario.Flows) []Result {
-	r := Result{Name: fmt.Sprintf("flows from %s to %s/%s: %s", c.From, c.To, c.Workload, c.Verdict),
+// The verdicts of a flow, as Hubble spells them.
+const (
+	FlowForwarded = "FORWARDED"
+	FlowDropped   = "DROPPED"
+)
+
+// Flows promises Hubble's report of a few connections from a node to a workload: each connection was seen at the node of its
+// pod, with the right verdict, source and destination.
+type Flows struct {
+	// From is a client, a router or a cluster node.
+	From     string          `json:"from"`
+	To       scenario.Target `json:"to"`
+	Workload string          `json:"workload,omitempty"` // default: the first workload
+	// Verdict is FORWARDED, and the connections are answered; or DROPPED, and while the check lasts a NetworkPolicy
+	// denies everything that enters the workload.
+	Verdict string            `json:"verdict" jsonschema:"enum=FORWARDED,enum=DROPPED"`
+	Within  scenario.Duration `json:"within,omitempty"` // default 30 s
+}
+
+// SetDefaults fills in the workload and the deadline.
+func (c *Flows) SetDefaults(s *scenario.Spec) {
+	scenario.Or(&c.Workload, s.FirstWorkload())
+	scenario.Or(&c.Within, scenario.DefaultWithin)
+}
+
+// Validate checks that Hubble's relay is there, the sender, and that the workload has the address.
+func (c *Flows) Validate(v *scenario.Validation, path string) {
+	if !slices.ContainsFunc(v.Spec().Addons, func(a scenario.Addon) bool {
+		return a.Cilium != nil && a.Cilium.Hubble != nil && a.Cilium.Hubble.Relay
+	}) {
+		v.Add(path, "seen a check of Hubble's flows, want hubble: {relay: true} in the cilium addon")
+	}
+	known := v.Senders()
+	if c.From != "" && !slices.Contains(known, c.From) {
+		v.Unknown(path+".from", c.From, "client, router or node", known)
+	}
+	if e := v.Workload(path+".workload", c.Workload); e != nil {
+		v.HasAddress(path+".to", c.To, e)
+	}
+}
+
+// Title names the sender, the target and the verdict.
+func (c *Flows) Title() string {
+	return fmt.Sprintf("flows from %s to %s/%s: %s", c.From, c.To, c.Workload, c.Verdict)
+}
+
+// Cost returns Lasts if the check denies traffic for a while, else Looks.
+func (c *Flows) Cost() Cost {
+	if c.Verdict == FlowDropped {
+		return Lasts
+	}
+	return Looks
+}
+
+// Sends returns a flow to the target.
+func (c *Flows) Sends() *scenario.Probe {
+	return &scenario.Probe{From: c.From, To: c.To, Workload: c.Workload}
+}
+
+// Run makes connections and judges what Hubble reports of them.
+func (c *Flows) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
+	r := Result{Name: c.Title(),
 		Expected: "Hubble tells of each connection, with its source and its pod: " + c.Verdict}
 	lab, ok := l.(Told)
 	if !ok {
@@ -53,8 +112,8 @@ func hubbleFlows(ctx context.Context, l Lab, p *plan.Plan, c scenario.Flows) []R
 		r.Verdict, r.Observed = Unknown, err.Error()
 		return []Result{r}
 	}
-	t := told{lab: lab, want: c, workload: w}
-	if c.Verdict == scenario.FlowDropped {
+	t := told{lab: lab, want: *c, workload: w}
+	if c.Verdict == FlowDropped {
 		t.denied(ctx, &r)
 		return []Result{r}
 	}
@@ -176,7 +235,7 @@ func (t told) forwarded(s seen) (bool, string) {
 		}
 		pod := t.workload.Namespace + "/" + shot.Answer.Pod
 		at := slices.IndexFunc(s.flows, func(f hubble.Flow) bool {
-			return f.Verdict == scenario.FlowForwarded && !f.Reply && f.Source.String() == shot.Local && f.Pod == pod && f.Destination.Port() == uint16(t.workload.Ports.HTTP)
+			return f.Verdict == FlowForwarded && !f.Reply && f.Source.String() == shot.Local && f.Pod == pod && f.Destination.Port() == uint16(t.workload.Ports.HTTP)
 		})
 		if at < 0 {
 			return false, fmt.Sprintf("of the connection from %s, which %s answered, Hubble tells no flow that was forwarded; it tells %s", shot.Local, pod, some3(s.flows))
@@ -198,7 +257,7 @@ func (t told) dropped(s seen) (bool, string) {
 	for _, f := range s.flows {
 		namespace, name, _ := strings.Cut(f.Pod, "/")
 		ours := slices.ContainsFunc(s.endpoints.Pods, func(p probe.Pod) bool { return p.Name == name })
-		if f.Verdict == scenario.FlowDropped && !f.Reply && ours && namespace == t.workload.Namespace {
+		if f.Verdict == FlowDropped && !f.Reply && ours && namespace == t.workload.Namespace {
 			pods, reason = appendNew(pods, f.Pod+" seen on "+f.Node), f.Reason
 		}
 	}

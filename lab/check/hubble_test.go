@@ -26,12 +26,12 @@ func (o *observed) HubbleFlows(context.Context, netip.Addr, time.Time) ([]hubble
 	if o.silent {
 		return nil, nil
 	}
-	f := hubble.Flow{Verdict: scenario.FlowForwarded, Node: "worker", Protocol: "TCP", Pod: "default/echo-a",
+	f := hubble.Flow{Verdict: FlowForwarded, Node: "worker", Protocol: "TCP", Pod: "default/echo-a",
 		Source: netip.MustParseAddrPort("192.0.2.9:4000"), Destination: netip.MustParseAddrPort("10.244.1.5:8080")}
 	other := f
 	other.Pod = "default/echo-b"
 	if o.denied && !o.undone {
-		f.Verdict, f.Reason = scenario.FlowDropped, "POLICY_DENIED"
+		f.Verdict, f.Reason = FlowDropped, "POLICY_DENIED"
 		return []hubble.Flow{f}, nil
 	}
 	return []hubble.Flow{f, other}, nil
@@ -51,8 +51,8 @@ func (o *observed) Deny(context.Context, string) (func(context.Context) error, e
 func flowsOf(o *observed, verdict string) Result {
 	p := thePlan()
 	p.Workloads[0].Namespace, p.Workloads[0].Ports.HTTP = "default", 8080
-	c := scenario.Flows{From: "client", To: scenario.TargetLoadBalancer, Workload: "echo", Verdict: verdict, Within: scenario.Duration(400 * time.Millisecond)}
-	return hubbleFlows(context.Background(), o, p, c)[0]
+	c := Flows{From: "client", To: scenario.TargetLoadBalancer, Workload: "echo", Verdict: verdict, Within: scenario.Duration(400 * time.Millisecond)}
+	return c.Run(context.Background(), o, p)[0]
 }
 
 func TestFlows(t *testing.T) {
@@ -62,12 +62,12 @@ func TestFlows(t *testing.T) {
 		want    Verdict
 		says    string
 	}{
-		"forwarded":                      {verdict: scenario.FlowForwarded, want: Held, says: "FORWARDED from 192.0.2.9"},
-		"forwarded-and-not-told":         {func(o *observed) { o.silent = true }, scenario.FlowForwarded, Failed, "it tells none at all"},
-		"dropped":                        {verdict: scenario.FlowDropped, want: Held, says: "DROPPED (POLICY_DENIED)"},
-		"dropped-and-answered-still":     {func(o *observed) { o.leaky = true }, scenario.FlowDropped, Failed, "is answered still"},
-		"dropped-and-not-well-before":    {func(o *observed) { o.silent = true }, scenario.FlowDropped, Failed, "before anything was denied"},
-		"dropped-and-policy-not-removed": {func(o *observed) { o.stuck = errors.New("stuck") }, scenario.FlowDropped, Held, "DROPPED"},
+		"forwarded":                      {verdict: FlowForwarded, want: Held, says: "FORWARDED from 192.0.2.9"},
+		"forwarded-and-not-told":         {func(o *observed) { o.silent = true }, FlowForwarded, Failed, "it tells none at all"},
+		"dropped":                        {verdict: FlowDropped, want: Held, says: "DROPPED (POLICY_DENIED)"},
+		"dropped-and-answered-still":     {func(o *observed) { o.leaky = true }, FlowDropped, Failed, "is answered still"},
+		"dropped-and-not-well-before":    {func(o *observed) { o.silent = true }, FlowDropped, Failed, "before anything was denied"},
+		"dropped-and-policy-not-removed": {func(o *observed) { o.stuck = errors.New("stuck") }, FlowDropped, Held, "DROPPED"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := &observed{fake: newFake()}
@@ -89,7 +89,7 @@ func TestFlows(t *testing.T) {
 }
 
 func TestFlowsOfALabThatTellsNone(t *testing.T) {
-	r := hubbleFlows(context.Background(), newFake(), thePlan(), scenario.Flows{Verdict: scenario.FlowForwarded})[0]
+	r := (&Flows{Verdict: FlowForwarded}).Run(context.Background(), newFake(), thePlan())[0]
 	if r.Verdict != Skipped {
 		t.Errorf("seen %s, want skipped", r.Verdict)
 	}

@@ -11,7 +11,6 @@ import (
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/probe"
-	"skidpad.dev/skidpad/lab/scenario"
 )
 
 func TestJudgeWire(t *testing.T) {
@@ -19,18 +18,18 @@ func TestJudgeWire(t *testing.T) {
 	answered := slices.Repeat([]record.Shot{{Target: "10.244.2.6:8080"}}, inARow)
 	tests := []struct {
 		name  string
-		want  scenario.Encapsulation
+		want  Encapsulation
 		seen  onWire
 		shots []record.Shot
 		held  bool
 	}{
-		{"plain, as wanted", scenario.EncapsulationNone, onWire{"none": 64}, answered, true},
-		{"in a tunnel, as wanted", scenario.EncapsulationVXLAN, onWire{"vxlan": 64}, answered, true},
-		{"in a tunnel, not wanted", scenario.EncapsulationNone, onWire{"vxlan": 64}, answered, false},
-		{"partly in a tunnel", scenario.EncapsulationNone, onWire{"none": 63, "vxlan": 1}, answered, false},
-		{"another tunnel", scenario.EncapsulationVXLAN, onWire{"geneve": 64}, answered, false},
-		{"nothing seen: nothing is known", scenario.EncapsulationNone, onWire{}, answered, false},
-		{"not answered", scenario.EncapsulationNone, onWire{"none": 1}, answered[:1], false},
+		{"plain, as wanted", EncapsulationNone, onWire{"none": 64}, answered, true},
+		{"in a tunnel, as wanted", EncapsulationVXLAN, onWire{"vxlan": 64}, answered, true},
+		{"in a tunnel, not wanted", EncapsulationNone, onWire{"vxlan": 64}, answered, false},
+		{"partly in a tunnel", EncapsulationNone, onWire{"none": 63, "vxlan": 1}, answered, false},
+		{"another tunnel", EncapsulationVXLAN, onWire{"geneve": 64}, answered, false},
+		{"nothing seen: nothing is known", EncapsulationNone, onWire{}, answered, false},
+		{"not answered", EncapsulationNone, onWire{"none": 1}, answered[:1], false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -39,7 +38,7 @@ func TestJudgeWire(t *testing.T) {
 			}
 		})
 	}
-	if held, _ := judgeWire(scenario.EncapsulationNone, nil, nil, nil); held {
+	if held, _ := judgeWire(EncapsulationNone, nil, nil, nil); held {
 		t.Error("no pair at all was taken for a promise that holds")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,14 +24,52 @@ type Growing interface {
 // joinWrites is the pause between two writes while nodes join.
 const joinWrites = 200 * time.Millisecond
 
-func joinName(j scenario.Join) string {
-	return "join: " + strings.Join(j.Nodes, ", ")
+// DefaultJoinWithin is the time for a node to be Ready.
+const DefaultJoinWithin = scenario.Duration(3 * time.Minute)
+
+// Join promises that nodes join the running cluster by kubeadm, one after the other, while the API takes writes. The nodes
+// leave the cluster again afterwards.
+type Join struct {
+	Nodes  []string          `json:"nodes,omitempty"`  // default: the cluster's joinLater
+	Within scenario.Duration `json:"within,omitempty"` // for each to be Ready; default 3 m
 }
 
-// joining has nodes join one after the other, while writes go on, and takes them out again in the opposite order.
-func joining(ctx context.Context, l Lab, _ *plan.Plan, j scenario.Join) []Result {
+// SetDefaults fills in the nodes and the deadline.
+func (j *Join) SetDefaults(s *scenario.Spec) {
+	scenario.Or(&j.Within, DefaultJoinWithin)
+	if j.Nodes == nil && s.Cluster != nil {
+		j.Nodes = s.Cluster.JoinLater
+	}
+}
+
+// Validate checks that the nodes are planned and not yet in the cluster.
+func (j *Join) Validate(v *scenario.Validation, path string) {
+	v.NotEmpty(path+".nodes", len(j.Nodes))
+	v.Repeated(path+".nodes", j.Nodes)
+	var later []string
+	if c := v.Spec().Cluster; c != nil {
+		later = c.JoinLater
+	}
+	for i, name := range j.Nodes {
+		if !slices.Contains(later, name) {
+			v.Unknown(fmt.Sprintf("%s.nodes[%d]", path, i), name, "node of cluster.joinLater", later)
+		}
+	}
+}
+
+// Title names the nodes.
+func (j *Join) Title() string { return "join: " + strings.Join(j.Nodes, ", ") }
+
+// Cost returns Disturbs.
+func (*Join) Cost() Cost { return Disturbs }
+
+// Sends returns nil: writes come from the host.
+func (*Join) Sends() *scenario.Probe { return nil }
+
+// Run has nodes join one after the other, while writes go on, and takes them out again in the opposite order.
+func (j *Join) Run(ctx context.Context, l Lab, _ *plan.Plan) []Result {
 	began := time.Now()
-	r := Result{Name: joinName(j), Expected: fmt.Sprintf("each node Ready within %s, no acknowledged write lost", j.Within)}
+	r := Result{Name: j.Title(), Expected: fmt.Sprintf("each node Ready within %s, no acknowledged write lost", j.Within)}
 	lab, ok := l.(Growing)
 	if !ok {
 		r.Verdict, r.Observed = Skipped, "nodes cannot join this lab"
@@ -66,10 +105,7 @@ func joining(ctx context.Context, l Lab, _ *plan.Plan, j scenario.Join) []Result
 		told = append(told, fmt.Sprintf("all %d acknowledged writes are there", counted.Acked))
 	}
 	r.Observed = strings.TrimSuffix(strings.Join(told, ", ")+"; "+r.Observed, "; ")
-	r.unrestored = leave(context.WithoutCancel(ctx), lab, joined)
-	if r.unrestored != nil {
-		r.Notes = append(r.Notes, "the lab did not come back to its base state: "+r.unrestored.Error())
-	}
+	r.left(leave(context.WithoutCancel(ctx), lab, joined))
 	r.Duration = time.Since(began)
 	return []Result{r}
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -10,9 +11,48 @@ import (
 	"skidpad.dev/skidpad/lab/wait"
 )
 
-// lease kills the node that announces the workload's addresses.
-func lease(ctx context.Context, l Lab, p *plan.Plan, c scenario.Lease) []Result {
-	name := leaseName(c)
+// Lease promises that another node takes over an address that is announced by ARP, when the announcing node is killed: the
+// holder of Cilium's lease, or with MetalLB, whose speakers have no lease, the node that answers ARP.
+type Lease struct {
+	Name      string            `json:"name,omitempty"`
+	Probe     scenario.Probe    `json:"probe"`
+	MaxOutage scenario.Duration `json:"maxOutage,omitempty"`
+	Tolerance scenario.Duration `json:"tolerance,omitempty"`
+}
+
+// SetDefaults fills in the flow.
+func (c *Lease) SetDefaults(s *scenario.Spec) { c.Probe.SetDefaults(s) }
+
+// Validate checks that the target is announced by ARP, and that a node can be killed.
+func (c *Lease) Validate(v *scenario.Validation, path string) {
+	v.Probe(path+".probe", &c.Probe)
+	v.Tolerance(path, c.MaxOutage, c.Tolerance)
+	s := v.Spec()
+	if !s.AnnouncesByARP() {
+		v.Add(path, "seen a check of leases, want cilium or metallb with l2 among the addons")
+	}
+	if t := c.Probe.To; t != "" && t != scenario.TargetLoadBalancer && t != scenario.TargetExternalIP {
+		v.Add(path+".probe.to", "seen %s, want loadBalancer or externalIP: those are announced by ARP", t)
+	}
+	if s.Cluster != nil && s.Cluster.Workers != nil && *s.Cluster.Workers < 1 && s.Cluster.ControlPlanes < 2 {
+		v.Add(path, "seen a check of leases without workers, want one or more: killing the control plane's node kills the leases' own server")
+	}
+}
+
+// Title is the check's name, or the fault in words.
+func (c *Lease) Title() string {
+	return "lease: " + cmp.Or(c.Name, "the holder of "+c.Probe.Workload+" killed")
+}
+
+// Cost returns Disturbs.
+func (*Lease) Cost() Cost { return Disturbs }
+
+// Sends returns the flow.
+func (c *Lease) Sends() *scenario.Probe { return &c.Probe }
+
+// Run kills the node that announces the workload's addresses.
+func (c *Lease) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
+	name := c.Title()
 	unknown := func(err error) []Result {
 		return []Result{{Name: name, Verdict: Unknown, Expected: "another node takes the lease", Observed: err.Error()}}
 	}
@@ -25,7 +65,7 @@ func lease(ctx context.Context, l Lab, p *plan.Plan, c scenario.Lease) []Result 
 		return unknown(fmt.Errorf("the plan of lab %s has no L2 announcements; add l2 to the cilium or metallb addon", p.Lab))
 	}
 	var holder string
-	return disturb(ctx, l, p, disturbance{
+	return disturb(ctx, l, disturbance{
 		name: name, probe: c.Probe, bound: &b, maxOutage: c.MaxOutage, tolerance: c.Tolerance,
 		victim: func(ctx context.Context) (_ string, err error) {
 			holder, err = killable(ctx, lab, p, c.Probe.Workload)
@@ -33,13 +73,6 @@ func lease(ctx context.Context, l Lab, p *plan.Plan, c scenario.Lease) []Result 
 		},
 		meanwhile: func(ctx context.Context, r *Result) error { return taken(ctx, lab, c.Probe.Workload, holder, r) },
 	})
-}
-
-func leaseName(c scenario.Lease) string {
-	if c.Name != "" {
-		return "lease: " + c.Name
-	}
-	return "lease: the holder of " + c.Probe.Workload + " killed"
 }
 
 // killable is the lease's holder. Where that is the first control plane's node, by which the leases' own server is

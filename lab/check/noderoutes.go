@@ -13,9 +13,35 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-func nodeRoutes(ctx context.Context, l Lab, p *plan.Plan, c scenario.NodeRoutes) []Result {
+// NodeRoutes promises a way to each other node's pod CIDRs in the FIB of every node: via that node if the two nodes share a
+// network, else via a router of the scenario on the node's own network.
+type NodeRoutes struct {
+	Within scenario.Duration `json:"within,omitempty"` // default 30 s
+}
+
+// SetDefaults fills in the deadline.
+func (c *NodeRoutes) SetDefaults(*scenario.Spec) { scenario.Or(&c.Within, scenario.DefaultWithin) }
+
+// Validate checks that there are two nodes.
+func (*NodeRoutes) Validate(v *scenario.Validation, path string) {
+	if len(v.Spec().NodeNames()) < 2 {
+		v.Add(path, "seen a check of the nodes' routes to each other, want a cluster of two nodes or more")
+	}
+}
+
+// Title is the same for every scenario.
+func (*NodeRoutes) Title() string { return "nodes' routes to each other's pods" }
+
+// Cost returns Looks.
+func (*NodeRoutes) Cost() Cost { return Looks }
+
+// Sends returns nil.
+func (*NodeRoutes) Sends() *scenario.Probe { return nil }
+
+// Run has one result for all nodes.
+func (c *NodeRoutes) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	results := []Result{{
-		Name:     "nodes' routes to each other's pods",
+		Name:     c.Title(),
 		Expected: "in every node's FIB a way to each other node's pod CIDRs: by that node where they share a network, else by a router",
 	}}
 	until(ctx, c.Within.Std(), results, func(ctx context.Context, open []int) {

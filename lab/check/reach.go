@@ -48,7 +48,51 @@ type reachable struct {
 	dual     bool     // there must be addresses of both IP families
 }
 
-func reach(ctx context.Context, l Lab, p *plan.Plan, c scenario.Reach) []Result {
+// Reach promises an answer to From at every address of each kind in To.
+type Reach struct {
+	// From is a client, a router, a cluster node (control-plane, worker, worker2 …), or a workload's pod on a node:
+	// pod/echo@worker.
+	From     string            `json:"from"`
+	To       []scenario.Target `json:"to"`                 // every pod; the service's addresses; every node's NodePort
+	Workload string            `json:"workload,omitempty"` // default: the first workload
+	// Source is the address that the pod must see: "client" (the sender's own, as with DSR and eTP=Local) or "any".
+	// Default client.
+	Source string            `json:"source,omitempty" jsonschema:"enum=client,enum=any"`
+	Within scenario.Duration `json:"within,omitempty"` // default 30 s
+}
+
+// SetDefaults fills in the workload, the source and the deadline.
+func (c *Reach) SetDefaults(s *scenario.Spec) {
+	scenario.Or(&c.Workload, s.FirstWorkload())
+	scenario.Or(&c.Source, "client")
+	scenario.Or(&c.Within, scenario.DefaultWithin)
+}
+
+// Validate checks the sender and the targets.
+func (c *Reach) Validate(v *scenario.Validation, path string) {
+	v.Origin(path+".from", c.From)
+	v.Targets(path, c.To, c.Workload)
+}
+
+// Title names the sender and the targets.
+func (c *Reach) Title() string {
+	return fmt.Sprintf("reach from %s to %v/%s", c.From, c.To, c.Workload)
+}
+
+// Cost returns Looks.
+func (*Reach) Cost() Cost { return Looks }
+
+// Sends returns a flow to the load-balancer IP, or else to the first kind of target.
+func (c *Reach) Sends() *scenario.Probe {
+	to := c.To[0]
+	if slices.Contains(c.To, scenario.TargetLoadBalancer) {
+		to = scenario.TargetLoadBalancer
+	}
+	return &scenario.Probe{From: c.From, To: to, Workload: c.Workload}
+}
+
+// Run has a result for each kind of target.
+func (c *Reach) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	w, err := workloadOf(p, c.Workload)
 	wanted := make([]reachable, len(c.To))
 	results := make([]Result, len(c.To))

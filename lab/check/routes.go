@@ -40,7 +40,57 @@ type seenRoutes struct {
 	err      error
 }
 
-func routes(ctx context.Context, l Lab, p *plan.Plan, c scenario.Routes) []Result {
+// Routes promises a route for each advertised address, in RIB and FIB of the routers.
+type Routes struct {
+	Routers  []string          `json:"routers,omitempty"` // default: every router
+	To       []scenario.Target `json:"to"`                // pod (each node's pod CIDR; with bird among the addons, the cluster's), clusterIP, externalIP, loadBalancer
+	Workload string            `json:"workload,omitempty"`
+	// NextHops is the least number of next hops for a service address, or the cluster's pod CIDR; default 1.
+	NextHops int               `json:"nextHops,omitempty" jsonschema:"minimum=1,maximum=256"`
+	Within   scenario.Duration `json:"within,omitempty"` // default 30 s
+}
+
+// SetDefaults fills in the workload, the number of next hops, the deadline and the routers: all that speak BGP.
+func (c *Routes) SetDefaults(s *scenario.Spec) {
+	scenario.Or(&c.Workload, s.FirstWorkload())
+	scenario.Or(&c.NextHops, 1)
+	scenario.Or(&c.Within, scenario.DefaultWithin)
+	if c.Routers == nil {
+		for _, router := range s.Routers {
+			if router.BGP != nil {
+				c.Routers = append(c.Routers, router.Name)
+			}
+		}
+	}
+}
+
+// Validate checks the routers, the targets and the number of next hops.
+func (c *Routes) Validate(v *scenario.Validation, path string) {
+	v.Repeated(path+".routers", c.Routers)
+	v.NotEmpty(path+".routers", len(c.Routers))
+	for j, name := range c.Routers {
+		v.Speaker(fmt.Sprintf("%s.routers[%d]", path, j), name)
+	}
+	v.Targets(path, c.To, c.Workload)
+	if j := slices.Index(c.To, scenario.TargetNodePort); j >= 0 {
+		v.Add(fmt.Sprintf("%s.to[%d]", path, j), "seen nodePort, want what is announced: pod, clusterIP, externalIP or loadBalancer")
+	}
+	if most := len(v.Spec().NodeNames()); c.NextHops > most {
+		v.Add(path+".nextHops", "seen %d, want at most %d, the number of nodes", c.NextHops, most)
+	}
+}
+
+// Title names the routers.
+func (c *Routes) Title() string { return "routes on " + strings.Join(c.Routers, ", ") }
+
+// Cost returns Looks.
+func (*Routes) Cost() Cost { return Looks }
+
+// Sends returns nil.
+func (*Routes) Sends() *scenario.Probe { return nil }
+
+// Run has a result for each kind of target.
+func (c *Routes) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	w, err := workloadOf(p, c.Workload)
 	names := c.Routers
 	if len(names) == 0 {

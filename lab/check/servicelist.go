@@ -40,7 +40,38 @@ type ciliumService struct {
 	} `json:"status"`
 }
 
-func serviceList(ctx context.Context, l Lab, p *plan.Plan, c scenario.ServiceList) []Result {
+// ServiceList promises each address of a workload's service in Cilium's own list of services, on every node, with every
+// pod of the workload as an active backend.
+type ServiceList struct {
+	Workload string            `json:"workload,omitempty"` // default: the first workload
+	Within   scenario.Duration `json:"within,omitempty"`   // default 30 s
+}
+
+// SetDefaults fills in the workload and the deadline.
+func (c *ServiceList) SetDefaults(s *scenario.Spec) {
+	scenario.Or(&c.Workload, s.FirstWorkload())
+	scenario.Or(&c.Within, scenario.DefaultWithin)
+}
+
+// Validate checks the workload, and that the cluster has Cilium.
+func (c *ServiceList) Validate(v *scenario.Validation, path string) {
+	v.Workload(path+".workload", c.Workload)
+	if !slices.ContainsFunc(v.Spec().Addons, func(a scenario.Addon) bool { return a.Cilium != nil }) {
+		v.Add(path, "seen a check of Cilium's services, want cilium among the addons")
+	}
+}
+
+// Title names the workload.
+func (c *ServiceList) Title() string { return "Cilium's service list has " + c.Workload }
+
+// Cost returns Looks.
+func (*ServiceList) Cost() Cost { return Looks }
+
+// Sends returns nil.
+func (*ServiceList) Sends() *scenario.Probe { return nil }
+
+// Run has one result for all nodes.
+func (c *ServiceList) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	w, err := workloadOf(p, c.Workload)
 	results := []Result{{
 		Name:     "Cilium's service list has " + w.Name,

@@ -33,7 +33,36 @@ type seenSessions struct {
 	err      error
 }
 
-func sessions(ctx context.Context, l Lab, p *plan.Plan, c scenario.Sessions) []Result {
+// Sessions promises BGP sessions.
+type Sessions struct {
+	Established string            `json:"established" jsonschema:"enum=all"` // "all": every session that the routers' configuration calls for
+	Within      scenario.Duration `json:"within,omitempty"`                  // default 30 s
+}
+
+// SetDefaults fills in the deadline.
+func (c *Sessions) SetDefaults(*scenario.Spec) { scenario.Or(&c.Within, scenario.DefaultWithin) }
+
+// Validate checks that a router has a peer.
+func (*Sessions) Validate(v *scenario.Validation, path string) { wantSessions(v, path) }
+
+// wantSessions checks that a router has a BGP peer.
+func wantSessions(v *scenario.Validation, path string) {
+	if !slices.ContainsFunc(v.Spec().Routers, func(r scenario.Router) bool { return r.BGP != nil && len(r.BGP.Peers) > 0 }) {
+		v.Add(path, "seen a check of BGP sessions, want a router with bgp.peers")
+	}
+}
+
+// Title is the same for every scenario.
+func (*Sessions) Title() string { return "sessions" }
+
+// Cost returns Looks.
+func (*Sessions) Cost() Cost { return Looks }
+
+// Sends returns nil.
+func (*Sessions) Sends() *scenario.Probe { return nil }
+
+// Run has one result for all routers.
+func (c *Sessions) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	var names []string
 	wanted := 0
 	for _, r := range p.Routers {

@@ -28,13 +28,60 @@ type pair struct{ from, to netip.Addr }
 // onWire counts packets between the two of a pair, either way, by what they were encapsulated in.
 type onWire map[string]int
 
-func wire(ctx context.Context, l Lab, p *plan.Plan, c scenario.Wire) []Result {
+// Encapsulation says how packets between pods of two nodes travel.
+type Encapsulation string
+
+// The encapsulations that a capture can tell apart.
+const (
+	EncapsulationNone   Encapsulation = "none"
+	EncapsulationVXLAN  Encapsulation = "vxlan"  // RFC 7348
+	EncapsulationGeneve Encapsulation = "geneve" // RFC 8926
+	EncapsulationIPIP   Encapsulation = "ipip"   // RFC 2003; IPv6 in IPv4 and the like, too (RFC 4213, RFC 2473)
+)
+
+// Wire promises an encapsulation of packets between pods on two nodes, as seen on the network between the nodes.
+type Wire struct {
+	// Between are two nodes, each with a pod of the workload.
+	Between       []string          `json:"between"`
+	Encapsulation Encapsulation     `json:"encapsulation" jsonschema:"enum=none,enum=vxlan,enum=geneve,enum=ipip"`
+	Workload      string            `json:"workload,omitempty"` // default: the first workload
+	Within        scenario.Duration `json:"within,omitempty"`   // default 30 s
+}
+
+// SetDefaults fills in the workload and the deadline.
+func (c *Wire) SetDefaults(s *scenario.Spec) {
+	scenario.Or(&c.Workload, s.FirstWorkload())
+	scenario.Or(&c.Within, scenario.DefaultWithin)
+}
+
+// Validate checks the nodes, and that the workload can have a pod on each.
+func (c *Wire) Validate(v *scenario.Validation, path string) {
+	if len(c.Between) != 2 && !v.Malformed(path+".between") {
+		v.Add(path+".between", "seen %d nodes, want two", len(c.Between))
+	}
+	v.Nodes(path+".between", c.Between)
+	if e := v.Workload(path+".workload", c.Workload); e != nil && e.Replicas < 2 {
+		v.Add(path+".workload", "seen %s with one replica, want two or more: one on each node", e.Name)
+	}
+}
+
+// Title names the two nodes.
+func (c *Wire) Title() string { return "wire between " + strings.Join(c.Between, " and ") }
+
+// Cost returns Looks.
+func (*Wire) Cost() Cost { return Looks }
+
+// Sends returns nil: the pods send to each other.
+func (*Wire) Sends() *scenario.Probe { return nil }
+
+// Run has one result.
+func (c *Wire) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	between := strings.Join(c.Between, " and ")
 	results := []Result{{
-		Name:     "wire between " + between,
+		Name:     c.Title(),
 		Expected: fmt.Sprintf("packets between the pods of %s on %s, encapsulated in nothing", c.Workload, between),
 	}}
-	if c.Encapsulation != scenario.EncapsulationNone {
+	if c.Encapsulation != EncapsulationNone {
 		results[0].Expected = fmt.Sprintf("packets between the pods of %s on %s, all encapsulated in %s", c.Workload, between, c.Encapsulation)
 	}
 	if len(c.Between) != 2 {
@@ -67,7 +114,7 @@ func tapped(ctx context.Context, l Lab, p *plan.Plan, workload string, within sc
 }
 
 // lookAtWire has the pod on the first node talk to that on the second, and listens on the first node's links.
-func lookAtWire(ctx context.Context, l Lab, tap Wiretap, c scenario.Wire) (held bool, observed string, err error) {
+func lookAtWire(ctx context.Context, l Lab, tap Wiretap, c *Wire) (held bool, observed string, err error) {
 	e, err := l.Endpoints(ctx, c.Workload)
 	if err != nil {
 		return false, "", err
@@ -139,7 +186,7 @@ func count(pairs []pair, seen []onWire, frame []byte) {
 }
 
 // judgeWire reports whether packets of every pair were seen, and all as wanted.
-func judgeWire(want scenario.Encapsulation, pairs []pair, seen []onWire, shots []record.Shot) (held bool, observed string) {
+func judgeWire(want Encapsulation, pairs []pair, seen []onWire, shots []record.Shot) (held bool, observed string) {
 	held = len(pairs) > 0
 	var texts []string
 	for i, p := range pairs {

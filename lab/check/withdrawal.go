@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/plan"
-	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/wait"
 )
@@ -20,21 +20,54 @@ import (
 // pollRoutes lies between two looks at routers' tables, or at a lease.
 const pollRoutes = 50 * time.Millisecond
 
-// withdrawal takes a node's endpoints away and waits until no router sends there.
-func withdrawal(ctx context.Context, l Lab, p *plan.Plan, c scenario.Withdrawal) []Result {
-	b := bound.Endpoint{}.Withdrawn()
-	_, node := c.Fault.Verb()
-	return disturb(ctx, l, p, disturbance{
-		name: withdrawalName(c), fault: c.Fault, probe: c.Probe, bound: &b, maxOutage: c.MaxOutage, tolerance: c.Tolerance,
-		meanwhile: func(ctx context.Context, r *Result) error { return withdrawn(ctx, l, p, c.Probe, node, r) },
-	})
+// Withdrawal promises that the routers lose their routes via a node soon after the node's endpoints are gone. The probe's
+// flows must be answered again within the same time.
+type Withdrawal struct {
+	Name  string         `json:"name,omitempty"`
+	Fault scenario.Fault `json:"fault"` // drain: it names the node
+	Probe scenario.Probe `json:"probe"` // to an address that only nodes with an endpoint announce
+	// Exactly one of MaxOutage and Tolerance is named, as in Failover.
+	MaxOutage scenario.Duration `json:"maxOutage,omitempty"`
+	Tolerance scenario.Duration `json:"tolerance,omitempty"`
 }
 
-func withdrawalName(c scenario.Withdrawal) string {
-	if c.Name != "" {
-		return "withdrawal: " + c.Name
+// SetDefaults fills in the flow.
+func (c *Withdrawal) SetDefaults(s *scenario.Spec) { c.Probe.SetDefaults(s) }
+
+// Validate checks that the fault takes endpoints away from one node, and that only nodes with endpoints announce the target.
+func (c *Withdrawal) Validate(v *scenario.Validation, path string) {
+	v.Fault(path+".fault", c.Fault)
+	if verb, _ := c.Fault.Verb(); verb != "" && verb != "drain" {
+		v.Add(path+".fault", "seen %s, want drain: it says which node loses its endpoints", verb)
 	}
-	return "withdrawal: " + c.Fault.String()
+	v.Probe(path+".probe", &c.Probe)
+	v.Tolerance(path, c.MaxOutage, c.Tolerance)
+	wantSessions(v, path)
+	if e := v.Spec().Echo(c.Probe.Workload); e != nil && e.Service.ExternalTrafficPolicy != "Local" {
+		v.Add(path+".probe.workload", "seen %s with externalTrafficPolicy %s, want Local: else nodes without endpoints announce it, too", e.Name, e.Service.ExternalTrafficPolicy)
+	}
+	if t := c.Probe.To; t != "" && t != scenario.TargetLoadBalancer && t != scenario.TargetExternalIP {
+		v.Add(path+".probe.to", "seen %s, want loadBalancer or externalIP", t)
+	}
+}
+
+// Title is the check's name, or the fault in words.
+func (c *Withdrawal) Title() string { return "withdrawal: " + cmp.Or(c.Name, c.Fault.String()) }
+
+// Cost returns Disturbs.
+func (*Withdrawal) Cost() Cost { return Disturbs }
+
+// Sends returns the flow.
+func (c *Withdrawal) Sends() *scenario.Probe { return &c.Probe }
+
+// Run takes a node's endpoints away and waits until no router has a route via the node.
+func (c *Withdrawal) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
+	b := bound.Endpoint{}.Withdrawn()
+	_, node := c.Fault.Verb()
+	return disturb(ctx, l, disturbance{
+		name: c.Title(), fault: c.Fault, probe: c.Probe, bound: &b, maxOutage: c.MaxOutage, tolerance: c.Tolerance,
+		meanwhile: func(ctx context.Context, r *Result) error { return withdrawn(ctx, l, p, c.Probe, node, r) },
+	})
 }
 
 // withdrawn waits until no router's FIB has a route to the address by way of the node.
@@ -128,53 +161,4 @@ func stillThere(ctx context.Context, l Lab, routers []string, to netip.Addr, via
 		}
 	}
 	return strings.Join(have, "; ")
-}
-
-// held sends for a while and counts.
-func held(ctx context.Context, l Lab, c scenario.Held) []Result {
-	began := time.Now()
-	r := Result{
-		Name:     fmt.Sprintf("held: %s to %s/%s for %s", c.Probe.From, c.Probe.To, c.Probe.Workload, c.For),
-		Expected: fmt.Sprintf("at most %d lost within %s (maxLost %d)", c.MaxLost, c.For, c.MaxLost),
-		Measured: &Measured{LimitIs: fmt.Sprintf("maxLost %d", c.MaxLost)},
-	}
-	err := r.sendFor(ctx, l, c)
-	if err != nil {
-		r.Verdict, r.Observed = Unknown, err.Error()
-	}
-	r.Duration = time.Since(began)
-	return []Result{r}
-}
-
-func (r *Result) sendFor(ctx context.Context, l Lab, c scenario.Held) error {
-	target, err := resolve(ctx, l, c.Probe)
-	if err != nil {
-		return err
-	}
-	n, err := l.Node(c.Probe.From)
-	if err != nil {
-		return err
-	}
-	if err := awaitAnswer(ctx, l, c.Probe, target, answerWithin); err != nil {
-		return err
-	}
-	flow := flowOf(c.Probe, target)
-	flow.Duration = c.For.Std()
-	rec, err := probe.Run(ctx, n, flow)
-	if err != nil {
-		return err
-	}
-	j := (&flows{spec: c.Probe, target: target}).judge(rec, 0)
-	m := j.measured
-	m.LimitIs = r.Measured.LimitIs
-	r.Measured, r.Flows, r.Observed = &m, j.rows, m.told()
-	switch {
-	case m.Lost > c.MaxLost:
-		r.Verdict = Failed
-	case len(j.unknown) > 0:
-		r.Verdict, r.Observed = Unknown, "the recording proves nothing: "+strings.Join(j.unknown, "; ")+"; seen: "+m.told()
-	default:
-		r.Verdict = Held
-	}
-	return nil
 }

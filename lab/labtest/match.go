@@ -15,7 +15,6 @@ import (
 	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/report"
-	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // Hold succeeds where every one of a check's results held. There must be at least one.
@@ -33,13 +32,9 @@ func Hold() types.GomegaMatcher {
 	}).WithTemplate("{{.To}} hold:\n{{.Data.Text .Actual}}", describer{})
 }
 
-// Judge runs checks in place of those of the lab's scenario, as `skidpad test` does: they may break something, and bring the
-// lab back.
-func (l *Lab) Judge(ctx context.Context, checks ...scenario.Check) []check.Result {
-	own := l.Plan.Scenario.Spec.Checks
-	defer func() { l.Plan.Scenario.Spec.Checks = own }()
-	l.Plan.Scenario.Spec.Checks = checks
-	results := l.Test(ctx, lab.TestOptions{Events: l.Events(), Watched: true})
+// Judge runs checks as `skidpad test` does: they may break something, and bring the lab back.
+func (l *Lab) Judge(ctx context.Context, checks ...check.Check) []check.Result {
+	results := l.Test(ctx, checks, lab.TestOptions{Events: l.Events(), Watched: true})
 	l.remember(results)
 	for _, r := range results {
 		if r.Measured != nil {

@@ -11,7 +11,6 @@ import (
 
 	"skidpad.dev/skidpad/lab/capture"
 	"skidpad.dev/skidpad/lab/check"
-	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
@@ -27,16 +26,16 @@ type TestOptions struct {
 	CaptureDir func(check string) string
 }
 
-// Check runs the checks of the lab's scenario that only look, and calls done, if there is one, as each ends.
-func (l *Lab) Check(ctx context.Context, done func(check.Result)) []check.Result {
-	return append(l.skipped(done), check.Quick(ctx, l, l.Plan, done)...)
+// Check runs those checks that only look, and calls done, if there is one, as each ends.
+func (l *Lab) Check(ctx context.Context, checks []check.Check, done func(check.Result)) []check.Result {
+	return append(l.skipped(done), check.All(ctx, l, l.Plan, check.Quick(checks), done)...)
 }
 
-// Test runs all checks of the lab's scenario. Those that break something bring the lab back to its base state, which
-// is looked at before the next; what goes wrong with recording is told in the results and the events.
-func (l *Lab) Test(ctx context.Context, o TestOptions) []check.Result {
-	if !slices.ContainsFunc(l.Plan.Scenario.Spec.Checks, scenario.Check.Disturbs) {
-		return append(l.skipped(o.Done), check.All(ctx, l, l.Plan, o.Done)...)
+// Test runs checks. Those that break something bring the lab back to its base state before the next check. The results and
+// the events report what could not be recorded.
+func (l *Lab) Test(ctx context.Context, checks []check.Check, o TestOptions) []check.Result {
+	if !slices.ContainsFunc(checks, func(c check.Check) bool { return c.Cost() == check.Disturbs }) {
+		return append(l.skipped(o.Done), check.All(ctx, l, l.Plan, checks, o.Done)...)
 	}
 	a := &arena{Lab: l, options: o}
 	var err error
@@ -45,7 +44,7 @@ func (l *Lab) Test(ctx context.Context, o TestOptions) []check.Result {
 	}
 	stop := a.watch(ctx)
 	defer stop()
-	return append(l.skipped(o.Done), check.All(ctx, a, l.Plan, o.Done)...)
+	return append(l.skipped(o.Done), check.All(ctx, a, l.Plan, checks, o.Done)...)
 }
 
 // add gives an event to whoever records, and keeps those of routes for RouteGone.

@@ -22,7 +22,7 @@ import (
 // planOf plans a scenario file.
 func planOf(t *testing.T, file string) *plan.Plan {
 	t.Helper()
-	s, err := scenario.Load(file, scenario.Kinds{})
+	s, err := scenario.Load(file, kinds)
 	if err != nil {
 		t.Fatal(err)
 	}

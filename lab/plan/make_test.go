@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func load(t *testing.T, file string) *scenario.Scenario {
 	t.Helper()
-	s, err := scenario.Load(file, scenario.Kinds{})
+	s, err := scenario.Load(file, kinds)
 	if err != nil {
 		t.Fatal(err)
 	}

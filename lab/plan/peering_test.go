@@ -11,7 +11,7 @@ import (
 
 // A password is in the plan that a router's configuration is made from, and in nothing that is written of it.
 func TestPasswordsStayOutOfWhatIsWritten(t *testing.T) {
-	s, err := scenario.Load("../scenario/testdata/valid-peering.yaml", scenario.Kinds{})
+	s, err := scenario.Load("../scenario/testdata/valid-peering.yaml", kinds)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func drawScenario(t *rapid.T) *scenario.Scenario {
 		return fmt.Sprintf("{name: c%d, network: %s}", i, names[i%len(names)])
 	}))
 	line("  workloads: [{echo: {service: {externalIPs: [172.30.2.7]}}}]")
-	s, err := scenario.Parse("random.yaml", []byte(b.String()), scenario.Kinds{})
+	s, err := scenario.Parse("random.yaml", []byte(b.String()), kinds)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, b.String())
 	}

@@ -206,7 +206,7 @@ func somePlan(t testing.TB) *plan.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sc, err := scenario.Parse("scenario.yaml", data, scenario.Kinds{})
+	sc, err := scenario.Parse("scenario.yaml", data, kinds)
 	if err != nil {
 		t.Fatal(err)
 	}

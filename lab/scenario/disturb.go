@@ -96,89 +96,9 @@ type Fault struct {
 	For Duration `json:"for,omitempty"`
 }
 
-// The moments that a failover check can measure.
-const (
-	MeasureInject = "inject"
-	MeasureClear  = "clear"
-)
-
-// Failover promises that a flow is answered again soon after a fault: within MaxOutage, or within the bound
-// that the configured timers give plus Tolerance. Exactly one of the two is named.
-type Failover struct {
-	// Name is what the result is called; default: the fault in words.
-	Name  string `json:"name,omitempty"`
-	Fault Fault  `json:"fault"`
-	// Measure says what is measured: the fault (inject, the default), or its end (clear): the return of what
-	// had failed.
-	Measure string `json:"measure,omitempty" jsonschema:"enum=inject,enum=clear"`
-	Probe   Probe  `json:"probe"`
-	// GracefulRestart sets BGP graceful restart (RFC 4724) on routers and nodes for this check only, and puts back
-	// what the scenario says; unset, nothing is changed. Nodes that speak BGP do so by cilium or bird, and with FRR.
-	GracefulRestart *bool    `json:"gracefulRestart,omitempty"`
-	MaxOutage       Duration `json:"maxOutage,omitempty"`
-	Tolerance       Duration `json:"tolerance,omitempty"`
-	// MinOutage makes it a negative control, with the mechanism off: a shorter outage, or none, fails, since then what
-	// the check shows with the mechanism on is not the mechanism's doing. Less than MaxOutage; 0, the default, asks for none.
-	MinOutage Duration `json:"minOutage,omitempty"`
-}
-
-// Withdrawal promises that the routers lose their routes by way of a node soon after its endpoints went. The probe's
-// flows must be answered again by then, too.
-type Withdrawal struct {
-	Name  string `json:"name,omitempty"`
-	Fault Fault  `json:"fault"` // drain: it names the node
-	Probe Probe  `json:"probe"` // to an address that only nodes with an endpoint announce
-	// Exactly one of MaxOutage and Tolerance is named, as in Failover.
-	MaxOutage Duration `json:"maxOutage,omitempty"`
-	Tolerance Duration `json:"tolerance,omitempty"`
-}
-
-// Lease promises that another node takes over an address that is announced by ARP, when the node that announces it is
-// killed: the holder of Cilium's lease, or, with MetalLB, whose speakers have none, the node that answers ARP.
-type Lease struct {
-	Name      string   `json:"name,omitempty"`
-	Probe     Probe    `json:"probe"`
-	MaxOutage Duration `json:"maxOutage,omitempty"`
-	Tolerance Duration `json:"tolerance,omitempty"`
-}
-
-// Held promises that an undisturbed flow loses at most MaxLost attempts while For lasts.
-type Held struct {
-	Probe Probe    `json:"probe"`
-	For   Duration `json:"for"`
-	// MaxLost has no default: 0 is to be said.
-	MaxLost int `json:"maxLost" jsonschema:"minimum=0,maximum=1000000"`
-}
-
-// Disturbs reports whether a check breaks something in the lab to see what follows. The lab is brought back to
-// its base state after it.
-func (c Check) Disturbs() bool {
-	return c.Failover != nil || c.Withdrawal != nil || c.Lease != nil || c.API != nil || c.Join != nil
-}
-
-// Quick reports whether a check only looks: it ends as soon as what it promises holds, and disturbs nothing.
-func (c Check) Quick() bool {
-	denies := c.Flows != nil && c.Flows.Verdict == FlowDropped
-	return !c.Disturbs() && c.Held == nil && !denies
-}
-
-// probe returns the check's flows, or nil where it has none.
-func (c *Check) probe() *Probe {
-	switch {
-	case c.Failover != nil:
-		return &c.Failover.Probe
-	case c.Withdrawal != nil:
-		return &c.Withdrawal.Probe
-	case c.Lease != nil:
-		return &c.Lease.Probe
-	case c.Held != nil:
-		return &c.Held.Probe
-	}
-	return nil
-}
-
-func (p *Probe) setDefaults(firstWorkload string) {
-	Or(&p.Workload, firstWorkload)
+// SetDefaults fills in the workload, the protocol, the pause and the number of flows.
+func (p *Probe) SetDefaults(s *Spec) {
+	Or(&p.Workload, s.FirstWorkload())
 	Or(&p.Proto, DefaultProto)
 	Or(&p.Every, DefaultEvery)
 	Or(&p.Flows, 1)

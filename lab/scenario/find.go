@@ -45,6 +45,14 @@ func (s *Spec) Echo(name string) *Echo {
 	return nil
 }
 
+// FirstWorkload is the name of the first workload, or "".
+func (s *Spec) FirstWorkload() string {
+	if len(s.Workloads) == 0 || s.Workloads[0].Echo == nil {
+		return ""
+	}
+	return s.Workloads[0].Echo.Name
+}
+
 // HasNetwork reports whether the scenario has a network of that name.
 func (s *Spec) HasNetwork(name string) bool {
 	return slices.ContainsFunc(s.Networks, func(n Network) bool { return n.Name == name })

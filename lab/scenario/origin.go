@@ -16,8 +16,8 @@ func ParsePodOrigin(s string) (PodOrigin, bool) {
 	return PodOrigin{workload, node}, ok && at && workload != "" && node != ""
 }
 
-// origin checks where packets are to come from: a client, a router, a node of the cluster, or a workload's pod on one.
-func (v *Validation) origin(path, from string) {
+// Origin checks the sender of packets: a client, a router, a node of the cluster, or a workload's pod on one.
+func (v *Validation) Origin(path, from string) {
 	known := v.Senders()
 	switch p, isPod := ParsePodOrigin(from); {
 	case from == "" || slices.Contains(known, from):

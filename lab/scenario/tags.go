@@ -119,8 +119,6 @@ func EnumOf(t reflect.Type) []string {
 		return []string{string(HAProxy), string(Nginx)}
 	case reflect.TypeFor[Advertisement]():
 		return []string{string(AdvertisePodCIDR), string(AdvertiseClusterIP), string(AdvertiseExternalIP), string(AdvertiseLoadBalancer)}
-	case reflect.TypeFor[Encapsulation]():
-		return []string{string(EncapsulationNone), string(EncapsulationVXLAN), string(EncapsulationGeneve), string(EncapsulationIPIP)}
 	case reflect.TypeFor[Target]():
 		return []string{string(TargetPod), string(TargetClusterIP), string(TargetExternalIP), string(TargetLoadBalancer), string(TargetNodePort), string(TargetClient)}
 	}

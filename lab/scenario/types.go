@@ -265,25 +265,11 @@ type Service struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
-// Check is what the scenario promises. Exactly one field is set.
-type Check struct {
-	Reach    *Reach    `json:"reach,omitempty"`
-	Sessions *Sessions `json:"sessions,omitempty"`
-	Routes   *Routes   `json:"routes,omitempty"`
-	// These look at the inside of the cluster.
-	Wire        *Wire        `json:"wire,omitempty"`
-	NodeRoutes  *NodeRoutes  `json:"nodeRoutes,omitempty"`
-	ServiceList *ServiceList `json:"serviceList,omitempty"`
-	Entry       *EntryCheck  `json:"entry,omitempty"`
-	// The checks below measure with flows of packets; all but held break something first.
-	Failover   *Failover   `json:"failover,omitempty"`
-	Withdrawal *Withdrawal `json:"withdrawal,omitempty"`
-	Lease      *Lease      `json:"lease,omitempty"`
-	Held       *Held       `json:"held,omitempty"`
-	API        *API        `json:"api,omitempty"`
-	Join       *Join       `json:"join,omitempty"`
-	Flows      *Flows      `json:"flows,omitempty"`
-}
+// Check is a promise of the scenario: {NAME: fields}.
+type Check struct{ Entry }
+
+func (*Check) from(k Kinds) []Member { return k.Checks }
+func (*Check) noun() string          { return "check" }
 
 // Target is a kind of address at which a workload answers.
 type Target string
@@ -298,32 +284,3 @@ const (
 	// TargetClient is a client that answers probes; of a probe only, whose workload names the client.
 	TargetClient Target = "client"
 )
-
-// Reach promises that From gets an answer at every address of each kind in To.
-type Reach struct {
-	// From is a client, a router, a cluster node (control-plane, worker, worker2 …), or a workload's pod on a node:
-	// pod/echo@worker.
-	From     string   `json:"from"`
-	To       []Target `json:"to"`                 // every pod; the service's addresses; every node's NodePort
-	Workload string   `json:"workload,omitempty"` // default: the first workload
-	// Source is the address that the pod must see: "client" (its own; what DSR and eTP=Local give)
-	// or "any". Default client.
-	Source string   `json:"source,omitempty" jsonschema:"enum=client,enum=any"`
-	Within Duration `json:"within,omitempty"` // default 30 s
-}
-
-// Sessions promises BGP sessions.
-type Sessions struct {
-	Established string   `json:"established" jsonschema:"enum=all"` // "all": every session that the routers' configuration calls for
-	Within      Duration `json:"within,omitempty"`                  // default 30 s
-}
-
-// Routes promises that routers have, in RIB and FIB, a route for each address that is advertised.
-type Routes struct {
-	Routers  []string `json:"routers,omitempty"` // default: every router
-	To       []Target `json:"to"`                // pod (each node's pod CIDR; with bird among the addons, the cluster's), clusterIP, externalIP, loadBalancer
-	Workload string   `json:"workload,omitempty"`
-	// NextHops is the least number of next hops for a service address, or the cluster's pod CIDR; default 1.
-	NextHops int      `json:"nextHops,omitempty" jsonschema:"minimum=1,maximum=256"`
-	Within   Duration `json:"within,omitempty"` // default 30 s
-}

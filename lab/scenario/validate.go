@@ -37,6 +37,12 @@ func (v *Validation) Add(path, format string, args ...any) {
 	}
 }
 
+// Spec is the spec that is checked, with its defaults.
+func (v *Validation) Spec() *Spec { return v.spec }
+
+// Malformed reports whether the value at the path, or a part of the value, could not be decoded.
+func (v *Validation) Malformed(path string) bool { return v.form.has(path) }
+
 // Network checks that a network of that name exists.
 func (v *Validation) Network(path, name string) bool {
 	if v.spec.HasNetwork(name) {

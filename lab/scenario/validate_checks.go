@@ -19,76 +19,30 @@ func (v *Validation) workloads() {
 
 func (v *Validation) checks() {
 	for i, c := range v.spec.Checks {
-		path := fmt.Sprintf("spec.checks[%d]", i)
-		if !v.ExactlyOne(path, "reach, sessions, routes, wire, nodeRoutes, serviceList, entry, failover, withdrawal, lease, held, api, join, flows",
-			c.Reach != nil, c.Sessions != nil, c.Routes != nil, c.Wire != nil, c.NodeRoutes != nil, c.ServiceList != nil, c.Entry != nil,
-			c.Failover != nil, c.Withdrawal != nil, c.Lease != nil, c.Held != nil, c.API != nil, c.Join != nil, c.Flows != nil) {
-			continue
-		}
-		switch {
-		case c.Reach != nil:
-			v.reach(path+".reach", c.Reach)
-		case c.Sessions != nil:
-			v.sessions(path + ".sessions")
-		case c.Wire != nil:
-			v.wire(path+".wire", c.Wire)
-		case c.NodeRoutes != nil:
-			v.nodeRoutes(path + ".nodeRoutes")
-		case c.ServiceList != nil:
-			v.serviceList(path+".serviceList", c.ServiceList)
-		case c.Entry != nil:
-			v.entry(path+".entry", c.Entry)
-		case c.Failover != nil:
-			v.failover(path+".failover", c.Failover)
-		case c.Withdrawal != nil:
-			v.withdrawal(path+".withdrawal", c.Withdrawal)
-		case c.Lease != nil:
-			v.lease(path+".lease", c.Lease)
-		case c.Held != nil:
-			v.held(path+".held", c.Held)
-		case c.API != nil:
-			v.api(path+".api", c.API)
-		case c.Join != nil:
-			v.join(path+".join", c.Join)
-		case c.Flows != nil:
-			v.flows(path+".flows", c.Flows)
-		default:
-			v.routes(path+".routes", c.Routes)
-		}
+		c.validate(v, fmt.Sprintf("spec.checks[%d]", i))
 	}
 }
 
-func (v *Validation) reach(path string, r *Reach) {
-	v.origin(path+".from", r.From)
-	v.Targets(path, r.To, r.Workload)
-}
-
-func (v *Validation) sessions(path string) {
-	if !slices.ContainsFunc(v.spec.Routers, func(r Router) bool { return r.BGP != nil && len(r.BGP.Peers) > 0 }) {
-		v.Add(path, "seen a check of BGP sessions, want a router with bgp.peers")
+// Speaker checks that a router of that name exists and speaks BGP.
+func (v *Validation) Speaker(path, name string) {
+	router := v.spec.Router(name)
+	switch {
+	case name == "":
+	case router == nil:
+		v.Unknown(path, name, "router", v.routerNames())
+	case router.BGP == nil:
+		v.Add(path, "seen %q, which has no bgp, want a router that speaks it", name)
 	}
 }
 
-func (v *Validation) routes(path string, r *Routes) {
-	v.Repeated(path+".routers", r.Routers)
-	v.NotEmpty(path+".routers", len(r.Routers))
-	for j, name := range r.Routers {
-		at := fmt.Sprintf("%s.routers[%d]", path, j)
-		router := v.spec.Router(name)
-		switch {
-		case name == "":
-		case router == nil:
-			v.Unknown(at, name, "router", v.routerNames())
-		case router.BGP == nil:
-			v.Add(at, "seen %q, which has no bgp, want a router that speaks it", name)
-		}
+// Client checks that a client of that name exists.
+func (v *Validation) Client(path, name string) {
+	var known []string
+	for _, c := range v.spec.Clients {
+		known = append(known, c.Name)
 	}
-	v.Targets(path, r.To, r.Workload)
-	if j := slices.Index(r.To, TargetNodePort); j >= 0 {
-		v.Add(fmt.Sprintf("%s.to[%d]", path, j), "seen nodePort, want what is announced: pod, clusterIP, externalIP or loadBalancer")
-	}
-	if most := len(v.spec.NodeNames()); r.NextHops > most {
-		v.Add(path+".nextHops", "seen %d, want at most %d, the number of nodes", r.NextHops, most)
+	if name != "" && !slices.Contains(known, name) {
+		v.Unknown(path, name, "client", known)
 	}
 }
 
@@ -108,7 +62,7 @@ func (v *Validation) Targets(path string, to []Target, workload string) {
 		return
 	}
 	for j, t := range to {
-		v.hasAddress(fmt.Sprintf("%s.to[%d]", path, j), t, e)
+		v.HasAddress(fmt.Sprintf("%s.to[%d]", path, j), t, e)
 	}
 }
 
@@ -127,8 +81,8 @@ func (v *Validation) Workload(path, name string) *Echo {
 	return nil
 }
 
-// hasAddress checks that a workload has an address of that kind.
-func (v *Validation) hasAddress(at string, t Target, e *Echo) {
+// HasAddress checks that a workload has an address of that kind.
+func (v *Validation) HasAddress(at string, t Target, e *Echo) {
 	switch {
 	case t == TargetExternalIP && len(e.Service.ExternalIPs) == 0:
 		v.Add(at, "seen externalIP, want workload %s to have service.externalIPs", e.Name)

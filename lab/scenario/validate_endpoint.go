@@ -46,33 +46,3 @@ func (v *Validation) joinLater(c *Cluster) {
 		v.NotYet("spec.cluster.joinLater", "nodes that join later with provider "+c.Provider, ProviderKind)
 	}
 }
-
-// api checks a check that writes to the API while something is broken.
-func (v *Validation) api(path string, a *API) {
-	v.Fault(path+".fault", a.Fault)
-	v.Tolerance(path, a.MaxOutage, a.Tolerance)
-	if v.spec.Cluster == nil {
-		v.Add(path, "seen a check of the API, want a spec.cluster that has one")
-	}
-	if d := a.Every.Std(); d < 20*time.Millisecond || d > time.Second {
-		v.Add(path+".every", "seen %s, want 20ms to 1s", a.Every)
-	}
-	if kind, known := a.Fault.About(); known && !kind.Lasts {
-		v.Add(path+".fault", "seen %s, want a fault that lasts until it is cleared, such as kill", kind.Kind)
-	}
-}
-
-// join checks a check that has nodes join.
-func (v *Validation) join(path string, j *Join) {
-	v.NotEmpty(path+".nodes", len(j.Nodes))
-	v.Repeated(path+".nodes", j.Nodes)
-	var later []string
-	if v.spec.Cluster != nil {
-		later = v.spec.Cluster.JoinLater
-	}
-	for i, name := range j.Nodes {
-		if !slices.Contains(later, name) {
-			v.Unknown(fmt.Sprintf("%s.nodes[%d]", path, i), name, "node of cluster.joinLater", later)
-		}
-	}
-}

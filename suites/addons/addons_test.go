@@ -26,32 +26,26 @@ func up(ctx SpecContext, name, file string) *labtest.Lab {
 	return labtest.Up(ctx, name, s)
 }
 
-// alone replaces the checks of a lab by one check.
-func alone(l *labtest.Lab, c scenario.Check) *lab.Lab {
-	own := l.Plan.Scenario.Spec.Checks
-	DeferCleanup(func() { l.Plan.Scenario.Spec.Checks = own })
-	l.Plan.Scenario.Spec.Checks = []scenario.Check{c}
-	return l.Lab
+// quick returns the results of the lab's checks without a fault.
+func quick(ctx SpecContext, l *labtest.Lab) []check.Result {
+	return l.Check(ctx, check.Of(l.Plan.Scenario), nil)
 }
 
-// quick returns the results of the lab's checks without a fault.
-func quick(ctx SpecContext, l *labtest.Lab) []check.Result { return l.Check(ctx, nil) }
-
 // taken demands that another node answers for the address within a time after the death of the answering node.
-func taken(within time.Duration) scenario.Check {
-	return scenario.Check{Lease: &scenario.Lease{
+func taken(within time.Duration) check.Check {
+	return &check.Lease{
 		Probe:     scenario.Probe{From: "client", To: scenario.TargetLoadBalancer, Workload: "echo", Proto: "udp", Every: scenario.DefaultEvery, Flows: 1},
 		MaxOutage: scenario.Duration(within),
-	}}
+	}
 }
 
 // frozen demands that a flow has answers again within a time after a worker falls silent.
-func frozen(within time.Duration) scenario.Check {
-	return scenario.Check{Failover: &scenario.Failover{
-		Fault: scenario.Fault{Pause: "worker"}, Measure: scenario.MeasureInject,
+func frozen(within time.Duration) check.Check {
+	return &check.Failover{
+		Fault: scenario.Fault{Pause: "worker"}, Measure: check.MeasureInject,
 		Probe:     scenario.Probe{From: "client", To: scenario.TargetLoadBalancer, Workload: "echo", Proto: "udp", Every: scenario.Duration(5 * time.Millisecond), Flows: 8},
 		MaxOutage: scenario.Duration(within),
-	}}
+	}
 }
 
 const (
@@ -68,12 +62,12 @@ var _ = Describe("MetalLB in layer 2 mode", Label("metallb-l2", "addons", "slow"
 
 	It("moves the address within the bound of the speakers' gossip when the answering node dies", Label("failover"), func(ctx SpecContext) {
 		l := up(ctx, "metallb-l2", "metallb-l2/scenario.yaml")
-		Expect(alone(l, taken(byGossip)).Test(ctx, lab.TestOptions{})).To(labtest.Hold())
+		Expect(l.Judge(ctx, taken(byGossip))).To(labtest.Hold())
 	})
 
 	It("does not move the address within that bound without gossip (negative control)", Label("failover", "negative-control"), func(ctx SpecContext) {
 		l := up(ctx, "metallb-l2-silent", "metallb-l2/no-memberlist.yaml")
-		Expect(alone(l, taken(byGossip)).Test(ctx, lab.TestOptions{})).To(ConsistOf(HaveField("Verdict", check.Failed)))
+		Expect(l.Judge(ctx, taken(byGossip))).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})
 })
 
@@ -84,12 +78,12 @@ var _ = Describe("MetalLB with FRR", Label("metallb-frr", "addons", "slow"), fun
 
 	It("loses the route of a silent node when the hold time is over", Label("failover"), func(ctx SpecContext) {
 		l := up(ctx, "metallb-frr", "metallb-frr/scenario.yaml")
-		Expect(alone(l, frozen(byHoldTime)).Test(ctx, lab.TestOptions{})).To(labtest.Hold())
+		Expect(l.Judge(ctx, frozen(byHoldTime))).To(labtest.Hold())
 	})
 
 	It("keeps the route of a silent node while a long hold time runs (negative control)", Label("failover", "negative-control"), func(ctx SpecContext) {
 		l := up(ctx, "metallb-frr-slow", "metallb-frr/slow-hold.yaml")
-		Expect(alone(l, frozen(byHoldTime)).Test(ctx, lab.TestOptions{})).To(ConsistOf(HaveField("Verdict", check.Failed)))
+		Expect(l.Judge(ctx, frozen(byHoldTime))).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})
 })
 

@@ -7,7 +7,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/fault"
@@ -39,24 +38,24 @@ func ways(ctx context.Context, l *labtest.Lab) int {
 }
 
 // one runs one check without a fault.
-func one(ctx context.Context, l *labtest.Lab, c scenario.Check) []check.Result {
+func one(ctx context.Context, l *labtest.Lab, c check.Check) []check.Result {
 	return check.Run(ctx, l, l.Plan, c)
 }
 
 // podsAnswer demands that every pod answers the client.
-func podsAnswer(within scenario.Duration) scenario.Check {
-	return scenario.Check{Reach: &scenario.Reach{From: "client", To: []scenario.Target{scenario.TargetPod}, Workload: "echo", Source: "client", Within: within}}
+func podsAnswer(within scenario.Duration) check.Check {
+	return &check.Reach{From: "client", To: []scenario.Target{scenario.TargetPod}, Workload: "echo", Source: "client", Within: within}
 }
 
 // silent demands that flows to a pod have answers again within a time after one of the entry nodes falls silent. The
 // node's link stays up: if the port were down, the bridge would flood the frames to all other ports, and Cilium on the
 // pod's node would accept them.
-func silent(within time.Duration) scenario.Check {
-	return scenario.Check{Failover: &scenario.Failover{
-		Fault: scenario.Fault{Partition: "control-plane", Peer: "r1"}, Measure: scenario.MeasureInject,
+func silent(within time.Duration) check.Check {
+	return &check.Failover{
+		Fault: scenario.Fault{Partition: "control-plane", Peer: "r1"}, Measure: check.MeasureInject,
 		Probe:     scenario.Probe{From: "client", To: scenario.TargetPod, Workload: "echo", Proto: "udp", Every: scenario.Duration(4 * time.Millisecond), Flows: 16},
 		MaxOutage: scenario.Duration(within),
-	}}
+	}
 }
 
 var _ = Describe("BIRD on every node", Label("cilium-bird", "addons", "slow"), func() {
@@ -66,8 +65,8 @@ var _ = Describe("BIRD on every node", Label("cilium-bird", "addons", "slow"), f
 
 	It("lets packets enter at nodes without the pod", func(ctx SpecContext) {
 		l := up(ctx, "cilium-bird", "cilium-bird/scenario.yaml")
-		Expect(one(ctx, l, scenario.Check{Entry: &scenario.EntryCheck{From: "client", Workload: "echo", At: scenario.EntryAll, Within: soon}})).To(labtest.Hold())
-		own := one(ctx, l, scenario.Check{Entry: &scenario.EntryCheck{From: "client", Workload: "echo", At: scenario.EntryOwn, Within: scenario.Duration(time.Second)}})
+		Expect(one(ctx, l, &check.Entry{From: "client", Workload: "echo", At: check.EntryAll, Within: soon})).To(labtest.Hold())
+		own := one(ctx, l, &check.Entry{From: "client", Workload: "echo", At: check.EntryOwn, Within: scenario.Duration(time.Second)})
 		Expect(own).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})
 
@@ -93,11 +92,11 @@ var _ = Describe("BIRD on every node", Label("cilium-bird", "addons", "slow"), f
 
 	It("moves flows away from a silent node within two seconds by BFD", Label("failover"), func(ctx SpecContext) {
 		l := up(ctx, "cilium-bird", "cilium-bird/scenario.yaml")
-		Expect(alone(l, silent(2*time.Second)).Test(ctx, lab.TestOptions{})).To(labtest.Hold())
+		Expect(l.Judge(ctx, silent(2*time.Second))).To(labtest.Hold())
 	})
 
 	It("does not move flows away from a silent node within two seconds without BFD (negative control)", Label("failover", "negative"), func(ctx SpecContext) {
 		l := up(ctx, "cilium-bird-hold-time", "cilium-bird/hold-time.yaml")
-		Expect(alone(l, silent(2*time.Second)).Test(ctx, lab.TestOptions{})).To(ConsistOf(HaveField("Verdict", check.Failed)))
+		Expect(l.Judge(ctx, silent(2*time.Second))).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})
 })

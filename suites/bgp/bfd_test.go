@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -22,11 +23,11 @@ func silenced(ctx SpecContext, file string, r2 scenario.Software) *labtest.Lab {
 }
 
 // killed is the same failover for all labs; the only bound of the outage is most.
-func killed(most time.Duration) scenario.Check {
-	return scenario.Check{Failover: &scenario.Failover{
-		Fault: scenario.Fault{Kill: "r2"}, Measure: scenario.MeasureInject, MaxOutage: scenario.Duration(most),
+func killed(most time.Duration) *check.Failover {
+	return &check.Failover{
+		Fault: scenario.Fault{Kill: "r2"}, Measure: check.MeasureInject, MaxOutage: scenario.Duration(most),
 		Probe: scenario.Probe{From: "client", To: scenario.TargetClient, Workload: "server", Proto: "udp", Every: scenario.DefaultEvery, Flows: 1},
-	}}
+	}
 }
 
 var _ = Describe("FRR, after the silent death of its next hop,", Label("bgp", "bfd", "frr"), Serial, func() {
@@ -38,7 +39,7 @@ var _ = Describe("FRR, after the silent death of its next hop,", Label("bgp", "b
 
 			It("reroutes packets without BFD, too, but only after the hold time of 3 s (negative control)", Label("negative-control"), func(ctx SpecContext) {
 				silent := killed(4 * time.Second)
-				silent.Failover.MinOutage = scenario.Duration(time.Second)
+				silent.MinOutage = scenario.Duration(time.Second)
 				Expect(silenced(ctx, "hold-time", software).Judge(ctx, silent)).To(labtest.Hold())
 			})
 		})

@@ -17,7 +17,7 @@ var _ = Describe("The routers", Label("bgp", "cilium", "frr"), func() {
 	BeforeEach(func(ctx SpecContext) { l = labtest.Look(ctx, "cilium-bgp-vrrp") })
 
 	within := scenario.Duration(labtest.Patience(30 * time.Second))
-	sessions := scenario.Check{Sessions: &scenario.Sessions{Established: "all", Within: within}}
+	sessions := &check.Sessions{Established: "all", Within: within}
 
 	It("have a session with every node and with each other", func(ctx SpecContext) {
 		Expect(check.Run(ctx, l, l.Plan, sessions)).To(labtest.Hold())
@@ -45,10 +45,10 @@ var _ = Describe("The routers", Label("bgp", "cilium", "frr"), func() {
 	})
 
 	It("have each node's pod CIDR via that node, and each service address via all three nodes, in RIB and FIB", func(ctx SpecContext) {
-		Expect(check.Run(ctx, l, l.Plan, scenario.Check{Routes: &scenario.Routes{
+		Expect(check.Run(ctx, l, l.Plan, &check.Routes{
 			To:       []scenario.Target{scenario.TargetPod, scenario.TargetClusterIP, scenario.TargetExternalIP, scenario.TargetLoadBalancer},
 			Workload: "echo", NextHops: 3, Within: within,
-		}})).To(labtest.Hold())
+		})).To(labtest.Hold())
 	})
 
 	It("lose a session while a router refuses BGP, and regain the session afterwards (negative control)", Label("negative-control"), func(ctx SpecContext) {
@@ -65,7 +65,7 @@ var _ = Describe("The routers", Label("bgp", "cilium", "frr"), func() {
 			Expect(check.Run(ctx, l, l.Plan, sessions)).To(labtest.Hold())
 		})
 		configure(ctx, "neighbor "+r2+" shutdown")
-		short := scenario.Check{Sessions: &scenario.Sessions{Established: "all", Within: scenario.Duration(2 * time.Second)}}
+		short := &check.Sessions{Established: "all", Within: scenario.Duration(2 * time.Second)}
 		results := check.Run(ctx, l, l.Plan, short)
 		Expect(results).To(HaveLen(1))
 		Expect(results[0].Verdict).To(Equal(check.Failed))

@@ -14,14 +14,14 @@ import (
 )
 
 // killAgents kills every cilium-agent at once, with graceful restart or without.
-func killAgents(graceful bool) scenario.Check {
-	return scenario.Check{Failover: &scenario.Failover{
+func killAgents(graceful bool) check.Check {
+	return &check.Failover{
 		Fault:           scenario.Fault{KillProcess: scenario.AllNodes, Process: "cilium-agent"},
-		Measure:         scenario.MeasureInject,
+		Measure:         check.MeasureInject,
 		GracefulRestart: &graceful,
 		Probe:           scenario.Probe{From: "client", To: scenario.TargetLoadBalancer, Workload: "echo", Proto: "udp", Every: scenario.DefaultEvery, Flows: 1},
 		MaxOutage:       scenario.Duration(time.Second),
-	}}
+	}
 }
 
 var _ = Describe("Graceful restart", Label("failover", "graceful-restart", "agent"), Serial, func() {
@@ -40,7 +40,7 @@ var _ = Describe("Failover and lease checks", Label("failover", "negative-contro
 	It("fail in a lab without a second router and a second node", func(ctx SpecContext) {
 		s, err := scenario.Load(filepath.Join("testdata", "alone.yaml"), lab.Kinds())
 		Expect(err).NotTo(HaveOccurred())
-		results := labtest.Up(ctx, "alone", s).Test(ctx, lab.TestOptions{})
+		results := labtest.Up(ctx, "alone", s).Judge(ctx, check.Of(s)...)
 		Expect(results).To(HaveLen(2))
 		Expect(results).To(HaveEach(HaveField("Verdict", check.Failed)))
 	})

@@ -7,6 +7,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -16,21 +17,25 @@ import (
 const flows = 4
 
 // named returns the scenario's check of this name, with several flows at once.
-func named(s *scenario.Scenario, name string) scenario.Check {
+func named(s *scenario.Scenario, name string) check.Check {
 	GinkgoHelper()
-	for _, c := range s.Spec.Checks {
-		switch {
-		case c.Failover != nil && c.Failover.Name == name:
-			own := *c.Failover
-			own.Probe.Flows = max(flows, own.Probe.Flows)
-			own.Probe.Every = max(4*scenario.DefaultEvery, own.Probe.Every)
-			return scenario.Check{Failover: &own}
-		case c.Withdrawal != nil && c.Withdrawal.Name == name:
-			return c
+	for _, c := range check.Of(s) {
+		switch c := c.(type) {
+		case *check.Failover:
+			if c.Name == name {
+				own := *c
+				own.Probe.Flows = max(flows, own.Probe.Flows)
+				own.Probe.Every = max(4*scenario.DefaultEvery, own.Probe.Every)
+				return &own
+			}
+		case *check.Withdrawal:
+			if c.Name == name {
+				return c
+			}
 		}
 	}
 	Fail(fmt.Sprintf("%s has no check %q", s.Metadata.Name, name))
-	return scenario.Check{}
+	return nil
 }
 
 var _ = DescribeTable("Several flows at once are answered again within the bound of the timers", Label("failover", "bgp"), Serial,

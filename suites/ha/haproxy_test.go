@@ -8,25 +8,16 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// with replaces a lab's own checks until the spec ends.
-func with(l *labtest.Lab, checks ...scenario.Check) *lab.Lab {
-	own := l.Plan.Scenario.Spec.Checks
-	DeferCleanup(func() { l.Plan.Scenario.Spec.Checks = own })
-	l.Plan.Scenario.Spec.Checks = checks
-	return l.Lab
-}
-
 // holderKilled kills the holder of the API's address.
-func holderKilled() scenario.Check {
-	return scenario.Check{API: &scenario.API{
-		Fault: scenario.Fault{Kill: "control-plane"}, Every: scenario.DefaultWriteEvery, Tolerance: scenario.Duration(time.Second),
-	}}
+func holderKilled() check.Check {
+	return &check.API{
+		Fault: scenario.Fault{Kill: "control-plane"}, Every: check.DefaultWriteEvery, Tolerance: scenario.Duration(time.Second),
+	}
 }
 
 // executes returns a function that runs a script in a node.
@@ -56,7 +47,7 @@ var _ = Describe("Three API servers behind keepalived and haproxy", Label("ha", 
 	})
 
 	It("accept writes again within the bound after the holder of the address is killed, and lose no write", func(ctx SpecContext) {
-		Expect(with(l, holderKilled()).Test(ctx, lab.TestOptions{})).To(labtest.Hold())
+		Expect(l.Judge(ctx, holderKilled())).To(labtest.Hold())
 	})
 
 	It("accept no write after the kill if only the holder runs keepalived (negative control)", Label("negative-control"), func(ctx SpecContext) {
@@ -69,6 +60,6 @@ var _ = Describe("Three API servers behind keepalived and haproxy", Label("ha", 
 			Expect(err).NotTo(HaveOccurred())
 			Eventually(ctx, executes(l, node, "pgrep -c keepalived || true")).Within(labtest.Patience(90*time.Second)).ProbeEvery(500*time.Millisecond).Should(Equal("0"), "keepalived on %s is to end", node)
 		}
-		Expect(with(l, holderKilled()).Test(ctx, lab.TestOptions{})).To(ConsistOf(HaveField("Verdict", check.Failed)))
+		Expect(l.Judge(ctx, holderKilled())).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})
 })

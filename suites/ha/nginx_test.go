@@ -6,7 +6,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -19,10 +19,10 @@ var _ = Describe("API servers behind keepalived and nginx", Label("ha", "ha-keep
 	})
 
 	It("move their address by the check script when nginx hangs", func(ctx SpecContext) {
-		hangs := scenario.Check{API: &scenario.API{
-			Fault: scenario.Fault{PauseProcess: "control-plane", Process: "nginx"}, Every: scenario.DefaultWriteEvery, Tolerance: scenario.Duration(time.Second),
-		}}
-		results := with(l, hangs).Test(ctx, lab.TestOptions{})
+		hangs := &check.API{
+			Fault: scenario.Fault{PauseProcess: "control-plane", Process: "nginx"}, Every: check.DefaultWriteEvery, Tolerance: scenario.Duration(time.Second),
+		}
+		results := l.Judge(ctx, hangs)
 		Expect(results).To(labtest.Hold())
 		Expect(results[0].Measured.After.Nodes).To(ConsistOf("control-plane2"))
 	})

@@ -15,16 +15,16 @@ var _ = Describe("Hubble's relay", Label("hubble", "cilium", "slow"), func() {
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "hubble") })
 
-	flows := func(verdict string) scenario.Check {
-		return scenario.Check{Flows: &scenario.Flows{From: "client", To: scenario.TargetLoadBalancer, Workload: "echo",
-			Verdict: verdict, Within: scenario.Duration(labtest.Patience(30 * time.Second))}}
+	flows := func(verdict string) check.Check {
+		return &check.Flows{From: "client", To: scenario.TargetLoadBalancer, Workload: "echo",
+			Verdict: verdict, Within: scenario.Duration(labtest.Patience(30 * time.Second))}
 	}
 
 	It("reports each forwarded connection of a client, with the pod", func(ctx SpecContext) {
-		Expect(check.Run(ctx, l, l.Plan, flows(scenario.FlowForwarded))).To(labtest.Hold())
+		Expect(check.Run(ctx, l, l.Plan, flows(check.FlowForwarded))).To(labtest.Hold())
 	})
 
 	It("reports the same connections as dropped while a policy denies them (negative control)", Label("negative-control"), func(ctx SpecContext) {
-		Expect(check.Run(ctx, l, l.Plan, flows(scenario.FlowDropped))).To(labtest.Hold())
+		Expect(check.Run(ctx, l, l.Plan, flows(check.FlowDropped))).To(labtest.Hold())
 	})
 })

@@ -26,7 +26,7 @@ var _ = Describe("A cluster of k3s with Cilium", Label("k3s-cilium-l2", "k3s", "
 	BeforeEach(func(ctx SpecContext) { l = labtest.Open(ctx, "k3s-cilium-l2") })
 
 	It("passes all checks of its scenario", func(ctx SpecContext) {
-		for _, c := range l.Plan.Scenario.Spec.Checks {
+		for _, c := range check.Of(l.Plan.Scenario) {
 			Expect(check.Run(ctx, l, l.Plan, c)).To(labtest.Hold())
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/probe"
@@ -18,17 +19,17 @@ var _ = Describe("A dual-stack cluster", Label("reachability", "cilium", "bgp", 
 	open := func(ctx SpecContext) *labtest.Lab { return labtest.Open(ctx, "cilium-dual-stack") }
 
 	It("has a BGP session of each family between every node and every router, and between the routers", func(ctx SpecContext) {
-		Expect(inside(ctx, open(ctx), scenario.Check{Sessions: &scenario.Sessions{Established: "all", Within: soon}})).To(labtest.Hold())
+		Expect(inside(ctx, open(ctx), &check.Sessions{Established: "all", Within: soon})).To(labtest.Hold())
 	})
 
 	It("has routes of both families via all nodes on both routers, in RIB and FIB", func(ctx SpecContext) {
-		Expect(inside(ctx, open(ctx), scenario.Check{Routes: &scenario.Routes{Workload: "echo", NextHops: 3, Within: soon,
-			To: []scenario.Target{scenario.TargetPod, scenario.TargetClusterIP, scenario.TargetExternalIP, scenario.TargetLoadBalancer}}})).To(labtest.Hold())
+		Expect(inside(ctx, open(ctx), &check.Routes{Workload: "echo", NextHops: 3, Within: soon,
+			To: []scenario.Target{scenario.TargetPod, scenario.TargetClusterIP, scenario.TargetExternalIP, scenario.TargetLoadBalancer}})).To(labtest.Hold())
 	})
 
 	It("sends packets of both families between pods without encapsulation", func(ctx SpecContext) {
-		Expect(inside(ctx, open(ctx), scenario.Check{Wire: &scenario.Wire{Between: []string{"worker", "worker2"},
-			Encapsulation: scenario.EncapsulationNone, Workload: "echo", Within: soon}})).To(labtest.Hold())
+		Expect(inside(ctx, open(ctx), &check.Wire{Between: []string{"worker", "worker2"},
+			Encapsulation: check.EncapsulationNone, Workload: "echo", Within: soon})).To(labtest.Hold())
 	})
 
 	origins(open, "echo",
@@ -49,7 +50,7 @@ var _ = Describe("A cluster without IPv4", Label("reachability", "cilium", "bgp"
 
 	It("has a BGP session over IPv6 between every node and every router, and between the routers, and no other", func(ctx SpecContext) {
 		l := open(ctx)
-		Expect(inside(ctx, l, scenario.Check{Sessions: &scenario.Sessions{Established: "all", Within: soon}})).To(labtest.Hold())
+		Expect(inside(ctx, l, &check.Sessions{Established: "all", Within: soon})).To(labtest.Hold())
 		for _, r := range l.Routers() {
 			sessions, err := r.Sessions(ctx)
 			Expect(err).NotTo(HaveOccurred())
@@ -60,8 +61,8 @@ var _ = Describe("A cluster without IPv4", Label("reachability", "cilium", "bgp"
 
 	It("has IPv6 routes via all nodes on both routers, in RIB and FIB, and no IPv4 route", func(ctx SpecContext) {
 		l := open(ctx)
-		Expect(inside(ctx, l, scenario.Check{Routes: &scenario.Routes{Workload: "echo", NextHops: 3, Within: soon,
-			To: []scenario.Target{scenario.TargetPod, scenario.TargetClusterIP, scenario.TargetExternalIP, scenario.TargetLoadBalancer}}})).To(labtest.Hold())
+		Expect(inside(ctx, l, &check.Routes{Workload: "echo", NextHops: 3, Within: soon,
+			To: []scenario.Target{scenario.TargetPod, scenario.TargetClusterIP, scenario.TargetExternalIP, scenario.TargetLoadBalancer}})).To(labtest.Hold())
 		for _, r := range l.Routers() {
 			rib, err := r.Routes(ctx)
 			Expect(err).NotTo(HaveOccurred())
@@ -79,8 +80,8 @@ var _ = Describe("A cluster without IPv4", Label("reachability", "cilium", "bgp"
 	})
 
 	It("sends packets between pods of two nodes without encapsulation", func(ctx SpecContext) {
-		Expect(inside(ctx, open(ctx), scenario.Check{Wire: &scenario.Wire{Between: []string{"worker", "worker2"},
-			Encapsulation: scenario.EncapsulationNone, Workload: "echo", Within: soon}})).To(labtest.Hold())
+		Expect(inside(ctx, open(ctx), &check.Wire{Between: []string{"worker", "worker2"},
+			Encapsulation: check.EncapsulationNone, Workload: "echo", Within: soon})).To(labtest.Hold())
 	})
 
 	origins(open, "echo",

@@ -17,7 +17,7 @@ import (
 var soon = scenario.Duration(labtest.Patience(20 * time.Second))
 
 // inside runs one check of a lab; tables call inside when the spec runs.
-func inside(ctx SpecContext, l *labtest.Lab, c scenario.Check) []check.Result {
+func inside(ctx SpecContext, l *labtest.Lab, c check.Check) []check.Result {
 	return check.Run(ctx, l, l.Plan, c)
 }
 
@@ -25,7 +25,7 @@ func inside(ctx SpecContext, l *labtest.Lab, c scenario.Check) []check.Result {
 func origins(open func(SpecContext) *labtest.Lab, workload string, entries ...TableEntry) {
 	DescribeTable("is answered, and the pod sees the sender's own address", func(ctx SpecContext, from string, to scenario.Target) {
 		l := open(ctx)
-		Expect(inside(ctx, l, scenario.Check{Reach: &scenario.Reach{From: from, To: []scenario.Target{to}, Workload: workload, Source: "client", Within: soon}})).To(labtest.Hold())
+		Expect(inside(ctx, l, &check.Reach{From: from, To: []scenario.Target{to}, Workload: workload, Source: "client", Within: soon})).To(labtest.Hold())
 	}, entries)
 }
 
@@ -33,16 +33,16 @@ var _ = Describe("Native routing on one L2 network", Label("reachability", "cili
 	open := func(ctx SpecContext) *labtest.Lab { return labtest.Open(ctx, "kind-cilium-native") }
 
 	It("gives every node a route to each other node's pods, via the other node itself", func(ctx SpecContext) {
-		Expect(inside(ctx, open(ctx), scenario.Check{NodeRoutes: &scenario.NodeRoutes{Within: soon}})).To(labtest.Hold())
+		Expect(inside(ctx, open(ctx), &check.NodeRoutes{Within: soon})).To(labtest.Hold())
 	})
 
 	It("sends packets between pods of two nodes without encapsulation", func(ctx SpecContext) {
-		Expect(inside(ctx, open(ctx), scenario.Check{Wire: &scenario.Wire{Between: []string{"worker", "worker2"},
-			Encapsulation: scenario.EncapsulationNone, Workload: "hello", Within: soon}})).To(labtest.Hold())
+		Expect(inside(ctx, open(ctx), &check.Wire{Between: []string{"worker", "worker2"},
+			Encapsulation: check.EncapsulationNone, Workload: "hello", Within: soon})).To(labtest.Hold())
 	})
 
 	It("puts the service with both backends into every agent's own list", func(ctx SpecContext) {
-		Expect(inside(ctx, open(ctx), scenario.Check{ServiceList: &scenario.ServiceList{Workload: "hello", Within: soon}})).To(labtest.Hold())
+		Expect(inside(ctx, open(ctx), &check.ServiceList{Workload: "hello", Within: soon})).To(labtest.Hold())
 	})
 
 	origins(open, "hello",
@@ -60,12 +60,12 @@ var _ = Describe("Tunnel routing on one L2 network", Label("reachability", "cili
 		s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", "kind-cilium-native", "vxlan.yaml"), lab.Kinds())
 		Expect(err).NotTo(HaveOccurred())
 		l := labtest.Up(ctx, s.Metadata.Name, s)
-		wire := func(e scenario.Encapsulation, within time.Duration) []check.Result {
-			return inside(ctx, l, scenario.Check{Wire: &scenario.Wire{Between: []string{"worker", "worker2"}, Encapsulation: e, Workload: "hello", Within: scenario.Duration(within)}})
+		wire := func(e check.Encapsulation, within time.Duration) []check.Result {
+			return inside(ctx, l, &check.Wire{Between: []string{"worker", "worker2"}, Encapsulation: e, Workload: "hello", Within: scenario.Duration(within)})
 		}
-		Expect(wire(scenario.EncapsulationVXLAN, labtest.Patience(20*time.Second))).To(labtest.Hold())
-		Expect(wire(scenario.EncapsulationNone, time.Second)).To(ConsistOf(HaveField("Verdict", check.Failed)))
-		routes := inside(ctx, l, scenario.Check{NodeRoutes: &scenario.NodeRoutes{Within: scenario.Duration(time.Second)}})
+		Expect(wire(check.EncapsulationVXLAN, labtest.Patience(20*time.Second))).To(labtest.Hold())
+		Expect(wire(check.EncapsulationNone, time.Second)).To(ConsistOf(HaveField("Verdict", check.Failed)))
+		routes := inside(ctx, l, &check.NodeRoutes{Within: scenario.Duration(time.Second)})
 		Expect(routes).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})
 })

@@ -4,6 +4,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -12,12 +13,12 @@ var _ = Describe("A cluster in two racks", Label("reachability", "cilium", "bgp"
 	open := func(ctx SpecContext) *labtest.Lab { return labtest.Open(ctx, "cilium-two-racks") }
 
 	It("routes to pods via their node within a rack, and via the rack's router between racks", func(ctx SpecContext) {
-		Expect(inside(ctx, open(ctx), scenario.Check{NodeRoutes: &scenario.NodeRoutes{Within: soon}})).To(labtest.Hold())
+		Expect(inside(ctx, open(ctx), &check.NodeRoutes{Within: soon})).To(labtest.Hold())
 	})
 
 	It("sends packets between pods of two racks without encapsulation", func(ctx SpecContext) {
-		Expect(inside(ctx, open(ctx), scenario.Check{Wire: &scenario.Wire{Between: []string{"worker", "worker2"},
-			Encapsulation: scenario.EncapsulationNone, Workload: "echo", Within: soon}})).To(labtest.Hold())
+		Expect(inside(ctx, open(ctx), &check.Wire{Between: []string{"worker", "worker2"},
+			Encapsulation: check.EncapsulationNone, Workload: "echo", Within: soon})).To(labtest.Hold())
 	})
 
 	origins(open, "echo",

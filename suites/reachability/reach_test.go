@@ -15,12 +15,12 @@ var _ = Describe("A client beyond the routers", Label("reachability", "cilium", 
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Look(ctx, "cilium-bgp-vrrp") })
 
-	reach := func(ctx SpecContext, r scenario.Reach) []check.Result {
-		return check.Run(ctx, l, l.Plan, scenario.Check{Reach: &r})
+	reach := func(ctx SpecContext, r check.Reach) []check.Result {
+		return check.Run(ctx, l, l.Plan, &r)
 	}
 
 	DescribeTable("is answered, and the pod sees the client's own address", func(ctx SpecContext, to scenario.Target) {
-		Expect(reach(ctx, scenario.Reach{From: "client", To: []scenario.Target{to}, Workload: "echo", Source: "client", Within: scenario.Duration(labtest.Patience(20 * time.Second))})).To(labtest.Hold())
+		Expect(reach(ctx, check.Reach{From: "client", To: []scenario.Target{to}, Workload: "echo", Source: "client", Within: scenario.Duration(labtest.Patience(20 * time.Second))})).To(labtest.Hold())
 	},
 		Entry("at every pod IP", scenario.TargetPod),
 		Entry("at the ClusterIP", scenario.TargetClusterIP),
@@ -41,7 +41,7 @@ var _ = Describe("A client beyond the routers", Label("reachability", "cilium", 
 
 	It("shares the service with the nodes: a pod answers every node via the LoadBalancer IP", func(ctx SpecContext) {
 		for _, n := range l.Plan.Cluster.Nodes {
-			Expect(reach(ctx, scenario.Reach{From: n.Short, To: []scenario.Target{scenario.TargetLoadBalancer}, Workload: "echo", Source: "any", Within: scenario.Duration(labtest.Patience(20 * time.Second))})).To(labtest.Hold())
+			Expect(reach(ctx, check.Reach{From: n.Short, To: []scenario.Target{scenario.TargetLoadBalancer}, Workload: "echo", Source: "any", Within: scenario.Duration(labtest.Patience(20 * time.Second))})).To(labtest.Hold())
 		}
 	})
 
@@ -60,7 +60,7 @@ var _ = Describe("A client beyond the routers", Label("reachability", "cilium", 
 		}
 		DeferCleanup(func(ctx SpecContext) { blackhole(ctx, "del") })
 		blackhole(ctx, "add")
-		results := reach(ctx, scenario.Reach{From: "client", To: []scenario.Target{scenario.TargetLoadBalancer}, Workload: "echo", Source: "client", Within: scenario.Duration(2 * time.Second)})
+		results := reach(ctx, check.Reach{From: "client", To: []scenario.Target{scenario.TargetLoadBalancer}, Workload: "echo", Source: "client", Within: scenario.Duration(2 * time.Second)})
 		Expect(results).To(HaveLen(1))
 		Expect(results[0].Verdict).To(Equal(check.Failed))
 	})

@@ -43,7 +43,7 @@ func generateSchema() ([]byte, error) {
 	}
 	root.Definitions = s.all
 	one := uint64(1)
-	for _, union := range []string{"Addon", "Workload", "Check"} {
+	for _, union := range []string{"Addon", "Workload"} {
 		s.all[union].MinProperties, s.all[union].MaxProperties = &one, &one
 	}
 	data, err := json.MarshalIndent(root, "", "  ")

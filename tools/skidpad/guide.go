@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -12,14 +13,11 @@ import (
 // end.
 func guide(p *plan.Plan) []string {
 	var all []string
-	checks := p.Scenario.Spec.Checks
-	if i := slices.IndexFunc(checks, func(c scenario.Check) bool { return c.Reach != nil }); i >= 0 {
-		r := checks[i].Reach
-		to := r.To[0]
-		if slices.Contains(r.To, scenario.TargetLoadBalancer) {
-			to = scenario.TargetLoadBalancer
+	for _, c := range check.Of(p.Scenario) {
+		if flow := c.Sends(); flow != nil {
+			all = append(all, fmt.Sprintf("probe --name %s --from %s --to %s/%s --rate 100 --for 2s", p.Lab, flow.From, flow.To, flow.Workload))
+			break
 		}
-		all = append(all, fmt.Sprintf("probe --name %s --from %s --to %s/%s --rate 100 --for 2s", p.Lab, r.From, to, r.Workload))
 	}
 	if i := slices.IndexFunc(p.Routers, func(r plan.Router) bool { return r.BGP != nil }); i >= 0 {
 		show := map[scenario.Software]string{scenario.BIRD: "birdc show protocols", scenario.GoBGP: "gobgp neighbor"}[p.Routers[i].Software]

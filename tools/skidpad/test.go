@@ -95,24 +95,23 @@ func testScenario(cmd *cobra.Command, name string, o testOptions) (run report.Ru
 	if err != nil {
 		return run, err
 	}
-	// The lab may have been brought up with other checks. Checks create no objects.
-	l.Plan.Scenario.Spec.Checks = s.Spec.Checks
+	checks := check.Of(s) // the lab may have been brought up with other checks
 	if o.quick {
-		return quickLab(cmd.Context(), l, cmd.ErrOrStderr()), nil
+		return quickLab(cmd.Context(), l, checks, cmd.ErrOrStderr()), nil
 	}
-	return testLab(cmd.Context(), l, o, cmd.ErrOrStderr())
+	return testLab(cmd.Context(), l, checks, o, cmd.ErrOrStderr())
 }
 
 // quickLab runs the quick checks without a fault, and shows each result at its end.
-func quickLab(ctx context.Context, l *lab.Lab, progress io.Writer) report.Run {
+func quickLab(ctx context.Context, l *lab.Lab, checks []check.Check, progress io.Writer) report.Run {
 	r := report.Run{Scenario: l.Plan.Scenario.Metadata.Name, Notes: l.Notes(), Started: time.Now()}
-	r.Checks = l.Check(ctx, lineTo(progress))
+	r.Checks = l.Check(ctx, checks, lineTo(progress))
 	r.Duration = time.Since(r.Started)
 	return r
 }
 
-// testLab runs all of a lab's checks, shows each result at its end, and keeps recordings in the run's folder.
-func testLab(ctx context.Context, l *lab.Lab, o testOptions, progress io.Writer) (report.Run, error) {
+// testLab runs all checks, shows each result at its end, and keeps recordings in the run's folder.
+func testLab(ctx context.Context, l *lab.Lab, checks []check.Check, o testOptions, progress io.Writer) (report.Run, error) {
 	r := report.Run{Scenario: l.Plan.Scenario.Metadata.Name, Notes: l.Notes(), Started: time.Now()}
 	tests := lab.TestOptions{Done: lineTo(progress)}
 	events := &timeline.Timeline{}
@@ -120,7 +119,7 @@ func testLab(ctx context.Context, l *lab.Lab, o testOptions, progress io.Writer)
 	if o.reports != "" {
 		tests.Events, tests.CaptureDir = events, func(check string) string { return report.CaptureDir(dir, check) }
 	}
-	r.Checks = l.Test(ctx, tests)
+	r.Checks = l.Test(ctx, checks, tests)
 	r.Duration = time.Since(r.Started)
 	if o.reports == "" {
 		return r, nil

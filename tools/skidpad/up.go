@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/report"
 )
@@ -64,7 +65,7 @@ func up(cmd *cobra.Command, o lab.Options, checks bool) error {
 	var failed error
 	if checks {
 		// A scenario may have no checks, or only checks with a fault.
-		if r := quickLab(cmd.Context(), l, cmd.ErrOrStderr()); len(r.Checks) > 0 {
+		if r := quickLab(cmd.Context(), l, check.Of(l.Plan.Scenario), cmd.ErrOrStderr()); len(r.Checks) > 0 {
 			failed = publishFailures(cmd, r)
 		}
 	}

@@ -1,0 +1,8 @@
+package report_test
+
+import (
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/report"
+)
+
+func init() { report.UseKinds(lab.Kinds()) }
