@@ -27,6 +27,7 @@ func Kinds() scenario.Kinds {
 		},
 		Signals: []scenario.Member{
 			signal.Member[signal.ARP]("arp"),
+			signal.Member[signal.NDP]("ndp"),
 			signal.Member[signal.Ping]("ping"),
 			signal.Member[signal.TTLExceeded]("ttlExceeded"),
 			signal.Member[signal.Connect]("connect"),
