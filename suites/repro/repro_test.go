@@ -55,6 +55,18 @@ var _ = Describe("Bugs of routers", Label("repro", "slow"), Serial, func() {
 	)
 })
 
+var _ = Describe("The signal ndp", Label("repro", "negative-control"), func() {
+	It("tells one owner of an IPv6 address from two, by the neighbour advertisements that a client receives", func(ctx SpecContext) {
+		s, err := scenario.Load(filepath.Join("testdata", "two-owners.yaml"), lab.Kinds())
+		Expect(err).NotTo(HaveOccurred())
+		// Both halves have the same IPv6 prefix.
+		r, err := repro.Run(ctx, s, repro.Options{ID: "two-owners", Images: image.Auto, Source: labtest.Source(), Dir: GinkgoT().TempDir(), Apart: true, Progress: labtest.Quiet{}})
+		Expect(err).NotTo(HaveOccurred())
+		AddReportEntry("two-owners", r.Text())
+		Expect(r.Verdict).To(Equal(repro.Reproduced), r.Text())
+	})
+})
+
 var _ = Describe("A verdict", Label("repro", "negative-control", "slow"), func() {
 	It("is 'still broken' if the fixed half equals the broken half", func(ctx SpecContext) {
 		s := load("frr-22623")
