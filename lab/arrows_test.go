@@ -21,7 +21,7 @@ var layers = []struct {
 	{1, []string{"lab/scenario"}},
 	{2, []string{"lab/plan"}},
 	{3, []string{"lab/docker"}},
-	{4, []string{"lab/host", "lab/image", "lab/image/build"}},
+	{4, []string{"lab/host", "lab/image", "lab/image/build", "lab/agent"}},
 	{5, []string{"lab/cluster", "lab/router", "lab/probe", "lab/capture"}},
 	{6, []string{"lab/addon", "lab/watch", "lab/fault"}},
 	{7, []string{"lab/check"}},

@@ -26,6 +26,14 @@ type Engine struct {
 	once        sync.Once
 	provider    *testcontainers.DockerProvider
 	providerErr error
+
+	kept sync.Map
+}
+
+// Kept returns the value that is kept under a key as long as the engine's connection; the first caller's value stays.
+func (e *Engine) Kept(key, value any) any {
+	first, _ := e.kept.LoadOrStore(key, value)
+	return first
 }
 
 // ErrNoEngine is wrapped by Connect's error when nothing answers at the engine's address.

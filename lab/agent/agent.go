@@ -1,0 +1,79 @@
+// Package agent lets a program work on the engine's machine: enter network namespaces, open packet sockets, signal
+// processes. A program that may do so by itself needs no agent. For any other program, the agent is the same program,
+// copied into a privileged container of the lab and executed there. Both ends talk over the stream of that execution, so
+// no port is opened, and both ends always have one version.
+//
+//	program ── engine's API ──▸ exec in skidpad-<lab>-agent (host's PID and network namespaces)
+//	   │  calls: HTTP/2 over stdin and stdout         │
+//	   ▼                                              ▼
+//	Client.Call                                    Main: handlers by name
+//
+// An agent lives as long as its client. When the stream ends, Main cancels all calls, and the handlers put back what the
+// calls changed.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+
+	"skidpad.dev/skidpad/lab/docker"
+)
+
+const (
+	// envLab makes a program the agent of a lab; see Main.
+	envLab = "SKIDPAD_AGENT"
+	// envClient is the process ID of the agent's client.
+	envClient = "SKIDPAD_AGENT_CLIENT"
+)
+
+// slot is the agent of one lab, for one connection to the engine.
+type slot struct {
+	mu     sync.Mutex
+	direct bool
+	client *Client
+}
+
+type slotKey struct{ lab string }
+
+// Of returns the client of the lab's agent, or nil if this process may do the work itself. The first call makes the
+// lab's agent container if there is none; later calls share one client. A client whose agent has ended is replaced.
+func Of(ctx context.Context, e *docker.Engine, lab string) (*Client, error) {
+	s := e.Kept(slotKey{lab}, &slot{}).(*slot) //nolint:forcetypeassert // the key is this package's own
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.direct {
+		return nil, nil
+	}
+	if s.client != nil && !s.client.ended() {
+		return s.client, nil
+	}
+	why, err := whyNot(ctx, e, lab)
+	if err != nil {
+		return nil, err
+	}
+	if why == "" {
+		s.direct = true
+		return nil, nil
+	}
+	if os.Getenv(envClient) != "" {
+		return nil, errors.New("lab bug: the lab's agent may not do its work: " + why)
+	}
+	s.client, err = dial(ctx, e, lab)
+	if err != nil {
+		return nil, fmt.Errorf("agent of lab %s (needed here: %s): %w", lab, why, err)
+	}
+	return s.client, nil
+}
+
+// ClientPID returns the ID of the process that an agent works for. Outside of an agent, the result is the ID of this
+// process.
+func ClientPID() int {
+	if pid, err := strconv.Atoi(os.Getenv(envClient)); err == nil {
+		return pid
+	}
+	return os.Getpid()
+}

@@ -1,0 +1,149 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// serve runs handlers at the other end of a connection; ended is closed when all calls have finished.
+func serve(t *testing.T, handlers map[string]Handler) (c *Client, ended chan error) {
+	t.Helper()
+	near, far := net.Pipe()
+	ended = make(chan error, 1)
+	go func() { ended <- Serve(far, handlers) }()
+	c, err := newClient(t.Context(), near)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.hello(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return c, ended
+}
+
+func TestCallsShareAConnection(t *testing.T) {
+	c, _ := serve(t, map[string]Handler{
+		// Doubles numbers until the client sends no more.
+		"double": func(_ context.Context, s *Stream) error {
+			for {
+				var n int
+				if err := s.Receive(&n); errors.Is(err, io.EOF) {
+					return nil
+				} else if err != nil {
+					return err
+				}
+				if err := s.Send(2 * n); err != nil {
+					return err
+				}
+			}
+		},
+		"fail": func(context.Context, *Stream) error { return errors.New("no such router") },
+	})
+	var calls []*Stream
+	for i := range 3 {
+		s, err := c.Call(t.Context(), "double", i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls = append(calls, s)
+	}
+	if err := c.Do(t.Context(), "fail", nil, nil); err == nil || err.Error() != "no such router" {
+		t.Errorf("the handler's error came as %v", err)
+	}
+	for i, s := range slices.Backward(calls) {
+		if err := errors.Join(s.Send(10+i), s.CloseSend()); err != nil {
+			t.Fatal(err)
+		}
+		var first, second int
+		if err := errors.Join(s.Receive(&first), s.Receive(&second)); err != nil || first != 2*i || second != 20+2*i {
+			t.Errorf("call %d: got %d, %d, %v", i, first, second, err)
+		}
+		if err := s.Receive(nil); !errors.Is(err, io.EOF) {
+			t.Errorf("call %d: ended with %v, wanted EOF", i, err)
+		}
+	}
+	if _, err := c.Call(t.Context(), "nothing", nil); err == nil || !strings.Contains(err.Error(), "404") {
+		t.Errorf("an unknown method: %v", err)
+	}
+}
+
+// waits returns a handler that runs until its context ends, and then takes a moment to put something back.
+func waits(begun, undone chan struct{}) Handler {
+	return func(ctx context.Context, s *Stream) error {
+		close(begun)
+		<-ctx.Done()
+		time.Sleep(20 * time.Millisecond)
+		close(undone)
+		return nil
+	}
+}
+
+func TestAbortEndsACall(t *testing.T) {
+	begun, undone := make(chan struct{}), make(chan struct{})
+	c, _ := serve(t, map[string]Handler{"wait": waits(begun, undone)})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	s, err := c.Call(ctx, "wait", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	cause := errors.New("ctrl-c")
+	cancel(cause)
+	if err := s.Receive(nil); !errors.Is(err, cause) {
+		t.Errorf("got %v, wanted the cause", err)
+	}
+	<-undone
+	if err := c.hello(t.Context()); err != nil {
+		t.Errorf("other calls: %v", err)
+	}
+}
+
+func TestCallsFinishWhenTheirClientIsGone(t *testing.T) {
+	begun, undone := make(chan struct{}), make(chan struct{})
+	c, ended := serve(t, map[string]Handler{"wait": waits(begun, undone)})
+	if _, err := c.Call(t.Context(), "wait", nil); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-undone:
+	default:
+		t.Error("the agent ended before its call had put back what it changed")
+	}
+	if err := c.hello(t.Context()); err == nil {
+		t.Error("a call to an agent that has ended got an answer")
+	}
+}
+
+func TestEffectiveCaps(t *testing.T) {
+	if got := effectiveCaps("Name:\tx\nCapEff:\t000001ffffffffff\nCapBnd:\t0\n"); got&neededCaps != neededCaps {
+		t.Errorf("root's set is %x", got)
+	}
+	if got := effectiveCaps("CapEff:\t0000000000002000\n"); got != 1<<13 {
+		t.Errorf("CAP_NET_RAW is %x", got)
+	}
+}
+
+func TestProgramOfAnotherMachine(t *testing.T) {
+	if _, err := identify("/proc/self/exe", "mips"); err == nil || !strings.Contains(err.Error(), EnvProgram) {
+		t.Errorf("got %v", err)
+	}
+	a, err := identify("/proc/self/exe", runtime.GOARCH)
+	if err != nil || len(a) != 12 {
+		t.Errorf("got %q, %v", a, err)
+	}
+}

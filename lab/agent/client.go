@@ -1,0 +1,145 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+)
+
+// Client makes calls to one agent. Its methods may be called from several goroutines.
+type Client struct {
+	conn net.Conn
+	http *http.ClientConn
+	gone <-chan struct{}
+}
+
+// newClient returns a client over a connection, which it closes.
+func newClient(ctx context.Context, conn net.Conn) (*Client, error) {
+	t := &http.Transport{Protocols: protocols(), DisableCompression: true,
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}
+	made, err := t.NewClientConn(ctx, "http", "agent:80")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("agent: %w", err), conn.Close())
+	}
+	c := &Client{conn: conn, http: made}
+	if x, ok := conn.(*execConn); ok {
+		c.gone = x.gone
+	}
+	return c, nil
+}
+
+// protocols is HTTP/2 without TLS: calls share one connection, each with its own flow control and cancellation.
+func protocols() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetUnencryptedHTTP2(true)
+	return p
+}
+
+// Close ends the agent. The agent puts back what its calls changed.
+func (c *Client) Close() error { return c.conn.Close() }
+
+func (c *Client) ended() bool {
+	select {
+	case <-c.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Call begins a call, and sends the request as its first message. When ctx ends, the call is aborted.
+func (c *Client) Call(ctx context.Context, method string, request any) (*Stream, error) {
+	ctx, abort := context.WithCancelCause(ctx)
+	body, input := io.Pipe()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://agent/"+method, body)
+	if err != nil {
+		abort(err)
+		return nil, fmt.Errorf("lab bug: call of %s: %w", method, err)
+	}
+	s := &Stream{enc: json.NewEncoder(input), flush: func() error { return nil }, closeSend: input.Close, abort: abort}
+	// The transport does not look at ctx while the request goes on; an error of its body ends both directions.
+	context.AfterFunc(ctx, func() { _ = body.CloseWithError(context.Cause(ctx)) })
+	first, err := json.Marshal(request)
+	if err != nil {
+		abort(err)
+		return nil, fmt.Errorf("lab bug: call of %s: %w", method, err)
+	}
+	// A handler may end without reading the request. Receive tells why, so that an error here needs no look.
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		_ = s.send(envelope{Message: first})
+	}()
+	res, err := c.http.RoundTrip(req)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("the agent answers %s", res.Status)
+	}
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		abort(err)
+		return nil, fmt.Errorf("agent: %s: %w", method, err)
+	}
+	select {
+	case <-sent: // later messages come after the first
+	case <-ctx.Done():
+	}
+	s.dec = json.NewDecoder(&answer{res.Body, ctx})
+	return s, nil
+}
+
+// answer reads the body of a response. After the end of ctx, the error is the cause.
+type answer struct {
+	io.Reader
+	ctx context.Context //nolint:containedctx // it is the call's
+}
+
+func (a *answer) Read(p []byte) (int, error) {
+	n, err := a.Reader.Read(p)
+	if cause := context.Cause(a.ctx); err != nil && cause != nil {
+		err = cause
+	}
+	return n, err
+}
+
+// Do makes a call of one request and one answer; answer may be nil.
+func (c *Client) Do(ctx context.Context, method string, request, answer any) error {
+	s, err := c.Call(ctx, method, request)
+	if err != nil {
+		return err
+	}
+	defer s.Abort(nil)
+	if err := s.Receive(answer); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return s.Drain()
+}
+
+// hello returns when the agent answers.
+func (c *Client) hello(ctx context.Context) error { return c.Do(ctx, "hello", nil, nil) }
+
+// once is a listener with one connection.
+type once struct {
+	net.Conn
+	given sync.Once
+	end   chan struct{}
+}
+
+func (o *once) Accept() (net.Conn, error) {
+	var conn net.Conn
+	o.given.Do(func() { conn = o.Conn })
+	if conn != nil {
+		return conn, nil
+	}
+	<-o.end
+	return nil, net.ErrClosed
+}
+
+func (o *once) Close() error   { return nil }
+func (o *once) Addr() net.Addr { return pipeAddr{} }

@@ -1,0 +1,125 @@
+package agent
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"debug/elf"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/moby/moby/client"
+
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/node"
+)
+
+// EnvProgram is an environment variable that names the program to run as the agent, for programs that were not built for
+// the engine's machine: a Linux build of the same version.
+const EnvProgram = "SKIDPAD_AGENT_PROGRAM"
+
+const programFolder = "/usr/local/lib/skidpad"
+
+// machines are ELF's names of the architectures, by the engine's names (Go's).
+func machines() map[string]elf.Machine {
+	return map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
+}
+
+// install puts this program into the agent's container, unless the container has it, and returns its path there.
+func install(ctx context.Context, e *docker.Engine, name string) (string, error) {
+	file := os.Getenv(EnvProgram)
+	if file == "" {
+		var err error
+		if file, err = os.Executable(); err != nil {
+			return "", fmt.Errorf("this program's own file: %w", err)
+		}
+	}
+	version, err := e.Client.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err != nil {
+		return "", err
+	}
+	id, err := identify(file, version.Arch)
+	if err != nil {
+		return "", err
+	}
+	target := path.Join(programFolder, "agent-"+id)
+	if _, err := e.Client.ContainerStatPath(ctx, name, client.ContainerStatPathOptions{Path: target}); err == nil {
+		return target, nil
+	}
+	// Another process may install the same program meanwhile: the file appears whole, by a rename.
+	fresh := fmt.Sprintf("%s.%d", target, os.Getpid())
+	if err := upload(ctx, e, name, file, fresh); err != nil {
+		return "", fmt.Errorf("copying the agent's program into container %s: %w; is the disk of the engine's machine full?", name, err)
+	}
+	_, err = e.Node(Role, node.Kind(Role), name).Exec(ctx, "mv", fresh, target)
+	return target, err
+}
+
+// identify returns an ID of the program's contents, and an error if the engine's machine cannot run the program.
+func identify(file, arch string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", fmt.Errorf("the agent's program: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	program, err := elf.NewFile(f)
+	if err != nil || program.Machine != machines()[arch] {
+		return "", fmt.Errorf("%s is no program for Linux on %s, the engine's machine; build one with `GOOS=linux GOARCH=%s go build ./tools/skidpad`, and name it in %s",
+			file, arch, arch, EnvProgram)
+	}
+	sum := sha256.New()
+	// The linker's note identifies the contents (go help buildid). To read the whole file would take a second.
+	if note := program.Section(".note.go.buildid"); note != nil {
+		_, err = io.Copy(sum, note.Open())
+	} else {
+		_, err = io.Copy(sum, io.NewSectionReader(f, 0, 1<<62))
+	}
+	if err != nil {
+		return "", fmt.Errorf("the agent's program %s: %w", file, err)
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:12], nil
+}
+
+// upload copies a file into the container, compressed on the way to an engine that may be far away.
+func upload(ctx context.Context, e *docker.Engine, name, file, target string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	r, w := io.Pipe()
+	go func() {
+		w.CloseWithError(archive(w, f, info.Size(), target, !strings.HasPrefix(e.Client.DaemonHost(), "unix://")))
+	}()
+	_, err = e.Client.CopyToContainer(ctx, name, client.CopyToContainerOptions{DestinationPath: "/", Content: r})
+	_ = r.Close()
+	return err
+}
+
+// archive writes a tar archive of one program.
+func archive(w io.Writer, program io.Reader, size int64, target string, compress bool) error {
+	end := func() error { return nil }
+	if compress {
+		z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+		if err != nil {
+			return err
+		}
+		w, end = z, z.Close
+	}
+	t := tar.NewWriter(w)
+	if err := t.WriteHeader(&tar.Header{Name: strings.TrimPrefix(target, "/"), Mode: 0o755, Size: size, Typeflag: tar.TypeReg}); err != nil {
+		return err
+	}
+	_, err := io.Copy(t, program)
+	return errors.Join(err, t.Close(), end())
+}
