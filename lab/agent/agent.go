@@ -48,7 +48,7 @@ func Of(ctx context.Context, e *docker.Engine, lab string) (*Client, error) {
 	if s.direct {
 		return nil, nil
 	}
-	if s.client != nil && !s.client.ended() {
+	if s.client != nil && !s.client.Gone() {
 		return s.client, nil
 	}
 	why, err := whyNot(ctx, e, lab)

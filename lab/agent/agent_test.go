@@ -18,7 +18,7 @@ func serve(t *testing.T, handlers map[string]Handler) (c *Client, ended chan err
 	near, far := net.Pipe()
 	ended = make(chan error, 1)
 	go func() { ended <- Serve(far, handlers) }()
-	c, err := newClient(t.Context(), near)
+	c, err := NewClient(t.Context(), near)
 	if err != nil {
 		t.Fatal(err)
 	}

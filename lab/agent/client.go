@@ -9,28 +9,24 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // Client makes calls to one agent. Its methods may be called from several goroutines.
 type Client struct {
 	conn net.Conn
 	http *http.ClientConn
-	gone <-chan struct{}
 }
 
-// newClient returns a client over a connection, which it closes.
-func newClient(ctx context.Context, conn net.Conn) (*Client, error) {
+// NewClient returns a client over a connection, which it closes.
+func NewClient(ctx context.Context, conn net.Conn) (*Client, error) {
 	t := &http.Transport{Protocols: protocols(), DisableCompression: true,
 		DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}
 	made, err := t.NewClientConn(ctx, "http", "agent:80")
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("agent: %w", err), conn.Close())
 	}
-	c := &Client{conn: conn, http: made}
-	if x, ok := conn.(*execConn); ok {
-		c.gone = x.gone
-	}
-	return c, nil
+	return &Client{conn: conn, http: made}, nil
 }
 
 // protocols is HTTP/2 without TLS: calls share one connection, each with its own flow control and cancellation.
@@ -43,14 +39,8 @@ func protocols() *http.Protocols {
 // Close ends the agent. The agent puts back what its calls changed.
 func (c *Client) Close() error { return c.conn.Close() }
 
-func (c *Client) ended() bool {
-	select {
-	case <-c.gone:
-		return true
-	default:
-		return false
-	}
-}
+// Gone reports whether the agent has ended.
+func (c *Client) Gone() bool { return c.http.Err() != nil }
 
 // Call begins a call, and sends the request as its first message. When ctx ends, the call is aborted.
 func (c *Client) Call(ctx context.Context, method string, request any) (*Stream, error) {
@@ -92,6 +82,25 @@ func (c *Client) Call(ctx context.Context, method string, request any) (*Stream,
 	}
 	s.dec = json.NewDecoder(&answer{res.Body, ctx})
 	return s, nil
+}
+
+// endWithin limits the time between the order to finish and the end of a call.
+const endWithin = 30 * time.Second
+
+// CallUntil is Call, but the end of ctx only tells the handler to finish: what the handler sends meanwhile still arrives.
+func (c *Client) CallUntil(ctx context.Context, method string, request any) (*Stream, error) {
+	s, err := c.Call(context.WithoutCancel(ctx), method, request)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, s.Finish)
+	return s, nil
+}
+
+// Finish tells the handler to finish. A handler that does not is cut off after 30 s.
+func (s *Stream) Finish() {
+	_ = s.CloseSend()
+	time.AfterFunc(endWithin, func() { s.Abort(fmt.Errorf("the agent did not finish within %s", endWithin)) })
 }
 
 // answer reads the body of a response. After the end of ctx, the error is the cause.

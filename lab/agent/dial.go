@@ -46,7 +46,7 @@ func dial(ctx context.Context, e *docker.Engine, lab string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("container %s: %w", name, err)
 	}
-	c, err := newClient(ctx, newExecConn(stream.HijackedResponse))
+	c, err := NewClient(ctx, newExecConn(stream.HijackedResponse))
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,6 @@ type execConn struct {
 	execAddr
 	stream client.HijackedResponse
 	once   sync.Once
-	gone   chan struct{} // closed at the end of the output
 
 	mu     sync.Mutex
 	stderr bytes.Buffer // its beginning
@@ -74,7 +73,7 @@ const stderrKept = 4 << 10
 
 func newExecConn(stream client.HijackedResponse) *execConn {
 	r, w := io.Pipe()
-	c := &execConn{Reader: r, stream: stream, gone: make(chan struct{})}
+	c := &execConn{Reader: r, stream: stream}
 	go func() {
 		_, err := stdcopy.StdCopy(w, (*stderrOf)(c), stream.Reader)
 		if said := c.said(); said != "" {
@@ -82,7 +81,6 @@ func newExecConn(stream client.HijackedResponse) *execConn {
 		} else if err == nil {
 			err = errors.New("the agent ended")
 		}
-		close(c.gone)
 		_ = w.CloseWithError(err)
 	}()
 	return c

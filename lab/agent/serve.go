@@ -3,45 +3,62 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 )
 
 // finishWithin limits the time in which calls put back what they changed, after their client has gone.
 const finishWithin = 2 * time.Minute
 
-// Main does nothing, unless this process was started as the agent of a lab. Then Main serves the calls of one client by
-// the handlers that serve returns, until the client is gone and all calls have finished, and ends the process.
+// Duties is the work of an agent.
+type Duties struct {
+	Handlers map[string]Handler // by the names of calls
+	// End puts back what no call puts back, after the client has gone. nil: nothing.
+	End func(context.Context) error
+}
+
+// Main does nothing, unless this process was started as the agent of a lab. Then Main serves the calls of one client
+// until the client is gone and all calls have finished, and ends the process.
 //
 // An init function calls Main, so that every program that links the function can be its own agent; test binaries of
 // suites, too.
-func Main(serve func(ctx context.Context, lab string) (map[string]Handler, error)) {
+func Main(duties func(ctx context.Context, lab string) (Duties, error)) {
 	lab := os.Getenv(envLab)
 	if lab == "" {
 		return
 	}
 	_ = os.Unsetenv(envLab) // the programs that this one starts are no agents
-	if err := run(lab, serve); err != nil {
+	if err := run(lab, duties); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(0)
 }
 
-func run(lab string, serve func(context.Context, string) (map[string]Handler, error)) error {
+func run(lab string, duties func(context.Context, string) (Duties, error)) error {
 	out := os.Stdout
 	os.Stdout = os.Stderr // what else is printed must not come between the messages
-	handlers, err := serve(context.Background(), lab)
+	signal.Ignore(os.Interrupt, syscall.SIGPIPE)
+	d, err := duties(context.Background(), lab)
 	if err != nil {
 		return err
 	}
-	return Serve(&stdio{in: os.Stdin, out: out}, handlers)
+	err = Serve(&stdio{in: os.Stdin, out: out}, d.Handlers)
+	if d.End != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), finishWithin)
+		defer cancel()
+		err = errors.Join(err, d.End(ctx))
+	}
+	return err
 }
 
 // Serve serves the calls of one client until the connection ends and all calls have finished.

@@ -87,3 +87,14 @@ func (s *Stream) Drain() error {
 		}
 	}
 }
+
+// WhileOpen returns a context that ends with ctx, or as soon as the client sends no more. Handlers whose client sends
+// nothing after the request use it.
+func (s *Stream) WhileOpen(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		_ = s.Receive(nil)
+		cancel()
+	}()
+	return ctx, cancel
+}

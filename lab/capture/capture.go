@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"skidpad.dev/skidpad/lab/agent"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/plan"
 )
@@ -41,10 +42,14 @@ var ErrNotPermitted = errors.New("packet sockets need CAP_NET_RAW")
 
 // Capture holds the last seconds of every bridge of a lab and of every link of its routers.
 type Capture struct {
-	dir   string
-	last  time.Duration
-	tap   *tap
-	rings map[string]*ring // by source
+	dir string
+	held
+}
+
+// held are the packets of a capture: of this process, or of the agent.
+type held interface {
+	keep(dir, reason string) ([]string, error)
+	discard() error
 }
 
 // Start captures on all bridges of the lab and on all links of its routers until Keep or Discard is called;
@@ -53,18 +58,20 @@ type Capture struct {
 // before Keep, which writes to dir.
 func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, dir string, o Options) (*Capture, error) {
 	o = o.withDefaults()
-	sources := everything(p)
-	c := &Capture{dir: dir, last: o.Last, rings: map[string]*ring{}}
-	share := o.Memory / max(1, len(sources))
-	for _, s := range sources {
-		c.rings[s.name] = newRing(o.Last, share)
+	far, err := agent.Of(ctx, e, p.Lab)
+	if err != nil {
+		return nil, fmt.Errorf("capture: %w", err)
 	}
-	t, err := openTap(ctx, e, p, sources, o, func(source string, pk packet) { c.rings[source].add(pk) })
+	var h held
+	if far != nil {
+		h, err = startFar(ctx, far, o)
+	} else {
+		h, err = startRings(ctx, e, p, o)
+	}
 	if err != nil {
 		return nil, err
 	}
-	c.tap = t
-	return c, nil
+	return &Capture{dir, h}, nil
 }
 
 // Keep ends the capture and writes a file per source with packets: fabric.pcapng, r1-fabric.pcapng. Each file
@@ -72,20 +79,44 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, dir string, o Op
 func (c *Capture) Keep(reason string) ([]string, error) { return c.KeepIn(c.dir, reason) }
 
 // KeepIn is Keep for a folder not known when the capture began.
-func (c *Capture) KeepIn(dir, reason string) ([]string, error) {
+func (c *Capture) KeepIn(dir, reason string) ([]string, error) { return c.keep(dir, reason) }
+
+// Discard ends the capture and drops the packets.
+func (c *Capture) Discard() error { return c.discard() }
+
+// rings holds packets in the memory of this process.
+type rings struct {
+	last time.Duration
+	tap  *tap
+	of   map[string]*ring // by source
+}
+
+func startRings(ctx context.Context, e *docker.Engine, p *plan.Plan, o Options) (*rings, error) {
+	sources := everything(p)
+	r := &rings{last: o.Last, of: map[string]*ring{}}
+	share := o.Memory / max(1, len(sources))
+	for _, s := range sources {
+		r.of[s.name] = newRing(o.Last, share)
+	}
+	var err error
+	r.tap, err = openTap(ctx, e, p, sources, o, func(source string, pk packet) { r.of[source].add(pk) })
+	return r, err
+}
+
+func (r *rings) keep(dir, reason string) ([]string, error) {
 	now := time.Now()
-	err := c.tap.close()
+	err := r.tap.close()
 	if mk := os.MkdirAll(dir, 0o755); mk != nil {
 		return nil, errors.Join(err, fmt.Errorf("captures: %w", mk))
 	}
 	var files []string
-	for _, s := range c.tap.sources {
-		packets := c.rings[s.name].since(now.Add(-c.last))
+	for _, s := range r.tap.sources {
+		packets := r.of[s.name].since(now.Add(-r.last))
 		if len(packets) == 0 {
 			continue
 		}
 		path := filepath.Join(dir, s.name+".pcapng")
-		if e := writeFile(path, s, c.tap.snapLen, reason, packets, c.tap.stats()[s.name]); e != nil {
+		if e := writeFile(path, s, r.tap.snapLen, reason, packets, r.tap.stats()[s.name]); e != nil {
 			err = errors.Join(err, e)
 			continue
 		}
@@ -94,5 +125,4 @@ func (c *Capture) KeepIn(dir, reason string) ([]string, error) {
 	return files, err
 }
 
-// Discard ends the capture and drops the packets.
-func (c *Capture) Discard() error { return c.tap.close() }
+func (r *rings) discard() error { return r.tap.close() }

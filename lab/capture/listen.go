@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"skidpad.dev/skidpad/lab/agent"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/plan"
 )
@@ -19,6 +20,13 @@ func Listen(ctx context.Context, e *docker.Engine, p *plan.Plan, at Where, see f
 	sources, err := sourcesAt(p, at)
 	if err != nil {
 		return err
+	}
+	far, err := agent.Of(ctx, e, p.Lab)
+	if err != nil {
+		return fmt.Errorf("capture: %w", err)
+	}
+	if far != nil {
+		return listenFar(ctx, far, order{At: at}, see, do)
 	}
 	t, err := openTap(ctx, e, p, sources, Options{SnapLen: headers}, func(_ string, pk packet) { see(pk.data) })
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"skidpad.dev/skidpad/lab/agent"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/plan"
 )
@@ -59,6 +60,13 @@ func Record(ctx context.Context, e *docker.Engine, p *plan.Plan, at Where, o Opt
 	}
 	if o.SnapLen <= 0 {
 		o.SnapLen = wholePackets
+	}
+	far, err := agent.Of(ctx, e, p.Lab)
+	if err != nil {
+		return nil, fmt.Errorf("capture: %w", err)
+	}
+	if far != nil {
+		return recordFar(ctx, far, order{At: at, Options: o}, w, ready)
 	}
 	f, err := newFile(w, sources, o.SnapLen, "skidpad capture of lab "+p.Lab)
 	if err != nil {

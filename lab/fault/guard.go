@@ -133,6 +133,9 @@ func (in *Injector) startGuard(ctx context.Context) (*guard, error) {
 
 // Close undoes the faults of this injector that are in force and lets its guard go.
 func (in *Injector) Close(ctx context.Context) error {
+	if c := in.far.used(); c != nil {
+		return in.closeFar(ctx, c)
+	}
 	in.mu.Lock()
 	g := in.guard
 	in.guard = nil

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"skidpad.dev/skidpad/lab/agent"
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/plan"
@@ -29,6 +30,7 @@ type Injector struct {
 	kube   func(context.Context) (*cluster.Kube, error)
 	sink   timeline.Sink
 	make   func(*record) (action, error) // action, but in tests
+	far    far
 
 	// Persist makes faults that outlive this process: they stay until they are cleared. Flaps cannot.
 	Persist bool
@@ -47,6 +49,9 @@ func New(e *docker.Engine, p *plan.Plan, dir string, kube func(context.Context) 
 	}
 	in := &Injector{engine: e, plan: p, dir: dir, store: store{filepath.Join(dir, "faults")}, kube: kube, sink: sink, active: map[string]*Active{}}
 	in.make = in.action
+	if e != nil {
+		in.far = far{session: in.store.newID(), agent: func(ctx context.Context) (*agent.Client, error) { return agent.Of(ctx, e, p.Lab) }}
+	}
 	return in
 }
 
@@ -57,12 +62,17 @@ func (in *Injector) Inject(ctx context.Context, f Fault) (*Active, error) {
 	if err := f.Validate(in.plan); err != nil {
 		return nil, err
 	}
+	if c, err := in.far.client(ctx); err != nil {
+		return nil, err
+	} else if c != nil {
+		return in.injectFar(ctx, c, f)
+	}
 	about, _ := about(f.Kind)
 	if in.Persist && f.Kind == KindFlap {
 		return nil, &Invalid{f.String(), []string{"seen a flap that outlives its process, want one that this process drives"}}
 	}
 	f.ID = in.store.newID()
-	r := &record{ID: f.ID, Lab: in.plan.Lab, Fault: f, State: Injecting, PID: os.Getpid()}
+	r := &record{ID: f.ID, Lab: in.plan.Lab, Fault: f, State: Injecting, PID: agent.ClientPID()}
 	if !in.Persist {
 		token, err := in.guarded(ctx)
 		if err != nil {
@@ -168,6 +178,11 @@ func ignoreGone(err error) error {
 
 // clear undoes a fault by its ID. One that was cleared meanwhile is no error.
 func (in *Injector) clear(ctx context.Context, id string) error {
+	if c, err := in.far.client(ctx); err != nil {
+		return err
+	} else if c != nil {
+		return in.clearFar(ctx, c, id)
+	}
 	r, err := in.store.read(id)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -202,8 +217,8 @@ func (in *Injector) clear(ctx context.Context, id string) error {
 }
 
 // List returns the faults of the lab, of all processes, the oldest first.
-func (in *Injector) List(context.Context) ([]Active, error) {
-	records, err := in.store.list()
+func (in *Injector) List(ctx context.Context) ([]Active, error) {
+	records, err := in.records(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -212,6 +227,15 @@ func (in *Injector) List(context.Context) ([]Active, error) {
 		list = append(list, Active{record: *r, in: in})
 	}
 	return list, nil
+}
+
+func (in *Injector) records(ctx context.Context) ([]*record, error) {
+	if c, err := in.far.client(ctx); err != nil {
+		return nil, err
+	} else if c != nil {
+		return in.listFar(ctx, c)
+	}
+	return in.store.list()
 }
 
 // Find returns the fault with an ID; a *NotFoundError says that there is none.

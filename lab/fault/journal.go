@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"skidpad.dev/skidpad/lab/agent"
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
@@ -29,7 +30,7 @@ type entry struct {
 
 // tell appends an event to the journal, in one write, so that lines of several processes do not mix.
 func (s store) tell(e timeline.Event) error {
-	line, err := json.Marshal(entry{os.Getpid(), e})
+	line, err := json.Marshal(entry{agent.ClientPID(), e})
 	if err != nil {
 		return fmt.Errorf("lab bug: an event of a fault: %w", err)
 	}
@@ -96,7 +97,7 @@ func (j *journal) next() ([]timeline.Event, error) {
 		if err := json.Unmarshal(line, &e); err != nil {
 			return nil, fmt.Errorf("journal of faults %s: %w; the line is %.120q", j.path, err, line)
 		}
-		if e.PID != os.Getpid() {
+		if e.PID != agent.ClientPID() {
 			events = append(events, e.Event)
 		}
 	}

@@ -96,11 +96,17 @@ func (s store) read(id string) (*record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fault %s: %w", id, err)
 	}
-	r := &record{}
-	if err := json.Unmarshal(data, r); err != nil {
+	r, err := s.parse(data)
+	if err != nil {
 		return nil, fmt.Errorf("fault %s: its file %s cannot be read: %w; `skidpad down` removes it", id, s.path(id), err)
 	}
 	return r, nil
+}
+
+// parse reads a record as JSON has it.
+func (s store) parse(data []byte) (*record, error) {
+	r := &record{}
+	return r, json.Unmarshal(data, r)
 }
 
 func (s store) remove(id string) error {

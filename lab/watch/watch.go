@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"skidpad.dev/skidpad/lab/agent"
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/node"
@@ -31,6 +32,7 @@ type Watch struct {
 	names  *names
 	cancel context.CancelFunc
 	ended  context.Context // what cancel ends
+	far    *far            // set if the lab's agent listens in this process's place
 
 	sources  sync.WaitGroup
 	stations *stations // what routers were told, to be taken back
@@ -60,6 +62,11 @@ type Source struct {
 // not within 20 s, says so as an event of lane agent and kind source-missing, with the reason. kube may be nil. The
 // error is that ctx ended before; then nothing listens.
 func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, kube *cluster.Kube, sink timeline.Sink, more ...Source) (*Watch, error) {
+	if far, err := agent.Of(ctx, e, p.Lab); err != nil {
+		return nil, fmt.Errorf("watch: %w", err)
+	} else if far != nil {
+		return startFar(ctx, far, p, sink)
+	}
 	w := &Watch{engine: e, plan: p, sink: sink, names: newNames(p), stations: &stations{}, waiting: map[string]chan struct{}{}, gone: map[string]int64{}, pids: map[string]int{}}
 	w.ended, w.cancel = context.WithCancel(ctx)
 	places := w.places()
@@ -92,6 +99,9 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, kube *cluster.Ku
 // could not be taken back; that does no harm but a connection attempt to the router's own loopback twice a second.
 func (w *Watch) Stop(ctx context.Context) error {
 	w.cancel()
+	if w.far != nil {
+		return w.far.stop(ctx)
+	}
 	ended := make(chan struct{})
 	go func() {
 		w.sources.Wait()

@@ -1,0 +1,27 @@
+package lab
+
+import (
+	"context"
+	"maps"
+
+	"skidpad.dev/skidpad/lab/agent"
+	"skidpad.dev/skidpad/lab/capture"
+	"skidpad.dev/skidpad/lab/fault"
+	"skidpad.dev/skidpad/lab/timeline"
+	"skidpad.dev/skidpad/lab/watch"
+)
+
+// init makes every program that opens labs able to be its own agent.
+func init() { agent.Main(duties) }
+
+// duties is the work of a lab's agent.
+func duties(ctx context.Context, name string) (agent.Duties, error) {
+	l, err := Open(ctx, name)
+	if err != nil {
+		return agent.Duties{}, err
+	}
+	handlers, end := fault.Handlers(func(sink timeline.Sink) (*fault.Injector, error) { return l.Injector(sink) })
+	maps.Copy(handlers, capture.Handlers(l.Engine(), l.Plan))
+	maps.Copy(handlers, watch.Handlers(l.Watch))
+	return agent.Duties{Handlers: handlers, End: end}, nil
+}

@@ -1,0 +1,124 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+
+	"skidpad.dev/skidpad/lab/agent"
+	"skidpad.dev/skidpad/lab/timeline"
+)
+
+// distant returns an injector whose faults are made by the other end of a stream, in another folder. The second result ends
+// the stream, and returns when that end has finished.
+func distant(t *testing.T, dir string, w *world, sink timeline.Sink) (*Injector, func() error) {
+	t.Helper()
+	near, other := net.Pipe()
+	handlers, end := Handlers(func(sink timeline.Sink) (*Injector, error) {
+		in := faked(dir, w, sink)
+		in.Persist = false
+		return in, nil
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- errors.Join(agent.Serve(other, handlers), end(context.Background())) }()
+	c, err := agent.NewClient(t.Context(), near)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := faked(t.TempDir(), nil, sink)
+	in.Persist = false
+	in.far = far{session: "s", agent: func(context.Context) (*agent.Client, error) { return c, nil }}
+	return in, func() error { return errors.Join(c.Close(), <-ended) }
+}
+
+func TestFaultsByAnAgent(t *testing.T) {
+	dir, w := t.TempDir(), clean()
+	var events []string
+	in, end := distant(t, dir, w, timeline.SinkFunc(func(e timeline.Event) { events = append(events, e.Text) }))
+	first, err := in.Inject(t.Context(), Kill("r1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, h := first.Window(); b == 0 || h < b || w.get("link/r1") != "kill" || len(events) != 1 {
+		t.Errorf("window %d to %d, world %v, events %q", b, h, w, events)
+	}
+	second, err := in.Inject(t.Context(), Kill("client"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := in.List(t.Context())
+	if err != nil || len(list) != 2 || list[0].ID != first.ID || list[1].State != InForce {
+		t.Errorf("listed %+v, %v", list, err)
+	}
+	if err := errors.Join(first.Clear(t.Context()), first.Wait(t.Context()), first.Clear(t.Context())); err != nil {
+		t.Error(err)
+	}
+	if w.get("link/r1") != "up" || len(events) != 3 {
+		t.Errorf("cleared: world %v, events %q", w, events)
+	}
+	if _, err := in.Inject(t.Context(), Kill("nobody")); err == nil {
+		t.Error("a fault of a node that is not there was made")
+	}
+	// The client goes away, and the agent undoes what is left.
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+	if err := second.Wait(t.Context()); err == nil {
+		t.Error("a fault whose agent has gone ended without an error")
+	}
+	if w.String() != clean().String() {
+		t.Errorf("the client is gone: %v", w)
+	}
+}
+
+func TestFaultsThatStayByAnAgent(t *testing.T) {
+	dir, w := t.TempDir(), clean()
+	in, end := distant(t, dir, w, nil)
+	in.Persist = true
+	a, err := in.Inject(t.Context(), Kill("r1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+	if w.get("link/r1") != "kill" {
+		t.Fatalf("the fault went with its client: %v", w)
+	}
+	// Another client's agent finds the journal.
+	again, end := distant(t, dir, w, nil)
+	if err := again.clear(t.Context(), a.ID); err != nil || w.String() != clean().String() {
+		t.Errorf("cleared by another: %v, %v", w, err)
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFaultThatFailsByAnAgent(t *testing.T) {
+	near, other := net.Pipe()
+	w := clean()
+	lacks := &Skipped{Fault: Kill("r1"), Needs: "NET_SCH_NETEM", Err: errors.New("no such file")}
+	handlers, _ := Handlers(func(sink timeline.Sink) (*Injector, error) {
+		in := faked(t.TempDir(), w, sink)
+		in.make = func(r *record) (action, error) { return &fake{world: w, r: r, fails: lacks}, nil }
+		return in, nil
+	})
+	go func() { _ = agent.Serve(other, handlers) }()
+	c, err := agent.NewClient(t.Context(), near)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	in := faked(t.TempDir(), nil, nil)
+	in.far = far{session: "s", agent: func(context.Context) (*agent.Client, error) { return c, nil }}
+	_, err = in.Inject(t.Context(), Kill("r1"))
+	var skipped *Skipped
+	if !errors.As(err, &skipped) || skipped.Needs != lacks.Needs || err.Error() != lacks.Error() {
+		t.Errorf("got %v, wanted %v", err, lacks)
+	}
+	if w.String() != clean().String() {
+		t.Errorf("what had begun stays: %v", w)
+	}
+}
