@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"skidpad.dev/skidpad/lab/agent"
 	"skidpad.dev/skidpad/lab/bringup"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/live"
@@ -102,7 +103,7 @@ func List(ctx context.Context) ([]Summary, error) {
 		}
 		s := Summary{Name: name, Scenario: "unknown"}
 		for _, c := range containers {
-			if c.State == "running" {
+			if c.State == "running" && c.Role != agent.Role {
 				s.Running++
 			}
 		}

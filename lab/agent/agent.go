@@ -19,8 +19,10 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/timeline"
 )
 
 const (
@@ -35,6 +37,7 @@ type slot struct {
 	mu     sync.Mutex
 	direct bool
 	client *Client
+	offset atomic.Int64
 }
 
 type slotKey struct{ lab string }
@@ -66,7 +69,15 @@ func Of(ctx context.Context, e *docker.Engine, lab string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("agent of lab %s (needed here: %s): %w", lab, why, err)
 	}
+	s.offset.Store(s.client.offset)
 	return s.client, nil
+}
+
+// Now returns the monotonic clock of the engine's machine in nanoseconds, the clock of all stamps in a lab. For an engine
+// that is not local, the clock is known after the first call of Of.
+func Now(e *docker.Engine, lab string) int64 {
+	s := e.Kept(slotKey{lab}, &slot{}).(*slot) //nolint:forcetypeassert // the key is this package's own
+	return timeline.Now() + s.offset.Load()
 }
 
 // ClientPID returns the ID of the process that an agent works for. Outside of an agent, the result is the ID of this

@@ -129,6 +129,34 @@ func TestCallsFinishWhenTheirClientIsGone(t *testing.T) {
 	}
 }
 
+// slow is a connection whose bytes arrive later.
+type slow struct {
+	net.Conn
+	by time.Duration
+}
+
+func (s slow) Write(p []byte) (int, error) {
+	time.Sleep(s.by)
+	return s.Conn.Write(p)
+}
+
+func TestClockOverASlowStream(t *testing.T) {
+	near, far := net.Pipe()
+	go func() { _ = Serve(slow{far, 20 * time.Millisecond}, nil) }()
+	c, err := NewClient(t.Context(), slow{near, 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.compare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// One clock: the true difference is 0. One way takes at least 20 ms.
+	if off := time.Duration(c.offset); off.Abs() > 15*time.Millisecond {
+		t.Errorf("the clock of the same machine seems to be off by %s", off)
+	}
+}
+
 func TestEffectiveCaps(t *testing.T) {
 	if got := effectiveCaps("Name:\tx\nCapEff:\t000001ffffffffff\nCapBnd:\t0\n"); got&neededCaps != neededCaps {
 		t.Errorf("root's set is %x", got)
@@ -145,5 +173,38 @@ func TestProgramOfAnotherMachine(t *testing.T) {
 	a, err := identify("/proc/self/exe", runtime.GOARCH)
 	if err != nil || len(a) != 12 {
 		t.Errorf("got %q, %v", a, err)
+	}
+}
+
+func TestDialFromTheAgent(t *testing.T) {
+	c, _ := serve(t, nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(conn, conn) // an echo, until the other end is closed
+		_ = conn.Close()
+	}()
+	conn, err := c.Dial(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := strings.Repeat("0123456789", 100_000)
+	go func() { _, _ = io.WriteString(conn, sent) }()
+	got := make([]byte, len(sent))
+	if _, err := io.ReadFull(conn, got); err != nil || string(got) != sent {
+		t.Errorf("%d bytes came back changed, or not: %v", len(got), err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Dial(t.Context(), "tcp", "127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("a port without a listener: %v", err)
 	}
 }

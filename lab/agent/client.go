@@ -6,16 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"sync"
 	"time"
+
+	"skidpad.dev/skidpad/lab/timeline"
 )
 
 // Client makes calls to one agent. Its methods may be called from several goroutines.
 type Client struct {
 	conn net.Conn
 	http *http.ClientConn
+	// offset is the agent's monotonic clock minus this machine's, in nanoseconds; 0 on one machine.
+	offset int64
 }
 
 // NewClient returns a client over a connection, which it closes.
@@ -131,7 +136,28 @@ func (c *Client) Do(ctx context.Context, method string, request, answer any) err
 }
 
 // hello returns when the agent answers.
-func (c *Client) hello(ctx context.Context) error { return c.Do(ctx, "hello", nil, nil) }
+func (c *Client) hello(ctx context.Context) error { return c.Do(ctx, callHello, nil, nil) }
+
+// looks is the number of readings of the agent's clock. The reading with the shortest way counts.
+const looks = 3
+
+// compare finds the difference between the agent's monotonic clock and this machine's. The difference is wrong by at most
+// half the time of the shortest call, and right if both directions take the same time.
+func (c *Client) compare(ctx context.Context) error {
+	shortest := int64(math.MaxInt64)
+	for range looks {
+		var there int64
+		began := timeline.Now()
+		if err := c.Do(ctx, callHello, nil, &there); err != nil {
+			return err
+		}
+		ended := timeline.Now()
+		if took := ended - began; took < shortest {
+			shortest, c.offset = took, there-began-took/2
+		}
+	}
+	return nil
+}
 
 // once is a listener with one connection.
 type once struct {

@@ -50,7 +50,11 @@ func dial(ctx context.Context, e *docker.Engine, lab string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.hello(ctx); err != nil {
+	err = c.hello(ctx)
+	if err == nil && !e.Local() {
+		err = c.compare(ctx)
+	}
+	if err != nil {
 		_ = c.Close()
 		return nil, err
 	}

@@ -17,7 +17,7 @@ const neededCaps = 1<<5 | 1<<12 | 1<<13 | 1<<19 | 1<<21
 // the proof: their processes must be visible here.
 func whyNot(ctx context.Context, e *docker.Engine, lab string) (string, error) {
 	host := e.Client.DaemonHost()
-	if !strings.HasPrefix(host, "unix://") {
+	if !e.Local() {
 		return "the engine at " + host + " may be on another machine", nil
 	}
 	status, err := os.ReadFile("/proc/self/status")

@@ -99,7 +99,7 @@ func upload(ctx context.Context, e *docker.Engine, name, file, target string) er
 	}
 	r, w := io.Pipe()
 	go func() {
-		w.CloseWithError(archive(w, f, info.Size(), target, !strings.HasPrefix(e.Client.DaemonHost(), "unix://")))
+		w.CloseWithError(archive(w, f, info.Size(), target, !e.Local()))
 	}()
 	_, err = e.Client.CopyToContainer(ctx, name, client.CopyToContainerOptions{DestinationPath: "/", Content: r})
 	_ = r.Close()

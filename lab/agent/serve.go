@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -14,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"skidpad.dev/skidpad/lab/timeline"
 )
 
 // finishWithin limits the time in which calls put back what they changed, after their client has gone.
@@ -61,13 +64,17 @@ func run(lab string, duties func(context.Context, string) (Duties, error)) error
 	return err
 }
 
+// callHello asks for the agent's monotonic clock.
+const callHello = "hello"
+
 // Serve serves the calls of one client until the connection ends and all calls have finished.
 func Serve(conn net.Conn, handlers map[string]Handler) error {
 	watched := &watchedConn{Conn: conn, end: make(chan struct{})}
 	var calls sync.WaitGroup
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /hello", func(w http.ResponseWriter, _ *http.Request) { serveCall(w, nil, nil) })
-	for name, h := range handlers {
+	all := map[string]Handler{callDial: serveDial, callHello: func(_ context.Context, s *Stream) error { return s.Send(timeline.Now()) }}
+	maps.Copy(all, handlers)
+	for name, h := range all {
 		mux.HandleFunc("POST /"+name, func(w http.ResponseWriter, r *http.Request) {
 			calls.Add(1)
 			defer calls.Done()
@@ -83,10 +90,12 @@ func Serve(conn net.Conn, handlers map[string]Handler) error {
 		calls.Wait()
 		close(finished)
 	}()
+	ctx, cancel := context.WithTimeout(context.Background(), finishWithin)
+	defer cancel()
 	select {
 	case <-finished:
 		return nil
-	case <-time.After(finishWithin):
+	case <-ctx.Done():
 		return fmt.Errorf("agent: calls have not finished %s after their client had gone", finishWithin)
 	}
 }
@@ -95,13 +104,10 @@ func Serve(conn net.Conn, handlers map[string]Handler) error {
 func serveCall(w http.ResponseWriter, r *http.Request, h Handler) {
 	flush := http.NewResponseController(w).Flush
 	_ = flush()
-	s := &Stream{enc: json.NewEncoder(w), flush: flush, closeSend: func() error { return nil }, abort: func(error) {}}
+	s := &Stream{dec: json.NewDecoder(r.Body), enc: json.NewEncoder(w), flush: flush, closeSend: func() error { return nil }, abort: func(error) {}}
 	end := envelope{End: true}
-	if h != nil {
-		s.dec = json.NewDecoder(r.Body)
-		if err := h(r.Context(), s); err != nil {
-			end.Error = err.Error()
-		}
+	if err := h(r.Context(), s); err != nil {
+		end.Error = err.Error()
 	}
 	_ = s.send(end) // the client may be gone
 }

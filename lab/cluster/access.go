@@ -33,6 +33,8 @@ const (
 // result.
 type Access struct {
 	Kubeconfig string // the file for the administrator's kubeconfig for use on the host
+	// Dial, if set, reaches the addresses of the engine's machine, which is not this machine.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	cluster string
 	context string // the name of cluster, user and context in the kubeconfig
@@ -83,7 +85,7 @@ func (a *Access) Open(ctx context.Context) (*Kube, error) {
 	ctx, cancel := context.WithTimeout(ctx, ResumeWithin)
 	defer cancel()
 	if raw, err := os.ReadFile(a.Kubeconfig); err == nil {
-		if kube, err := Connect(raw); err == nil && kube.Answers(ctx) == nil {
+		if kube, err := ConnectBy(raw, a.Dial); err == nil && kube.Answers(ctx) == nil {
 			return kube, nil
 		}
 	}
@@ -100,7 +102,7 @@ func (a *Access) Find(ctx context.Context) (*Kube, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: administrator's kubeconfig: %w", a.cluster, err)
 	}
-	kube, err := Connect(kubeconfig)
+	kube, err := ConnectBy(kubeconfig, a.Dial)
 	if err != nil {
 		return nil, err
 	}

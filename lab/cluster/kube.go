@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"k8s.io/client-go/dynamic"
@@ -21,7 +23,10 @@ type Kube struct {
 }
 
 // Connect makes clients from a kubeconfig file's content, without any I/O.
-func Connect(kubeconfig []byte) (*Kube, error) {
+func Connect(kubeconfig []byte) (*Kube, error) { return ConnectBy(kubeconfig, nil) }
+
+// ConnectBy is Connect with a dialer of its own; nil is the standard one.
+func ConnectBy(kubeconfig []byte, dial func(ctx context.Context, network, address string) (net.Conn, error)) (*Kube, error) {
 	cfg, err := clientcmd.RESTConfigFromKubeConfig(kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
@@ -29,6 +34,7 @@ func Connect(kubeconfig []byte) (*Kube, error) {
 	// The API server has its own priority and fairness; client-go's default of 5 requests a second
 	// would only delay the bring-up of a lab.
 	cfg.QPS = -1
+	cfg.Dial = dial
 	cfg.UserAgent = FieldManager
 	// Deprecated API versions in a third-party chart do not interest the user of a lab.
 	cfg.WarningHandler = rest.NoWarnings{}

@@ -30,6 +30,9 @@ type Engine struct {
 	kept sync.Map
 }
 
+// Local reports whether the engine is reached by a socket of this machine.
+func (e *Engine) Local() bool { return strings.HasPrefix(e.Client.DaemonHost(), "unix://") }
+
 // Kept returns the value that is kept under a key as long as the engine's connection; the first caller's value stays.
 func (e *Engine) Kept(key, value any) any {
 	first, _ := e.kept.LoadOrStore(key, value)

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/moby/moby/api/types/system"
@@ -50,11 +51,15 @@ func (r *Report) engine(ctx context.Context) (info system.Info, reached bool) {
 		Seen: fmt.Sprintf("%s at %s, API %s, %s on %s", info.ServerVersion, cli.DaemonHost(), cli.ClientVersion(), info.Driver, info.OperatingSystem)})
 	can, err := ability(ctx, cli)
 	if err != nil {
-		r.add(failed("privileged containers", err, "they start"))
+		f := failed("privileged containers", err, "they start")
+		if mayFit(err) && isLocal(info) {
+			f.Do = "as root, run once: skidpad up frr-bfd; it fits the engine to this host; or use Docker 28 or newer"
+		}
+		r.add(f)
 	} else {
 		r.add(Finding{Name: "privileged containers", Status: OK, Wanted: "they start", Seen: "they start, default runtime " + info.DefaultRuntime})
 	}
-	r.add(capsFinding(can, err == nil, info))
+	r.add(capsFinding(can, err == nil, info), agentFinding(cli.DaemonHost(), err == nil))
 	r.add(cgroupFinding(info))
 	r.add(subnetFinding(ctx))
 	return info, true
@@ -87,6 +92,24 @@ func capsFinding(can Ability, privileged bool, info system.Info) Finding {
 		f.Status, f.Do = Fail, "see privileged containers"
 	case info.DefaultRuntime == runtimeName:
 		f.Seen += "; the runtime " + runtimeName + " drops what is missing"
+	}
+	return f
+}
+
+// agentFinding names the way in which faults, watches and captures reach the network namespaces of labs.
+func agentFinding(engine string, privileged bool) Finding {
+	f := Finding{Name: "faults, watch, capture", Status: OK, Wanted: "root with a local engine, or an agent in a privileged container of each lab"}
+	switch {
+	case !strings.HasPrefix(engine, "unix://"):
+		f.Seen = "by an agent, since the engine may be on another machine"
+	case os.Geteuid() != 0:
+		f.Seen = fmt.Sprintf("by an agent, since user %d is not root", os.Geteuid())
+	default:
+		f.Seen = "by this process, as root"
+		return f
+	}
+	if !privileged {
+		f.Status, f.Do = Fail, "see privileged containers"
 	}
 	return f
 }

@@ -142,23 +142,10 @@ func raise(ctx context.Context, name string, s *scenario.Scenario) *Lab {
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	l := &Lab{Lab: up}
 	if up.Plan.Cluster != nil {
-		l.Kube, err = connect(up)
+		l.Kube, err = up.Kube(ctx)
 		gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	}
 	return l
-}
-
-// connect makes clients from the lab's own kubeconfig.
-func connect(l *lab.Lab) (*cluster.Kube, error) {
-	path, err := l.Kubeconfig()
-	if err != nil {
-		return nil, err
-	}
-	config, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("lab %s: %w", l.Plan.Lab, err)
-	}
-	return cluster.Connect(config)
 }
 
 // downs are the labs that this process has brought up or found.

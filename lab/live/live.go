@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"skidpad.dev/skidpad/lab/agent"
 	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/docker"
@@ -31,6 +32,9 @@ type Lab struct {
 func New(e *docker.Engine, p *plan.Plan, images map[string]image.Resolved, missing map[string]string) *Lab {
 	return &Lab{Plan: p, images: images, missing: missing, engine: e}
 }
+
+// Now returns the clock of all stamps in the lab: CLOCK_MONOTONIC of the engine's machine, in nanoseconds.
+func (l *Lab) Now() int64 { return agent.Now(l.engine, l.Plan.Lab) }
 
 // Engine returns the engine that runs the lab.
 func (l *Lab) Engine() *docker.Engine { return l.engine }

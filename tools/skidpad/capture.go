@@ -74,15 +74,14 @@ func runCapture(cmd *cobra.Command, l *lab.Lab, o captureOptions, expression str
 		defer func() { _ = f.Close() }() // all output was flushed, and its errors returned
 		w = f
 	}
-	ctx := cmd.Context()
-	if o.length > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.length)
-		defer cancel()
-	}
+	ctx, cancel := context.WithCancel(cmd.Context())
+	defer cancel()
 	stderr := cmd.ErrOrStderr()
 	counted, err := l.Capture(ctx, o.at, capture.Options{SnapLen: o.snapLen, Filter: filter}, w, func() {
 		fmt.Fprintln(stderr, "capturing; end with Ctrl-C")
+		if o.length > 0 {
+			time.AfterFunc(o.length, cancel)
+		}
 	})
 	return errors.Join(err, tellCaptured(stderr, o.file, counted))
 }

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"skidpad.dev/skidpad/lab/agent"
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image"
@@ -53,6 +54,7 @@ func New(e *docker.Engine, p *plan.Plan, images map[string]image.Resolved, kubec
 	}
 	c := &Cluster{plan: p, engine: e, images: images, log: log}
 	c.Access = cluster.NewAccess(p.Cluster.Name, "k3s-"+p.Cluster.Name, kubeconfig, c.admin)
+	c.Dial = agent.Dialer(e, p.Lab)
 	return c
 }
 

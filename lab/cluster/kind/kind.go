@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
 
+	"skidpad.dev/skidpad/lab/agent"
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image"
@@ -52,6 +53,7 @@ func New(e *docker.Engine, p *plan.Plan, kubeconfig string, log func(string)) *C
 	}
 	c := &Cluster{plan: p, engine: e, log: log}
 	c.Access = cluster.NewAccess(p.Cluster.Name, kubeconfigName(p.Cluster.Name), kubeconfig, c.admin)
+	c.Dial = agent.Dialer(e, p.Lab)
 	return c
 }
 
