@@ -13,6 +13,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/moby/moby/client"
 
@@ -23,6 +24,9 @@ import (
 // EnvProgram is an environment variable that names the program to run as the agent, for programs that were not built for
 // the engine's machine: a Linux build of the same version.
 const EnvProgram = "SKIDPAD_AGENT_PROGRAM"
+
+// settle renames the new file $0 to $1, and removes the programs of earlier builds that are older than an hour.
+const settle = `mv "$0" "$1" && find "${1%/*}" -name 'agent-*' ! -path "$1" -mmin +60 -delete`
 
 const programFolder = "/usr/local/lib/skidpad"
 
@@ -57,7 +61,7 @@ func install(ctx context.Context, e *docker.Engine, name string) (string, error)
 	if err := upload(ctx, e, name, file, fresh); err != nil {
 		return "", fmt.Errorf("copying the agent's program into container %s: %w; is the disk of the engine's machine full?", name, err)
 	}
-	_, err = e.Node(Role, node.Kind(Role), name).Exec(ctx, "mv", fresh, target)
+	_, err = e.Node(Role, node.Kind(Role), name).Exec(ctx, "sh", "-c", settle, fresh, target)
 	return target, err
 }
 
@@ -117,7 +121,7 @@ func archive(w io.Writer, program io.Reader, size int64, target string, compress
 		w, end = z, z.Close
 	}
 	t := tar.NewWriter(w)
-	if err := t.WriteHeader(&tar.Header{Name: strings.TrimPrefix(target, "/"), Mode: 0o755, Size: size, Typeflag: tar.TypeReg}); err != nil {
+	if err := t.WriteHeader(&tar.Header{Name: strings.TrimPrefix(target, "/"), Mode: 0o755, Size: size, Typeflag: tar.TypeReg, ModTime: time.Now()}); err != nil {
 		return err
 	}
 	_, err := io.Copy(t, program)

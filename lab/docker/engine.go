@@ -49,7 +49,7 @@ var ErrNoPermission = errors.New("no permission to use the engine")
 // socket) and pings the engine. The error names a remedy; errors.Is distinguishes ErrNoEngine from
 // ErrNoPermission.
 func Connect(ctx context.Context) (*Engine, error) {
-	c, err := client.New(client.FromEnv)
+	c, err := NewClient()
 	if err != nil {
 		return nil, fmt.Errorf("engine: the environment (DOCKER_HOST, DOCKER_CERT_PATH, DOCKER_API_VERSION) does not make a client: %w; correct or unset them", err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/moby/moby/client"
 
+	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/wait"
 )
 
@@ -52,7 +53,7 @@ const answerWithin = 60 * time.Second
 
 // dial connects to the engine at DOCKER_HOST or the default socket and waits for the engine's answer.
 func dial(ctx context.Context) (*client.Client, error) {
-	cli, err := client.New(client.FromEnv)
+	cli, err := docker.NewClient()
 	if err != nil {
 		return nil, &EngineError{Subject: "the engine", Seen: "its address cannot be used", Err: err,
 			Do: "correct or unset DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH"}

@@ -87,6 +87,7 @@ func (f *far) receive(sink timeline.Sink, ready chan<- struct{}) error {
 			return err
 		}
 		if h.Event != nil {
+			h.Event.Wall = h.Event.Wall.Local()
 			sink.Add(*h.Event)
 		}
 		if h.Ready {
