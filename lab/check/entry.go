@@ -8,21 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"skidpad.dev/skidpad/lab/capture"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/scenario"
 )
-
-// connection is one to a pod, by the port that it comes from.
-type connection struct {
-	to   netip.Addr
-	port uint16
-}
-
-// sightings are, by node, the connections of which a packet was on the node's link.
-type sightings map[string]map[connection]bool
 
 // The values of Entry.At.
 const (
@@ -74,7 +64,7 @@ func (c *Entry) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	if c.At == EntryOwn {
 		results[0].Expected = "connections to each pod enter the cluster at the pod's own node, and at no other"
 	}
-	tapped(ctx, l, p, c.Workload, c.Within, results, func(ctx context.Context, tap Wiretap) (bool, string, error) {
+	tapped(ctx, l, c.Within, results, func(ctx context.Context, tap Wiretap) (bool, string, error) {
 		return lookAtEntry(ctx, l, tap, nodeNames(p), c)
 	})
 	return results
@@ -94,25 +84,8 @@ func lookAtEntry(ctx context.Context, l Lab, tap Wiretap, nodes []string, c *Ent
 	for _, a := range e.Addresses(scenario.TargetPod, record.HTTP) {
 		targets = append(targets, a.At)
 	}
-	var shots []record.Shot
-	seen := sightings{}
-	var listen func(rest []string) error
-	listen = func(rest []string) error {
-		if len(rest) == 0 {
-			var err error
-			shots, err = probe.Once(ctx, from, probe.Shots{Proto: record.HTTP, Targets: targets, Timeout: time.Second, Times: inARow})
-			return err
-		}
-		here := map[connection]bool{}
-		seen[rest[0]] = here
-		see := func(frame []byte) {
-			if p, ok := capture.Unwrap(frame); ok {
-				here[connection{p.Dst, p.SrcPort}] = true
-			}
-		}
-		return tap.Listen(ctx, rest[0], see, func() error { return listen(rest[1:]) })
-	}
-	if err := listen(nodes); err != nil {
+	seen, shots, err := watched(ctx, tap, nodes, from, probe.Shots{Proto: record.HTTP, Targets: targets, Timeout: time.Second, Times: inARow})
+	if err != nil {
 		return false, "", err
 	}
 	held, observed = judgeEntry(c.At, nodes, e, seen, shots)

@@ -2,7 +2,6 @@ package check
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -15,12 +14,6 @@ import (
 	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/scenario"
 )
-
-// Wiretap is what a Lab is, too, where packets on its networks can be looked at.
-type Wiretap interface {
-	// Listen gives the beginning of each packet on a node's links to see, one at a time, while do runs.
-	Listen(ctx context.Context, node string, see func(frame []byte), do func() error) error
-}
 
 // pair is two pods that talk, on two nodes.
 type pair struct{ from, to netip.Addr }
@@ -75,7 +68,7 @@ func (*Wire) Cost() Cost { return Looks }
 func (*Wire) Sends() *scenario.Probe { return nil }
 
 // Run has one result.
-func (c *Wire) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
+func (c *Wire) Run(ctx context.Context, l Lab, _ *plan.Plan) []Result {
 	between := strings.Join(c.Between, " and ")
 	results := []Result{{
 		Name:     c.Title(),
@@ -88,29 +81,8 @@ func (c *Wire) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 		cannotLook(results, indices(results), fmt.Errorf("lab bug: the wire between %d nodes cannot be looked at; wanted are two", len(c.Between)))
 		return results
 	}
-	tapped(ctx, l, p, c.Workload, c.Within, results, func(ctx context.Context, tap Wiretap) (bool, string, error) { return lookAtWire(ctx, l, tap, c) })
+	tapped(ctx, l, c.Within, results, func(ctx context.Context, tap Wiretap) (bool, string, error) { return lookAtWire(ctx, l, tap, c) })
 	return results
-}
-
-// tapped judges the one result of a check by packets of a workload's, until it holds.
-func tapped(ctx context.Context, l Lab, p *plan.Plan, workload string, within scenario.Duration, results []Result,
-	look func(ctx context.Context, tap Wiretap) (held bool, observed string, err error)) {
-	tap, ok := l.(Wiretap)
-	if _, err := workloadOf(p, workload); err != nil || !ok {
-		cannotLook(results, indices(results), errors.Join(err, orNil(!ok, "lab bug: its packets cannot be looked at")))
-		return
-	}
-	until(ctx, within.Std(), results, func(ctx context.Context, open []int) {
-		held, observed, err := look(ctx, tap)
-		switch {
-		case errors.Is(err, capture.ErrNotPermitted):
-			results[0].Verdict, results[0].Observed = Skipped, err.Error()
-		case err != nil:
-			cannotLook(results, open, err)
-		default:
-			results[0].outcome(held, observed)
-		}
-	})
 }
 
 // lookAtWire has the pod on the first node talk to that on the second, and listens on the first node's links.
