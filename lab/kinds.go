@@ -24,6 +24,7 @@ func Kinds() scenario.Kinds {
 			check.Member[check.API]("api"),
 			check.Member[check.Join]("join"),
 			check.Member[check.Flows]("flows"),
+			check.Member[check.Spread]("spread"),
 		},
 		Signals: []scenario.Member{
 			signal.Member[signal.ARP]("arp"),
