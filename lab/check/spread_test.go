@@ -44,6 +44,10 @@ func TestJudgeSpread(t *testing.T) {
 		if held, observed := check.judge(seen, shots); held != c.held || !strings.Contains(observed, c.says) {
 			t.Errorf("%s: %v, wanted %v: %s", c.name, held, c.held, observed)
 		}
+		three := &Spread{Over: []string{"worker", "worker2", "worker3"}, Tolerance: 20, Flows: 100}
+		if held, observed := three.judge(seen, shots); held {
+			t.Errorf("%s, a third next hop without a flow: held: %s", c.name, observed)
+		}
 		shots[7].Error = "timeout"
 		if held, observed := check.judge(seen, shots); held || !strings.Contains(observed, "99 of 100 flows answered") {
 			t.Errorf("%s, one not answered: %v: %s", c.name, held, observed)
