@@ -33,11 +33,11 @@ func failovers(checks []check.Result) string {
 	return aligned(lines)
 }
 
-// faultOf is the fault with what sets the check apart from others of the same fault: its name.
+// faultOf is the fault with the check's name, which distinguishes several checks with the same fault.
 func faultOf(c check.Result) string {
 	name := c.Name
-	for _, kind := range []string{"failover: ", "withdrawal: ", "lease: "} {
-		name = strings.TrimPrefix(name, kind)
+	if _, own, ok := strings.Cut(name, ": "); ok { // after the kind of check
+		name = own
 	}
 	if name == c.Measured.Fault {
 		return name
