@@ -92,8 +92,8 @@ func lookAtEntry(ctx context.Context, l Lab, tap Wiretap, nodes []string, c *Ent
 	return held, observed, nil
 }
 
-// judgeEntry reports whether the connections to each pod entered where they should. One that was seen at a node without
-// the pod entered there; one that was seen at the pod's own node alone entered at that.
+// judgeEntry reports whether the connections to each pod entered at the right nodes. A connection seen at a node without the
+// pod entered there; a connection seen only at the pod's own node entered at the pod's node.
 func judgeEntry(at string, nodes []string, e probe.Endpoints, seen sightings, shots []record.Shot) (held bool, observed string) {
 	held = len(shots) > 0 && len(e.Pods) > 0
 	var texts []string
@@ -134,7 +134,7 @@ func judgeEntry(at string, nodes []string, e probe.Endpoints, seen sightings, sh
 	return held, strings.Join(texts, "; ")
 }
 
-// entered is the node at which a connection entered the cluster; empty where it was seen nowhere.
+// entered is the node at which a connection entered the cluster; "" if no node saw the connection.
 func (s sightings) entered(nodes []string, own string, c connection) string {
 	for _, n := range nodes {
 		if n != own && s[n][c] {

@@ -13,7 +13,7 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// checkEvent is the check itself in the timeline, over the time that it took.
+// checkEvent is the check in the timeline, from begin to end.
 func checkEvent(r Result, began int64) timeline.Event {
 	return timeline.Event{
 		At: began, Wall: timeline.WallAt(began), Until: timeline.Now(), Lane: timeline.LaneCheck, Subject: r.Name,
@@ -39,7 +39,7 @@ func flowEvents(row FlowRow) []timeline.Event {
 	return events
 }
 
-// once makes one attempt; the text says why it was not answered, and is empty where it was.
+// once makes inARow attempts. The text is the first failure, or "" if all were answered.
 func once(ctx context.Context, l Lab, p scenario.Probe, target netip.AddrPort) (string, error) {
 	n, err := l.Node(p.From)
 	if err != nil {

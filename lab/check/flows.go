@@ -14,19 +14,19 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// late is how long a datagram's answer may take before it counts as lost. Breaking something keeps processors busy, the
-// echo's too: what is answered late was delayed, not lost. A connection has less, since TCP repeats a lost SYN after a
+// late is the time after which a datagram without an answer counts as lost. A fault keeps processors busy, the echo's too:
+// a datagram with a late answer was delayed, not lost. A connection has less time, because TCP repeats a lost SYN after a
 // second (RFC 6298, 2.1).
 const (
 	late           = 3 * time.Second
 	lateConnection = 900 * time.Millisecond
 )
 
-// maxStall is how long the prober may stand still in a lab that nobody disturbs before a recording proves nothing.
-// While something is broken that depends on how long an outage is accepted: see verdict.
+// maxStall is the longest pause of the prober in an undisturbed lab. A recording with a longer pause proves nothing. During a
+// fault the limit depends on the accepted outage: see verdict.
 const maxStall = 250 * time.Millisecond
 
-// flows are what a check sends while it runs.
+// flows are the packets that a check sends.
 type flows struct {
 	spec    scenario.Probe
 	target  netip.AddrPort
@@ -35,7 +35,7 @@ type flows struct {
 
 func (f *flows) to() string { return fmt.Sprintf("%s/%s", f.spec.To, f.spec.Workload) }
 
-// resolve finds the one address that the flows go to. Of several pods or nodes it is the first.
+// resolve finds the address of the flows: the first one of several pods or nodes.
 func resolve(ctx context.Context, l Lab, p scenario.Probe) (netip.AddrPort, error) {
 	e, err := l.Endpoints(ctx, p.Workload)
 	if err != nil {
@@ -48,7 +48,7 @@ func resolve(ctx context.Context, l Lab, p scenario.Probe) (netip.AddrPort, erro
 	return found[0], nil
 }
 
-// flowOf is what the prober is asked for.
+// flowOf is the request to the prober.
 func flowOf(p scenario.Probe, target netip.AddrPort) probe.Flow {
 	f := probe.Flow{
 		Proto: record.Proto(p.Proto), Targets: slices.Repeat([]netip.AddrPort{target}, max(1, p.Flows)),
@@ -73,18 +73,18 @@ func startFlows(ctx context.Context, l Lab, p scenario.Probe, target netip.AddrP
 	return &flows{spec: p, target: target, running: running}, nil
 }
 
-// judged is what became of the flows.
+// judged is the judgement of a recording.
 type judged struct {
 	rows     []FlowRow
-	measured Measured // of it, only what the recording tells
-	// unknown says why the recording proves nothing; empty where it does.
+	measured Measured // only the fields that the recording fills
+	// unknown lists the reasons why the recording proves nothing.
 	unknown []string
-	early   int           // attempts lost in outages that are not the fault's
-	ahead   time.Duration // by how much the first of those began before the fault
+	early   int           // attempts lost in outages without a connection to the fault
+	ahead   time.Duration // the time from the begin of the first early outage to the fault
 	stall   time.Duration // the longest time, since the fault, in which a flow sent nothing
 }
 
-// judge computes what a recording says of a fault that began at an instant. A fault at 0 was there from the start:
+// judge computes the outages since the begin of a fault. A fault at 0 was there from the start:
 // then every outage counts.
 func (f *flows) judge(rec *record.Recording, fault int64) judged {
 	var j judged
@@ -134,11 +134,11 @@ type outageSum struct {
 	ahead                           time.Duration
 	count, early                    int
 	ongoing                         bool
-	end                             int64 // of the last one
+	end                             int64 // of the last outage
 }
 
-// since adds up the outages that a fault can have caused. One that began before it cannot, unless it was there at the
-// fault and its first attempt may still have been under way: then the fault took that with it.
+// since adds up the outages that a fault can have caused. An earlier outage counts only if it lasted until the fault, and its
+// first attempt may still have been under way: then the fault may have caused the loss of the attempt.
 //
 //	      fault
 //	o x o | o x x o o
@@ -149,7 +149,7 @@ type outageSum struct {
 //	    |-------|
 //	     counts, whole: rather too long than too short
 //
-// One that began longer ago than underWay counts as early too, for what follows is not known to be the fault's.
+// An outage with a begin longer ago than underWay counts as early, too: the rest may have another cause.
 func since(all []loss.Outage, fault int64, underWay time.Duration) outageSum {
 	var sum outageSum
 	for _, o := range all {
@@ -171,8 +171,7 @@ func since(all []loss.Outage, fault int64, underWay time.Duration) outageSum {
 	return sum
 }
 
-// longestUnderWay is how long an attempt of any flow was under way, there and back, at the most. What one that was
-// lost would have taken is not known.
+// longestUnderWay is the longest round trip of any flow. The round trip of a lost attempt is not known.
 func longestUnderWay(rec *record.Recording) time.Duration {
 	var longest int64
 	for _, a := range rec.Attempts {
@@ -183,7 +182,7 @@ func longestUnderWay(rec *record.Recording) time.Duration {
 	return time.Duration(longest)
 }
 
-// answered lists who answered what was sent before the fault, and after the last outage since.
+// answered lists the pods that answered attempts from before the fault, and from after the last outage.
 func answered(rec *record.Recording, flow int, fault, end int64) (before, after []string) {
 	before, after = []string{}, []string{}
 	for _, a := range rec.Attempts {
@@ -203,9 +202,8 @@ func answered(rec *record.Recording, flow int, fault, end int64) (before, after 
 	return before, after
 }
 
-// verdict judges flows by the longest outage that is accepted. What was seen to be too long is too long, also
-// where the recording is not complete; that nothing else was lost is only known where it is, and where the prober
-// did not stand still for so long that what it did not see could have made it too long.
+// verdict judges flows by the longest accepted outage. A too long outage fails, also in an incomplete recording. Flows hold
+// only if the recording is complete, and if the outage plus the prober's own pauses stays below the limit.
 func (j judged) verdict(limit time.Duration) (Verdict, string) {
 	m := j.measured
 	told := m.told()

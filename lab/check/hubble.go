@@ -16,22 +16,22 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Told is a lab whose cluster tells what flows it saw.
+// Told is a lab with Hubble's reports of flows.
 type Told interface {
 	Lab
-	// HubbleFlows are what Hubble's relay tells of packets from an address since a time.
+	// HubbleFlows are the reports of Hubble's relay on packets from an address since a time.
 	HubbleFlows(ctx context.Context, from netip.Addr, since time.Time) ([]hubble.Flow, error)
-	// Deny denies all that enters a workload's pods, until undo is called.
+	// Deny denies all traffic into a workload's pods, until undo is called.
 	Deny(ctx context.Context, workload string) (undo func(context.Context) error, err error)
 }
 
 // flowShots is how many connections a look makes to each address.
 const flowShots = 4
 
-// denyShort is how long a connection that is to be denied waits for its answer.
+// denyShort is the timeout of a connection during the denial.
 const denyShort = 300 * time.Millisecond
 
-// told is a check of what Hubble tells.
+// told is one run of the check.
 type told struct {
 	lab      Told
 	want     Flows
@@ -98,7 +98,7 @@ func (c *Flows) Sends() *scenario.Probe {
 	return &scenario.Probe{From: c.From, To: c.To, Workload: c.Workload}
 }
 
-// Run makes connections and judges what Hubble reports of them.
+// Run makes connections and judges Hubble's report.
 func (c *Flows) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	r := Result{Name: c.Title(),
 		Expected: "Hubble tells of each connection, with its source and its pod: " + c.Verdict}
@@ -122,7 +122,7 @@ func (c *Flows) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	return results
 }
 
-// denied looks while the workload is denied, and sees to it that it answers again afterwards.
+// denied looks while traffic is denied, and makes sure that the workload answers again afterwards.
 func (t told) denied(ctx context.Context, r *Result) {
 	results := []Result{*r}
 	until(ctx, t.want.Within.Std(), results, func(ctx context.Context, open []int) { t.look(ctx, results, open, t.forwarded) })
@@ -153,14 +153,14 @@ func (t told) denied(ctx context.Context, r *Result) {
 	}
 }
 
-// seen is what one look has: the connections tried and the flows told of them.
+// seen is the result of one look: the attempted connections, and Hubble's flows.
 type seen struct {
 	endpoints probe.Endpoints
 	shots     []record.Shot
 	flows     []hubble.Flow
 }
 
-// look makes connections, asks Hubble of them and judges.
+// look makes connections, asks Hubble for their flows, and judges.
 func (t told) look(ctx context.Context, results []Result, open []int, judge func(seen) (bool, string)) {
 	s, err := t.see(ctx)
 	if err != nil {
@@ -199,7 +199,7 @@ func (t told) see(ctx context.Context) (s seen, err error) {
 	return s, err
 }
 
-// source is the sender's own address: a connection's, or, where none came to stand, what its kernel would send from.
+// source is the sender's own address: of a connection, or without any connection the kernel's choice.
 func (t told) source(ctx context.Context, shots []record.Shot) (netip.Addr, error) {
 	for _, s := range shots {
 		if at, err := netip.ParseAddrPort(s.Local); err == nil {
@@ -225,8 +225,8 @@ func (t told) source(ctx context.Context, shots []record.Shot) (netip.Addr, erro
 	return netip.Addr{}, fmt.Errorf("output of ip route get on %s names no source: %q", t.want.From, out)
 }
 
-// forwarded reports whether every connection was answered, and told as forwarded from its own port to the pod that
-// answered it, on that pod's node.
+// forwarded reports whether every connection was answered, and whether Hubble reports each as forwarded from the connection's
+// port to the answering pod, at the pod's node.
 func (t told) forwarded(s seen) (bool, string) {
 	var by []string
 	for _, shot := range s.shots {
@@ -245,7 +245,7 @@ func (t told) forwarded(s seen) (bool, string) {
 	return true, fmt.Sprintf("%d of %d connections told: FORWARDED from %s to %s", len(s.shots), len(s.shots), host(s.shots[0].Local), strings.Join(by, ", "))
 }
 
-// dropped reports whether nothing was answered, and Hubble tells that by policy no pod of the workload was let have it.
+// dropped reports whether no connection was answered, and whether Hubble reports a drop by policy at a pod of the workload.
 func (t told) dropped(s seen) (bool, string) {
 	for _, shot := range s.shots {
 		if shot.Error == "" {

@@ -15,9 +15,9 @@ import (
 // Growing is a lab whose cluster nodes can join and leave.
 type Growing interface {
 	Writable
-	// Join has a planned node join the cluster by kubeadm, and returns when it is Ready.
+	// Join runs kubeadm join on a planned node, and returns when the node is Ready.
 	Join(ctx context.Context, node string, note func(string)) error
-	// Leave takes it out again.
+	// Leave takes the node out again.
 	Leave(ctx context.Context, node string, note func(string)) error
 }
 
@@ -66,7 +66,7 @@ func (*Join) Cost() Cost { return Disturbs }
 // Sends returns nil: writes come from the host.
 func (*Join) Sends() *scenario.Probe { return nil }
 
-// Run has nodes join one after the other, while writes go on, and takes them out again in the opposite order.
+// Run joins nodes one after the other, while writes go on, and takes the nodes out again in the opposite order.
 func (j *Join) Run(ctx context.Context, l Lab, _ *plan.Plan) []Result {
 	began := time.Now()
 	r := Result{Name: j.Title(), Expected: fmt.Sprintf("each node Ready within %s, no acknowledged write lost", j.Within)}
@@ -88,7 +88,7 @@ func (j *Join) Run(ctx context.Context, l Lab, _ *plan.Plan) []Result {
 		limited, cancel := context.WithTimeout(ctx, j.Within.Std())
 		err := lab.Join(limited, n, func(string) {})
 		cancel()
-		joined = append(joined, n) // also of a join that failed halfway something may be left
+		joined = append(joined, n) // a failed join may leave parts behind
 		if err != nil {
 			fail(err)
 			break
@@ -110,7 +110,7 @@ func (j *Join) Run(ctx context.Context, l Lab, _ *plan.Plan) []Result {
 	return []Result{r}
 }
 
-// leave takes nodes out again, the last first, and waits until the lab is as its plan says.
+// leave takes nodes out again, the last first, and waits for the lab's base state.
 func leave(ctx context.Context, lab Growing, nodes []string) error {
 	ctx, cancel := context.WithTimeout(ctx, healWithin)
 	defer cancel()

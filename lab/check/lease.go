@@ -75,8 +75,8 @@ func (c *Lease) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	})
 }
 
-// killable is the lease's holder. Where that is the first control plane's node, by which the leases' own server is
-// reached, the lease is released until another has it.
+// killable is the lease's holder. If the first control plane's node holds the lease, the lease is released until another node
+// holds it: the API server is reached via the first control plane.
 func killable(ctx context.Context, l Disturbable, p *plan.Plan, workload string) (string, error) {
 	const tries = 10
 	last := ""
@@ -96,7 +96,7 @@ func killable(ctx context.Context, l Disturbable, p *plan.Plan, workload string)
 	return "", fmt.Errorf("the lease of %s is held by %s, also after %d releases; wanted is a node that can be killed: any but the first control plane, by which the API is reached", workload, last, tries)
 }
 
-// firstControlPlane is the node by which the API is reached; empty where the plan has none.
+// firstControlPlane is the node with the API server for this process; "" without a control plane.
 func firstControlPlane(p *plan.Plan) string {
 	for _, n := range p.Cluster.Nodes {
 		if n.ControlPlane {
@@ -106,7 +106,7 @@ func firstControlPlane(p *plan.Plan) string {
 	return ""
 }
 
-// taken waits until another node than the dead one holds the lease, and says when.
+// taken waits until another node than the dead node holds the lease, and reports the time.
 func taken(ctx context.Context, l Disturbable, workload, dead string, r *Result) error {
 	within := r.Measured.Limit
 	err := wait.Until(ctx, wait.For{What: "another node announces the address", Within: within + tail, Every: pollRoutes}, func(ctx context.Context) error {

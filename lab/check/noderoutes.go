@@ -131,8 +131,8 @@ func networkOf(p *plan.Plan, addresses []netip.Addr) string {
 	return ""
 }
 
-// onNode judges a node's FIB: a route for that very prefix where the next hop is the node itself; by a router, any
-// route will do that a packet to the prefix takes, such as the default route.
+// onNode judges a node's FIB. If the next hop is the other node itself, exact is true and the FIB needs a route for exactly the
+// prefix. Via a router, any route to the prefix will do, such as the default route.
 func (w wantedRoute) onNode(node string, fib []bgp.Route, exact bool) RouteRow {
 	row := RouteRow{Router: node, Prefix: w.prefix, Of: w.of, RIB: []netip.Addr{}, FIB: hops(fib, w.prefix)}
 	if !exact {

@@ -15,11 +15,11 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// inARow is how many connections must succeed one after the other, each with a source port and so a
-// path of its own. A lab in which one of two paths is broken passes a look by chance once in 2^32.
+// inARow is the number of connections that must succeed one after the other. Each connection has its own source port, and
+// therefore its own path. With one of two paths broken, a look passes by chance once in 2^32.
 const inARow = 32
 
-// AddressRow is what became of one address.
+// AddressRow is the result for one address.
 type AddressRow struct {
 	probe.Address
 	Answered int        `json:"answered"` // connections answered in a row, as wanted
@@ -27,11 +27,11 @@ type AddressRow struct {
 	By       []Answerer `json:"answeredBy"`
 	// Latency is the longest of the answered connections, in nanoseconds.
 	Latency time.Duration `json:"latency"`
-	Looks   int           `json:"looks"`           // how often it was tried
-	Error   string        `json:"error,omitempty"` // why it does not hold; of the last look
+	Looks   int           `json:"looks"`           // the number of looks
+	Error   string        `json:"error,omitempty"` // of the last look; empty if the address holds
 }
 
-// Answerer is who answered, and whom it saw.
+// Answerer is a pod that answered, and the sender as seen by the pod.
 type Answerer struct {
 	Pod    string `json:"pod"`
 	Node   string `json:"node"`
@@ -39,13 +39,13 @@ type Answerer struct {
 	Times  int    `json:"times"`
 }
 
-// reachable is what a reach check wants of one kind of target.
+// reachable is the promise of a reach check for one kind of target.
 type reachable struct {
 	kind     scenario.Target
 	workload plan.Workload
 	nodes    []string // that must have a node port
 	own      bool     // the pod must see the sender's own address
-	dual     bool     // there must be addresses of both IP families
+	dual     bool     // addresses of both IP families are wanted
 }
 
 // Reach promises an answer to From at every address of each kind in To.
@@ -120,7 +120,7 @@ func (c *Reach) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 			cannotLook(results, open, err)
 			return
 		}
-		// The first looks are short, so that convergence is seen soon; the later ones are patient.
+		// The first looks are short, to see convergence early; later looks are patient.
 		shots, err := probe.Once(ctx, from, probe.Shots{
 			Proto: record.HTTP, Targets: targets(wanted, open, endpoints),
 			Timeout: min(time.Second, time.Duration(looks)*250*time.Millisecond), Times: inARow,
@@ -141,7 +141,7 @@ func (c *Reach) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	return results
 }
 
-// String says what is wanted.
+// String is the promise in words.
 func (r reachable) String() string {
 	subject := map[scenario.Target]string{
 		scenario.TargetPod:          fmt.Sprintf("every pod of %s (%d)", r.workload.Name, r.workload.Replicas),
@@ -186,7 +186,7 @@ func (r reachable) judge(e probe.Endpoints, shots []record.Shot) (held bool, obs
 	return len(problems) == 0, observed, rows
 }
 
-// missing says what should have an address and has none: nothing is promised by an empty list.
+// missing reports pods, nodes and services without an address: an empty list proves nothing.
 func (r reachable) missing(e probe.Endpoints, rows []AddressRow) []string {
 	switch r.kind {
 	case scenario.TargetPod:
@@ -211,8 +211,8 @@ func (r reachable) missing(e probe.Endpoints, rows []AddressRow) []string {
 	return nil
 }
 
-// missingFamily says of what a dual-stack cluster should have an address of each family: of every pod, every node's
-// port, and the service; not of its external IPs, which the scenario names.
+// missingFamily reports the absence of an IP family in a dual-stack cluster. Every pod, every node's port and the service
+// need an address of each family. External IPs do not: the scenario names these.
 func (r reachable) missingFamily(e probe.Endpoints, rows []AddressRow) []string {
 	if !r.dual || r.kind == scenario.TargetExternalIP {
 		return nil
@@ -233,7 +233,7 @@ func (r reachable) missingFamily(e probe.Endpoints, rows []AddressRow) []string 
 	return problems
 }
 
-// row judges one address: all attempts answered, by whom it should be, who saw whom it should see.
+// row judges one address: every attempt has an answer from the right pod, and the pod saw the right sender.
 func (r reachable) row(a probe.Address, e probe.Endpoints, shots []record.Shot) AddressRow {
 	row := AddressRow{Address: a, Wanted: inARow, By: []Answerer{}}
 	for _, s := range shots {
@@ -267,7 +267,7 @@ func (row *AddressRow) add(who Answerer) {
 	row.By = append(row.By, who)
 }
 
-// fault says what is wrong with one attempt, or nothing.
+// fault is the mistake of one attempt, or "".
 func (r reachable) fault(a probe.Address, e probe.Endpoints, s record.Shot) string {
 	switch {
 	case s.Error != "":
@@ -284,7 +284,7 @@ func (r reachable) fault(a probe.Address, e probe.Endpoints, s record.Shot) stri
 	return ""
 }
 
-// targets are the addresses of the kinds that are still open, each once.
+// targets are the addresses of the open kinds, each once.
 func targets(wanted []reachable, open []int, e probe.Endpoints) []netip.AddrPort {
 	var found []netip.AddrPort
 	for _, i := range open {
@@ -312,7 +312,7 @@ func describe(a probe.Address) string {
 	return a.At.String() + " (" + a.Of + ")"
 }
 
-// host is the address of IP:port; what is no such pair stays as it is.
+// host is the address of IP:port; any other text stays the same.
 func host(s string) string {
 	if at, err := netip.ParseAddrPort(s); err == nil {
 		return at.Addr().Unmap().String()

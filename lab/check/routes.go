@@ -16,17 +16,17 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// RouteRow is one route that is wanted on one router.
+// RouteRow is one wanted route on one router.
 type RouteRow struct {
 	Router string       `json:"router"`
 	Prefix netip.Prefix `json:"prefix,omitzero"`
-	Of     string       `json:"of,omitempty"`    // the node whose pod CIDR it is
+	Of     string       `json:"of,omitempty"`    // the node of the pod CIDR
 	RIB    []netip.Addr `json:"rib"`             // next hops in use
 	FIB    []netip.Addr `json:"fib"`             // next hops in the kernel
-	Error  string       `json:"error,omitempty"` // why it does not hold
+	Error  string       `json:"error,omitempty"` // empty if the route holds
 }
 
-// wantedRoute is a prefix with the next hops that it may have, and how many of them at the least.
+// wantedRoute is a prefix with its permitted next hops, and their least number.
 type wantedRoute struct {
 	prefix netip.Prefix
 	of     string
@@ -34,7 +34,7 @@ type wantedRoute struct {
 	least  int
 }
 
-// seenRoutes is what a router told, or why it could not.
+// seenRoutes is a router's answer, or the error.
 type seenRoutes struct {
 	rib, fib []bgp.Route
 	err      error
@@ -143,8 +143,8 @@ func whole(p *plan.Plan) netip.Prefix {
 	return p.Cluster.PodCIDR
 }
 
-// wantedRoutes are the routes that a kind of address calls for, and what should call for one and has no
-// address. whole is a prefix that all nodes announce in place of their own part of it, if it is valid.
+// wantedRoutes are the routes for a kind of address. missing lists nodes and workloads without an address. A valid whole is a
+// prefix that every node announces in place of the node's own part.
 func wantedRoutes(kind scenario.Target, e probe.Endpoints, nodes []ClusterNode, least int, whole netip.Prefix) (wanted []wantedRoute, missing []string) {
 	var all []netip.Addr
 	for _, n := range nodes {
@@ -227,7 +227,7 @@ func (w wantedRoute) judge(router string, s seenRoutes) RouteRow {
 	return row
 }
 
-// fault says what is wrong with a route's next hops, or nothing.
+// fault is the mistake of a route's next hops, or "".
 func (w wantedRoute) fault(via []netip.Addr) string {
 	if len(via) == 0 {
 		return "no route"
@@ -245,7 +245,7 @@ func (w wantedRoute) fault(via []netip.Addr) string {
 	return ""
 }
 
-// hops are the different next hops of a prefix; none where there is no such route, or one that drops.
+// hops are the different next hops of a prefix; none if the route is absent or drops packets.
 func hops(routes []bgp.Route, prefix netip.Prefix) []netip.Addr {
 	found := []netip.Addr{}
 	if r, ok := bgp.Find(routes, prefix); ok {
@@ -268,7 +268,7 @@ func join(addresses []netip.Addr) string {
 	return strings.Join(texts, ", ")
 }
 
-// ask asks routers side by side. One that the lab does not have gives an error of its own.
+// ask asks routers side by side. A router unknown to the lab gives an error.
 func ask[T any](ctx context.Context, l Lab, names []string, question func(context.Context, Router) T, failed func(error) T) map[string]T {
 	var (
 		mu    sync.Mutex

@@ -16,8 +16,8 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// listServices has a node's Cilium agent print its services. The container is found on the node, so that no way to it
-// by the API server, and so no service, is needed.
+// listServices has a node's Cilium agent print its services. The container is found on the node, without the API
+// server, and therefore without any service.
 const listServices = `agent=$(crictl ps --state Running --name '^cilium-agent$' --latest -q) && [ -n "$agent" ] || ` +
 	`{ echo "no cilium-agent runs on this node" >&2; exit 1; }; exec crictl exec "$agent" cilium-dbg service list -o json`
 
@@ -93,7 +93,7 @@ func (c *ServiceList) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	return results
 }
 
-// agentList is what a node's agent told, or why it could not.
+// agentList is the answer of a node's agent, or the error.
 type agentList struct {
 	node     string
 	services []ciliumService
@@ -151,7 +151,7 @@ func judgeLists(w plan.Workload, e probe.Endpoints, lists []agentList) (held boo
 	return len(problems) == 0 && right > 0, observed
 }
 
-// listed are the addresses of a service that have all pods as backends: not those whose policy is Local.
+// listed are the addresses of a service with all pods as backends. Addresses with the policy Local are left out.
 func listed(w plan.Workload, e probe.Endpoints) []netip.AddrPort {
 	var kinds []scenario.Target
 	if w.Service.InternalTrafficPolicy != "Local" {
@@ -182,7 +182,7 @@ func backendsOf(front netip.AddrPort, e probe.Endpoints) []netip.Addr {
 	return all
 }
 
-// backendsFault says what is wrong with a frontend in an agent's list, or nothing.
+// backendsFault is the mistake of a frontend in an agent's list, or "".
 func backendsFault(front netip.AddrPort, e probe.Endpoints, services []ciliumService) string {
 	for _, s := range services {
 		r := s.Status.Realized

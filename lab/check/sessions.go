@@ -13,7 +13,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// SessionRow is one session that is wanted, or one of those that a range wants.
+// SessionRow is one wanted session of a neighbor or a range.
 type SessionRow struct {
 	Router string     `json:"router"`
 	Peer   netip.Addr `json:"peer,omitzero"` // invalid where a range has fewer peers than wanted
@@ -24,10 +24,10 @@ type SessionRow struct {
 	Uptime           time.Duration `json:"uptime"`
 	PrefixesReceived int           `json:"prefixesReceived"`
 	PrefixesSent     int           `json:"prefixesSent"`
-	Error            string        `json:"error,omitempty"` // why it does not hold
+	Error            string        `json:"error,omitempty"` // empty if the session holds
 }
 
-// seenSessions is what a router told, or why it could not.
+// seenSessions is a router's answer, or the error.
 type seenSessions struct {
 	sessions []bgp.Session
 	err      error
@@ -35,7 +35,7 @@ type seenSessions struct {
 
 // Sessions promises BGP sessions.
 type Sessions struct {
-	Established string            `json:"established" jsonschema:"enum=all"` // "all": every session that the routers' configuration calls for
+	Established string            `json:"established" jsonschema:"enum=all"` // "all": every session of the routers' configuration
 	Within      scenario.Duration `json:"within,omitempty"`                  // default 30 s
 }
 
@@ -95,8 +95,8 @@ func (c *Sessions) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	return results
 }
 
-// judgeSessions reports whether every neighbor has an established session, and every range as many as it
-// is to have. A router that cannot be asked has none.
+// judgeSessions reports whether every neighbor has an established session, and every range the wanted number. A router without
+// an answer has no session.
 func judgeSessions(routers []plan.Router, seen map[string]seenSessions) (held bool, observed string, rows []SessionRow) {
 	for _, r := range routers {
 		if r.BGP != nil {
@@ -142,7 +142,7 @@ func routerSessions(r plan.Router, seen seenSessions) []SessionRow {
 	return rows
 }
 
-// rangeSessions has a row for each peer of a range, and one for each that is not there.
+// rangeSessions has a row for each peer of a range, and for each absent peer.
 func rangeSessions(r plan.Router, g plan.Range, seen seenSessions, taken map[netip.Addr]bool) []SessionRow {
 	var rows []SessionRow
 	up := 0
@@ -158,7 +158,7 @@ func rangeSessions(r plan.Router, g plan.Range, seen seenSessions, taken map[net
 		}
 		rows = append(rows, row)
 	}
-	// Sessions of peers that went away stay listed for a while; as many as wanted is what counts.
+	// Sessions of former peers stay listed for a while; the number of established sessions counts.
 	if up >= g.Sessions {
 		return slices.DeleteFunc(rows, func(row SessionRow) bool { return row.Error != "" })
 	}
@@ -173,7 +173,7 @@ func rangeSessions(r plan.Router, g plan.Range, seen seenSessions, taken map[net
 	return rows
 }
 
-// fill takes what the router says of the session and judges it.
+// fill judges the session as the router reports it.
 func (row *SessionRow) fill(s bgp.Session) {
 	row.State, row.Uptime = s.State, s.Uptime
 	row.PrefixesReceived, row.PrefixesSent = s.PrefixesReceived, s.PrefixesSent

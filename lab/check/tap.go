@@ -13,7 +13,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Wiretap is what a Lab is, too, where packets on its networks can be looked at.
+// Wiretap is a lab with access to the packets on its networks.
 type Wiretap interface {
 	// Listen gives the beginning of each packet on a node's links to see, one at a time, while do runs.
 	Listen(ctx context.Context, node string, see func(frame []byte), do func() error) error

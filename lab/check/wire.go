@@ -18,7 +18,7 @@ import (
 // pair is two pods that talk, on two nodes.
 type pair struct{ from, to netip.Addr }
 
-// onWire counts packets between the two of a pair, either way, by what they were encapsulated in.
+// onWire counts packets between the two of a pair, either way, by encapsulation.
 type onWire map[string]int
 
 // Encapsulation says how packets between pods of two nodes travel.
@@ -85,7 +85,7 @@ func (c *Wire) Run(ctx context.Context, l Lab, _ *plan.Plan) []Result {
 	return results
 }
 
-// lookAtWire has the pod on the first node talk to that on the second, and listens on the first node's links.
+// lookAtWire connects from the pod on the first node to the pod on the second, and listens on the first node's links.
 func lookAtWire(ctx context.Context, l Lab, tap Wiretap, c *Wire) (held bool, observed string, err error) {
 	e, err := l.Endpoints(ctx, c.Workload)
 	if err != nil {
@@ -118,8 +118,8 @@ func lookAtWire(ctx context.Context, l Lab, tap Wiretap, c *Wire) (held bool, ob
 	return held, observed, nil
 }
 
-// pairsOf are the pods' addresses on two nodes, a pair for each IP family that both have. The problem is that a node
-// has no pod.
+// pairsOf are the pods' addresses on two nodes, a pair for each IP family that both have. The problem is a node
+// without a pod.
 func pairsOf(e probe.Endpoints, a, b string) (pairs []pair, problem string) {
 	on := func(node string) []netip.Addr {
 		i := slices.IndexFunc(e.Pods, func(p probe.Pod) bool { return p.Node == node && len(p.IPs) > 0 })
@@ -140,7 +140,7 @@ func pairsOf(e probe.Endpoints, a, b string) (pairs []pair, problem string) {
 	return pairs, problem
 }
 
-// count counts a frame that carries what goes between the two of a pair.
+// count counts a frame with a packet between the two of a pair.
 func count(pairs []pair, seen []onWire, frame []byte) {
 	carried, ok := capture.Unwrap(frame)
 	if !ok {

@@ -24,7 +24,7 @@ const pollRoutes = 50 * time.Millisecond
 // flows must be answered again within the same time.
 type Withdrawal struct {
 	Name  string         `json:"name,omitempty"`
-	Fault scenario.Fault `json:"fault"` // drain: it names the node
+	Fault scenario.Fault `json:"fault"` // drain, with the node's name
 	Probe scenario.Probe `json:"probe"` // to an address that only nodes with an endpoint announce
 	// Exactly one of MaxOutage and Tolerance is named, as in Failover.
 	MaxOutage scenario.Duration `json:"maxOutage,omitempty"`
@@ -86,7 +86,7 @@ func withdrawn(ctx context.Context, l Lab, p *plan.Plan, probed scenario.Probe, 
 			names = append(names, router.Name)
 		}
 	}
-	before := r.Measured.InjectBegin // of the last look that saw a route
+	before := r.Measured.InjectBegin // of the last look with a route
 	err = wait.Until(ctx, wait.For{What: "the routes by " + node + " are gone", Within: r.Measured.Limit + tail, Every: pollRoutes}, func(ctx context.Context) error {
 		looked := now(l)
 		last := stillThere(ctx, l, names, target.Addr(), via)
@@ -107,9 +107,8 @@ func withdrawn(ctx context.Context, l Lab, p *plan.Plan, probed scenario.Probe, 
 	return ctx.Err()
 }
 
-// goneAt is when the last router lost its route, and by how much earlier that may have been. The lab's own events tell it
-// where all routers' are there; else it was between the begin of the last look that saw one and the end of the first
-// that saw none.
+// goneAt is the time when the last router lost its route, and the uncertainty. With an event of each router, the uncertainty is
+// 0. Else the time lies between the begin of the last look with a route and the end of the first look without a route.
 func goneAt(l Lab, routers []string, to netip.Addr, via []netip.Addr, fault, before, after int64) (at int64, unsure time.Duration) {
 	w, ok := l.(RouteWatcher)
 	if !ok {
@@ -137,7 +136,7 @@ func addressesOf(ctx context.Context, l Lab, node string) ([]netip.Addr, error) 
 	return nodes[i].Addresses, nil
 }
 
-// stillThere says which routers have a route to an address by one of these next hops; nothing where none has.
+// stillThere lists the routers with a route to an address via a next hop in via; "" if no router has any.
 func stillThere(ctx context.Context, l Lab, routers []string, to netip.Addr, via []netip.Addr) string {
 	type table struct {
 		fib []bgp.Route
