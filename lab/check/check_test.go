@@ -15,7 +15,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// soon is too short for a second look: what is broken is judged at once.
+// soon is too short for a second look: a broken lab is judged at once.
 const soon = scenario.Duration(time.Millisecond)
 
 var (
@@ -50,7 +50,7 @@ func TestAllHold(t *testing.T) {
 	}
 }
 
-// Each check must fail when the thing that it promises is missing, and say what is.
+// Each check must fail without its promised thing, and name the missing thing.
 func TestNegativeControls(t *testing.T) {
 	drop := func(s *record.Shot, why string) { s.Answer, s.Error = nil, why }
 	tests := []struct {
@@ -205,7 +205,7 @@ func TestWaitsUntilItHolds(t *testing.T) {
 	if results[3].Addresses[0].Looks < 2 || f.asked < 2 {
 		t.Errorf("%d looks, %d listings; wanted some", results[3].Addresses[0].Looks, f.asked)
 	}
-	// The words of the command, and one target: what holds already is not asked again.
+	// The words of the command, and one target: a target that holds is not asked again.
 	if last != 11 {
 		t.Errorf("the last look had %d words; wanted only what was still open: 1 target", last)
 	}

@@ -24,7 +24,7 @@ func killR1() Failover {
 	return Failover{Fault: scenario.Fault{Kill: "r1"}, Measure: "inject", Probe: lb, Tolerance: ms300}
 }
 
-// only runs one check in an arena, in time of its own.
+// only runs one check in an arena, with a clock for the arena alone.
 func only(t *testing.T, a *arena, c Check) Result {
 	t.Helper()
 	var r Result
@@ -66,7 +66,7 @@ func TestFailoverHolds(t *testing.T) {
 	})
 }
 
-// Each check fails where the mechanism is missing that it is about: no r2, no graceful restart, no second node.
+// Each check fails without its mechanism: no r2, no graceful restart, no second node.
 func TestDisturbingNegativeControls(t *testing.T) {
 	off := func(a *arena) { a.standby = false }
 	local := lb
@@ -148,7 +148,7 @@ func TestGracefulRestartIsPutBack(t *testing.T) {
 	})
 }
 
-// A node that does not carry the flow is killed in vain: that nothing is lost then proves nothing.
+// If the killed node does not carry the flow, a flow without loss proves nothing.
 func TestTheWrongNodeIsKilled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArena()
@@ -189,7 +189,7 @@ func TestUnknown(t *testing.T) {
 	}
 }
 
-// A prober that stood still saw nothing meanwhile: the verdict is Unknown if the outage can have been too long.
+// A prober's pause hides an outage: the verdict is Unknown if the outage can have been too long.
 func TestTheProbersOwnStall(t *testing.T) {
 	for name, test := range map[string]struct {
 		takeover, after, stall time.Duration
@@ -228,7 +228,7 @@ func TestHeldWithAStall(t *testing.T) {
 	}
 }
 
-// A lab that does not come back keeps further faults from being tried in it, and lets the rest run.
+// After a lab did not come back, checks with a fault do not run, and the other checks do.
 func TestABrokenLabIsNotBrokenFurther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArena()

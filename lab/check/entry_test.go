@@ -44,7 +44,7 @@ func TestJudgeEntry(t *testing.T) {
 	}
 }
 
-// With BIRD on the nodes there is one route for all pods, over many nodes, in place of one for each node.
+// With BIRD on the nodes there is a single route for all pods, over many nodes, in place of a route for each node.
 func TestRoutesToTheWholePodCIDR(t *testing.T) {
 	f := newFake()
 	p := arenaPlan()

@@ -10,7 +10,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// What was under way at the fault was lost by it; what was lost earlier was not.
+// The fault caused the loss of attempts under way at the time, and not of earlier attempts.
 func TestSince(t *testing.T) {
 	const (
 		ms    = int64(time.Millisecond)
@@ -43,7 +43,7 @@ func TestSince(t *testing.T) {
 	}
 }
 
-// Answers that came again say nothing of how long an attempt takes.
+// Repeated answers say nothing about the time of an attempt.
 func TestLongestUnderWay(t *testing.T) {
 	rec := &record.Recording{Attempts: []record.Attempt{
 		{Seq: 0, Sent: 100, Answered: 150}, {Seq: 1, Sent: 200, Answered: 270}, {Seq: 2, Sent: 300}, {Seq: 0, Sent: 100, Answered: 900, Again: true},
@@ -53,7 +53,7 @@ func TestLongestUnderWay(t *testing.T) {
 	}
 }
 
-// sentAt is a recording of one flow of 2000 slots, each attempt of which was answered; the slots from..until were not sent.
+// sentAt is a recording of a flow with 2000 slots. Each attempt was answered; the slots from..until were not sent.
 func sentAt(from, until int) *record.Recording {
 	const slots = 2000
 	const interval = time.Millisecond

@@ -13,7 +13,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// observed is the fake lab with a Hubble that tells of every connection of the client's, and a policy.
+// observed is the fake lab with Hubble's report of every connection of the client, and a policy.
 type observed struct {
 	*fake
 	denied, undone bool

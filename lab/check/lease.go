@@ -11,7 +11,7 @@ import (
 	"skidpad.dev/skidpad/lab/wait"
 )
 
-// Lease promises that another node takes over an address that is announced by ARP, when the announcing node is killed: the
+// Lease promises that another node takes over an address announced by ARP when the announcing node is killed: the
 // holder of Cilium's lease, or with MetalLB, whose speakers have no lease, the node that answers ARP.
 type Lease struct {
 	Name      string            `json:"name,omitempty"`

@@ -12,13 +12,12 @@ import (
 const (
 	// pollEvery is the pause between two looks.
 	pollEvery = 150 * time.Millisecond
-	// lookMax bounds one look, so that a command which hangs is seen as such.
+	// lookMax limits a look, to find a command that hangs.
 	lookMax = 30 * time.Second
 )
 
-// until looks again and again until all results hold or the deadline has passed; then the last look
-// counts. A look begins before the deadline and may end after it. Results that hold are kept as they
-// are: look gets the others, by their index, and sets their verdict.
+// until looks again and again until all results hold or the deadline has passed; then the last look counts. A look begins before
+// the deadline and may end later. Results that hold stay; look gets the indices of the others, and sets their verdicts.
 func until(ctx context.Context, within time.Duration, results []Result, look func(ctx context.Context, open []int)) {
 	began := time.Now()
 	err := wait.Until(ctx, wait.For{What: "all hold", Within: max(within, 1), Every: pollEvery, Each: lookMax}, func(ctx context.Context) (pending error) {
@@ -54,7 +53,7 @@ func overdue(results []Result, within time.Duration) {
 	}
 }
 
-// interrupted: a check that was not given its time has not failed.
+// interrupted marks results without a verdict as Unknown because ctx ended: the check had too little time to fail.
 func interrupted(results []Result, err error) {
 	for i, r := range results {
 		if r.Verdict != Held {
@@ -64,7 +63,7 @@ func interrupted(results []Result, err error) {
 	}
 }
 
-// cannotLook says of some results that the lab could not be looked at.
+// cannotLook marks some results as Unknown because a look at the lab gave an error.
 func cannotLook(results []Result, open []int, err error) {
 	for _, i := range open {
 		results[i].Verdict = Unknown
