@@ -13,8 +13,7 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// List returns every image of the catalogue that the engine has, whatever its version, sorted by
-// name and reference.
+// List returns every image of the catalogue in the engine, in all versions, sorted by name and reference.
 func (s *Store) List(ctx context.Context) ([]Resolved, error) {
 	found, err := s.engine.List(ctx)
 	if err != nil {
@@ -34,7 +33,7 @@ func (s *Store) List(ctx context.Context) ([]Resolved, error) {
 	return all, nil
 }
 
-// identify says which image of the catalogue a reference is, if any.
+// identify returns the catalogue's image of a reference, if any.
 func (s *Store) identify(tag string, labels map[string]string) (plan.Image, bool) {
 	if name := labels[build.LabelName]; name != "" && strings.HasPrefix(tag, build.Domain+"/"+name+":") {
 		_, version, _ := strings.Cut(tag, ":")
@@ -55,7 +54,7 @@ func (s *Store) identify(tag string, labels map[string]string) (plan.Image, bool
 	return plan.Image{}, false
 }
 
-// Save writes images, which Ensure gave, as one archive for Load on another machine.
+// Save writes images returned by Ensure as one archive, for Load on another machine.
 func (s *Store) Save(ctx context.Context, w io.Writer, images []Resolved) error {
 	refs := map[string]bool{}
 	var list []string
@@ -66,7 +65,7 @@ func (s *Store) Save(ctx context.Context, w io.Writer, images []Resolved) error 
 		}
 	}
 	if len(list) == 0 {
-		return errors.New("no images to save: the engine has none of the catalogue; run `skidpad images build` first")
+		return errors.New("no images to save: the engine has no image of the catalogue; run `skidpad images build` first")
 	}
 	slices.Sort(list)
 	r, err := s.engine.Save(ctx, list)
@@ -80,16 +79,15 @@ func (s *Store) Save(ctx context.Context, w io.Writer, images []Resolved) error 
 	return nil
 }
 
-// Load reads an archive that Save wrote into the engine.
+// Load reads an archive written by Save into the engine.
 func (s *Store) Load(ctx context.Context, r io.Reader) error {
 	if err := s.engine.Load(ctx, r); err != nil {
-		return fmt.Errorf("load images: %w; is it an archive of `skidpad images save`, and is there room on the disk?", err)
+		return fmt.Errorf("load images: %w; check that the file is an archive of `skidpad images save`, and that the disk has room", err)
 	}
 	return nil
 }
 
-// Sweep removes what a killed build left behind in the engine and on the disk; a build that goes on
-// is left alone.
+// Sweep removes the remains of killed builds in the engine and on the disk, and leaves running builds alone.
 func (s *Store) Sweep(ctx context.Context) error {
 	b, err := build.New(s.engine, s.source, s.cache, nil)
 	if err != nil {

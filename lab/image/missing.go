@@ -6,8 +6,8 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// Missing returns the keys of the images, those that a node image holds among them, which the engine does not have and
-// that would be pulled or built. One that can be neither, as far as that is known before trying, is an *UnavailableError.
+// Missing returns the keys of images absent from the engine, with the images inside node images, that Ensure would pull
+// or build. For an image without either way, as far as known before a try, the error is an *UnavailableError.
 func (s *Store) Missing(ctx context.Context, images []plan.Image) ([]string, error) {
 	run, err := s.newRun(Auto, nil)
 	if err != nil {

@@ -12,15 +12,16 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// askWithin bounds what a registry may take to say whether it has an image.
+// askWithin bounds a registry's answer whether an image exists.
 const askWithin = 5 * time.Second
 
-// errNoEngine is why nothing can be pulled before there is an engine.
-var errNoEngine = errors.New("there is no engine yet to pull it with")
+// errNoEngine is the reason why nothing can be pulled without an engine.
+var errNoEngine = errors.New("there is no engine yet for the pull")
 
-// Obtainable reports, without pulling or building anything, whether images can be had under policy Auto: the engine has
-// each, a registry has it, or there is a recipe for it here. The error is that of the first that cannot. A store
-// without an engine cannot ask; then it holds only against images that nobody can build.
+// Obtainable reports, without a pull or a build, whether images can be obtained under policy Auto: the engine has each
+// image, a registry has the image, or the image has a recipe here. The error is about the first image without a way. A
+// store without an engine cannot query; then only images that can neither be built nor are published count as
+// unobtainable.
 func (s *Store) Obtainable(ctx context.Context, images []plan.Image) error {
 	b, err := build.New(s.engine, s.source, s.cache, nil)
 	if err != nil {
@@ -47,7 +48,7 @@ func (s *Store) obtainable(ctx context.Context, b *build.Builder, i plan.Image) 
 	gone := &UnavailableError{Image: i, Policy: Auto, Build: buildErr, Pull: errNoEngine}
 	switch {
 	case s.engine == nil && errors.Is(buildErr, build.ErrNoSource):
-		return nil // neither can be told
+		return nil // neither is known
 	case s.engine == nil || e.Upstream == nil:
 		return gone
 	}
@@ -63,10 +64,10 @@ func (s *Store) obtainable(ctx context.Context, b *build.Builder, i plan.Image) 
 	return nil
 }
 
-// NewWithoutEngine returns a store that can tell what its recipes make, and nothing of an engine.
+// NewWithoutEngine returns a store that knows the results of its recipes, and nothing of an engine.
 func NewWithoutEngine(source string, more ...Entry) *Store { return newStore(nil, source, more) }
 
-// Summary is the one sentence of the error, without the causes.
+// Summary is the error's sentence without the causes.
 func (u *UnavailableError) Summary() string {
 	if u.Policy != Auto {
 		return u.Error()

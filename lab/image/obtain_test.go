@@ -10,7 +10,7 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// pullOnly is a store whose images have no recipe.
+// pullOnly is a store of images without recipes.
 func pullOnly(t *testing.T, e build.Engine) *Store {
 	return &Store{engine: e, cache: t.TempDir(), find: func(i plan.Image) (Entry, string, error) {
 		return published(i.Name, "", "1", "acme/"+i.Name+":v", "a test has none"), "1", nil
@@ -40,7 +40,8 @@ func TestObtainable(t *testing.T) {
 	}
 }
 
-// TestBrokenBuildIsNoObstacle holds that an image whose recipe fails is a failure, and one without a recipe is none.
+// TestBrokenBuildIsNoObstacle checks that an image with a failing recipe is a failure, and an image without a recipe is
+// unobtainable.
 func TestBrokenBuildIsNoObstacle(t *testing.T) {
 	for _, c := range []struct {
 		s    *Store

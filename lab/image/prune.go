@@ -9,8 +9,8 @@ import (
 	"skidpad.dev/skidpad/lab/image/build"
 )
 
-// Superseded returns the images built here that would be made otherwise today: their inputs have changed since, or one
-// of the images in them is superseded or gone. What was pulled is not ours to judge. It needs the source tree.
+// Superseded returns the images built here that today's build would make differently: their inputs have changed, or an
+// image inside is superseded or gone. Pulled images are left alone. Superseded needs the source tree.
 func (s *Store) Superseded(ctx context.Context) ([]Resolved, error) {
 	b, err := build.New(s.engine, s.source, s.cache, nil)
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *Store) Superseded(ctx context.Context) ([]Resolved, error) {
 	return old, nil
 }
 
-// current reports whether an image is what its recipe would make today.
+// current reports whether an image equals the result of its recipe today.
 func (s *Store) current(b *build.Builder, i Resolved) (bool, error) {
 	asked := i.Image
 	asked.Name = strings.TrimSuffix(asked.Name, "-standin")
@@ -56,12 +56,12 @@ func (s *Store) current(b *build.Builder, i Resolved) (bool, error) {
 	}
 	recipe, err := e.Recipe(b, version)
 	if errors.Is(err, build.ErrNoSource) {
-		return false, fmt.Errorf("which images are superseded is told by the sources they are built from: %w", err)
+		return false, fmt.Errorf("superseded images cannot be found without the images' sources: %w", err)
 	}
 	return err == nil && recipe.Ref() == i.Ref, nil
 }
 
-// madeOf reports whether all the images that were unpacked into a node image are current.
+// madeOf reports whether all images unpacked inside a node image are current.
 func madeOf(i Resolved, current map[string]bool) bool {
 	for _, ref := range i.Parts {
 		if strings.HasPrefix(ref, build.Domain+"/") && !current[ref] {
@@ -71,7 +71,7 @@ func madeOf(i Resolved, current map[string]bool) bool {
 	return true
 }
 
-// Remove takes images away from the engine. Those that a container uses stay; why is returned by their references.
+// Remove removes images from the engine. Images used by a container stay; the result has the reason by reference.
 func (s *Store) Remove(ctx context.Context, images []Resolved) (map[string]error, error) {
 	kept := map[string]error{}
 	for _, i := range images {

@@ -18,8 +18,8 @@ func (f *fakeEngine) made(ref, name string, parts ...string) string {
 	return ref
 }
 
-// TestSuperseded holds what is removed against what stays: what is as its recipe makes it, nodes of such images only, what was
-// pulled, and what a container is made of.
+// TestSuperseded checks that Superseded leaves images equal to their recipe's result, nodes with current images only,
+// pulled images, and images of containers.
 func TestSuperseded(t *testing.T) {
 	f := newFake("frrouting/frr:v8.4.1", "stranger:1")
 	now := f.made(builtRef("thing"), "thing")

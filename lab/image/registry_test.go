@@ -21,7 +21,7 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// TestLiveRegistry has the engine itself pull from a registry, which serves on loopback: engines ask that one by plain HTTP.
+// TestLiveRegistry makes the engine pull from a registry on loopback: engines use plain HTTP there.
 func TestLiveRegistry(t *testing.T) {
 	if testing.Short() {
 		t.Skip("live test: -short")
@@ -60,7 +60,8 @@ func TestLiveRegistry(t *testing.T) {
 	}
 }
 
-// publish serves a registry, has the engine push an image of one file to it, and forget it. What is pulled is taken away at the end.
+// publish serves a registry, makes the engine push an image of one file and forget the image. The pulled image is
+// removed at the end.
 func publish(t *testing.T, e *docker.Engine, name string) string {
 	t.Helper()
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
@@ -87,7 +88,7 @@ func publish(t *testing.T, e *docker.Engine, name string) string {
 		}
 	}
 	t.Cleanup(remove)
-	// Older engines refuse to push without credentials, be they empty.
+	// Older engines refuse to push without credentials, even empty credentials.
 	pushed, err := e.Client.ImagePush(t.Context(), ref, client.ImagePushOptions{RegistryAuth: base64.URLEncoding.EncodeToString([]byte("{}"))})
 	if err != nil {
 		t.Fatal(err)

@@ -16,19 +16,18 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// Policy says where images may come from.
+// Policy is the permitted sources of images.
 type Policy string
 
 // The policies.
 const (
-	// Auto uses what the engine has, else pulls, else builds here.
+	// Auto uses an image of the engine, else pulls, else builds here.
 	Auto Policy = "auto"
-	// Pull uses the published image, pulled where the engine does not have it. Images that nobody
-	// publishes are built all the same.
+	// Pull uses the published image, pulled unless the engine has the image. Unpublished images are built all the same.
 	Pull Policy = "pull"
 	// Build uses images built here only.
 	Build Policy = "build"
-	// Local uses what the engine has, and nothing else.
+	// Local uses images of the engine, and nothing else.
 	Local Policy = "local"
 )
 
@@ -40,13 +39,13 @@ func ParsePolicy(s string) (Policy, error) {
 	case Auto, Pull, Build, Local:
 		return p, nil
 	}
-	return "", fmt.Errorf("image policy %q is none of auto, pull, build, local", s)
+	return "", fmt.Errorf("image policy %q: want auto, pull, build or local", s)
 }
 
-// Resolved is an image that the engine has.
+// Resolved is an image in the engine.
 type Resolved struct {
 	Image  plan.Image        `json:"image"`
-	Ref    string            `json:"ref"`    // its name in the engine
+	Ref    string            `json:"ref"`    // the name in the engine
 	ID     string            `json:"id"`     // the engine's
 	Source string            `json:"source"` // pulled or built
 	Size   int64             `json:"size"`   // bytes
@@ -57,34 +56,34 @@ type Resolved struct {
 // Event reports the progress of one image or artefact; see build.Event.
 type Event = build.Event
 
-// UnavailableError says that an image cannot be had under a policy, and why.
+// UnavailableError means that an image cannot be obtained under a policy, with the reasons.
 type UnavailableError struct {
 	Image  plan.Image
 	Policy Policy
-	Pull   error // why it was not pulled
-	Build  error // why it was not built
-	// Tried reports whether there is a recipe for it here, which failed.
+	Pull   error // reason why the image was not pulled
+	Build  error // reason why the image was not built
+	// Tried reports whether the image has a recipe here, and the recipe failed.
 	Tried bool
 }
 
-// CannotBeHad reports whether no way at all leads to the image here, as opposed to a way that broke.
+// CannotBeHad reports whether no way leads to the image here, as opposed to a way that failed.
 func (u *UnavailableError) CannotBeHad() bool { return !u.Tried }
 
 // Error is one sentence.
 func (u *UnavailableError) Error() string {
 	switch u.Policy {
 	case Local:
-		return fmt.Sprintf("image %s is not in the local engine, and policy local forbids to pull or build it; "+
-			"use --images auto, or bring it with `skidpad images load`", u.Image.Key())
+		return fmt.Sprintf("image %s is not in the local engine, and policy local forbids pulling and building; "+
+			"use --images auto, or load the image with `skidpad images load`", u.Image.Key())
 	case Pull:
-		return fmt.Sprintf("image %s cannot be pulled (%v); use --images auto to have it built here", u.Image.Key(), u.Pull)
+		return fmt.Sprintf("image %s cannot be pulled (%v); use --images auto to build the image here", u.Image.Key(), u.Pull)
 	case Build:
 		return fmt.Sprintf("image %s cannot be built here (%v)", u.Image.Key(), u.Build)
 	}
 	return fmt.Sprintf("image %s can be neither pulled nor built here (pulling: %v; building: %v)", u.Image.Key(), u.Pull, u.Build)
 }
 
-// Unwrap gives the reasons, so that errors.Is finds build.ErrDiskFull and the like.
+// Unwrap returns the reasons, so errors.Is finds build.ErrDiskFull and the like.
 func (u *UnavailableError) Unwrap() []error {
 	var all []error
 	for _, err := range []error{u.Pull, u.Build} {
@@ -105,8 +104,8 @@ type Store struct {
 	find    func(plan.Image) (Entry, string, error)
 }
 
-// New returns a store over an engine. source is the root of the project's source tree, which
-// building needs; it may be empty. more are the images of router software.
+// New returns a store over an engine. source is the root of the project's source tree, needed for builds; source may be
+// empty. more are the images of router software.
 func New(e *docker.Engine, source string, more ...Entry) *Store {
 	return newStore(build.Docker(e.Client), source, more)
 }
@@ -116,8 +115,8 @@ func newStore(e build.Engine, source string, more []Entry) *Store {
 	return &Store{engine: e, source: source, entries: all, find: func(i plan.Image) (Entry, string, error) { return find(all, i) }}
 }
 
-// Ensure makes sure that the engine has all images, several at a time, and returns them by their
-// Key, those that a node image holds among them. progress may be nil and is called from one goroutine at a time.
+// Ensure makes sure that the engine has all images, several at a time, and returns the images by their Key, with the
+// images inside node images. progress may be nil and is called from one goroutine at a time.
 func (s *Store) Ensure(ctx context.Context, images []plan.Image, p Policy, progress func(Event)) (map[string]Resolved, error) {
 	run, err := s.newRun(p, progress)
 	if err != nil {
@@ -223,9 +222,9 @@ func (r *run) plain(ctx context.Context, i plan.Image) (Resolved, error) {
 	return r.fetch(ctx, i, published, mine, recipe, buildErr)
 }
 
-// fetch gets an image that the engine does not have.
+// fetch obtains an image absent from the engine.
 func (r *run) fetch(ctx context.Context, i plan.Image, published, mine string, recipe build.Recipe, buildErr error) (Resolved, error) {
-	gone := &UnavailableError{Image: i, Policy: r.policy, Build: buildErr, Pull: errors.New("nobody publishes it")}
+	gone := &UnavailableError{Image: i, Policy: r.policy, Build: buildErr, Pull: errors.New("the image is not published")}
 	if r.policy == Local {
 		return Resolved{}, gone
 	}
@@ -253,7 +252,7 @@ func (r *run) fetch(ctx context.Context, i plan.Image, published, mine string, r
 	return Resolved{}, gone
 }
 
-// preloaded makes sure of a node image with other images unpacked in it.
+// preloaded makes sure of a node image with other images unpacked inside.
 func (r *run) preloaded(ctx context.Context, i plan.Image) (Resolved, error) {
 	start := time.Now()
 	parts := make([]build.Part, len(i.Preload)+1)
@@ -301,7 +300,7 @@ func (r *run) make(ctx context.Context, i plan.Image, recipe build.Recipe) error
 	})
 }
 
-// has reports an image that the engine has under a name.
+// has returns an image of the engine by name.
 func (r *run) has(ctx context.Context, i plan.Image, ref string) (Resolved, bool, error) {
 	if ref == "" {
 		return Resolved{}, false, nil
@@ -317,12 +316,12 @@ func (r *run) has(ctx context.Context, i plan.Image, ref string) (Resolved, bool
 func (r *run) must(ctx context.Context, i plan.Image, ref string) (Resolved, error) {
 	got, ok, err := r.has(ctx, i, ref)
 	if err == nil && !ok {
-		err = fmt.Errorf("image %s: the engine took %s and does not have it; is another process removing images?", i.Key(), ref)
+		err = fmt.Errorf("image %s: the engine loaded %s and does not have the image any more; another process may remove images", i.Key(), ref)
 	}
 	return got, err
 }
 
-// StandsInFor is the published image that this one stands in for; empty for all but stand-ins.
+// StandsInFor returns the published image that this image stands in for; empty for all but stand-ins.
 func (r Resolved) StandsInFor() string { return r.Labels[build.LabelStandIn] }
 
 func resolved(i plan.Image, ref string, f build.Found) Resolved {

@@ -15,7 +15,7 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// fakeEngine has images by name, and pulls those that published holds.
+// fakeEngine has images by name, and pulls the images in published.
 type fakeEngine struct {
 	mu        sync.Mutex
 	images    map[string]build.Found
@@ -87,7 +87,7 @@ func (f *fakeEngine) Workshop(context.Context, string, string) (build.Workshop, 
 	return nil, errors.New("no workshop in a test")
 }
 
-// store has one image, thing, published as acme/thing and built by a recipe that fails with buildErr.
+// store has the image thing, published as acme/thing and built by a recipe that fails with buildErr.
 func (f *fakeEngine) store(t *testing.T, buildErr error) *Store {
 	return &Store{engine: f, cache: t.TempDir(), entries: catalogue(), find: func(i plan.Image) (Entry, string, error) {
 		e := Entry{
@@ -140,13 +140,13 @@ func TestPolicy(t *testing.T) {
 			err: "image thing can be neither pulled nor built here (pulling: no such host; building: no compiler)"},
 		{name: "pull ignores what was built", policy: Pull, has: []string{mine}, published: true, ref: upstream, did: "pull acme/thing:v1"},
 		{name: "pull does not build", policy: Pull, did: "pull acme/thing:v1",
-			err: "image thing cannot be pulled (no such host); use --images auto to have it built here"},
+			err: "image thing cannot be pulled (no such host); use --images auto to build the image here"},
 		{name: "pull builds what nobody publishes", image: "private", policy: Pull, ref: builtRef("private"), did: "build private"},
 		{name: "build ignores what was pulled", policy: Build, has: []string{upstream}, ref: mine, did: "build thing"},
 		{name: "build fails", policy: Build, buildErr: broken, did: "build thing", err: "image thing cannot be built here (no compiler)"},
 		{name: "local uses what is there", policy: Local, has: []string{mine}, ref: mine},
 		{name: "local does nothing", policy: Local, published: true,
-			err: "image thing is not in the local engine, and policy local forbids to pull or build it; use --images auto, or bring it with `skidpad images load`"},
+			err: "image thing is not in the local engine, and policy local forbids pulling and building; use --images auto, or load the image with `skidpad images load`"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFake(c.has...)

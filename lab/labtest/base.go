@@ -22,14 +22,14 @@ import (
 	"skidpad.dev/skidpad/lab/wait"
 )
 
-// baseWithin is how long a lab may take from what a spec did to its base state: nodes open their BGP sessions anew
-// only after their retry time, and a node that was dead starts its agents again.
+// baseWithin bounds a lab's return to its base state after a spec: nodes open BGP sessions again only after their retry
+// time, and a dead node starts its agents again.
 var baseWithin = Patience(5 * time.Minute)
 
-// base is what specs may change of a lab and must bring back: a text for each part of it.
+// base is the part of a lab that specs may change and must restore: a text for each part.
 type base map[string]string
 
-// custom are the resources of which every object's specification is part of the base.
+// custom are the resources with all object specifications in the base.
 var custom = []schema.GroupVersionResource{
 	{Group: "cilium.io", Version: "v2", Resource: "ciliumbgpclusterconfigs"},
 	{Group: "cilium.io", Version: "v2", Resource: "ciliumbgppeerconfigs"},
@@ -46,7 +46,7 @@ func readBase(ctx context.Context, l *Lab) (base, error) {
 	r := &reading{b: base{}}
 	for _, name := range l.Names() {
 		if n, err := l.Node(name); err == nil && n.Kind() == node.KindDatastore {
-			continue // it routes nothing, and has nothing to ask with
+			continue // routes nothing, and has no shell for vtysh
 		}
 		part, script := "links up and blackhole routes", linksAndBlackholes
 		if l.runsFRR(name) {
@@ -103,7 +103,7 @@ func (r *reading) exec(ctx context.Context, l *Lab, name, part, script string) {
 	})
 }
 
-// kube reads objects without what controllers write into them.
+// kube reads objects without the fields written by controllers.
 func (r *reading) kube(ctx context.Context, k *cluster.Kube) {
 	for _, gvr := range custom {
 		r.add(gvr.Resource, func() (string, error) {
@@ -155,7 +155,7 @@ func line(name string, content any) string {
 	return name + " " + string(text)
 }
 
-// differs lists what is not as it was, a few lines for each part.
+// differs lists the differences between two bases, a few lines for each part.
 func (b base) differs(now base) []string {
 	var diff []string
 	for _, part := range slices.Sorted(maps.Keys(b)) {
@@ -174,7 +174,7 @@ func (b base) differs(now base) []string {
 	return diff
 }
 
-// returned waits until the lab is as it was when it was first looked at, and reports in what it still differs.
+// returned waits until the lab is in its first base state, and reports the remaining differences.
 func (s *shared) returned(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, baseWithin)
 	defer cancel()
@@ -197,7 +197,7 @@ func orProblems(err error, problems []string) error {
 	return fmt.Errorf("%s", strings.Join(problems, "; "))
 }
 
-// problems lists what is wrong with the lab: what its status finds, and a gateway that its preferred member does not hold.
+// problems lists the lab's problems: those of its status, and a gateway held by another than its preferred member.
 func (l *Lab) problems(ctx context.Context) ([]string, error) {
 	st, err := l.Status(ctx)
 	if err != nil {

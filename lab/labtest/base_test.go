@@ -8,7 +8,7 @@ import (
 func TestWhatDiffersIsTold(t *testing.T) {
 	was := base{"r1: config": "router bgp 64513\n neighbor a", "services": "echo {}"}
 	if diff := was.differs(base{"r1: config": " neighbor a\nrouter bgp 64513", "services": "echo {}"}); len(diff) > 0 {
-		t.Errorf("another order of lines is no difference: %v", diff)
+		t.Errorf("another order of lines is a difference: %v", diff)
 	}
 	now := base{"r1: config": "router bgp 64513\n neighbor a shutdown", "services": ""}
 	diff := strings.Join(was.differs(now), "\n")
@@ -21,7 +21,7 @@ func TestWhatDiffersIsTold(t *testing.T) {
 
 func TestAFoldersNameIsTheSpecsText(t *testing.T) {
 	if got := folder("A session's MD5 password (RFC 2385) that both ends have: up!"); got != "a-session-s-md5-password-rfc-2385-that-both-ends-have-up" {
-		t.Errorf("it is %q", got)
+		t.Errorf("the folder is %q", got)
 	}
 	if got := folder(strings.Repeat("long text, ", 60)); len(got) > maxName || strings.HasSuffix(got, "-") {
 		t.Errorf("a long text gives %q, of %d characters", got, len(got))

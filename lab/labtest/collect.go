@@ -20,23 +20,23 @@ import (
 )
 
 const (
-	// ReportsEnv is the folder that failed specs' folders are put in; unset, it is `reports` in the source tree.
+	// ReportsEnv is the folder for failed specs' folders; unset, the folder is `reports` in the source tree.
 	ReportsEnv = "SKIDPAD_REPORTS"
-	// collectWithin bounds the collecting for all labs of a spec: what is not there by then is left out, and said so.
+	// collectWithin bounds the collection for all labs of a spec. Data missing by then is left out, with a note.
 	collectWithin = 15 * time.Second
-	// collectMost is for how many failed specs of a suite the labs are asked; what a hundred further ones could tell is in
-	// the first.
+	// collectMost limits the failed specs of a suite with a collection from labs: a hundred further collections would
+	// repeat the first.
 	collectMost = 8
 )
 
-// collected counts the failed specs for which labs were asked.
+// collected counts the failed specs with a collection from labs.
 var collected int
 
 // failedLab is the lab of the spec that ended a run with --keep.
 var failedLab string
 
-// AfterEach is for every suite: var _ = JustAfterEach(labtest.AfterEach). Before a failed spec cleans up, it gathers all
-// that may tell why, in a folder named for the spec. Nothing that goes wrong with that changes the spec's outcome.
+// AfterEach is for every suite: var _ = JustAfterEach(labtest.AfterEach). Before a failed spec cleans up, AfterEach
+// collects evidence in a folder with the spec's name. Errors of the collection do not change the spec's outcome.
 func AfterEach(ctx ginkgo.SpecContext) {
 	spec := ginkgo.CurrentSpecReport()
 	defer func() { opened = nil }()
@@ -50,7 +50,7 @@ func AfterEach(ctx ginkgo.SpecContext) {
 	}
 }
 
-// gather fills the spec's folder: what became of it, and what labs tell.
+// gather fills the spec's folder: the spec's outcome, and the labs' evidence.
 func gather(ctx context.Context, spec ginkgo.SpecReport, outcome string, from []*shared) (dir string) {
 	began := time.Now()
 	dir = filepath.Join(reports(), "failures", folder(spec.FullText()))
@@ -58,7 +58,7 @@ func gather(ctx context.Context, spec ginkgo.SpecReport, outcome string, from []
 	defer cancel()
 	err := write(dir, "spec.txt", []byte(describe(spec, outcome)), nil)
 	if collected++; collected > collectMost {
-		from, err = nil, errors.Join(err, fmt.Errorf("%d specs have failed, so the lab was not asked again", collected))
+		from, err = nil, errors.Join(err, fmt.Errorf("%d specs have failed, so nothing was collected from the lab again", collected))
 	}
 	for _, sh := range from {
 		err = errors.Join(err, collect(ctxAll, sh, filepath.Join(dir, sh.Plan.Lab), spec.FullText()))
@@ -66,14 +66,14 @@ func gather(ctx context.Context, spec ginkgo.SpecReport, outcome string, from []
 	ginkgo.AddReportEntry("folder", dir)
 	fmt.Fprintf(ginkgo.GinkgoWriter, "\ncollected in %.1fs: %s\n", time.Since(began).Seconds(), dir)
 	if err != nil {
-		fmt.Fprintf(ginkgo.GinkgoWriter, "not all of it: %v\n", err)
+		fmt.Fprintf(ginkgo.GinkgoWriter, "the collection is incomplete: %v\n", err)
 	}
 	return dir
 }
 
-// inside says how to look into a lab that was kept, which has a node.
+// inside returns the commands to look into a kept lab with a node.
 func inside(name, node, dir string) string {
-	return fmt.Sprintf("lab %[1]s stands as the failed spec left it; what was collected is in %[2]s. To look inside:\n"+
+	return fmt.Sprintf("lab %[1]s is in the state of the failed spec; the collection is in %[2]s. To look inside:\n"+
 		"  skidpad status --name %[1]s\n  skidpad routes --name %[1]s\n  skidpad shell %[3]s --name %[1]s\n"+
 		"  skidpad watch --name %[1]s --for 10s\nand then: skidpad down --name %[1]s", name, dir, node)
 }
@@ -86,10 +86,10 @@ func reports() string {
 	return filepath.Join(Source(), "reports")
 }
 
-// maxName bounds a folder's name; file systems take 255 bytes.
+// maxName limits a folder's name; file systems allow 255 bytes.
 const maxName = 150
 
-// folder makes a folder's name of a spec's text.
+// folder makes a folder's name from a spec's text.
 func folder(text string) string {
 	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
@@ -103,7 +103,7 @@ func describe(spec ginkgo.SpecReport, outcome string) string {
 		spec.FullText(), spec.LeafNodeLocation, outcome, spec.Labels(), ginkgo.GinkgoRandomSeed(), spec.CapturedGinkgoWriterOutput)
 }
 
-// collect gathers what a lab tells of itself, all at the same time.
+// collect collects a lab's evidence, all parts at the same time.
 func collect(ctx context.Context, sh *shared, dir, reason string) error {
 	c := &collection{dir: dir}
 	c.file("timeline.txt", func() ([]byte, error) {
@@ -158,7 +158,7 @@ func (c *collection) file(name string, make func() ([]byte, error)) {
 	})
 }
 
-// write writes a file; what kept it from being whole stands in it, too.
+// write writes a file; if the data are incomplete, the file names the reason.
 func write(dir, name string, data []byte, failed error) error {
 	if failed != nil {
 		data = append(data, []byte("\nNOT COMPLETE: "+failed.Error()+"\n")...)
@@ -169,7 +169,7 @@ func write(dir, name string, data []byte, failed error) error {
 	return os.WriteFile(filepath.Join(dir, name), data, 0o644)
 }
 
-// commands writes what commands print on a node, one after the other, to a file of the node's name.
+// commands writes the output of commands on a node, in sequence, to a file with the node's name.
 func (c *collection) commands(ctx context.Context, l *Lab, name string, cmds []string) {
 	c.file(name+".txt", func() ([]byte, error) {
 		n, err := l.Node(name)
@@ -191,10 +191,10 @@ func (c *collection) commands(ctx context.Context, l *Lab, name string, cmds []s
 	})
 }
 
-// kernel is what a node's kernel forwards by.
+// kernel are the commands for a node's forwarding state in the kernel.
 var kernel = []string{"ip -s link", "ip address", "ip route show table all", "ip neighbour"}
 
-// agent asks Cilium's agent on a cluster node.
+// agent are the commands for Cilium's agent on a cluster node.
 var agent = []string{
 	inAgent + "cilium-dbg status --verbose", inAgent + "cilium-dbg bgp peers", inAgent + "cilium-dbg bgp routes",
 	inAgent + "cilium-dbg service list", inAgent + "cilium-dbg bpf lb list", inAgent + "cilium-dbg shell -- db/show l2-announce",
@@ -220,7 +220,7 @@ func shows(s scenario.Software) []string {
 	return append(append(all, "tail -n 200 /var/log/frr/frr.log"), kernel...)
 }
 
-// kubernetes are the cluster's events, pods, services and leases.
+// kubernetes lists the cluster's events, pods, services and leases.
 func kubernetes(ctx context.Context, sh *shared) ([]byte, error) {
 	var b bytes.Buffer
 	section := func(title string, list any, err error) error {

@@ -1,4 +1,4 @@
-// Package labtest gives labs to Ginkgo specs and matchers to judge them with.
+// Package labtest provides labs and matchers for Ginkgo specs.
 package labtest
 
 import (
@@ -20,7 +20,7 @@ import (
 	"skidpad.dev/skidpad/lab/report"
 )
 
-// Source is the root of skidpad's source tree, found from this file.
+// Source returns the root of skidpad's source tree, found from the path of this source file.
 func Source() string {
 	_, file, _, ok := runtime.Caller(0)
 	if !ok {
@@ -41,15 +41,15 @@ func (p progress) say(format string, a ...any) {
 	fmt.Fprintf(p.w, time.Now().Format("15:04:05.0 ")+format+"\n", a...)
 }
 
-// Running is a flow that was started and not yet stopped.
+// Running is a running flow.
 type Running struct {
 	lab      *Lab
 	running  *probe.Running
 	from, to string
 }
 
-// Probe starts a flow of UDP datagrams from a node to a target, at rate a second, and returns when it is being sent. It ends by
-// Stop, or after a duration.
+// Probe starts a flow of UDP datagrams from a node to a target, at rate a second, and returns once the flow is being
+// sent. The flow ends by Stop, or after a duration.
 func (l *Lab) Probe(ctx context.Context, from, to string, rate float64, atMost time.Duration) *Running {
 	ginkgo.GinkgoHelper()
 	return l.Flows(ctx, 1, from, to, rate, atMost)
@@ -70,14 +70,14 @@ func (l *Lab) Flows(ctx context.Context, n int, from, to string, rate float64, a
 }
 
 const (
-	// maxStall is how long a prober may stand still before LoseAtMost takes all for lost meanwhile. Specs share two cores with
-	// all that they test; the outages that they are about are longer.
+	// maxStall is the longest stop of a prober that LoseAtMost counts as a plain loss of all packets meanwhile. Specs
+	// share two cores with all tested programs; the tested outages are longer.
 	maxStall = 300 * time.Millisecond
-	// runOn is how long a flow goes on after what it was to see, so that what fails late is seen, too.
+	// runOn is the time that a flow continues after the observed event, so a late failure is visible.
 	runOn = 2 * time.Second
 )
 
-// Wait waits for the flow's own end and returns what it saw, a result per address.
+// Wait waits for the flow's own end and returns a result for each address.
 func (r *Running) Wait(ctx context.Context) []probe.Result {
 	ginkgo.GinkgoHelper()
 	select {
@@ -87,7 +87,7 @@ func (r *Running) Wait(ctx context.Context) []probe.Result {
 	return r.saw(ctx)
 }
 
-// Stop lets the flow run on for 2 s, unless it ends before, and returns what it saw, a result per address.
+// Stop lets the flow run for another 2 s, unless the flow ends before, and returns a result for each address.
 func (r *Running) Stop(ctx context.Context) []probe.Result {
 	ginkgo.GinkgoHelper()
 	on, cancel := context.WithTimeout(ctx, runOn)
@@ -107,7 +107,7 @@ func (r *Running) saw(ctx context.Context) []probe.Result {
 	return probe.Results(r.from, r.to, rec, loss.Options{MaxStall: maxStall, StallsAreJudged: true})
 }
 
-// Quiet is a lab.Progress that says nothing.
+// Quiet is a lab.Progress without output.
 type Quiet struct{}
 
 // Begin does nothing.
@@ -119,7 +119,7 @@ func (Quiet) Note(string, string) {}
 // End does nothing.
 func (Quiet) End(string, time.Duration, error) {}
 
-// RemoveContainer takes a container away behind the lab's back.
+// RemoveContainer removes a container without the lab's knowledge.
 func RemoveContainer(ctx context.Context, container string) {
 	ginkgo.GinkgoHelper()
 	out, err := exec.CommandContext(ctx, "docker", "rm", "-fv", container).CombinedOutput()

@@ -13,10 +13,10 @@ import (
 	"github.com/onsi/gomega"
 )
 
-// Host is what of this machine a lab could leave something in: a list of lines each.
+// Host is the parts of this machine where a lab could leave remains: a list of lines each.
 type Host map[string][]string
 
-// sources say how each part of the host is read. Counters and the like are taken out, so that two readings compare.
+// sources are the commands that read each part of the host. Counters and the like are removed, so two readings compare.
 var sources = map[string][]string{
 	"containers": {"docker", "ps", "-a", "--format", "{{.Names}}"},
 	"networks":   {"docker", "network", "ls", "--format", "{{.Name}}"},
@@ -32,7 +32,7 @@ var sources = map[string][]string{
 	"sysctls":    {"sysctl", "-a", "--pattern", `^(fs\.inotify|net\.ipv4\.(ip_forward|conf\.(all|default))|net\.bridge|net\.ipv6\.conf\.(all|default))`},
 }
 
-// ReadHost reads the parts of this machine that labs could leave something in. It needs root.
+// ReadHost reads the parts of this machine where labs could leave remains. ReadHost needs root.
 func ReadHost(ctx context.Context) Host {
 	ginkgo.GinkgoHelper()
 	h := Host{}
@@ -48,7 +48,7 @@ func ReadHost(ctx context.Context) Host {
 	return h
 }
 
-// idle is what an interface shows of its traffic and not of its being there.
+// idle matches the traffic state of an interface; the mere existence of the interface remains.
 var idle = regexp.MustCompile(`\s+(UP|DOWN|UNKNOWN)\s.*|\slinkdown|NO-CARRIER,`)
 
 func sorted(text string) []string {
@@ -62,7 +62,7 @@ func sorted(text string) []string {
 	return lines
 }
 
-// ours lists processes that belong to a lab's bring-up.
+// ours lists processes of a lab's bring-up.
 func ours() []string {
 	envs, _ := os.ReadDir("/proc")
 	var found []string
@@ -76,7 +76,7 @@ func ours() []string {
 	return found
 }
 
-// Left lists what is there now and was not before, and what was there and is gone.
+// Left lists new parts since before, and lost parts.
 func (h Host) Left(before Host) []string {
 	var diff []string
 	for part, lines := range h {

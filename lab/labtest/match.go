@@ -17,7 +17,7 @@ import (
 	"skidpad.dev/skidpad/lab/report"
 )
 
-// Hold succeeds where every one of a check's results held. There must be at least one.
+// Hold succeeds if all results of a check held. There must be at least one result.
 func Hold() types.GomegaMatcher {
 	return gcustom.MakeMatcher(func(results []check.Result) (bool, error) {
 		if len(results) == 0 {
@@ -32,7 +32,7 @@ func Hold() types.GomegaMatcher {
 	}).WithTemplate("{{.To}} hold:\n{{.Data.Text .Actual}}", describer{})
 }
 
-// Judge runs checks as `skidpad test` does: they may break something, and bring the lab back.
+// Judge runs checks as `skidpad test` does: the checks may break the lab, and bring the lab back.
 func (l *Lab) Judge(ctx context.Context, checks ...check.Check) []check.Result {
 	results := l.Test(ctx, checks, lab.TestOptions{Events: l.Events(), Watched: true})
 	l.remember(results)
@@ -44,18 +44,18 @@ func (l *Lab) Judge(ctx context.Context, checks ...check.Check) []check.Result {
 	return results
 }
 
-// measured is what a failover may cost and what it did cost, in words, for the report of a run.
+// measured is a failover's bound and its outage, in words, for the report of a run.
 type measured struct{ What, Expected, Observed string }
 
-// Tell has the report of a run show what a failover may cost beside what it did cost.
+// Tell adds a failover's bound and its outage to the report of a run.
 func Tell(what, expected, observed string) {
 	ginkgo.AddReportEntry("measured", measured{what, expected, observed}, ginkgo.ReportEntryVisibilityFailureOrVerbose)
 }
 
-// describer writes results for a failure.
+// describer formats results for a failure.
 type describer struct{}
 
-// Text is the report of results, as the command prints it.
+// Text is the report of results, as the command prints them.
 func (describer) Text(results []check.Result) string {
 	var b strings.Builder
 	if err := report.Text(&b, []report.Run{{Checks: results}}, false); err != nil {
@@ -64,8 +64,9 @@ func (describer) Text(results []check.Result) string {
 	return b.String()
 }
 
-// LoseAtMost succeeds where a flow's outages add up to d at the most, also if all was lost while the prober stood still. A
-// recording that proves neither that nor the contrary is an error, with Not, too: one with an outage that its end cut short is such.
+// LoseAtMost succeeds if a flow's outages add up to at most d, even if all packets were lost while the prober stood
+// still. If the recording cannot decide the question, for example because an outage is cut by the recording's end,
+// LoseAtMost returns an error, so Should and ShouldNot both fail.
 func LoseAtMost(d time.Duration) types.GomegaMatcher {
 	return gcustom.MakeMatcher(func(r probe.Result) (bool, error) {
 		if r.Lost == nil {
@@ -73,13 +74,13 @@ func LoseAtMost(d time.Duration) types.GomegaMatcher {
 		}
 		outage, unseen := Outage(r), time.Duration(r.Prober.Stalled*float64(time.Millisecond))
 		if outage <= d && outage+unseen > d {
-			return false, fmt.Errorf("the recording proves nothing: it shows outages of %v, and for %v the prober stood still; together at most %v would do", outage, unseen, d)
+			return false, fmt.Errorf("the recording proves nothing: outages of %v, and for %v the prober stood still; the limit for both together is %v", outage, unseen, d)
 		}
 		if outage <= d && slices.ContainsFunc(r.Outages, func(o probe.Outage) bool { return o.OpenEnd }) {
-			return false, fmt.Errorf("the recording proves nothing: it shows outages of %v, of which the last went on when the flow ended; let it run on for longer than %v", outage, d)
+			return false, fmt.Errorf("the recording proves nothing: outages of %v, with the last still open at the flow's end; let the flow run for longer than %v", outage, d)
 		}
 		return outage <= d, nil
-	}).WithTemplate("Expected the flow to lose at most {{.Data}}, but it lost {{.Actual.LostAtLeast}} of {{.Actual.Sent}}, with outages\n{{.Actual.Outages}}", d)
+	}).WithTemplate("Expected the flow to lose at most {{.Data}}, but the flow lost {{.Actual.LostAtLeast}} of {{.Actual.Sent}}, with outages\n{{.Actual.Outages}}", d)
 }
 
 // Outage is the sum of a flow's outages.
@@ -91,7 +92,7 @@ func Outage(r probe.Result) time.Duration {
 	return time.Duration(sum * float64(time.Millisecond))
 }
 
-// HolderOf is for Eventually: who holds a gateway at this moment.
+// HolderOf returns the holder of a gateway at this moment. For Eventually.
 func (l *Lab) HolderOf(ctx context.Context, gateway string) (string, error) {
 	g, err := l.Gateway(gateway)
 	if err != nil {

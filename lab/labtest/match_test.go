@@ -16,7 +16,7 @@ func TestLoseAtMost(t *testing.T) {
 		name    string
 		flow    probe.Result
 		within  bool
-		unknown bool // neither it nor its contrary is proven
+		unknown bool // neither the claim nor its contrary is proven
 	}{
 		{"a short outage", flow(300, 0), true, false},
 		{"a long outage", flow(1100, 0), false, false},

@@ -8,8 +8,8 @@ import (
 	"skidpad.dev/skidpad/lab/probe"
 )
 
-// Answering are the cluster's nodes whose MACs answer ARP (RFC 826), or NDP (RFC 4861) for an IPv6 address, when a client
-// asks twice on a network of its own. A MAC that is no node's is told itself. It is for Eventually.
+// Answering returns the cluster's nodes whose MACs answer ARP (RFC 826), or NDP (RFC 4861) for an IPv6 address, for two
+// requests of a client on its own network. An unknown MAC is returned as a MAC. For Eventually.
 func (l *Lab) Answering(ctx context.Context, client, network string, at netip.Addr) ([]string, error) {
 	from, err := l.Node(client)
 	if err != nil {
@@ -31,7 +31,7 @@ func (l *Lab) Answering(ctx context.Context, client, network string, at netip.Ad
 	return macs, nil
 }
 
-// NodeMACs are the names of the cluster's nodes by their MACs on its network.
+// NodeMACs returns the names of the cluster's nodes by their MACs on the nodes' network.
 func (l *Lab) NodeMACs(ctx context.Context) (map[string]string, error) {
 	macs := map[string]string{}
 	for _, name := range l.AllNodes() {

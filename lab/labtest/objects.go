@@ -28,10 +28,10 @@ var (
 	L2Policy         = custom[5]
 )
 
-// Planned is what the plan calls every resource of its own in a cluster.
+// Planned is the name of the plan's own resources in a cluster.
 const Planned = "skidpad"
 
-// Undo registers what brings back something that a spec changes. With --keep, a failed spec undoes nothing.
+// Undo registers a function that undoes a spec's change. With --keep, a failed spec undoes nothing.
 func Undo(undo func(ginkgo.SpecContext)) {
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) {
 		if *keep && ginkgo.CurrentSpecReport().Failed() {
@@ -41,8 +41,8 @@ func Undo(undo func(ginkgo.SpecContext)) {
 	})
 }
 
-// Service makes a LoadBalancer Service, TCP and UDP port 80, in front of the pods of a workload, for as long as the spec
-// runs; change may make another of it before.
+// Service creates a LoadBalancer Service, TCP and UDP port 80, for the pods of a workload, until the spec ends; change
+// may edit the Service before.
 func (l *Lab) Service(ctx context.Context, name, workload string, change func(*corev1.Service)) *corev1.Service {
 	ginkgo.GinkgoHelper()
 	s := &corev1.Service{
@@ -61,15 +61,15 @@ func (l *Lab) Service(ctx context.Context, name, workload string, change func(*c
 	return s
 }
 
-// NoNodePorts makes a Service that is to be without node ports. One whose two traffic policies differ, or ever did, needs that:
-// Cilium 1.19.5 does not forget all of such a node port when the Service is deleted, and goes on leading flows to its
-// pods when those are gone; see scenarios/bugs/cilium-stale-nodeport.
+// NoNodePorts makes a Service without node ports. A Service with two different traffic policies, at any time, needs
+// this: Cilium 1.19.5 does not forget all entries of the node port when the Service is deleted, and goes on sending
+// flows to its pods after the pods are gone; see scenarios/bugs/cilium-stale-nodeport.
 func NoNodePorts(s *corev1.Service) {
 	none := false
 	s.Spec.AllocateLoadBalancerNodePorts = &none
 }
 
-// DeleteService takes a Service away; that it is gone already is no error.
+// DeleteService deletes a Service; a missing Service is no error.
 func (l *Lab) DeleteService(ctx context.Context, name string) {
 	ginkgo.GinkgoHelper()
 	if err := l.services().Delete(ctx, name, metav1.DeleteOptions{}); !apierrors.IsNotFound(err) {
@@ -77,7 +77,7 @@ func (l *Lab) DeleteService(ctx context.Context, name string) {
 	}
 }
 
-// EditService changes a Service that the spec made.
+// EditService changes a Service created by the spec.
 func (l *Lab) EditService(ctx context.Context, name string, change func(*corev1.Service)) {
 	ginkgo.GinkgoHelper()
 	gomega.Eventually(ctx, func() error {
@@ -100,7 +100,7 @@ func (l *Lab) services() interface {
 	return l.Kube.Client.CoreV1().Services(corev1.NamespaceDefault)
 }
 
-// Ingress is the LoadBalancer address that a Service has now; invalid where it has none. It is for Eventually.
+// Ingress returns the LoadBalancer address of a Service at this moment, invalid without an address. For Eventually.
 func (l *Lab) Ingress(ctx context.Context, service string) (netip.Addr, error) {
 	s, err := l.services().Get(ctx, service, metav1.GetOptions{})
 	if err != nil || len(s.Status.LoadBalancer.Ingress) == 0 {
@@ -109,7 +109,7 @@ func (l *Lab) Ingress(ctx context.Context, service string) (netip.Addr, error) {
 	return netip.ParseAddr(s.Status.LoadBalancer.Ingress[0].IP)
 }
 
-// Object makes a resource of Cilium for as long as the spec runs.
+// Object creates a resource of Cilium until the spec ends.
 func (l *Lab) Object(ctx context.Context, gvr schema.GroupVersionResource, kind, name string, labels map[string]any, spec map[string]any) {
 	ginkgo.GinkgoHelper()
 	o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": gvr.GroupVersion().String(), "kind": kind,
@@ -123,8 +123,8 @@ func (l *Lab) Object(ctx context.Context, gvr schema.GroupVersionResource, kind,
 	})
 }
 
-// Patch merges changes, as JSON, into a resource of Cilium (RFC 7396). When the spec ends, the resource has its
-// specification of before.
+// Patch merges changes, as JSON, into a resource of Cilium (RFC 7396). When the spec ends, the resource gets its former
+// specification.
 func (l *Lab) Patch(ctx context.Context, gvr schema.GroupVersionResource, name string, merge string) {
 	ginkgo.GinkgoHelper()
 	before, err := l.resource(gvr).Get(ctx, name, metav1.GetOptions{})
@@ -134,7 +134,7 @@ func (l *Lab) Patch(ctx context.Context, gvr schema.GroupVersionResource, name s
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 }
 
-// Repatch is Patch for a resource that the spec has patched already: what it is put back to stays as it was.
+// Repatch is Patch for a resource already patched by the spec: the restored state stays the same.
 func (l *Lab) Repatch(ctx context.Context, gvr schema.GroupVersionResource, name string, merge string) {
 	ginkgo.GinkgoHelper()
 	_, err := l.resource(gvr).Patch(ctx, name, types.MergePatchType, []byte(merge), metav1.PatchOptions{})
@@ -158,7 +158,7 @@ func (l *Lab) resource(gvr schema.GroupVersionResource) dynamic.ResourceInterfac
 	return l.Kube.Dynamic.Resource(gvr)
 }
 
-// Scale sets how many replicas a workload has; the spec's end brings the number of before back.
+// Scale sets a workload's number of replicas; the spec's end restores the former number.
 func (l *Lab) Scale(ctx context.Context, workload string, replicas int) {
 	ginkgo.GinkgoHelper()
 	at := slices.IndexFunc(l.Plan.Scenario.Spec.Workloads, func(w workloadSpec) bool { return w.Echo != nil && w.Echo.Name == workload })
@@ -173,20 +173,20 @@ func (l *Lab) Scale(ctx context.Context, workload string, replicas int) {
 	set(ctx, replicas)
 }
 
-// LabelNode gives a node a label for as long as the spec runs.
+// LabelNode gives a node a label until the spec ends.
 func (l *Lab) LabelNode(ctx context.Context, short, key, value string) {
 	ginkgo.GinkgoHelper()
 	Undo(func(ctx ginkgo.SpecContext) { l.UnlabelNode(ctx, short, key) })
 	l.setLabel(ctx, short, key, fmt.Sprintf("%q", value))
 }
 
-// UnlabelNode takes a label from a node; that it has none is no error.
+// UnlabelNode removes a label from a node; a missing label is no error.
 func (l *Lab) UnlabelNode(ctx context.Context, short, key string) {
 	ginkgo.GinkgoHelper()
 	l.setLabel(ctx, short, key, "null")
 }
 
-// setLabel gives a node a label's value, as JSON.
+// setLabel sets the value of a node's label, as JSON.
 func (l *Lab) setLabel(ctx context.Context, short, key, value string) {
 	ginkgo.GinkgoHelper()
 	_, err := l.Kube.Client.CoreV1().Nodes().Patch(ctx, l.Plan.Cluster.Name+"-"+short, types.MergePatchType,

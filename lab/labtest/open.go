@@ -20,14 +20,14 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// KeepEnv leaves labs of a run standing, so that the next suite or run finds them: 1 means all of them, else it is a list of
-// their names with commas between.
+// KeepEnv leaves labs of a run for the next suite or run: 1 means all labs, any other value is a list of their names
+// with commas between.
 const KeepEnv = "SKIDPAD_KEEP"
 
-// PrefixEnv goes before the names of all labs of a run, so that two runs on one machine do not share any.
+// PrefixEnv is a prefix of all lab names of a run, so two runs on one machine share no lab.
 const PrefixEnv = "SKIDPAD_LAB_PREFIX"
 
-// Name is a lab's name in this process: of its own where several run side by side (ginkgo -p).
+// Name is a lab's name in this process: parallel processes (ginkgo -p) have different names.
 func Name(name string) string {
 	name = os.Getenv(PrefixEnv) + name
 	if n := ginkgo.GinkgoParallelProcess(); n > 1 {
@@ -37,32 +37,33 @@ func Name(name string) string {
 }
 
 // keep stops a run at its first failure, with the lab as the failing spec left it: ginkgo run ./suites/bgp -- --keep.
-var keep = flag.Bool("keep", false, "stop at the first spec that fails, and leave its lab as it is")
+var keep = flag.Bool("keep", false, "stop at the first spec that fails, and leave the lab unchanged")
 
-// Lab is a lab that specs share.
+// Lab is a lab shared by specs.
 type Lab struct {
 	*lab.Lab
-	// Kube are clients of the lab's cluster; nil where it has none.
+	// Kube are clients of the lab's cluster, nil without a cluster.
 	Kube *cluster.Kube
 }
 
-// shared is a lab of this process' specs, between them.
+// shared is the state of a lab between the specs of this process.
 type shared struct {
 	*Lab
-	base     base // as it was when it was first looked at
-	clean    bool // nobody may have changed it since it was last seen to be like base
+	base     base // at the first opening
+	clean    bool // unchanged since the last comparison with base
 	recorder *recorder
 }
 
 // labs are the labs of this process, by name.
 var labs = map[string]*shared{}
 
-// opened are those that the current spec has opened.
+// opened are the labs opened by the current spec.
 var opened []*shared
 
-// Open returns the lab of a scenario that comes with skidpad, under its name, in its base state: the one that is up,
-// else it is brought up or completed. When the spec ends, after its own cleaning up, the lab must be back in that state;
-// the spec fails otherwise, and the next one gets a new lab. The suite takes it down at its end, unless SKIDPAD_KEEP is set.
+// Open returns the lab of a scenario of skidpad, under the scenario's name, in its base state: the running lab if any;
+// otherwise Open brings up or completes the lab. After the spec and its own cleanup, the lab must be back in the base
+// state; otherwise the spec fails, and the next spec gets a new lab. The suite takes the lab down at its end, unless
+// SKIDPAD_KEEP is set.
 func Open(ctx context.Context, name string) *Lab {
 	ginkgo.GinkgoHelper()
 	s := Look(ctx, name)
@@ -77,14 +78,14 @@ func Open(ctx context.Context, name string) *Lab {
 		err := sh.returned(ctx)
 		ginkgo.AddReportEntry("base state", time.Since(began).Seconds(), ginkgo.ReportEntryVisibilityNever)
 		if spec := ginkgo.CurrentSpecReport(); err != nil && !spec.Failed() {
-			gather(ctx, spec, "the lab is not as the spec found it: "+err.Error(), []*shared{sh})
+			gather(ctx, spec, "the lab differs from its state before the spec: "+err.Error(), []*shared{sh})
 		}
-		gomega.Expect(err).NotTo(gomega.HaveOccurred(), "the spec is to leave the lab as it found it")
+		gomega.Expect(err).NotTo(gomega.HaveOccurred(), "the spec must leave the lab in its state before the spec")
 	})
 	return s
 }
 
-// Look is Open for specs that change nothing: nothing is compared after them.
+// Look is Open for specs without changes: no comparison follows.
 func Look(ctx context.Context, name string) *Lab {
 	ginkgo.GinkgoHelper()
 	sh := labs[Name(name)]
@@ -95,7 +96,7 @@ func Look(ctx context.Context, name string) *Lab {
 	return sh.Lab
 }
 
-// ready brings a lab up, or back: one that an earlier spec of this process left changed is made anew.
+// ready brings a lab up, or back. A lab that an earlier spec of this process left changed is made again.
 func ready(ctx context.Context, name string, before *shared) *shared {
 	ginkgo.GinkgoHelper()
 	s, err := scenario.Load(filepath.Join(Source(), "scenarios", name, "scenario.yaml"), lab.Kinds())
@@ -104,7 +105,7 @@ func ready(ctx context.Context, name string, before *shared) *shared {
 		if before.Lab = raise(ctx, Name(name), s); before.returned(ctx) == nil {
 			return before
 		}
-		ginkgo.AddReportEntry("rebuilt", "an earlier spec left lab "+name+" changed, so it was made anew")
+		ginkgo.AddReportEntry("rebuilt", "an earlier spec left lab "+name+" changed, so the lab was made again")
 		before.recorder.stop(ctx)
 		_, err := lab.Down(ctx, Name(name))
 		gomega.Expect(err).NotTo(gomega.HaveOccurred())
@@ -118,23 +119,23 @@ func ready(ctx context.Context, name string, before *shared) *shared {
 	return sh
 }
 
-// Up brings a lab up for this suite, under a name of the suite's own, and waits until nothing at all is wrong with it.
+// Up brings up a lab for this suite, under the suite's own name, and waits until the lab has no problem.
 func Up(ctx context.Context, name string, s *scenario.Scenario) *Lab {
 	ginkgo.GinkgoHelper()
 	began := time.Now()
 	l := raise(ctx, Name(name), s)
-	gomega.Eventually(ctx, l.problems).WithTimeout(baseWithin).WithPolling(200*time.Millisecond).Should(gomega.BeEmpty(), "the lab is to be in its base state before a spec")
+	gomega.Eventually(ctx, l.problems).WithTimeout(baseWithin).WithPolling(200*time.Millisecond).Should(gomega.BeEmpty(), "the lab must be in its base state before a spec")
 	ginkgo.AddReportEntry("lab up", raised{l.Plan.Lab, time.Since(began).Seconds()}, ginkgo.ReportEntryVisibilityNever)
 	return l
 }
 
-// raised is how long a lab took to come up, for the report of a run.
+// raised is the time of a lab's bring-up, for the report of a run.
 type raised struct {
 	Lab     string
 	Seconds float64
 }
 
-// raise brings a lab up, or completes the one that stands, whatever is wrong with it otherwise.
+// raise brings up a lab, or completes an existing lab in any state.
 func raise(ctx context.Context, name string, s *scenario.Scenario) *Lab {
 	ginkgo.GinkgoHelper()
 	up, err := lab.Up(ctx, lab.Options{Name: name, Scenario: s, Images: image.Auto, Source: Source(), Progress: progress{ginkgo.GinkgoWriter}})
@@ -151,8 +152,8 @@ func raise(ctx context.Context, name string, s *scenario.Scenario) *Lab {
 // downs are the labs that this process has brought up or found.
 var downs = map[string]bool{}
 
-// DownAll is for a suite's AfterSuite: it ends the watching, and takes down every lab that the suite used. With SKIDPAD_KEEP
-// those that it names stay, for the next suite.
+// DownAll is for a suite's AfterSuite: it ends the watches, and takes down every lab of the suite. SKIDPAD_KEEP names
+// labs that stay for the next suite.
 func DownAll(ctx context.Context) {
 	ginkgo.GinkgoHelper()
 	for _, sh := range labs {
@@ -160,7 +161,7 @@ func DownAll(ctx context.Context) {
 	}
 	var group errgroup.Group
 	for name := range downs {
-		if !kept(name) {
+		if !stays(name) {
 			group.Go(func() error {
 				_, err := lab.Down(ctx, name)
 				return err
@@ -172,9 +173,9 @@ func DownAll(ctx context.Context) {
 	clear(labs)
 }
 
-// kept reports whether a lab is to stay: it is shared with other suites, or somebody wants to look inside. One that a spec left
-// changed is not for others.
-func kept(name string) bool {
+// stays reports whether a lab stays after the suite: other suites share the lab, or somebody wants to look inside. A
+// lab left changed by a spec is not for other suites.
+func stays(name string) bool {
 	wanted := os.Getenv(KeepEnv)
 	shared := labs[name] != nil && labs[name].clean && (wanted == "1" || slices.Contains(strings.Split(wanted, ","), name))
 	return shared || *keep && failedLab == name

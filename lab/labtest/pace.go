@@ -9,11 +9,11 @@ import (
 	"skidpad.dev/skidpad/lab/labtest/pace"
 )
 
-// Patience returns d for this machine: how long a spec waits at most for a condition that takes d at most on the reference of
-// tools/runs. A wait that measures an outage, or that something does not happen, keeps its length.
+// Patience returns d for this machine: the longest wait of a spec for a condition that takes at most d on the reference
+// of tools/runs. A wait that measures an outage, or the absence of an event, keeps its length.
 func Patience(d time.Duration) time.Duration { return pace.Stretch(d) }
 
-// Every suite tells the run of each spec that has ended.
+// Every suite records the end of each spec for the run.
 var _ = ginkgo.ReportAfterEach(func(spec ginkgo.SpecReport) {
 	if spec.State.Is(types.SpecStateSkipped|types.SpecStatePending) && spec.Failure.Message == "" {
 		return // left out by the filter

@@ -12,15 +12,15 @@ import (
 	"skidpad.dev/skidpad/lab/node"
 )
 
-// inPod runs commands in a pod's network namespace, with the programs of its cluster node: an image that holds one static
-// program has none.
+// inPod runs commands in a pod's network namespace, with the programs of its cluster node: an image with a single
+// static program has no other programs.
 type inPod struct {
 	node.Node
 	pod string
 	pid int
 }
 
-// Name is the pod's.
+// Name returns the pod's name.
 func (p inPod) Name() string { return p.pod }
 
 // Exec runs a command to its end.
@@ -37,7 +37,7 @@ func (p inPod) enter(cmd []string) []string {
 	return append([]string{"nsenter", "--net", "--target", strconv.Itoa(p.pid), "--"}, cmd...)
 }
 
-// InPod is a node whose packets leave from a pod, on the cluster node of that name.
+// InPod returns a node for packets from a pod, on the cluster node of the given name.
 func (l *Lab) InPod(ctx context.Context, pod, on string) node.Node {
 	ginkgo.GinkgoHelper()
 	n, err := l.Node(on)
@@ -47,7 +47,7 @@ func (l *Lab) InPod(ctx context.Context, pod, on string) node.Node {
 	return inPod{n, pod, pid}
 }
 
-// sandbox is the process that keeps a pod's namespaces.
+// sandbox returns the process that keeps a pod's namespaces.
 func sandbox(ctx context.Context, n node.Node, pod string) (int, error) {
 	out, err := n.Exec(ctx, "crictl", "pods", "--quiet", "--state", "Ready", "--name", pod)
 	if err != nil {

@@ -15,23 +15,24 @@ import (
 	"skidpad.dev/skidpad/lab/watch"
 )
 
-// recorder holds what happens in a lab while this process' specs use it: events, results and flows since the last spec that
-// may change it began, and the packets of the last seconds. They are kept where a spec fails, and forgotten otherwise.
+// recorder keeps the events, results and flows of a lab since the begin of the last spec that may change the lab, and
+// the packets of the last seconds. A failed spec stores the recording; otherwise the recording is dropped.
 type recorder struct {
 	lab     *Lab
 	end     context.CancelFunc
 	watch   *watch.Watch
 	capture *capture.Capture
-	gaps    error // why something is not recorded
+	gaps    error // reasons for missing parts
 
 	mu      sync.Mutex
 	events  *timeline.Timeline
 	began   time.Time
 	results []check.Result
-	flows   []report.Flow // beside those of the results
+	flows   []report.Flow // beside the flows of the results
 }
 
-// startRecorder begins to record. What cannot be recorded is told where it is missed, in a failed spec's folder.
+// startRecorder begins to record. Errors are reported in a failed spec's folder, because only failed specs need the
+// recording.
 func startRecorder(l *Lab) *recorder {
 	ctx, end := context.WithCancel(context.Background())
 	r := &recorder{lab: l, end: end}
@@ -41,7 +42,7 @@ func startRecorder(l *Lab) *recorder {
 	return r
 }
 
-// Add takes an event.
+// Add records an event.
 func (r *recorder) Add(e timeline.Event) { r.now().Add(e) }
 
 func (r *recorder) now() *timeline.Timeline {
@@ -50,21 +51,21 @@ func (r *recorder) now() *timeline.Timeline {
 	return r.events
 }
 
-// begin forgets what earlier specs did and saw.
+// begin drops the recordings of earlier specs.
 func (r *recorder) begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events, r.began, r.results, r.flows = &timeline.Timeline{}, time.Now(), nil, nil
 }
 
-// remember takes what the spec has checked and sent.
+// remember records the spec's results and flows.
 func (r *recorder) remember(results []check.Result, flows ...report.Flow) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.results, r.flows = append(r.results, results...), append(r.flows, flows...)
 }
 
-// save writes all but the packets to dir, as `skidpad test` does, so that `skidpad report` reads it.
+// save writes all but the packets to dir, in the form of `skidpad test`, so `skidpad report` can read the folder.
 func (r *recorder) save(dir string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,7 +73,7 @@ func (r *recorder) save(dir string) error {
 	return report.Save(dir, run, r.lab.Plan, r.events.Events(), append(report.Recordings(run), r.flows...))
 }
 
-// page writes what is in dir as a page beside it.
+// page writes the content of dir as a page beside the content.
 func page(dir string) error {
 	f, err := report.Open(dir)
 	if err != nil {
@@ -83,7 +84,7 @@ func page(dir string) error {
 	return errors.Join(err, write(dir, "report.html", b.Bytes(), nil))
 }
 
-// hold begins to hold packets.
+// hold begins to keep packets in memory.
 func (r *recorder) hold(ctx context.Context) {
 	var err error
 	if r.capture, err = r.lab.StartCapture(ctx, "", capture.Options{}); err != nil {
@@ -91,7 +92,7 @@ func (r *recorder) hold(ctx context.Context) {
 	}
 }
 
-// keep writes the packets that are held to dir, and holds further ones.
+// keep writes the packets in memory to dir, and keeps further packets.
 func (r *recorder) keep(dir, reason string) error {
 	if r.capture == nil {
 		return r.gaps
@@ -101,7 +102,7 @@ func (r *recorder) keep(dir, reason string) error {
 	return err
 }
 
-// stop ends the recording and takes back what routers were told for it.
+// stop ends the recording and undoes the routers' configuration for the recording.
 func (r *recorder) stop(ctx context.Context) {
 	if r.capture != nil {
 		_ = r.capture.Discard()
@@ -112,14 +113,14 @@ func (r *recorder) stop(ctx context.Context) {
 	r.end()
 }
 
-// remember keeps what a spec has checked and sent for its folder. Of a lab that Up made for one spec nothing is recorded.
+// remember records a spec's results and flows for its folder. A lab from Up for a single spec has no recorder.
 func (l *Lab) remember(results []check.Result, flows ...report.Flow) {
 	if sh := labs[l.Plan.Lab]; sh != nil {
 		sh.recorder.remember(results, flows...)
 	}
 }
 
-// Events are what has happened in the lab since the last spec began that opened it; they go on being added to.
+// Events returns the lab's events since the begin of the last spec that opened the lab. The timeline grows further.
 func (l *Lab) Events() *timeline.Timeline {
 	if sh := labs[l.Plan.Lab]; sh != nil {
 		return sh.recorder.now()

@@ -14,7 +14,7 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// Most specs judge nothing by a check: their folder has a page of what happened all the same, and of the flows they sent.
+// Most specs have no check; their folder still has a page with the events and the flows.
 func TestPageWithoutResults(t *testing.T) {
 	p := &plan.Plan{Lab: "bare", Scenario: &scenario.Scenario{Metadata: scenario.Metadata{Name: "bare"}}}
 	r := &recorder{lab: &Lab{Lab: &lab.Lab{Plan: p}}}
@@ -34,6 +34,6 @@ func TestPageWithoutResults(t *testing.T) {
 	}
 	html, err := os.ReadFile(filepath.Join(dir, "report.html"))
 	if err != nil || !bytes.Contains(html, []byte("bgpd ended")) {
-		t.Errorf("the page does not tell of the event: %v", err)
+		t.Errorf("the page lacks the event: %v", err)
 	}
 }

@@ -18,11 +18,11 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// workloadSpec is a workload as a scenario asks for it.
+// workloadSpec is a workload of a scenario.
 type workloadSpec = scenario.Workload
 
-// NextHops are the nodes that a router forwards packets for an address to, by the route for exactly that address, as its kernel has
-// it: nothing where there is no such route. It is for Eventually.
+// NextHops returns the nodes that a router forwards packets for an address to, by the kernel's route for exactly this
+// address, or nothing without a route. For Eventually.
 func (l *Lab) NextHops(ctx context.Context, router string, to netip.Prefix) ([]string, error) {
 	r, err := l.Router(router)
 	if err != nil {
@@ -61,7 +61,7 @@ func (l *Lab) names(ctx context.Context, route bgp.Route) ([]string, error) {
 	return names, nil
 }
 
-// AllNodes are the names of the cluster's nodes.
+// AllNodes returns the names of the cluster's nodes.
 func (l *Lab) AllNodes() []string {
 	var names []string
 	for _, n := range l.Plan.Cluster.Nodes {
@@ -70,7 +70,7 @@ func (l *Lab) AllNodes() []string {
 	return names
 }
 
-// Nodes are the nodes' addresses, by the scenario's names.
+// Nodes returns the nodes' addresses, by the scenario's names.
 func (l *Lab) Nodes(ctx context.Context) map[string]netip.Addr {
 	ginkgo.GinkgoHelper()
 	nodes, err := l.ClusterNodes(ctx)
@@ -82,7 +82,7 @@ func (l *Lab) Nodes(ctx context.Context) map[string]netip.Addr {
 	return byName
 }
 
-// PodCIDRs are the nodes' pod prefixes, by the scenario's names.
+// PodCIDRs returns the nodes' pod prefixes, by the scenario's names.
 func (l *Lab) PodCIDRs(ctx context.Context) map[string]netip.Prefix {
 	ginkgo.GinkgoHelper()
 	list, err := l.Kube.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
@@ -96,7 +96,7 @@ func (l *Lab) PodCIDRs(ctx context.Context) map[string]netip.Prefix {
 	return byName
 }
 
-// Path is one path to a prefix, as FRR has it, with the attributes that peers sent.
+// Path is a path to a prefix in FRR's form, with the attributes from peers.
 type Path struct {
 	ASPath struct {
 		String string `json:"string"`
@@ -114,7 +114,7 @@ type Path struct {
 	BestPath struct {
 		Overall bool `json:"overall"`
 	} `json:"bestpath"`
-	// Originator and Clusters are what route reflectors add (RFC 4456, 8); without any there is none.
+	// Originator and Clusters are the attributes added by route reflectors (RFC 4456, 8), empty without a reflector.
 	Originator netip.Addr `json:"originatorId"`
 	Clusters   struct {
 		List []string `json:"list"`
@@ -126,7 +126,7 @@ type Path struct {
 	} `json:"peer"`
 }
 
-// Paths are all paths that an FRR router has to a prefix. It is for Eventually.
+// Paths returns all paths of an FRR router to a prefix. For Eventually.
 func (l *Lab) Paths(ctx context.Context, router string, to netip.Prefix) ([]Path, error) {
 	n, err := l.Node(router)
 	if err != nil {
@@ -144,15 +144,15 @@ func (l *Lab) Paths(ctx context.Context, router string, to netip.Prefix) ([]Path
 		Paths []Path `json:"paths"`
 	}
 	if err := json.Unmarshal(out, &route); err != nil {
-		return nil, fmt.Errorf("%s: route %s: %w; it begins %.80q", router, to, err, out)
+		return nil, fmt.Errorf("%s: route %s: %w; the output begins %.80q", router, to, err, out)
 	}
 	return route.Paths, nil
 }
 
-// HostPrefix is an address' own prefix: /32, or /128 of IPv6.
+// HostPrefix returns an address' own prefix: /32, or /128 of IPv6.
 func HostPrefix(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
-// Configure gives lines of configuration to an FRR router, and takes them back with undo when the spec ends.
+// Configure gives lines of configuration to an FRR router, and undoes the lines with undo when the spec ends.
 func (l *Lab) Configure(ctx context.Context, router string, lines, undo []string) {
 	ginkgo.GinkgoHelper()
 	Undo(func(ctx ginkgo.SpecContext) { l.configure(ctx, router, undo) })
@@ -171,7 +171,7 @@ func (l *Lab) configure(ctx context.Context, router string, lines []string) {
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), string(out))
 }
 
-// SessionsWithNodes are a router's sessions with the cluster's nodes, by node. It is for Eventually.
+// SessionsWithNodes returns a router's sessions with the cluster's nodes, by node. For Eventually.
 func (l *Lab) SessionsWithNodes(ctx context.Context, router string) (map[string]bgp.Session, error) {
 	r, err := l.Router(router)
 	if err != nil {
@@ -196,7 +196,7 @@ func (l *Lab) SessionsWithNodes(ctx context.Context, router string) (map[string]
 	return byNode, nil
 }
 
-// Established are the nodes with which a router has an established session, by name. It is for Eventually.
+// Established returns the names of the nodes with an established session with a router. For Eventually.
 func (l *Lab) Established(ctx context.Context, router string) ([]string, error) {
 	sessions, err := l.SessionsWithNodes(ctx, router)
 	var names []string
@@ -209,5 +209,5 @@ func (l *Lab) Established(ctx context.Context, router string) ([]string, error) 
 	return names, err
 }
 
-// Often is how often a condition on a router is looked at.
+// Often is the polling interval for conditions on a router.
 const Often = 100 * time.Millisecond

@@ -1,6 +1,6 @@
-// Package matrix is the table of who reaches a service, by which of its addresses, under which of its policies, and what
-// must come of it. It is pure: cells, the services that they need, the outcome that Kubernetes and Cilium document,
-// and the judgement of what a probe saw.
+// Package matrix is the table of reachability: senders, the addresses of a service, traffic policies, and the expected
+// outcome. The package is pure: cells, the services needed by cells, the outcome documented by Kubernetes and Cilium,
+// and the judgement of a probe's recording.
 package matrix
 
 import (
@@ -11,23 +11,23 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// From is where a connection begins.
+// From is a connection's sender.
 type From string
 
-// The senders. A node or pod is `with` where the service's only pod runs on the same node.
+// The senders. A node or pod is `with` if the service's only pod runs on the same node.
 const (
 	Beyond      From = "beyond"      // a client beyond the router
 	Near        From = "near"        // a client on the nodes' own bridge
 	NodeWith    From = "node"        // the node with the pod
-	NodeWithout From = "other node"  // a node without
+	NodeWithout From = "other node"  // a node without the pod
 	PodWith     From = "pod"         // a pod on the same node
 	PodWithout  From = "distant pod" // a pod on another node
 )
 
-// Froms are all senders, in the order of the grid's columns.
+// Froms returns all senders, in the order of the grid's columns.
 func Froms() []From { return []From{Beyond, Near, NodeWith, NodeWithout, PodWith, PodWithout} }
 
-// outside reports whether the sender is no part of the cluster: north-south traffic in Cilium's words.
+// outside reports whether the sender is outside of the cluster: north-south traffic in Cilium's words.
 func (f From) outside() bool { return f == Beyond || f == Near }
 
 // String is the sender in a sentence.
@@ -48,17 +48,17 @@ const (
 	Local   Policy = "Local"
 )
 
-// Mode is how a node hands a connection to a pod that runs on another.
+// Mode is a node's way to forward a connection to a pod on another node.
 type Mode string
 
-// The modes, as Cilium's annotation spells them: the pod's node answers the client itself, or by way of the node
-// that was asked, which puts its own address in place of the client's.
+// The modes, spelled as in Cilium's annotation. DSR: the pod's node answers the client directly. SNAT: the answer
+// passes the entry node, and the entry node puts its own address in place of the client's.
 const (
 	DSR  Mode = "dsr"
 	SNAT Mode = "snat"
 )
 
-// Announce is how the world outside learns of a service's addresses.
+// Announce is the protocol that announces a service's addresses outside of the cluster.
 type Announce string
 
 // The announcements.
@@ -70,13 +70,13 @@ const (
 // Family is the addresses' IP family.
 type Family string
 
-// The families. The services have addresses of both, as a dual-stack cluster gives them.
+// The families. The services have addresses of both, as in a dual-stack cluster.
 const (
 	IPv4 Family = "ipv4"
 	IPv6 Family = "ipv6"
 )
 
-// Families are both families.
+// Families returns both families.
 func Families() []Family { return []Family{IPv4, IPv6} }
 
 // Of picks a family's addresses, in their order.
@@ -90,7 +90,7 @@ func (f Family) Of(all []netip.Addr) []netip.Addr {
 	return its
 }
 
-// Entry says which node is asked at a node port.
+// Entry is the entry node of a node port.
 type Entry string
 
 // The entries.
@@ -103,7 +103,7 @@ const (
 type Cell struct {
 	To       scenario.Target `json:"to"`
 	From     From            `json:"from"`
-	External Policy          `json:"external,omitempty"` // empty where no service is in between
+	External Policy          `json:"external,omitempty"` // empty without a service in between
 	Internal Policy          `json:"internal,omitempty"`
 	Mode     Mode            `json:"mode,omitempty"`
 	Announce Announce        `json:"announce,omitempty"`
@@ -112,12 +112,12 @@ type Cell struct {
 	Proto    record.Proto    `json:"proto"`
 }
 
-// Variant is the service that the cell is about.
+// Variant is the cell's service.
 func (c Cell) Variant() Variant {
 	return Variant{External: c.External, Internal: c.Internal, Mode: c.Mode, Announce: c.Announce}
 }
 
-// Labels are the cell's axes, for filters.
+// Labels returns the cell's axes, for filters.
 func (c Cell) Labels() []string {
 	labels := []string{"reachability", "matrix", string(c.To), string(c.Family), c.transport()}
 	if c.External != "" {
@@ -133,7 +133,7 @@ func (c Cell) transport() string {
 	return "tcp"
 }
 
-// Service says the cell's service in short: eTP Local, iTP Cluster, dsr, bgp.
+// Service describes the cell's service in short: eTP Local, iTP Cluster, dsr, bgp.
 func (c Cell) Service() string {
 	if c.External == "" {
 		return "no service"

@@ -5,8 +5,8 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Cells are all cells of the table. Combinations that differ in nothing are left out: a pod's own address knows no
-// policies, and neither a ClusterIP nor a node port is announced by ARP.
+// Cells returns all cells of the table, without equivalent combinations: policies do not apply to a pod's own address,
+// and neither a ClusterIP nor a node port is announced by ARP.
 func Cells() []Cell {
 	var all []Cell
 	for _, family := range Families() {
@@ -37,7 +37,7 @@ func ofVariant(base Cell, v Variant) []Cell {
 		c.To, c.Entry = to, entry
 		all = append(all, c)
 	}
-	// From within the cluster an ExternalIP's policies are never looked at, and a second is waited for each: two are enough.
+	// Policies do not apply to an ExternalIP from within the cluster, and each cell waits a second: two are enough.
 	if base.From.outside() || v == (Variant{Cluster, Cluster, DSR, v.Announce}) {
 		add(scenario.TargetExternalIP, "")
 	}

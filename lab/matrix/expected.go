@@ -5,30 +5,30 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Source is whose address the pod must see.
+// Source is the client address that the pod must see.
 type Source string
 
 // The sources.
 const (
 	Own       Source = "the sender's own address"
-	Asked     Source = "the address of the node that was asked"
-	OwnOrNode Source = "the sender's own address, or that of another node than the pod's where such a one was asked"
+	Asked     Source = "the entry node's address"
+	OwnOrNode Source = "the sender's own address, or the entry node's address if the pod is on another node"
 )
 
-// Failure is how a connection must fail.
+// Failure is the required failure of a connection.
 type Failure string
 
 // The failures.
 const (
-	Refused     Failure = "refused"     // an answer says that nobody listens: TCP reset or ICMP port unreachable
-	Unreachable Failure = "unreachable" // a router, or the sender's own kernel, says that there is no way
-	Unanswered  Failure = "unanswered"  // as Unreachable, or dropped on the way without a word
+	Refused     Failure = "refused"     // an answer reports a closed port: TCP reset or ICMP port unreachable
+	Unreachable Failure = "unreachable" // a router, or the sender's own kernel, reports a missing route
+	Unanswered  Failure = "unanswered"  // as Unreachable, or dropped silently on the way
 )
 
-// Outcome is what must come of a cell, and which document says so.
+// Outcome is the required outcome of a cell, and its source in the documentation.
 type Outcome struct {
-	Source  Source  `json:"source,omitempty"`  // where it is answered
-	Failure Failure `json:"failure,omitempty"` // where it is not
+	Source  Source  `json:"source,omitempty"`  // of an answered cell
+	Failure Failure `json:"failure,omitempty"` // of a failing cell
 	Doc     string  `json:"doc"`
 }
 
@@ -44,7 +44,7 @@ func (o Outcome) String() string {
 	return "is answered, and the pod sees " + string(o.Source)
 }
 
-// The documents that outcomes come from.
+// The sources of outcomes.
 const (
 	docPods      = "Kubernetes, cluster networking: pods are reached without NAT"
 	docPolicies  = "Cilium, Kubernetes without kube-proxy: table of traffic policies"
@@ -55,7 +55,7 @@ const (
 	docL2        = "Cilium, L2 announcements: an address is announced on the local area network only"
 )
 
-// Expected is what Kubernetes and Cilium document for the cell.
+// Expected is the outcome documented by Kubernetes and Cilium for the cell.
 func (c Cell) Expected() Outcome {
 	switch {
 	case c.To == scenario.TargetPod:
@@ -63,7 +63,8 @@ func (c Cell) Expected() Outcome {
 	case !c.From.outside():
 		return c.eastWest()
 	case c.From == Beyond && c.Announce == L2 && c.Proto == record.UDP:
-		// The router says so here, too, but a kernel does not tell a UDP socket of it (udp(7), IP_RECVERR).
+		// The router sends an ICMP error here, too, but a kernel does not report the error to a UDP socket (udp(7),
+		// IP_RECVERR).
 		return Outcome{Failure: Unanswered, Doc: docL2}
 	case c.From == Beyond && c.Announce == L2:
 		return Outcome{Failure: Unreachable, Doc: docL2}
@@ -71,9 +72,10 @@ func (c Cell) Expected() Outcome {
 	return c.northSouth()
 }
 
-// eastWest: a sender in the cluster is not led to an external address, which anybody may claim: what a pod or a node sends there goes where
-// the node's routes lead, and in this lab nobody who has a route for it is on that way. Otherwise the internal traffic policy alone decides, at whichever address the service is asked; the sender's
-// own kernel chooses the pod when it connects, so nothing is translated on the way.
+// eastWest is the outcome for a sender in the cluster. An external address, claimed by anybody, is not translated:
+// packets from a pod or a node follow the node's routes, and on this way no node of this lab has a route to the
+// address. For other addresses the internal traffic policy alone decides; the sender's own kernel chooses the pod at
+// connect, so nothing is translated on the way.
 func (c Cell) eastWest() Outcome {
 	if c.To == scenario.TargetExternalIP {
 		return Outcome{Failure: Unanswered, Doc: docExternal}
@@ -84,7 +86,7 @@ func (c Cell) eastWest() Outcome {
 	return Outcome{Source: Own, Doc: docPolicies}
 }
 
-// northSouth: what the node that is asked does with a connection for a pod elsewhere.
+// northSouth is the outcome of a connection via an entry node to a pod on another node.
 func (c Cell) northSouth() Outcome {
 	switch {
 	case c.Entry == AtPod:
@@ -101,7 +103,7 @@ func (c Cell) northSouth() Outcome {
 	return Outcome{Source: OwnOrNode, Doc: docSNAT}
 }
 
-// local reports whether the cell's address is announced by the pod's own node alone.
+// local reports whether only the pod's own node announces the cell's address.
 func (c Cell) local() bool {
 	if c.To == scenario.TargetClusterIP {
 		return c.Internal == Local

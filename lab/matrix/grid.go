@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 )
 
-// Verdict is a cell with what a run made of it.
+// Verdict is a cell with its result in a run.
 type Verdict struct {
 	Cell
 	Wanted string `json:"wanted"`
@@ -24,10 +24,10 @@ func NewVerdict(c Cell, seen string, held bool) Verdict {
 // Row is a line of the grid: an address of a service, by a transport, with a verdict for each sender.
 type Row struct {
 	Title    string
-	Verdicts []*Verdict // by Froms; nil where there is none
+	Verdicts []*Verdict // by Froms; nil without a verdict
 }
 
-// Rows arrange verdicts as a grid, in a stable order.
+// Rows arranges verdicts as a grid, in a stable order.
 func Rows(all []Verdict) []Row {
 	byTitle := map[string]*Row{}
 	for i, v := range all {
@@ -49,7 +49,7 @@ func Rows(all []Verdict) []Row {
 	return rows
 }
 
-// Short is the verdict in one word or two: what was seen, marked where it was not what is wanted.
+// Short is the verdict in a word or two: the observation, marked if wrong.
 func (v *Verdict) Short() string {
 	if v == nil {
 		return ""
@@ -67,8 +67,9 @@ func (v *Verdict) Short() string {
 	return short
 }
 
-// Text prints the grid: a row for each address of a service, a column for each sender, in each cell the source address that
-// the pod saw or how the connection failed. A cell that is not as documented ends in an exclamation mark.
+// Text prints the grid: a row for each address of a service, a column for each sender. A cell shows the source address
+// seen by the pod, or the failure of the connection. A cell that differs from the documentation ends in an exclamation
+// mark.
 func Text(w io.Writer, all []Verdict) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	head := []string{"ADDRESS, SERVICE"}
@@ -86,5 +87,5 @@ func Text(w io.Writer, all []Verdict) error {
 	return t.Flush()
 }
 
-// EntryName is what the suite's reports call a cell's verdict.
+// EntryName is the name of a cell's verdict in the suite's reports.
 const EntryName = "matrix-cell"

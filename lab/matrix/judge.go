@@ -9,27 +9,27 @@ import (
 	"skidpad.dev/skidpad/lab/loss/record"
 )
 
-// Place is what judging needs to know of the lab.
+// Place is the lab's facts for judging.
 type Place struct {
 	Pod     string                  // the only pod behind the services
-	PodNode string                  // Kubernetes' name of its node
-	Asked   string                  // Kubernetes' name of the node that the cell's address leads to, where it leads to one
+	PodNode string                  // Kubernetes' name of the pod's node
+	Asked   string                  // Kubernetes' name of the entry node for the cell's address, if any
 	Nodes   map[string][]netip.Addr // the nodes' addresses, by Kubernetes' name
 }
 
-// words are how each failure looks at the sender, by the operating system's text for it. A sender whose own kernel
-// chooses the pod (a node or a pod of the cluster) is told by its connect call.
+// words has, for each failure, the operating system's error texts at the sender. If the sender's own kernel chooses the
+// pod (a node or a pod of the cluster), the connect call returns the error.
 var words = map[Failure][]string{
 	Refused:     {"connection refused"},
 	Unreachable: {"no route to host", "network is unreachable"},
 	Unanswered:  {"no route to host", "network is unreachable", timeout},
 }
 
-// timeout is the prober's word for an attempt that nobody answered; of a connection's it says more.
+// timeout is the prober's error for an attempt without an answer; the error of a connection is longer.
 const timeout = "timeout"
 
-// Judge reports what the attempts of a cell saw, in a few words for the grid, and an error where that is not the
-// outcome. No attempt at all is an error.
+// Judge summarizes the cell's attempts in a few words for the grid, and returns an error if the attempts differ from
+// the outcome. No attempt at all is an error.
 func (o Outcome) Judge(p Place, shots []record.Shot) (seen string, err error) {
 	if len(shots) == 0 {
 		return "nothing", fmt.Errorf("lab bug: no attempt was made")
@@ -41,7 +41,7 @@ func (o Outcome) Judge(p Place, shots []record.Shot) (seen string, err error) {
 			sources = append(sources, short)
 		}
 		if wrong != nil {
-			return strings.Join(sources, "+"), fmt.Errorf("attempt %d from %s at %s: %w; by %s it %s", s.Try, s.Local, s.Target, wrong, o.Doc, o)
+			return strings.Join(sources, "+"), fmt.Errorf("attempt %d from %s at %s: %w; by %s the cell %s", s.Try, s.Local, s.Target, wrong, o.Doc, o)
 		}
 	}
 	return strings.Join(sources, "+"), nil
@@ -56,12 +56,12 @@ func (o Outcome) one(p Place, s record.Shot) (string, error) {
 			return s.Error, fmt.Errorf("it failed: %s", s.Error)
 		}
 		if !slices.Contains(words[o.Failure], s.Error) {
-			return s.Error, fmt.Errorf("it failed as %q", s.Error)
+			return s.Error, fmt.Errorf("the attempt failed with %q", s.Error)
 		}
 		return string(o.Failure), nil
 	}
 	if s.Answer == nil {
-		return "nobody", fmt.Errorf("the answer does not say who answered")
+		return "nobody", fmt.Errorf("the answer does not name a pod")
 	}
 	short, client := source(p, s)
 	switch {
@@ -75,7 +75,7 @@ func (o Outcome) one(p Place, s record.Shot) (string, error) {
 	return short, nil
 }
 
-// source is whose address the pod saw: own, a node's name, or the address itself.
+// source returns the owner of the client address: own, a node's name, or the address itself.
 func source(p Place, s record.Shot) (short, client string) {
 	client = host(s.Answer.Client)
 	if client == host(s.Local) {
@@ -102,7 +102,7 @@ func (o Outcome) allows(p Place, short string) bool {
 	return short == "own" || isNode && node != p.PodNode
 }
 
-// host is the address of IP:port; what is no such pair stays as it is.
+// host returns the address of IP:port, or s if s has another form.
 func host(s string) string {
 	if at, err := netip.ParseAddrPort(s); err == nil {
 		return at.Addr().Unmap().String()

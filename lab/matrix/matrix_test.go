@@ -23,12 +23,12 @@ func TestCellsAreManyAndNoneIsThereTwice(t *testing.T) {
 	}
 }
 
-// TestTrafficPolicies is the table of Cilium's documentation ("Kubernetes without kube-proxy"): which backends serve which
-// traffic, seen by senders and entries that have no backend on their node.
+// TestTrafficPolicies is the table of Cilium's documentation ("Kubernetes without kube-proxy"): the backends for each
+// kind of traffic, for senders and entry nodes without a backend.
 func TestTrafficPolicies(t *testing.T) {
 	for _, row := range []struct {
 		internal, external   Policy
-		northSouth, eastWest bool // answered where the node has no backend
+		northSouth, eastWest bool // answered if the node has no backend
 	}{
 		{Cluster, Cluster, true, true},
 		{Cluster, Local, false, true},
@@ -60,7 +60,7 @@ func TestSources(t *testing.T) {
 		{"eTP Local is announced by the pod's node", func(c *Cell) { c.External = Local }, Outcome{Source: Own}},
 		{"the announcer of L2 is not the pod's node", func(c *Cell) { c.From, c.Announce = Near, L2 }, Outcome{Source: Asked}},
 		{"L2 ends at the router", func(c *Cell) { c.Announce, c.Proto = L2, record.HTTP }, Outcome{Failure: Unreachable}},
-		{"of which a UDP socket is not told", func(c *Cell) { c.Announce = L2 }, Outcome{Failure: Unanswered}},
+		{"L2 ends at the router, invisible to a UDP socket", func(c *Cell) { c.Announce = L2 }, Outcome{Failure: Unanswered}},
 		{"a ClusterIP with iTP Local is announced by the pod's node", func(c *Cell) { c.To, c.Internal = scenario.TargetClusterIP, Local }, Outcome{Source: Own}},
 		{"a pod's own address knows no policy", func(c *Cell) { c.To = scenario.TargetPod }, Outcome{Source: Own}},
 		{"an ExternalIP is left to the network within the cluster", func(c *Cell) { c.To, c.From = scenario.TargetExternalIP, PodWith }, Outcome{Failure: Unanswered}},
@@ -91,7 +91,7 @@ func TestJudge(t *testing.T) {
 	}{
 		{"own as wanted", Outcome{Source: Own}, []record.Shot{own, own}, "own", true},
 		{"translated once", Outcome{Source: Own}, []record.Shot{own, w2}, "own+node w2", false},
-		{"by the node that was asked", Outcome{Source: Asked}, []record.Shot{w2}, "node w2", true},
+		{"by the entry node", Outcome{Source: Asked}, []record.Shot{w2}, "node w2", true},
 		{"by another", Outcome{Source: Asked}, []record.Shot{w3}, "node w3", false},
 		{"by either", Outcome{Source: OwnOrNode}, []record.Shot{own, w3, w2}, "own+node w3+node w2", true},
 		{"the pod's own node has nothing to translate", Outcome{Source: OwnOrNode}, []record.Shot{w1}, "node w1", false},
@@ -118,7 +118,7 @@ func TestServicesHaveAddressesOfTheirOwn(t *testing.T) {
 		for _, a := range []netip.Addr{v.LoadBalancerIP(IPv4), v.ExternalIP(IPv4), v.LoadBalancerIP(IPv6), v.ExternalIP(IPv6)} {
 			onLink := slices.ContainsFunc(OnLink(), func(p netip.Prefix) bool { return p.Contains(a) })
 			if seen[a] || onLink != (v.Announce == L2) {
-				t.Errorf("%s: address %s is there twice, or in the wrong half", v.Name(), a)
+				t.Errorf("%s: address %s is a duplicate, or in the wrong half", v.Name(), a)
 			}
 			seen[a] = true
 		}

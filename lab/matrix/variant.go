@@ -9,11 +9,11 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Labels of the matrix' services: by which the policies below and the scenario's advertisement tell them apart.
+// Labels of the matrix' services, for the selectors of the policies below and of the scenario's advertisement.
 const (
 	announceLabel = "matrix.skidpad.dev/announce"
 	externalLabel = "matrix.skidpad.dev/external"
-	// advertiseLabel with the value `no` keeps a Service from being announced by BGP (lab/plan).
+	// advertiseLabel with the value `no` excludes a Service from BGP announcements (lab/plan).
 	advertiseLabel = "skidpad.dev/advertise"
 )
 
@@ -24,7 +24,7 @@ type Variant struct {
 	Announce           Announce
 }
 
-// Variants are all services, in the order of their numbers.
+// Variants returns all services, in the order of their numbers.
 func Variants() []Variant {
 	var all []Variant
 	for _, announce := range []Announce{BGP, L2} {
@@ -44,8 +44,8 @@ func (v Variant) Name() string {
 	return strings.ToLower(fmt.Sprintf("m-%s-%s-%s-%s", v.External, v.Internal, v.Mode, v.Announce))
 }
 
-// The first addresses of the services, which are numbered. Those announced by ARP and NDP have halves of their own, which a
-// client on the bridge takes for neighbours.
+// The first addresses of the services; services are numbered. Addresses announced by ARP and NDP are in halves of their
+// own; a client on the bridge treats these halves as neighbours.
 var (
 	loadBalancers = map[Family]map[Announce]netip.Addr{
 		IPv4: {BGP: netip.MustParseAddr("198.51.100.10"), L2: netip.MustParseAddr("198.51.100.130")},
@@ -57,7 +57,7 @@ var (
 	}
 )
 
-// OnLink are the prefixes of which a client on the nodes' bridge finds every address by ARP or NDP.
+// OnLink returns the prefixes with all addresses that a client on the nodes' bridge finds by ARP or NDP.
 func OnLink() []netip.Prefix {
 	return []netip.Prefix{
 		netip.MustParsePrefix("198.51.100.128/25"), netip.MustParsePrefix("203.0.113.128/25"),
@@ -71,7 +71,7 @@ func (v Variant) LoadBalancerIP(f Family) netip.Addr { return v.numbered(loadBal
 // ExternalIP is the service's external address of a family.
 func (v Variant) ExternalIP(f Family) netip.Addr { return v.numbered(externals[f][v.Announce]) }
 
-// numbered counts on from a first address by the service's number; the last byte never runs over.
+// numbered counts on from a first address by the service's number; the last byte never overflows.
 func (v Variant) numbered(first netip.Addr) netip.Addr {
 	bytes := first.AsSlice()
 	bytes[len(bytes)-1] += byte(slices.Index(Variants(), v))
@@ -79,14 +79,14 @@ func (v Variant) numbered(first netip.Addr) netip.Addr {
 	return a
 }
 
-// Selected are the services' labels: which pods they lead to, and on which nodes ARP and NDP are answered for them.
+// Selected has the services' selectors: the workload of the pods, and the nodes that answer ARP and NDP.
 type Selected struct {
-	Workload  string // whose pods the services lead to
-	Announcer string // Kubernetes' name of the node that answers for services of policy Cluster: not the pod's
-	PodNode   string // and for those of policy Local, which Cilium's ARP answers do not go along with elsewhere
+	Workload  string // the workload of the services' pods
+	Announcer string // Kubernetes' name of the announcing node for services of policy Cluster: not the pod's node
+	PodNode   string // and for services of policy Local; Cilium's ARP answers for such services need the pod's node
 }
 
-// Manifests are the services and the L2 policies, as YAML documents.
+// Manifests returns the services and the L2 policies, as YAML documents.
 func Manifests(s Selected) []string {
 	docs := []map[string]any{l2Policy(Cluster, s.Announcer), l2Policy(Local, s.PodNode)}
 	for _, v := range Variants() {
@@ -96,7 +96,7 @@ func Manifests(s Selected) []string {
 	for _, d := range docs {
 		text, err := yaml.Marshal(d)
 		if err != nil {
-			panic("lab bug: " + err.Error()) // maps of scalars can be written
+			panic("lab bug: " + err.Error()) // maps of scalars always marshal
 		}
 		out = append(out, string(text))
 	}
@@ -132,7 +132,8 @@ func (v Variant) service(workload string) map[string]any {
 	}
 }
 
-// l2Policy has one node answer ARP for the L2 services of one external traffic policy. The resource is v2alpha1 in Cilium 1.19.
+// l2Policy makes one node answer ARP for the L2 services of one external traffic policy. The resource is v2alpha1 in
+// Cilium 1.19.
 func l2Policy(external Policy, node string) map[string]any {
 	return map[string]any{
 		"apiVersion": "cilium.io/v2alpha1", "kind": "CiliumL2AnnouncementPolicy",

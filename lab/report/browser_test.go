@@ -29,10 +29,10 @@ func linear(v float64) float64 {
 	return math.Pow((v+0.055)/1.055, 2.4)
 }
 
-// opensWithin is how long the page may take in the browser, from its request to the drawn timeline.
+// opensWithin bounds the time from the page's request to the drawn timeline.
 const opensWithin = 2 * time.Second
 
-// browser starts a headless Chromium; without one the test is skipped.
+// browser starts a headless Chromium; without Chromium the test is skipped.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	if testing.Short() {
@@ -57,7 +57,7 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// opened is a page in a browser, with what it complained about and asked the network for.
+// opened is a page in a browser, with the page's errors and network requests.
 type opened struct {
 	t     *testing.T
 	ctx   context.Context
@@ -68,7 +68,7 @@ type opened struct {
 	requests []string
 }
 
-// hear notes an event of the browser's.
+// hear records an event of the browser.
 func (o *opened) hear(ev any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -86,7 +86,7 @@ func (o *opened) hear(ev any) {
 	}
 }
 
-// quiet fails the test where the page complained.
+// quiet fails the test if the page had errors.
 func (o *opened) quiet() {
 	o.t.Helper()
 	o.mu.Lock()
@@ -96,7 +96,7 @@ func (o *opened) quiet() {
 	}
 }
 
-// open shows a run's page in a window of that size.
+// open shows a run's page in a window of the given size.
 func open(t *testing.T, dir string, width, height int64, dark bool) *opened {
 	t.Helper()
 	o := &opened{t: t, ctx: browser(t)}
@@ -135,7 +135,7 @@ func (o *opened) run(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// eval is what an expression gives.
+// eval returns the value of an expression.
 func eval[T any](o *opened, expression string) T {
 	o.t.Helper()
 	v, err := chromedp.Run(o.ctx, chromedp.Evaluate[T](expression))
@@ -159,22 +159,22 @@ func TestPageOpensFastAndAlone(t *testing.T) {
 	o := open(t, saved(t, syntheticRun(100_000, 5000)), 1280, 900, false)
 	t.Logf("100,000 attempts and 5,000 events: drawn after %v", o.ready)
 	if o.ready > opensWithin {
-		t.Errorf("drawn after %v, wanted %v at the most", o.ready, opensWithin)
+		t.Errorf("drawn after %v, want at most %v", o.ready, opensWithin)
 	}
 	o.quiet()
 	if len(o.requests) != 1 {
-		t.Errorf("the page asks for %q, wanted nothing but itself", o.requests)
+		t.Errorf("the page asks for %q, want no other file", o.requests)
 	}
-	// The quickest of ten is what the page needs; the others tell what else the machine was doing.
+	// The fastest of ten is the page's own time; the other times include other work of the machine.
 	took := eval[float64](o, `(() => { const t = `+tl+`; let best = Infinity; for (let i = 0; i < 10; i++) { const a = performance.now(); t.draw(); best = Math.min(best, performance.now() - a); } return best; })()`)
 	t.Logf("one drawing of all of it takes %.1f ms", took)
 	if took > 100 {
-		t.Errorf("one drawing takes %.1f ms, wanted 100 at the most: zooming would stutter", took)
+		t.Errorf("one drawing takes %.1f ms, want at most 100: zooming would stutter", took)
 	}
 	shoot(o, "whole-1280")
 }
 
-// red counts the columns of the timeline's canvas, within a row, that have the colour of an outage.
+// red counts the columns with an outage's colour in a row of the timeline's canvas.
 const red = `(() => { const t = ` + tl + `, row = t.rows.find(r => r.flow), c = t.canvas, k = c.width / t.width;
 	const d = c.getContext('2d').getImageData(0, Math.round((row.y + 3) * k), c.width, 1).data, n = t.c.bad.match(/\w\w/g).map(h => parseInt(h, 16));
 	let s = 0; for (let i = 0; i < d.length; i += 4) s += Math.abs(d[i] - n[0]) + Math.abs(d[i+1] - n[1]) + Math.abs(d[i+2] - n[2]) < 30; return s; })()`
@@ -283,7 +283,7 @@ func TestPageFitsItsWindow(t *testing.T) {
 	}
 }
 
-// shoot writes a picture of the page for people into the folder that SKIDPAD_SHOTS names, if it names one.
+// shoot writes a picture of the page for people into the folder in SKIDPAD_SHOTS, if set.
 func shoot(o *opened, name string) {
 	o.t.Helper()
 	dir := os.Getenv("SKIDPAD_SHOTS")

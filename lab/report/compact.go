@@ -12,14 +12,14 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// compact is a run as the page's script reads it. Times are microseconds since the earliest of all;
-// what repeats is named once and numbered.
+// compact is a run in the form of the page's script. Times are microseconds since the earliest time; repeated texts are
+// stored once and numbered.
 type compact struct {
 	Wall    int64          `json:"wall"` // of time 0, milliseconds since 1970
 	End     int64          `json:"end"`
 	Lanes   []string       `json:"lanes"`
 	Words   []string       `json:"words"`
-	Events  [][]any        `json:"events"` // [µs since the one before, lane, subject, kind, text, length, field, value, …]
+	Events  [][]any        `json:"events"` // [µs since the previous event, lane, subject, kind, text, length, field, value, …]
 	Flows   []compactFlow  `json:"flows"`
 	Checks  []compactCheck `json:"checks"`
 	base    int64
@@ -27,9 +27,9 @@ type compact struct {
 	numbers map[string]int
 }
 
-// compactFlow is a flow. Its attempts are three lists: Gap is how much later or earlier than one
-// interval after the one before each was sent; Took is how long it was under way, -1 where it was lost;
-// Who are runs of [index into Names, attempts]: who answered, or why nobody did.
+// compactFlow is a flow. Its attempts are three lists: Gap is the difference between an attempt's sending and the
+// previous sending plus one interval; Took is the time under way, -1 for a lost attempt; Who are runs of [index into
+// Names, attempts]: the answering pod, or the reason for a loss.
 type compactFlow struct {
 	Check    int        `json:"check"` // index into Checks, -1
 	Label    string     `json:"label"`
@@ -45,7 +45,7 @@ type compactFlow struct {
 	Unknown  []string   `json:"unknown,omitempty"`
 }
 
-// compactCheck is when a check ran, and when its fault was in force; -1 where that is not known.
+// compactCheck is the time of a check, and of its fault; -1 for an unknown time.
 type compactCheck struct {
 	Name    string `json:"name"`
 	Verdict string `json:"verdict"`
@@ -75,8 +75,7 @@ func compactOf(f *Folder, measures []measure) *compact {
 	return c
 }
 
-// aroundRun is how far from the run's own time events are shown: what a watch tells of when it begins can be
-// much older.
+// aroundRun limits events to this distance from the run's own time: a watch reports much older events at its begin.
 const aroundRun = int64(10 * time.Second)
 
 // setClock finds the earliest time of the run and its time of the day.
@@ -87,7 +86,7 @@ func (c *compact) setClock(f *Folder) {
 		for _, s := range fl.Recording.Start.Flows {
 			c.include(s.First, s.First)
 		}
-		for _, a := range fl.Recording.Attempts { // the plan of a flow that was stopped says little
+		for _, a := range fl.Recording.Attempts { // the plan of a stopped flow is longer than the flow
 			c.include(a.Sent, a.Sent)
 		}
 	}
@@ -160,7 +159,7 @@ func (c *compact) lane(l timeline.Lane) int {
 	return len(c.Lanes) - 1
 }
 
-// check finds when a check ran: from its events, or from its flows.
+// check finds the time of a check: from its events, or from its flows.
 func (c *compact) check(m measure, events []timeline.Event) compactCheck {
 	out := compactCheck{Name: m.Name, Verdict: string(m.Verdict), From: -1, Until: -1, Fault: -1}
 	widen := func(from, until int64) {
@@ -234,7 +233,7 @@ func openness(o loss.Outage) int64 {
 	return n
 }
 
-// whoOf says who answered an attempt or, after an exclamation mark, why nobody did.
+// whoOf returns the pod that answered an attempt or, after an exclamation mark, the reason for the loss.
 func whoOf(a record.Attempt) string {
 	switch {
 	case a.Answered == 0:
@@ -259,7 +258,7 @@ func (s flowSummary) detail() string {
 	return string(s.Flow.Proto) + " to " + s.Flow.Target + ", " + strconv.FormatFloat(rate, 'f', -1, 64) + " a second"
 }
 
-// flowsOf summarizes the flows of one check, or those of none.
+// flowsOf summarizes the flows of a check, or the flows without a check.
 func flowsOf(f *Folder, name string) []flowSummary {
 	known := func(of string) bool {
 		return slices.ContainsFunc(f.Run.Checks, func(c check.Result) bool { return c.Name == of })

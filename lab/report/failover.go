@@ -7,9 +7,9 @@ import (
 	"skidpad.dev/skidpad/lab/check"
 )
 
-// failovers are the checks that broke something, as one table: what was broken, how long the outage may last by the
-// configured timers, how long it was, what was lost, and who carried and answered before and after. Without
-// such checks it is empty.
+// failovers prints the checks with a fault as a table: the fault, the longest outage that the configured timers allow,
+// the measured outage, the losses, and the carriers and answering pods before and after. failovers returns "" without a
+// check of this kind.
 func failovers(checks []check.Result) string {
 	lines := []string{"VERDICT\tFAULT\tBOUND\tALLOWED\tOUTAGE\tLOST\tCARRIED BEFORE → AFTER\tANSWERED BEFORE → AFTER"}
 	for _, c := range checks {
@@ -17,7 +17,7 @@ func failovers(checks []check.Result) string {
 		if m == nil || m.Fault == "" {
 			continue
 		}
-		bound := "no timer says"
+		bound := "no timer"
 		if c.Bound != nil {
 			bound = c.Bound.Window()
 		}
@@ -63,7 +63,7 @@ func outageOf(m *check.Measured) string {
 	return text
 }
 
-// answeredBy lists the pods, without their nodes where the pod tells enough, that answered any flow.
+// answeredBy lists the pods that answered any flow, without their nodes if the pod names are enough.
 func answeredBy(flows []check.FlowRow) (before, after string) {
 	var b, a []string
 	for _, f := range flows {
@@ -77,7 +77,7 @@ func answeredBy(flows []check.FlowRow) (before, after string) {
 	return dash(strings.Join(b, ", ")), dash(strings.Join(a, ", "))
 }
 
-// nodeOf is the node of "echo-5d9c-abcde on skidpad-lab-worker", short.
+// nodeOf returns the short node name in "echo-5d9c-abcde on skidpad-lab-worker".
 func nodeOf(who string) string {
 	_, node, ok := strings.Cut(who, " on ")
 	if !ok {

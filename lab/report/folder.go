@@ -22,14 +22,14 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// A run's folder holds all that is known of a run, for reports and for other programs:
+// A run's folder has everything about a run, for reports and for other programs:
 //
-//	results.json             the run, as JSON writes it
-//	plan.json                what was made
-//	timeline.jsonl           an event a line, as timeline writes it
-//	flows.jsonl              a line for each recording: its file, its check, from where to what
-//	flows/01.jsonl.gz        a recording, as the prober writes it
-//	captures/CHECK/*.pcapng  the packets of checks that failed
+//	results.json             the run, in the form of JSON
+//	plan.json                the lab's plan
+//	timeline.jsonl           an event a line, in timeline's form
+//	flows.jsonl              a line for each recording: its file, its check, sender and target
+//	flows/01.jsonl.gz        a recording, in the prober's form
+//	captures/CHECK/*.pcapng  the packets of failed checks
 const (
 	fileResults  = "results.json"
 	filePlan     = "plan.json"
@@ -39,10 +39,10 @@ const (
 	dirCaptures  = "captures"
 )
 
-// Flow is a recording and what it was made for.
+// Flow is a recording and its purpose.
 type Flow struct {
-	Check     string // the Result's Name; empty where it belongs to none
-	From, To  string // as asked: client, loadBalancer/echo
+	Check     string // the Result's Name; empty for a flow without a check
+	From, To  string // as requested: client, loadBalancer/echo
 	Recording *record.Recording
 }
 
@@ -54,7 +54,7 @@ type flowLine struct {
 	To    string `json:"to"`
 }
 
-// Capture is a file of packets that was kept.
+// Capture is a file of packets.
 type Capture struct {
 	Check string // the folder's name, see CaptureDir
 	Path  string // from the run's folder, with slashes
@@ -65,23 +65,23 @@ type Capture struct {
 type Folder struct {
 	Dir      string
 	Run      Run
-	Plan     *plan.Plan // nil where none was kept
+	Plan     *plan.Plan // nil without a stored plan
 	Events   []timeline.Event
 	Flows    []Flow
 	Captures []Capture
-	// Gaps says what of the folder could not be read; what could be is there.
+	// Gaps lists the unreadable parts of the folder; the other parts are present.
 	Gaps []string
 }
 
-// DirOf is the folder of a run under root: root/cilium-bgp-vrrp/20261120T100000Z.
+// DirOf returns the folder of a run under root: root/cilium-bgp-vrrp/20261120T100000Z.
 func DirOf(root, scenario string, started time.Time) string {
 	return filepath.Join(root, slug(scenario), started.UTC().Format("20060102T150405Z"))
 }
 
-// CaptureDir is where a check's captures belong in a run's folder.
+// CaptureDir is the folder of a check's captures in a run's folder.
 func CaptureDir(dir, check string) string { return filepath.Join(dir, dirCaptures, slug(check)) }
 
-// slug makes a file's name of a check's: failover-link-fabric-of-r1-down.
+// slug makes a file name from a check's name: failover-link-fabric-of-r1-down.
 func slug(s string) string {
 	words := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
@@ -89,7 +89,7 @@ func slug(s string) string {
 	return strings.Join(words, "-")
 }
 
-// Recordings are the recordings that a run's checks hold, each once.
+// Recordings returns the recordings of a run's checks, each once.
 func Recordings(r Run) []Flow {
 	var all []Flow
 	seen := map[*record.Recording]bool{}
@@ -104,9 +104,8 @@ func Recordings(r Run) []Flow {
 	return all
 }
 
-// Save writes a run's folder, but for its captures, which are in it already if there are any. The plan
-// may be nil, and so may flows, which are Recordings then. Files of an earlier run in the same folder
-// are written over.
+// Save writes a run's folder, except for captures already in the folder. The plan may be nil. If flows is nil, Save
+// writes Recordings(r). Save overwrites files of an earlier run in the same folder.
 func Save(dir string, r Run, p *plan.Plan, events []timeline.Event, flows []Flow) error {
 	if flows == nil {
 		flows = Recordings(r)
@@ -151,7 +150,7 @@ func save(path string, write func(io.Writer) error) (err error) {
 	return nil
 }
 
-// writeRecording writes a recording as the prober does, packed with gzip.
+// writeRecording writes a recording in the prober's form, packed with gzip.
 func writeRecording(w io.Writer, rec *record.Recording) error {
 	z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
 	if err != nil {
@@ -168,7 +167,7 @@ func writeRecording(w io.Writer, rec *record.Recording) error {
 	return errors.Join(err, z.Close())
 }
 
-// Find returns the folder of the run that dir means: dir itself, or the latest run below it.
+// Find returns the folder of the run in dir: dir itself, or the latest run below dir.
 func Find(dir string) (string, error) {
 	var found []string
 	for _, pattern := range []string{"", "*", "*/*"} {
@@ -181,7 +180,7 @@ func Find(dir string) (string, error) {
 		}
 	}
 	if len(found) == 0 {
-		return "", fmt.Errorf("report: %s holds no run (no %s in it, nor up to two folders down); make one with `skidpad test`, or name another with --in", dir, fileResults)
+		return "", fmt.Errorf("report: %s holds no run (no %s in the folder or up to two folders down); make a run with `skidpad test`, or give another folder", dir, fileResults)
 	}
 	latest := slices.MaxFunc(found, func(a, b string) int {
 		return cmp.Compare(filepath.Base(filepath.Dir(a)), filepath.Base(filepath.Dir(b)))
@@ -189,12 +188,12 @@ func Find(dir string) (string, error) {
 	return filepath.Dir(latest), nil
 }
 
-// Open reads a run's folder. Only its results must be there; what else cannot be read is a gap.
+// Open reads a run's folder. Only the results are required; any other unreadable file is a gap.
 func Open(dir string) (*Folder, error) {
 	f := &Folder{Dir: dir}
 	data, err := os.ReadFile(filepath.Join(dir, fileResults))
 	if err != nil {
-		return nil, fmt.Errorf("report: %w; wanted is a run's folder, as `skidpad test` writes it", err)
+		return nil, fmt.Errorf("report: %w; want a run's folder, written by `skidpad test`", err)
 	}
 	if err := json.Unmarshal(data, &f.Run); err != nil {
 		return nil, fmt.Errorf("report: %s: %w", filepath.Join(dir, fileResults), err)
@@ -280,7 +279,7 @@ func (f *Folder) findCaptures() error {
 		of[path] = filepath.Base(filepath.Dir(path))
 	}
 	for _, c := range f.Run.Checks {
-		for _, path := range c.Captures { // wherever they are
+		for _, path := range c.Captures { // paths may be outside of the folder
 			of[filepath.Clean(path)] = slug(c.Name)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 	"skidpad.dev/skidpad/lab/check"
 )
 
-// The page is one file: style, scripts and data are in it, and its security policy lets nothing else in.
+// The page is one file with style, scripts and data; its security policy blocks everything else.
 var (
 	//go:embed page/report.html.tmpl
 	pageTemplate string
@@ -35,7 +35,7 @@ var (
 	scriptTimeline string
 )
 
-// page is what the template shows.
+// page is the template's data.
 type page struct {
 	Title, Policy string
 	Style         template.CSS
@@ -55,7 +55,7 @@ type pageRun struct {
 	Data     template.JS
 	Events   int
 	Attempts int
-	Outside  int // events that are not of the run's time
+	Outside  int // events outside of the run's time
 	Timeline bool
 }
 
@@ -64,8 +64,7 @@ type tally struct {
 	N       int
 }
 
-// HTML writes runs as one self-contained page that needs no network. links is the way from the page to
-// each folder ("" where the page is in it), for the links to captures.
+// HTML writes runs as one self-contained page without network access. link returns the path from the page to a capture.
 func HTML(w io.Writer, folders []*Folder, link func(*Folder, Capture) string) error {
 	script := "'use strict';\n(() => {\n" + strings.Join([]string{scriptData, scriptView, scriptDraw, scriptRows, scriptTimeline}, "\n") + "})();\n"
 	sum := sha256.Sum256([]byte(script))
@@ -119,13 +118,13 @@ func pageRunOf(i int, f *Folder, link func(*Folder, Capture) string) (pageRun, e
 	for _, fl := range data.Flows {
 		r.Attempts += len(fl.Took)
 	}
-	// Marshal escapes <, > and &, so that no text of an event can end the script element.
+	// Marshal escapes <, > and &, so no text of an event can end the script element.
 	raw, err := json.Marshal(data)
 	r.Data = template.JS(raw)
 	return r, err
 }
 
-// partsOf is what the lab was made of.
+// partsOf lists the software of the lab.
 func partsOf(f *Folder) []string {
 	var parts []string
 	s := f.Plan.Scenario
@@ -148,10 +147,10 @@ func partsOf(f *Folder) []string {
 	return append(parts, "lab "+f.Plan.Lab)
 }
 
-// allDetails are a check's rows in a table of plain text.
+// allDetails returns a check's rows as a table of plain text.
 func allDetails(c check.Result) string { return details(c, true) }
 
-// milliseconds writes a duration as people compare outages: 131 ms, 12.4 s.
+// milliseconds formats a duration for outages: 131 ms, 12.4 s.
 func milliseconds(d time.Duration) string {
 	switch {
 	case d == 0:
@@ -177,7 +176,7 @@ func window(b *bound.Bound) string {
 	return least + "–" + most
 }
 
-// thousands writes a number with thin spaces between groups of three.
+// thousands formats a number with thin spaces between groups of three.
 func thousands(n int) string {
 	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0; i -= 3 {

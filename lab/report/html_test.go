@@ -39,7 +39,7 @@ func TestSaveAndOpen(t *testing.T) {
 	}
 	for i, fl := range f.Flows {
 		if !reflect.DeepEqual(fl, s.flows[i]) {
-			t.Errorf("flow %d of %s is not what was saved", i, fl.Check)
+			t.Errorf("flow %d of %s differs from the saved flow", i, fl.Check)
 		}
 	}
 }
@@ -108,7 +108,7 @@ func pageOf(t testing.TB, dir string) []byte {
 	return out.Bytes()
 }
 
-// The page of 100,000 attempts and 5,000 events is no larger than this, in bytes.
+// largestPage bounds the page of 100,000 attempts and 5,000 events, in bytes.
 const largestPage = 5 << 20
 
 func TestPageIsSmallAndWhole(t *testing.T) {
@@ -116,7 +116,7 @@ func TestPageIsSmallAndWhole(t *testing.T) {
 	page := pageOf(t, saved(t, syntheticRun(100_000, 5000)))
 	t.Logf("%d bytes, made in %v", len(page), time.Since(began))
 	if len(page) > largestPage {
-		t.Errorf("the page has %d bytes, wanted %d at the most", len(page), largestPage)
+		t.Errorf("the page has %d bytes, want at most %d", len(page), largestPage)
 	}
 	for _, want := range []string{"failover: kill r1", "RFC 9568, 6.1", "captures/failover-kill-bgpd-on-r1/fabric.pcapng", "AS 64513", "1\u202f240 ms"} {
 		if !bytes.Contains(page, []byte(want)) {
@@ -153,7 +153,7 @@ func TestPageOfARunWithNothing(t *testing.T) {
 	}
 }
 
-// Text is to have a contrast of 4.5 against what it stands on (WCAG 2.2, 1.4.3), graphics 3 (1.4.11).
+// Text must have a contrast of 4.5 against its background (WCAG 2.2, 1.4.3), graphics 3 (1.4.11).
 func TestContrast(t *testing.T) {
 	themes := strings.SplitN(pageStyle, "prefers-color-scheme: dark", 2)
 	for i, theme := range []string{"light", "dark"} {

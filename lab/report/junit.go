@@ -44,9 +44,9 @@ type junitReason struct {
 	Text    string `xml:",chardata"`
 }
 
-// JUnit writes a test suite per scenario and a test case per check. Unknown is an error there, as CI
-// servers tell a test that failed from one that could not be run. A scenario that was skipped as a
-// whole has one case, which says why.
+// JUnit writes a test suite for each scenario and a test case for each check. An unknown verdict is an error in JUnit,
+// because CI servers distinguish a failed test from a test that could not run. A skipped scenario has one case, with
+// the reason.
 func JUnit(w io.Writer, runs []Run) error {
 	var all junitSuites
 	for _, r := range runs {
@@ -96,5 +96,5 @@ func junitOf(r Run) junitSuite {
 	return suite
 }
 
-// seconds is how JUnit spells a duration.
+// seconds formats a duration for JUnit.
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }

@@ -9,12 +9,12 @@ import (
 	"skidpad.dev/skidpad/lab/check"
 )
 
-// measure is a check as the page shows it.
+// measure is a check in the form of the page.
 type measure struct {
 	check.Result
 	Number   int
 	ID       string
-	Captures []captureLink // hides the Result's, which are paths of the machine that tested
+	Captures []captureLink // hides the Result's captures, paths on the machine of the test
 	flows    []flowSummary
 	lab      string
 }
@@ -40,7 +40,7 @@ func (m measure) Shown() bool {
 	return len(m.flows) > 0 || m.Measured != nil && m.Measured.InjectBegin != 0
 }
 
-// Outage is what was measured.
+// Outage is the measured outage.
 func (m measure) Outage() time.Duration {
 	if m.Measured != nil {
 		return m.Measured.Outage
@@ -64,7 +64,7 @@ func (m measure) Uncertainty() time.Duration {
 	return 0
 }
 
-// Sent and Lost count all flows' attempts.
+// Sent counts all flows' attempts.
 func (m measure) Sent() int {
 	if m.Measured != nil {
 		return m.Measured.Sent
@@ -76,7 +76,7 @@ func (m measure) Sent() int {
 	return n
 }
 
-// Lost counts all flows' attempts that were not answered.
+// Lost counts all flows' attempts without an answer.
 func (m measure) Lost() int {
 	if m.Measured != nil {
 		return m.Measured.Lost
@@ -88,7 +88,7 @@ func (m measure) Lost() int {
 	return n
 }
 
-// Scale is the length of the bar's axis: a little more than the longest thing on it.
+// Scale is the length of the bar's axis: a little more than the longest time on the axis.
 func (m measure) Scale() time.Duration {
 	longest := m.Outage()
 	if m.Bound != nil {
@@ -103,7 +103,7 @@ func (m measure) Scale() time.Duration {
 // Window is the bound's length.
 func (m measure) Window() time.Duration { return m.Bound.Max - m.Bound.Min }
 
-// Limits says in words what the bar shows besides the outage.
+// Limits describes the bar's marks other than the outage.
 func (m measure) Limits() string {
 	var parts []string
 	if m.Bound != nil {
@@ -115,20 +115,20 @@ func (m measure) Limits() string {
 	return strings.Join(parts, ", ")
 }
 
-// side is who carried packets, and where they were answered, before or after a fault.
+// side is the carriers of packets, and the answering pods, before or after a fault.
 type side struct {
 	Router   string
-	Nodes    string // that the router handed them to
+	Nodes    string // the router's next hops
 	Answered string // the pods' nodes, by the scenario's names
 	Pods     string
 }
 
-// Before is who carried and answered before the fault.
+// Before is the carriers and answering pods before the fault.
 func (m measure) Before() side {
 	return sideOf(m.Measured, func(m *check.Measured) check.Carrier { return m.Before }, m.Flows, m.lab, func(f check.FlowRow) []string { return f.Before })
 }
 
-// After is Before's counterpart.
+// After is the carriers and answering pods after the fault.
 func (m measure) After() side {
 	return sideOf(m.Measured, func(m *check.Measured) check.Carrier { return m.After }, m.Flows, m.lab, func(f check.FlowRow) []string { return f.After })
 }
@@ -158,11 +158,11 @@ func sideOf(m *check.Measured, carrier func(*check.Measured) check.Carrier, flow
 	return s
 }
 
-// Plain reports whether the figures beside it say all that the check observed.
+// Plain reports whether the figures contain the whole observation of the check.
 func (m measure) Plain() bool { return m.Verdict == check.Held && m.Measured != nil }
 
-// onNode is the node in "echo-5597db66dc-m29p9 on skidpad-l-worker", by the name that lab l's scenario gives it; all of it
-// where it has no such form.
+// onNode returns the node in "echo-5597db66dc-m29p9 on skidpad-l-worker", by its name in lab l's scenario, or who for a
+// text without this form.
 func onNode(who, lab string) string {
 	_, node, ok := strings.Cut(who, " on ")
 	if !ok {
@@ -171,7 +171,7 @@ func onNode(who, lab string) string {
 	return strings.TrimPrefix(node, "skidpad-"+lab+"-")
 }
 
-// size writes a number of bytes: 12 kB, 1.2 MB.
+// size formats a number of bytes: 12 kB, 1.2 MB.
 func size(bytes int64) string {
 	if bytes < 1e6 {
 		return fmt.Sprintf("%d kB", (bytes+999)/1000)

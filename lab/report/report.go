@@ -1,5 +1,4 @@
-// Package report writes what checks found: as text for people, as JSON for scripts and as JUnit XML for
-// CI servers.
+// Package report writes the results of checks: text for people, JSON for scripts and JUnit XML for CI servers.
 package report
 
 import (
@@ -8,18 +7,18 @@ import (
 	"skidpad.dev/skidpad/lab/check"
 )
 
-// Run is what a scenario's checks found.
+// Run is the results of a scenario's checks.
 type Run struct {
 	Scenario string         `json:"scenario"`
-	Skipped  string         `json:"skipped,omitempty"` // why nothing was checked
-	Notes    []string       `json:"notes,omitempty"`   // what is to be known of the lab: what stands in for something else
+	Skipped  string         `json:"skipped,omitempty"` // reason without any check
+	Notes    []string       `json:"notes,omitempty"`   // remarks on the lab: stand-ins
 	Started  time.Time      `json:"started"`
 	Duration time.Duration  `json:"duration"` // nanoseconds
 	Checks   []check.Result `json:"checks"`
 }
 
-// ExitCode is the command's exit code: 1 where a check failed, else 4 where the outcome of one is
-// unknown or a scenario that ran had none at all, else 0. What was skipped is no failure.
+// ExitCode is the command's exit code: 1 if a check failed, else 4 if an outcome is unknown or a scenario that ran has
+// no outcome, else 0. Skipped checks do not count.
 func ExitCode(runs []Run) int {
 	code := 0
 	for _, r := range runs {
@@ -39,7 +38,7 @@ func ExitCode(runs []Run) int {
 	return code
 }
 
-// count is how many results have a verdict.
+// count returns the number of results with a verdict.
 func (r Run) count(v check.Verdict) int {
 	n := 0
 	for _, c := range r.Checks {

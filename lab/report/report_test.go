@@ -18,7 +18,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 func someRuns() []Run {
 	ip := netip.MustParseAddr
@@ -77,7 +77,7 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got.String() != string(want) {
-				t.Errorf("%s is now\n%s\nwanted\n%s\nif that is right: go test ./lab/report -update", golden, got.String(), want)
+				t.Errorf("%s is now\n%s\nwant\n%s\nto accept the new text: go test ./lab/report -update", golden, got.String(), want)
 			}
 		})
 	}
@@ -144,7 +144,7 @@ func TestExitCode(t *testing.T) {
 		{"a check skipped", []Run{run(check.Held, check.Skipped)}, 0},
 		{"a scenario skipped", []Run{{Skipped: "no image"}}, 0},
 		{"no checks", []Run{run()}, 4},
-		{"a verdict that nobody set", []Run{run("")}, 4},
+		{"a missing verdict", []Run{run("")}, 4},
 	} {
 		if got := ExitCode(test.runs); got != test.want {
 			t.Errorf("%s: exit code %d, wanted %d", test.name, got, test.want)

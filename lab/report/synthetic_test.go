@@ -18,7 +18,7 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// synthetic is a run that never was: faults one after the other, and what follows from each.
+// synthetic is an invented run: a series of faults, with their consequences.
 type synthetic struct {
 	random *rand.Rand
 	began  time.Time
@@ -29,7 +29,7 @@ type synthetic struct {
 
 const monoStart = int64(5_000_000_000_000) // CLOCK_MONOTONIC at the start
 
-// fault is one of its checks.
+// fault is a fault of the invented run, with its check.
 type fault struct {
 	name, subject, limit string
 	outage               time.Duration
@@ -39,7 +39,7 @@ type fault struct {
 
 func millis(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 
-// syntheticRun has attempts and events about as many as asked; the same for the same numbers.
+// syntheticRun has about the given numbers of attempts and events; the same numbers give the same run.
 func syntheticRun(attempts, events int) *synthetic {
 	s := &synthetic{random: rand.New(rand.NewPCG(1, 2)), began: time.Date(2026, 11, 20, 10, 30, 0, 0, time.UTC)}
 	s.run = Run{Scenario: "cilium-bgp-vrrp", Started: s.began}
@@ -119,7 +119,7 @@ func observed(f fault, lost, sent int) string {
 	return fmt.Sprintf("out for %s, %d of %d lost", f.outage, lost, sent)
 }
 
-// flow adds attempts at an interval, of which those sent within out are lost; it returns how many.
+// flow adds attempts at an interval; attempts sent within out are lost. flow returns the number of lost attempts.
 func (s *synthetic) flow(rec *record.Recording, flow int, from int64, n int, interval time.Duration, out [2]int64, seed int) (lost int) {
 	rec.Start.Flows = append(rec.Start.Flows, record.Flow{Flow: flow, Target: "198.51.100.1:80", Proto: record.UDP, Interval: interval,
 		Timeout: 500 * time.Millisecond, Slots: n, First: from})
@@ -148,7 +148,7 @@ func (s *synthetic) flow(rec *record.Recording, flow int, from int64, n int, int
 	return lost
 }
 
-// follow are the events that a fault brings about.
+// follow adds the consequences of a fault.
 func (s *synthetic) follow(f fault, at, cleared int64) {
 	ms := func(n int) int64 { return at + int64(millis(n)) }
 	s.event(at, timeline.LaneFault, f.subject, "inject", f.name, cleared, map[string]string{"id": "f-" + f.subject, "took": "2ms"})
@@ -170,7 +170,7 @@ func (s *synthetic) follow(f fault, at, cleared int64) {
 	s.event(cleared, timeline.LaneFault, f.subject, "clear", f.name+" is undone", 0, nil)
 }
 
-// noise is an event of no consequence, anywhere.
+// noise adds unimportant events at random times.
 func (s *synthetic) noise(end int64) {
 	at := monoStart + s.random.Int64N(end-monoStart)
 	router := []string{"r1", "r2", "worker", "worker2", "control-plane"}[s.random.IntN(5)]
@@ -190,7 +190,7 @@ func (s *synthetic) noise(end int64) {
 	s.event(at, k.lane, k.subject, k.kind, k.text, 0, map[string]string{"source": "watch of " + router})
 }
 
-// looks are checks that only look, one of which failed.
+// looks adds checks without a fault; one of these checks failed.
 func (s *synthetic) looks() {
 	for _, c := range someRuns()[0].Checks {
 		if c.Verdict != check.Unknown {
@@ -217,7 +217,7 @@ func somePlan(t testing.TB) *plan.Plan {
 	return p
 }
 
-// saved writes a synthetic run's folder, with a capture for each check that failed.
+// saved writes a synthetic run's folder, with a capture for each failed check.
 func saved(t testing.TB, s *synthetic) string {
 	t.Helper()
 	dir := DirOf(t.TempDir(), s.run.Scenario, s.run.Started)

@@ -12,8 +12,8 @@ import (
 	"skidpad.dev/skidpad/lab/check"
 )
 
-// Text writes a line per check. What does not hold has its expectation below, and the details that are
-// wrong; with all set, every check has all its details: who answered, which sessions, which routes.
+// Text writes a line for each check. A check that does not hold has its expectation and the wrong details below; with
+// all set, every check has all its details: answering pods, sessions, routes.
 func Text(w io.Writer, runs []Run, all bool) error {
 	var out strings.Builder
 	for i, r := range runs {
@@ -43,7 +43,7 @@ func Text(w io.Writer, runs []Run, all bool) error {
 	return err
 }
 
-// Line is a check in one line, its name padded to width, as it is shown while checks run.
+// Line formats a check as a line, with the name padded to width, for display while checks run.
 func Line(c check.Result, width int) string {
 	return fmt.Sprintf("%-7s  %-*s  %7s  %s", c.Verdict, width, c.Name, short(c.Duration), c.Observed)
 }
@@ -64,7 +64,7 @@ func heading(r Run) string {
 	return fmt.Sprintf("%s: %s, in %s", cmp.Or(r.Scenario, "checks"), strings.Join(parts, ", "), short(r.Duration))
 }
 
-// details are a check's rows as a table: all, or only those that are wrong.
+// details formats a check's rows as a table: all rows, or only the wrong rows.
 func details(c check.Result, all bool) string {
 	var lines []string
 	row := func(wrong bool, heading string, cells ...string) {
@@ -99,12 +99,12 @@ func details(c check.Result, all bool) string {
 	return aligned(lines)
 }
 
-// aligned sets lines of cells, which tabs separate, in columns.
+// aligned aligns lines of cells, separated by tabs, in columns.
 func aligned(lines []string) string {
 	var out strings.Builder
 	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	for _, line := range lines {
-		_, _ = io.WriteString(table, line+"\n") // a builder takes everything
+		_, _ = io.WriteString(table, line+"\n") // a builder accepts all writes
 	}
 	_ = table.Flush()
 	return out.String()
@@ -138,7 +138,7 @@ func addresses(list []netip.Addr) string {
 	return dash(strings.Join(texts, ", "))
 }
 
-// latency is the slowest answer's; there is none where nothing answered.
+// latency is the slowest answer's, or "" without an answer.
 func latency(d time.Duration) string {
 	if d == 0 {
 		return "-"

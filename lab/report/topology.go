@@ -10,11 +10,11 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// The picture's measures, in CSS pixels at its natural size, which fits a phone.
+// The picture's measures, in CSS pixels at the natural size, for the width of a phone.
 const (
 	boxWide, boxHigh = 108, 50
 	boxGap           = 8
-	busHigh          = 50 // from one row of boxes to the next, with the network's line between
+	busHigh          = 50 // from a row of boxes to the next, with the network's line between
 	picturePad       = 2
 	perRow           = 3
 )
@@ -25,15 +25,15 @@ type box struct {
 	networks                  []string
 }
 
-// picture draws a plan: networks are lines, and a node stands above or below the lines that it is on.
-// Clients come on top, routers in the midst, the cluster at the bottom.
+// picture draws a plan: networks are lines, and each node stands above or below its lines. Clients are at the top,
+// routers in the middle, the cluster at the bottom.
 type picture struct {
 	strings.Builder
 	texts   strings.Builder // of the lines: drawn last, over the stubs
 	wide, y int
 }
 
-// Topology draws the plan as an SVG, which styles of the page colour.
+// Topology draws the plan as an SVG; the page's styles colour the SVG.
 func Topology(p *plan.Plan) template.HTML {
 	rows, nets := arrange(p)
 	pic := &picture{wide: perRow*(boxWide+boxGap) - boxGap + 2*picturePad, y: picturePad}
@@ -49,7 +49,7 @@ func Topology(p *plan.Plan) template.HTML {
 		pic.wide, pic.y, pic.wide, pic.y, html.EscapeString(alt), pic.String()+pic.texts.String()))
 }
 
-// arrange puts nodes in rows and networks between them: rows[i] stands above nets[i].
+// arrange puts nodes in rows and networks between the rows: rows[i] stands above nets[i].
 func arrange(p *plan.Plan) (rows [][]box, nets []string) {
 	cluster := ""
 	if p.Cluster != nil {
@@ -125,8 +125,7 @@ func nodeBoxes(p *plan.Plan) []box {
 	return all
 }
 
-// row draws boxes, several lines of them where they do not fit in one, and their stubs to the lines
-// above and below.
+// row draws boxes, in several lines if necessary, and their stubs to the lines above and below.
 func (s *picture) row(row []box, nets []string, above bool) {
 	for start := 0; start < len(row); start += perRow {
 		line := row[start:min(start+perRow, len(row))]
@@ -148,8 +147,7 @@ func (s *picture) row(row []box, nets []string, above bool) {
 	}
 }
 
-// isBelow reports whether a node hangs on a network drawn below it: a client on its only one, a router
-// on its last.
+// isBelow reports whether a node is drawn below its network: a client's only network, a router's last network.
 func (s *picture) isBelow(network string, nets []string, b box) bool {
 	return b.class != "node" && (b.class == "router" || len(nets) > 0 && network != nets[len(nets)-1])
 }
@@ -170,7 +168,7 @@ func (s *picture) box(x int, b box) {
 	s.WriteString("</g>")
 }
 
-// bus draws a network's line with its name, its prefix and the gateways' addresses on it.
+// bus draws a network's line with its name, its prefix and the gateways' addresses.
 func (s *picture) bus(p *plan.Plan, network string, above bool) {
 	y := s.y + busHigh/2
 	if !above {
@@ -194,7 +192,7 @@ func (s *picture) bus(p *plan.Plan, network string, above bool) {
 	s.y = y + busHigh/2
 }
 
-// describe says in words what the picture shows.
+// describe describes the picture in words.
 func describe(rows [][]box) string {
 	var parts []string
 	for _, row := range rows {

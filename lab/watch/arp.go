@@ -16,7 +16,7 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// watchARP captures ARP on a network's bridge, from the host: what any port sends to others, whoever answers.
+// watchARP captures ARP on a network's bridge, from the host: all packets from any port, whoever answers.
 func (w *Watch) watchARP(ctx context.Context, n plan.Network, ready func()) error {
 	capture, err := openARP(n.Bridge)
 	if err != nil {
@@ -44,7 +44,8 @@ func (w *Watch) watchARP(ctx context.Context, n plan.Network, ready func()) erro
 		}
 		if p, ok := parseARP(frame[:size]); ok {
 			e := table.event(p)
-			// How late this process got the CPU: what other lanes, which have no stamp of the kernel's, are off by now.
+			// The delay until this process got the CPU: the error, at this moment, of other lanes without a kernel
+			// timestamp.
 			if late := time.Duration(e.At - at); late > time.Millisecond {
 				e.Fields["late"] = late.Round(100 * time.Microsecond).String()
 			}
@@ -54,14 +55,14 @@ func (w *Watch) watchARP(ctx context.Context, n plan.Network, ready func()) erro
 	}
 }
 
-// openARP opens a packet socket (packet(7)) that gets every ARP frame that passes the interface.
+// openARP opens a packet socket (packet(7)) for every ARP frame on the interface.
 func openARP(name string) (*os.File, error) {
 	bridge, err := net.InterfaceByName(name)
 	if err != nil {
 		return nil, fmt.Errorf("bridge %s: %w; the engine may run on another machine", name, err)
 	}
 	proto := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, unix.ETH_P_ARP))
-	// Without a protocol at first, so that nothing of other interfaces comes before it is bound.
+	// Without a protocol at first, so no frame of other interfaces arrives before the bind.
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if errors.Is(err, unix.EPERM) {
 		return nil, fmt.Errorf("bridge %s: packet socket: %w; capturing needs root (CAP_NET_RAW)", name, err)
@@ -72,7 +73,7 @@ func openARP(name string) (*os.File, error) {
 	file := os.NewFile(uintptr(fd), "ARP on "+name)
 	err = errors.Join(
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1),
-		// A bridge hands frames between two of its ports up only when it is promiscuous.
+		// A bridge passes frames between two of its ports up only in promiscuous mode.
 		unix.SetsockoptPacketMreq(fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &unix.PacketMreq{Ifindex: int32(bridge.Index), Type: unix.PACKET_MR_PROMISC}),
 		unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: proto, Ifindex: bridge.Index}),
 	)
@@ -83,12 +84,12 @@ func openARP(name string) (*os.File, error) {
 	return file, nil
 }
 
-// rawReader is the part of syscall.RawConn that is read with.
+// rawReader is the read part of syscall.RawConn.
 type rawReader interface {
 	Read(func(fd uintptr) bool) error
 }
 
-// receive reads a frame and when the kernel had it, as timeline.Event.At.
+// receive reads a frame and the kernel's time of receipt, as timeline.Event.At.
 func receive(raw rawReader, frame, control []byte) (size int, at int64, err error) {
 	readErr := raw.Read(func(fd uintptr) bool {
 		var n int
@@ -126,7 +127,7 @@ type arpPacket struct {
 	sender, target       netip.Addr
 }
 
-// parseARP reads a frame (RFC 826). ok is false for one that is none, or for another kind of network.
+// parseARP reads a frame (RFC 826). ok is false for any other frame, and for another kind of network.
 //
 //	 0      6      12   14    16    18  19  20    22         28        32         38        42
 //	| to   | from | 0806 | hw=1 | 0800 | 6 | 4 | oper | sender MAC | sender IP | target MAC | target IP |
@@ -146,7 +147,7 @@ func parseARP(b []byte) (p arpPacket, ok bool) {
 	}, true
 }
 
-// arpTable is who was last seen to claim which address on one network.
+// arpTable has the last claim to each address of a network.
 type arpTable struct {
 	network string
 	who     func(netip.Addr) string
@@ -154,12 +155,12 @@ type arpTable struct {
 	at      map[netip.Addr]string
 }
 
-// event tells a packet. A sender that claims an address which another claimed before has it moved.
+// event returns the event of a packet. If another sender claimed the address before, the address has moved.
 func (t *arpTable) event(p arpPacket) timeline.Event {
 	fields := map[string]string{"network": t.network, "sender": p.sender.String(), "senderMAC": p.senderMAC, "target": p.target.String()}
 	kind, text := "request", fmt.Sprintf("%s asks for %s", t.who(p.sender), t.who(p.target))
 	switch {
-	case p.sender == p.target: // RFC 5227 calls it an announcement, request or reply
+	case p.sender == p.target: // RFC 5227 calls this an announcement, request or reply
 		kind, text = "gratuitous", fmt.Sprintf("%s announces itself at %s", t.who(p.sender), t.whoMAC(p.senderMAC))
 	case p.reply:
 		kind, text = "reply", fmt.Sprintf("%s is at %s, to %s", t.who(p.sender), t.whoMAC(p.senderMAC), t.who(p.target))

@@ -25,25 +25,27 @@ import (
 )
 
 const (
-	// connectionsEvery is how often a router's connections are looked at, so how late an end that only they tell is seen.
+	// connectionsEvery is the polling interval for a router's connections, and so the largest delay of an end seen only
+	// there.
 	connectionsEvery = 50 * time.Millisecond
 	portBGP          = 179
 	tcpEstablished   = 1 // include/net/tcp_states.h
 )
 
-// connection is a TCP connection as one end has it.
+// connection is a TCP connection, seen from one end.
 type connection struct{ local, remote netip.AddrPort }
 
-// connections are a router's, to peers that dial in.
+// connections are a router's connections to peers that dial in.
 type connections struct {
 	pid   int
-	diag  *nl.SocketHandle // asks in the router's namespace
+	diag  *nl.SocketHandle // for requests in the router's namespace
 	known map[netip.Addr]connection
 }
 
-// watchConnections tells of sessions that ended without the speaker telling, by their connections in the kernel. It is
-// the one thing here that is polled: a socket whose peer cannot be reached stays for minutes after bgpd closed it, so
-// the kernel's own event, its destruction, would come far too late. Looking up one known connection costs microseconds.
+// watchConnections reports sessions that ended without a message of the speaker, by their connections in the kernel.
+// This is the only polled source: after bgpd has closed the socket of an unreachable peer, the socket stays for
+// minutes, so the kernel's own event, the destruction, would come far too late. Reading the state of one known
+// connection costs microseconds.
 func (w *Watch) watchConnections(ctx context.Context, p place, pid int, s *speaker) {
 	c := &connections{pid: pid, known: map[netip.Addr]connection{}}
 	if err := c.open(); err != nil {
@@ -87,17 +89,17 @@ func (c *connections) open() error {
 	return nil
 }
 
-// established reports whether there is an established connection to the peer. The whole table, which costs milliseconds
-// since the kernel goes through all of its hash table, is read only when the one known is not.
+// established reports whether there is an established connection to the peer. established reads the whole table only if
+// the known connection is gone: the read costs milliseconds, because the kernel walks through its whole hash table.
 func (c *connections) established(a netip.Addr) bool {
 	if known, ok := c.known[a]; ok && c.state(known) == tcpEstablished {
 		return true
 	}
 	known, err := c.read("tcp")
 	if err != nil {
-		return true // the container is on its way out, which is told elsewhere
+		return true // the container is about to end; another source reports this
 	}
-	if known6, err := c.read("tcp6"); err == nil { // not there where the kernel has no IPv6
+	if known6, err := c.read("tcp6"); err == nil { // absent if the kernel has no IPv6
 		maps.Copy(known, known6)
 	}
 	c.known = known
@@ -105,8 +107,9 @@ func (c *connections) established(a netip.Addr) bool {
 	return ok
 }
 
-// state is a connection's state in the kernel; 0 where there is none. The kernel finds it by its hash. netlink.SocketGet
-// asks for a dump instead, which goes through the whole table, and may be answered with another connection of the same ports.
+// state returns a connection's state in the kernel, or 0 without a connection. The kernel finds the connection by its
+// hash. netlink.SocketGet requests a dump instead: a dump walks through the whole table, and may return another
+// connection with the same ports.
 func (c *connections) state(of connection) uint8 {
 	req := nl.NewNetlinkRequest(nl.SOCK_DIAG_BY_FAMILY, 0)
 	req.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_INET_DIAG: c.diag}
@@ -118,7 +121,7 @@ func (c *connections) state(of connection) uint8 {
 	return answers[0][1] // struct inet_diag_msg: family, state, ...
 }
 
-// diagRequest is a struct inet_diag_req_v2 (sock_diag(7)) for one connection in any state, whatever its cookie.
+// diagRequest is a struct inet_diag_req_v2 (sock_diag(7)) for one connection in any state, with any cookie.
 func diagRequest(of connection) []byte {
 	family := byte(unix.AF_INET6)
 	if of.local.Addr().Is4() {
@@ -145,7 +148,7 @@ func (c *connections) read(table string) (map[netip.Addr]connection, error) {
 	return parseTCP(f)
 }
 
-// dialsIn reports whether a peer is one of a listen range, and not one that is configured by its address.
+// dialsIn reports whether a peer belongs to a listen range, without a configured address.
 func dialsIn(bgp *plan.Speaker, a netip.Addr) bool {
 	return !slices.ContainsFunc(bgp.Neighbors, func(n plan.Neighbor) bool { return n.Address == a }) &&
 		slices.ContainsFunc(bgp.Ranges, func(r plan.Range) bool { return r.Prefix.Contains(a) })

@@ -14,7 +14,7 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// fib is the main routing table of a namespace, as its messages told.
+// fib is the main routing table of a namespace, built from the kernel's messages.
 type fib struct {
 	subject string
 	lane    timeline.Lane
@@ -23,13 +23,13 @@ type fib struct {
 	routes  map[routeKey]string
 }
 
-// routeKey is what tells two routes of a table apart: IPv4 has one for each prefix and metric.
+// routeKey distinguishes two routes of a table: IPv4 has one route for each prefix and metric.
 type routeKey struct {
 	prefix netip.Prefix
 	metric int
 }
 
-// update takes a message and returns what it changed: at most one event, none for what was so already.
+// update applies a message and returns the change: at most one event, none without a change.
 func (f *fib) update(u netlink.RouteUpdate) []timeline.Event {
 	key, ok := keyOf(u.Route)
 	if !ok {
@@ -58,7 +58,7 @@ func (f *fib) update(u netlink.RouteUpdate) []timeline.Event {
 	return nil
 }
 
-// replace takes a whole table and returns what it changed, by prefix.
+// replace applies a whole table and returns the changes, by prefix.
 func (f *fib) replace(routes []netlink.Route) []timeline.Event {
 	var events []timeline.Event
 	gone := maps.Clone(f.routes)
@@ -84,9 +84,10 @@ func (f *fib) event(kind string, key routeKey, text string, fields ...string) ti
 	return timeline.New(f.lane, f.subject, kind, key.prefix.String()+" "+text, with(map[string]string{"prefix": key.prefix.String()}, fields...))
 }
 
-// keyOf is the route's key; ok is false for routes of other tables, and for the kernel's own of every IPv6 link.
+// keyOf returns the route's key; ok is false for routes of other tables, and for the kernel's own routes of every IPv6
+// link.
 func keyOf(r netlink.Route) (_ routeKey, ok bool) {
-	// A message without a table means one above 255, told elsewhere in it.
+	// A message without a table means a table above 255, named elsewhere in the message.
 	if r.Table != unix.RT_TABLE_MAIN || r.Type == unix.RTN_MULTICAST || r.Flags&unix.RTM_F_CLONED != 0 {
 		return routeKey{}, false
 	}
@@ -112,7 +113,7 @@ func keyOf(r netlink.Route) (_ routeKey, ok bool) {
 	return routeKey{prefix, r.Priority}, true
 }
 
-// describe says where the route leads: via r1 (10.89.0.2) on fabric, bgp.
+// describe formats the route's next hops: via r1 (10.89.0.2) on fabric, bgp.
 func (f *fib) describe(r netlink.Route) string {
 	var hops []string
 	if len(r.MultiPath) == 0 {
@@ -153,7 +154,7 @@ func (f *fib) hop(gw []byte, via netlink.Destination, index int) string {
 	return "via " + a.String()
 }
 
-// protocol names who made a route (linux/rtnetlink.h), as iproute2 does.
+// protocol names the origin of a route (linux/rtnetlink.h), like iproute2.
 func protocol(n int) string {
 	switch n {
 	case unix.RTPROT_KERNEL:

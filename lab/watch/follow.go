@@ -14,19 +14,19 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// inside is a source that listens within a container's namespaces: it is started again with the container.
+// inside is a source within a container's namespaces. The source starts again with the container.
 type inside struct {
 	name string
 	run  func(ctx context.Context, pid int, again bool, ready func()) error
 }
 
-// sourcesIn lists what is listened to in a container.
+// sourcesIn lists the sources in a container.
 func (w *Watch) sourcesIn(p place) []inside {
 	kernel := inside{"kernel " + p.name, func(ctx context.Context, pid int, again bool, ready func()) error {
 		return w.watchKernel(ctx, p, pid, again, ready)
 	}}
 	switch {
-	case p.kind == node.KindGateway: // it lives in its router's namespace
+	case p.kind == node.KindGateway: // is in its router's namespace
 		return []inside{{"vrrp " + p.name, func(ctx context.Context, pid int, again bool, ready func()) error {
 			return w.watchNotify(ctx, p, pid, again, ready)
 		}}}
@@ -52,7 +52,7 @@ func (w *Watch) follow(p place, started <-chan struct{}) {
 	w.sources.Go(func() {
 		for again := false; ; again = true {
 			select {
-			case <-started: // of a start that the next look sees anyway
+			case <-started: // of a start that the next round sees anyway
 			default:
 			}
 			pid, err := w.firstProcess(p)
@@ -77,7 +77,7 @@ func (w *Watch) follow(p place, started <-chan struct{}) {
 	})
 }
 
-// firstProcess is the number on the host of the container's first process.
+// firstProcess returns the host's process number of the container's first process.
 func (w *Watch) firstProcess(p place) (int, error) {
 	ctx, cancel := context.WithTimeout(w.ended, 10*time.Second)
 	defer cancel()
@@ -96,14 +96,14 @@ func (w *Watch) firstProcess(p place) (int, error) {
 	return pid, nil
 }
 
-// pidOf is the first process of a container that runs, as far as it is known; 0 else.
+// pidOf returns the known first process of a running container, or 0.
 func (w *Watch) pidOf(container string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.pids[container]
 }
 
-// attach runs the sources in a container until its first process ends, which is no error, or the watch does.
+// attach runs the sources in a container until its first process ends, without an error, or the watch ends.
 func (w *Watch) attach(sources []inside, ready []func(), p place, pid int, again bool) error {
 	first, err := openProcess(pid)
 	if err != nil {

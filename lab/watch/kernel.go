@@ -17,19 +17,19 @@ import (
 // receiveBuffer holds the kernel's messages while this process has no CPU: some thousands of routes.
 const receiveBuffer = 4 << 20
 
-// subscription is what a network namespace tells of its routes, addresses, links and neighbours (rtnetlink(7)).
+// subscription receives a network namespace's changes of routes, addresses, links and neighbours (rtnetlink(7)).
 type subscription struct {
 	routes     chan netlink.RouteUpdate
 	addresses  chan netlink.AddrUpdate
 	links      chan netlink.LinkUpdate
 	neighbours chan netlink.NeighUpdate
 	broken     chan error
-	handle     *netlink.Handle // asks in the same namespace
+	handle     *netlink.Handle // for requests in the same namespace
 	done       chan struct{}
 }
 
-// subscribe opens all sockets in the namespace. None is open when it fails. From then on nothing is missed: what changes
-// while the present state is read afterwards comes too.
+// subscribe opens all sockets in the namespace. On failure no socket stays open. From then on nothing is missed:
+// changes during the later read of the present state arrive, too.
 func subscribe(ns netns.NsHandle) (_ *subscription, err error) {
 	s := &subscription{
 		routes: make(chan netlink.RouteUpdate, 1024), addresses: make(chan netlink.AddrUpdate, 256),
@@ -39,7 +39,7 @@ func subscribe(ns netns.NsHandle) (_ *subscription, err error) {
 	broken := func(err error) {
 		select {
 		case s.broken <- err:
-		default: // one is enough to know
+		default: // one message is enough
 		}
 	}
 	if s.handle, err = netlink.NewHandleAt(ns, unix.NETLINK_ROUTE); err != nil {
@@ -68,7 +68,7 @@ func subscribe(ns netns.NsHandle) (_ *subscription, err error) {
 	return s, err
 }
 
-// close lets go of the namespace.
+// close releases the namespace.
 func (s *subscription) close() {
 	close(s.done)
 	s.handle.Close()
@@ -81,12 +81,12 @@ type kernel struct {
 	sub     *subscription
 	fib     fib
 	links   map[int]link
-	guarded map[netip.Addr]bool // the gateways' addresses that are here
+	guarded map[netip.Addr]bool // the gateways' addresses in this namespace
 	neigh   map[netip.Addr]string
 }
 
-// watchKernel runs until ctx ends or the subscription breaks. again says that the container had been watched before, so
-// that what it finds is news.
+// watchKernel runs until ctx ends or the subscription breaks. again means that the container was watched before, so
+// every difference found is an event.
 func (w *Watch) watchKernel(ctx context.Context, p place, pid int, again bool, ready func()) error {
 	ns, err := openNamespace(pid)
 	if err != nil {
@@ -97,7 +97,7 @@ func (w *Watch) watchKernel(ctx context.Context, p place, pid int, again bool, r
 	if err != nil {
 		return err
 	}
-	// Not deferred: the end of ctx is a container's death, and the namespace is to go with it at once.
+	// Not deferred: ctx ends with a container's death, and the namespace must be released at once.
 	stop := context.AfterFunc(ctx, sub.close)
 	defer func() {
 		if stop() {
@@ -145,7 +145,7 @@ func (k *kernel) run(ctx context.Context) error {
 	}
 }
 
-// present reads what is there now.
+// present reads the present state.
 func (k *kernel) present(again bool) error {
 	links, err := k.sub.handle.LinkList()
 	if err != nil {
@@ -183,8 +183,8 @@ func (k *kernel) present(again bool) error {
 	return nil
 }
 
-// relist compares the FIB with what the kernel has now. The kernel does not tell of IPv4 routes that go because their
-// link or their source address went (fib_sync_down_dev, fib_sync_down_addr), so this is asked after those.
+// relist compares the FIB with the kernel's present routes. The kernel sends no message for IPv4 routes removed with
+// their link or their source address (fib_sync_down_dev, fib_sync_down_addr), so relist runs after such removals.
 func (k *kernel) relist() ([]timeline.Event, error) {
 	routes, err := k.sub.handle.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
 	if err != nil {
@@ -193,16 +193,17 @@ func (k *kernel) relist() ([]timeline.Event, error) {
 	return k.fib.replace(routes), nil
 }
 
-// after looks what else a lost link or address took along.
+// after reports the routes lost together with a link or address.
 func (k *kernel) after(what string) {
 	events, err := k.relist()
 	if err != nil {
-		return // the namespace is on its way out, or run sees the subscription break
+		return // the namespace is about to end, or run sees the subscription break
 	}
 	k.w.add(marked(events, "because", what)...)
 }
 
-// gone tells what went with the container. Its FIB goes in one event, since its routes are of no use to anybody now.
+// gone reports everything lost with the container. The FIB is a single event, because nobody needs the routes one by
+// one.
 func (k *kernel) gone() {
 	if k.w.stopping() {
 		return
@@ -221,7 +222,7 @@ type link struct {
 	up   bool
 }
 
-// up reports whether packets pass: the administrator wants it and the other end is there (RFC 2863).
+// up reports whether packets pass: the administrator's state is up and the other end is present (RFC 2863).
 func up(a *netlink.LinkAttrs) bool {
 	return a.RawFlags&unix.IFF_UP != 0 && a.RawFlags&unix.IFF_RUNNING != 0
 }
@@ -233,7 +234,7 @@ func (k *kernel) dev(index int) string {
 	return fmt.Sprintf("interface %d", index)
 }
 
-// link tells of a link that goes down or up, except those that come and go with every pod.
+// link reports a link that goes down or up, except links of pods.
 func (k *kernel) link(u netlink.LinkUpdate) {
 	a := u.Attrs()
 	before, known := k.links[a.Index]
@@ -261,12 +262,12 @@ func (k *kernel) link(u netlink.LinkUpdate) {
 	}
 }
 
-// podLink reports whether a link is one of those that come and go with pods: on a cluster node, all but the engine's.
+// podLink reports whether a link belongs to a pod: on a cluster node, all links but the engine's.
 func (k *kernel) podLink(name string) bool {
 	return name == "lo" || k.place.kind == node.KindCluster && !strings.HasPrefix(name, "eth")
 }
 
-// address tells of a gateway's address that arrives or leaves.
+// address reports the arrival or the loss of a gateway's address.
 func (k *kernel) address(u netlink.AddrUpdate) {
 	a, ok := netip.AddrFromSlice(u.LinkAddress.IP)
 	if !ok {
@@ -303,7 +304,7 @@ func (k *kernel) guardEvent(a netip.Addr, kind, text string, fields ...string) t
 		with(map[string]string{"address": a.String(), "gateway": gateway, "network": network}, fields...))
 }
 
-// neighbour tells of an address that is now behind another hardware address, or behind none.
+// neighbour reports an address with another hardware address than before, or without an answer.
 func (k *kernel) neighbour(u netlink.NeighUpdate) {
 	a, ok := netip.AddrFromSlice(u.IP)
 	if !ok || u.Family != netlink.FAMILY_V4 || k.podLink(k.dev(u.LinkIndex)) {

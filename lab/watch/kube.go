@@ -16,19 +16,19 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// object is what all Kubernetes objects are.
+// object has the methods of all Kubernetes objects.
 type object interface {
 	runtime.Object
 	metav1.Object
 }
 
-// api is a kind of objects as client-go has it: *List and Watch of a typed client.
+// api is a kind of objects in client-go's form: *List and Watch of a typed client.
 type api[L runtime.Object] interface {
 	List(ctx context.Context, opts metav1.ListOptions) (L, error)
 	Watch(ctx context.Context, opts metav1.ListOptions) (apiwatch.Interface, error)
 }
 
-// watchKubernetes listens to the kinds of objects that explain where packets go.
+// watchKubernetes watches the kinds of objects that explain the paths of packets.
 func (w *Watch) watchKubernetes(kube *cluster.Kube) {
 	core := kube.Client.CoreV1()
 	t := teller{node: w.names.node}
@@ -39,29 +39,29 @@ func (w *Watch) watchKubernetes(kube *cluster.Kube) {
 	watchKind(w, "nodes", core.Nodes(), t.nodeObject)
 }
 
-// objects are those of one kind, as they were last seen, and how their changes are told. tell gets nil for one that is
-// not there yet, or no longer.
+// objects are the last seen objects of a kind, and the function that reports their changes. tell gets nil for a missing
+// object, before or after.
 type objects[O object] struct {
 	tell func(before, after O) []timeline.Event
 	all  map[string]O
 }
 
-// set takes an object and tells what changed.
+// set stores an object and returns the changes.
 func (s *objects[O]) set(o O) []timeline.Event {
 	key := o.GetNamespace() + "/" + o.GetName()
-	before := s.all[key] // nil where there is none
+	before := s.all[key] // nil for a new object
 	s.all[key] = o
 	return s.tell(before, o)
 }
 
-// remove forgets an object and tells that it is gone.
+// remove forgets an object and returns the event of its deletion.
 func (s *objects[O]) remove(o O) []timeline.Event {
 	delete(s.all, o.GetNamespace()+"/"+o.GetName())
 	var none O
 	return s.tell(o, none)
 }
 
-// replace takes a list of all objects and tells what changed.
+// replace stores a list of all objects and returns the changes.
 func (s *objects[O]) replace(list []O) []timeline.Event {
 	var events []timeline.Event
 	gone := map[string]O{}
@@ -78,8 +78,8 @@ func (s *objects[O]) replace(list []O) []timeline.Event {
 	return events
 }
 
-// watchKind lists all objects, and then watches them from there. When the API server goes away, that is an event, and
-// what was missed is found by listing again: those events say seen=relist, since they happened earlier.
+// watchKind lists all objects, and then watches from this version on. The loss of the API server is an event, and a new
+// list finds the missed changes: their events have seen=relist, because the changes happened earlier.
 func watchKind[O object, L runtime.Object](w *Watch, kind string, from api[L], tell func(before, after O) []timeline.Event) {
 	w.source("kubernetes "+kind, func(ctx context.Context, ready func()) error {
 		s := &objects[O]{tell: tell, all: map[string]O{}}
@@ -88,7 +88,7 @@ func watchKind[O object, L runtime.Object](w *Watch, kind string, from api[L], t
 			version, events, err := listKind(ctx, from, s)
 			if err == nil {
 				switch {
-				case first: // what was there before is no news
+				case first: // the first state is no event
 				case broken:
 					w.add(timeline.New(timeline.LaneAgent, "kubernetes "+kind, "source-back", "the API server answers again; what was missed is told now", nil))
 					fallthrough
@@ -113,7 +113,7 @@ func watchKind[O object, L runtime.Object](w *Watch, kind string, from api[L], t
 	})
 }
 
-// listKind reads all objects and tells what changed since they were last seen.
+// listKind reads all objects and reports the changes since the last look.
 func listKind[O object, L runtime.Object](ctx context.Context, from api[L], s *objects[O]) (version string, _ []timeline.Event, _ error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -140,7 +140,8 @@ func listKind[O object, L runtime.Object](ctx context.Context, from api[L], s *o
 	return accessor.GetResourceVersion(), s.replace(all), nil
 }
 
-// follow watches from a version on, until the API server ends it: nil is its regular end, after some minutes.
+// follow watches from a version on, until the API server ends the watch. A nil error is the regular end, after some
+// minutes.
 func follow[O object, L runtime.Object](ctx context.Context, w *Watch, from api[L], s *objects[O], version string) error {
 	stream, err := from.Watch(ctx, metav1.ListOptions{ResourceVersion: version, AllowWatchBookmarks: true})
 	if err != nil {

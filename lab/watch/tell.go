@@ -14,16 +14,16 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// teller says what changed between two states of a Kubernetes object; nil is its absence. What is of no consequence
-// for packets is not told: a lease that is renewed, a heartbeat.
+// teller reports the changes between two states of a Kubernetes object; nil is a missing object. Changes without an
+// effect on packets are left out: the renewal of a lease, a heartbeat.
 type teller struct {
 	node func(kubernetes string) string // the scenario's name
 }
 
-// lease tells who holds a Lease.
+// lease reports the holder of a Lease.
 func (t teller) lease(before, after *coordinationv1.Lease) []timeline.Event {
 	o := cmp.Or(after, before)
-	if o.Namespace == corev1.NamespaceNodeLease { // a node's heartbeat; the node's condition says what matters
+	if o.Namespace == corev1.NamespaceNodeLease { // a node's heartbeat; the node's condition has the important changes
 		return nil
 	}
 	from, to := t.holder(before), t.holder(after)
@@ -60,7 +60,7 @@ func (t teller) holder(l *coordinationv1.Lease) string {
 	return t.node(*l.Spec.HolderIdentity)
 }
 
-// endpoints tells of the addresses behind a Service.
+// endpoints reports changes of the addresses behind a Service.
 func (t teller) endpoints(before, after *discoveryv1.EndpointSlice) []timeline.Event {
 	o := cmp.Or(after, before)
 	subject := o.Namespace + "/" + cmp.Or(o.Labels[discoveryv1.LabelServiceName], o.Name)
@@ -101,7 +101,7 @@ func (t teller) slice(s *discoveryv1.EndpointSlice) map[string]endpoint {
 	}
 	for _, e := range s.Endpoints {
 		point := endpoint{state: "not ready"}
-		// The API's reference: a nil Ready means unknown, to be taken as ready.
+		// The API's reference: a nil Ready means unknown, and counts as ready.
 		switch c := e.Conditions; {
 		case c.Terminating != nil && *c.Terminating && c.Serving != nil && *c.Serving:
 			point.state = "serving while terminating"
@@ -129,7 +129,7 @@ func merged[V any](a, b map[string]V) map[string]V {
 	return all
 }
 
-// service tells of a Service's addresses and traffic policies.
+// service reports changes of a Service's addresses and traffic policies.
 func (t teller) service(before, after *corev1.Service) []timeline.Event {
 	o := cmp.Or(after, before)
 	subject := o.Namespace + "/" + o.Name
@@ -168,7 +168,7 @@ func policies(s *corev1.Service) string {
 	return text
 }
 
-// nodeObject tells of a Node's readiness, and whether it takes pods.
+// nodeObject reports changes of a Node's readiness, and whether the Node accepts pods.
 func (t teller) nodeObject(before, after *corev1.Node) []timeline.Event {
 	o := cmp.Or(after, before)
 	event := func(kind, text string) timeline.Event {
@@ -205,5 +205,5 @@ func nodeReady(n *corev1.Node) string {
 			}
 		}
 	}
-	return "unknown" // its heartbeat is overdue
+	return "unknown" // the heartbeat is overdue
 }

@@ -1,5 +1,5 @@
-// Package counter writes numbers to a cluster's API at a steady pace, and finds out afterwards which of them are there:
-// what the API acknowledged must be.
+// Package counter writes numbers to a cluster's API at a steady pace, and afterwards reads the stored numbers: every
+// acknowledged number must be stored.
 package counter
 
 import (
@@ -24,16 +24,17 @@ import (
 )
 
 const (
-	// Timeout is when a write counts as not acknowledged. It is shorter than TCP's first retransmission of a connection
-	// request (1 s: RFC 6298, 2.1), so that a write begun while nobody had the address is not saved by it.
+	// Timeout is the longest time until an acknowledgement. Timeout is shorter than TCP's first retransmission of a
+	// connection request (1 s: RFC 6298, 2.1), so a retransmission cannot save a write begun while no node had the
+	// address.
 	Timeout = 900 * time.Millisecond
-	// countWithin bounds the wait for an API that can tell which numbers it has.
+	// countWithin bounds the wait for an API that can list the numbers.
 	countWithin = time.Minute
 	numberLabel = "dev.skidpad.number"
 )
 
-// Counter is a series of writes that goes on. Each is the creation of a ConfigMap over a connection of its own, at its
-// time, whatever became of those before.
+// Counter is a running series of writes. Each write creates a ConfigMap over a connection of its own, at its time,
+// independently of earlier writes.
 type Counter struct {
 	kube      *cluster.Kube
 	client    kubernetes.Interface
@@ -48,7 +49,7 @@ type Counter struct {
 	skipped  int
 }
 
-// Start makes a namespace for the numbers and begins to write one every so often.
+// Start makes a namespace for the numbers and begins to write, a number in each interval.
 func Start(ctx context.Context, kube *cluster.Kube, every time.Duration) (*Counter, error) {
 	client, err := oneShot(kube.Config)
 	if err != nil {
@@ -56,7 +57,7 @@ func Start(ctx context.Context, kube *cluster.Kube, every time.Duration) (*Count
 	}
 	ns, err := kube.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "skidpad-counter-"}}, metav1.CreateOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("counter: a namespace for it: %w", err)
+		return nil, fmt.Errorf("counter: make a namespace: %w", err)
 	}
 	at, wall := timeline.Stamp()
 	c := &Counter{kube: kube, client: client, namespace: ns.Name, clock: record.Clock{Mono: at, Wall: wall}, ended: make(chan struct{})}
@@ -66,8 +67,8 @@ func Start(ctx context.Context, kube *cluster.Kube, every time.Duration) (*Count
 	return c, nil
 }
 
-// oneShot is a client that makes a connection for each request: one that is kept would hide for how long nobody answered at
-// the address, or break with the server that it happened to reach.
+// oneShot is a client with a new connection for each request. A kept connection would hide an outage of the address, or
+// break with its server.
 func oneShot(config *rest.Config) (kubernetes.Interface, error) {
 	tls, err := rest.TLSConfigFor(config)
 	if err != nil {
@@ -76,7 +77,7 @@ func oneShot(config *rest.Config) (kubernetes.Interface, error) {
 	return kubernetes.NewForConfigAndClient(config, &http.Client{Transport: &http.Transport{TLSClientConfig: tls, DisableKeepAlives: true}})
 }
 
-// run begins an attempt in every slot and waits for all of them to end.
+// run begins an attempt in every slot and waits for all attempts to end.
 func (c *Counter) run(ctx context.Context) {
 	defer close(c.ended)
 	var group sync.WaitGroup
@@ -92,7 +93,7 @@ func (c *Counter) run(ctx context.Context) {
 		if wait.Sleep(ctx, due) != nil {
 			return
 		}
-		// Those under way when the counter is stopped end by themselves.
+		// Attempts under way at Stop end by themselves.
 		group.Go(func() { c.attempt(context.WithoutCancel(ctx), slot) })
 	}
 }
@@ -121,15 +122,15 @@ func (c *Counter) attempt(ctx context.Context, slot int) {
 	c.attempts = append(c.attempts, a)
 }
 
-// Counted is what became of the writes.
+// Counted is the result of the writes.
 type Counted struct {
 	Recording *record.Recording
 	Acked     int   // acknowledged
-	Missing   []int // acknowledged and not there; these are lost writes
-	Unasked   int   // there without having been acknowledged; that is no loss
+	Missing   []int // acknowledged and not stored: lost writes
+	Unasked   int   // stored without an acknowledgement: no loss
 }
 
-// Stop ends the series, reads which numbers the API has, and removes them.
+// Stop ends the series, reads the stored numbers, and removes the numbers.
 func (c *Counter) Stop(ctx context.Context) (*Counted, error) {
 	c.cancel()
 	<-c.ended
@@ -151,7 +152,7 @@ func (c *Counter) Stop(ctx context.Context) (*Counted, error) {
 	return out, nil
 }
 
-// judge compares what was acknowledged with what is there.
+// judge compares acknowledged with stored numbers.
 func (o *Counted) judge(there map[int]bool) {
 	for _, a := range o.Recording.Attempts {
 		switch {
@@ -168,7 +169,7 @@ func (o *Counted) judge(there map[int]bool) {
 	slices.Sort(o.Missing)
 }
 
-// recording is what was tried, in a prober's form.
+// recording returns the attempts in a prober's form.
 func (c *Counter) recording() *record.Recording {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -19,7 +19,8 @@ import (
 	"skidpad.dev/skidpad/lab/loss"
 )
 
-// apiServer keeps what it is given, but for what forget says: that it acknowledges and loses. refuse is for a while.
+// apiServer stores all writes, except the writes chosen by forget: apiServer acknowledges and loses these. refuse lasts
+// for a while.
 type apiServer struct {
 	mu             sync.Mutex
 	kept           []corev1.ConfigMap
@@ -96,7 +97,7 @@ func TestNothingLost(t *testing.T) {
 	}
 }
 
-// A server that acknowledges what it does not keep is found out.
+// A server that acknowledges without storing is detected.
 func TestLostWriteIsMissing(t *testing.T) {
 	c := count(t, &apiServer{forget: func(n int) bool { return n == 7 }, refuse: never})
 	if len(c.Missing) != 1 {

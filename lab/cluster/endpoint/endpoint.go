@@ -1,5 +1,5 @@
-// Package endpoint renders what control-plane nodes run in front of their API servers, so that these have one address:
-// keepalived and a balancer, as static pods. It is arithmetic and text only.
+// Package endpoint renders the static pods that give several API servers a common address: keepalived and a balancer on
+// each control-plane node. The package is arithmetic and text only.
 package endpoint
 
 import (
@@ -16,7 +16,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Manifests is where the kubelet finds static pods.
+// Manifests is the kubelet's folder of static pods.
 const Manifests = "/etc/kubernetes/manifests"
 
 // Keepalived is the name of keepalived's static pod and of its manifest.
@@ -43,51 +43,51 @@ var (
 // File is a file of a node.
 type File struct {
 	Path string
-	Mode string // as chmod(1) takes it
+	Mode string // as chmod(1) takes the mode
 	Text string
 }
 
-// Server is an API server that the balancers know.
+// Server is an API server known to the balancers.
 type Server struct {
-	Name    string // of its node, as in the scenario
+	Name    string // of the server's node, as in the scenario
 	Address netip.AddrPort
 }
 
-// data is what the templates read.
+// data is the data for the templates.
 type data struct {
 	Plan      plan.APIEndpoint
 	Guard     plan.EndpointGuard
 	Servers   []Server
 	Interface string
 	Weight    int
-	// CheckTimeout ends a check before the next one begins.
+	// CheckTimeout ends a check before the next check begins.
 	CheckTimeout time.Duration
-	// Window is in which nginx counts failures, and for how long it then leaves a server out.
+	// Window is the time in which nginx counts failures, and for which nginx then leaves a server out.
 	Window time.Duration
 }
 
-// pod is what a static pod's template reads.
+// pod is the data for a static pod's template.
 type pod struct {
 	Name, Image, Dir   string
 	Args, Capabilities string // YAML flow lists
 }
 
-// Servers are the API servers of control-plane nodes with these addresses, in the order of the plan's guards. A node
-// without an address is an error.
+// Servers returns the API servers of control-plane nodes with these addresses, in the order of the plan's guards. A
+// node without an address is an error.
 func Servers(e plan.APIEndpoint, addresses map[string]netip.Addr) ([]Server, error) {
 	var all []Server
 	for _, g := range e.Guards {
 		a, ok := addresses[g.Node]
 		if !ok || !a.IsValid() {
-			return nil, fmt.Errorf("node %s: it has no address on the cluster's network; is it running? see `skidpad status`", g.Node)
+			return nil, fmt.Errorf("node %s: no address on the cluster's network; check with `skidpad status` that the node runs", g.Node)
 		}
 		all = append(all, Server{g.Node, netip.AddrPortFrom(a, apiServerPort)})
 	}
 	return all, nil
 }
 
-// Render returns the files of one control-plane node: two manifests of static pods, which the kubelet starts with the
-// image of that reference, and what they read. Manifests come last.
+// Render returns the files of one control-plane node: two manifests of static pods with the given image, and the pods'
+// configuration files. Manifests come last.
 func Render(e plan.APIEndpoint, node, image string, servers []Server) ([]File, error) {
 	at := slices.IndexFunc(e.Guards, func(g plan.EndpointGuard) bool { return g.Node == node })
 	if at < 0 {
@@ -140,10 +140,10 @@ func render(name, text string, d any) (string, error) {
 	return b.String(), nil
 }
 
-// CheckTimeout is how long a check may take: four fifths of the pause to the next, so that two never overlap.
+// CheckTimeout is the longest time of a check: four fifths of the interval, so two checks never overlap.
 func CheckTimeout(e plan.APIEndpoint) time.Duration { return e.CheckInterval * 4 / 5 }
 
-// weight is the priority that a node loses whose check fails: enough for the highest to fall below the lowest.
+// weight is the priority taken from a node with a failed check: enough to put the highest priority below the lowest.
 func weight(guards []plan.EndpointGuard) int {
 	lowest, highest := 255, 0
 	for _, g := range guards {

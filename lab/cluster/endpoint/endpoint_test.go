@@ -57,7 +57,7 @@ func TestRender(t *testing.T) {
 		}
 		want, err := os.ReadFile(path)
 		if err != nil || b.String() != string(want) {
-			t.Errorf("differs from %s (%v); write it with -update; seen:\n%s", path, err, b.String())
+			t.Errorf("differs from %s (%v); update the file with -update; seen:\n%s", path, err, b.String())
 		}
 	}
 }
@@ -69,7 +69,7 @@ func TestServersNeedAddresses(t *testing.T) {
 	}
 }
 
-// A node whose check fails must stand below all whose checks do not.
+// A node with a failed check must have a lower priority than all nodes without.
 func TestWeight(t *testing.T) {
 	e := planned(scenario.HAProxy)
 	if w := weight(e.Guards); e.Guards[0].Priority-w >= e.Guards[2].Priority {

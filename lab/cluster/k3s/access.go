@@ -7,10 +7,10 @@ import (
 	"skidpad.dev/skidpad/lab/cluster"
 )
 
-// AdminConf is where a server leaves its administrator's kubeconfig (https://docs.k3s.io/cluster-access).
+// AdminConf is the path of a server's administrator kubeconfig (https://docs.k3s.io/cluster-access).
 const AdminConf = "/etc/rancher/k3s/k3s.yaml"
 
-// admin is the administrator's kubeconfig of the first server, and where the host has that server's port.
+// admin returns the administrator's kubeconfig of the first server, and the host's address of the server's port.
 func (c *Cluster) admin(ctx context.Context) (raw []byte, address string, err error) {
 	first := c.plan.Cluster.Nodes[0].Name
 	raw, err = c.Nodes()[0].Exec(ctx, "sh", "-c", cluster.AwaitAdmin(AdminConf))

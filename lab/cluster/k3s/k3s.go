@@ -1,5 +1,5 @@
-// Package k3s makes clusters of containers that run k3s: servers with an etcd beside them, and agents that join by a token
-// (https://docs.k3s.io). It holds to k3s's documented contract alone: verbs, flags, files and folders.
+// Package k3s makes clusters of k3s containers: servers with an external etcd, and agents that join by a token
+// (https://docs.k3s.io). The package relies on k3s's documented contract alone: verbs, flags, files and folders.
 package k3s
 
 import (
@@ -27,7 +27,8 @@ import (
 )
 
 const (
-	// joinWithin bounds the wait from an API that answers to all nodes having joined: each unpacks its images first.
+	// joinWithin bounds the time from the API's first answer until all nodes have joined: each node unpacks its images
+	// first.
 	joinWithin = 10 * time.Minute
 	// datastoreWithin bounds the wait for etcd.
 	datastoreWithin = 30 * time.Second
@@ -46,8 +47,8 @@ type Cluster struct {
 
 var _ cluster.Provider = (*Cluster)(nil)
 
-// New describes the cluster of a plan, without any I/O. images are the plan's, by key, and needed by Create alone. The
-// kubeconfig file is written to the path given; log gets a line per phase.
+// New describes the cluster of a plan, without any I/O. images are the plan's, by key; only Create needs images. The
+// kubeconfig file is written to the given path; log gets a line for each phase.
 func New(e *docker.Engine, p *plan.Plan, images map[string]image.Resolved, kubeconfig string, log func(string)) *Cluster {
 	if log == nil {
 		log = func(string) {}
@@ -58,12 +59,12 @@ func New(e *docker.Engine, p *plan.Plan, images map[string]image.Resolved, kubec
 	return c
 }
 
-// Nodes are handles on the planned nodes, control plane first.
+// Nodes returns handles on the planned nodes, control plane first.
 func (c *Cluster) Nodes() []node.Node { return cluster.Nodes(c.engine, c.plan.Cluster) }
 
-// Create makes the cluster: datastore, first server and agents, then further servers, which find in the datastore what the
-// first has put there. A cluster that is whole is left alone, nodes that are stopped are started, and what is left of a
-// bring-up that was broken off is replaced. Nodes of a failed Create stay, to be looked at.
+// Create makes the cluster: datastore, first server and agents, then further servers with the first server's data in
+// the datastore. Create leaves a complete cluster alone, starts stopped nodes, and replaces the remains of an
+// interrupted bring-up. Nodes of a failed Create stay for inspection.
 func (c *Cluster) Create(ctx context.Context, img image.Resolved) error {
 	whole, err := c.resume(ctx)
 	if err != nil || whole {
@@ -155,7 +156,7 @@ func (c *Cluster) missing(objects []*unstructured.Unstructured) string {
 	return ""
 }
 
-// watchOver ends a wait when a node's container ends: such a node cannot join.
+// watchOver ends a wait when a node's container ends: the node cannot join any more.
 func (c *Cluster) watchOver(ctx context.Context, end context.CancelCauseFunc) {
 	_ = wait.Until(ctx, wait.For{What: "the end of a node", Every: time.Second}, func(ctx context.Context) error {
 		for _, n := range c.plan.Cluster.Nodes {
@@ -168,17 +169,18 @@ func (c *Cluster) watchOver(ctx context.Context, end context.CancelCauseFunc) {
 	})
 }
 
-// ended is an error with the last words of a container that ran and does no more.
+// ended returns an error with the last output of a container that has ended.
 func (c *Cluster) ended(ctx context.Context, name string) error {
 	seen, err := c.engine.Client.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
 	if err != nil || seen.Container.State == nil || seen.Container.State.Running || seen.Container.State.Status == "created" {
-		return nil //nolint:nilerr // one that is not there yet has not ended
+		return nil //nolint:nilerr // a missing container has not ended
 	}
 	logs, _ := c.engine.Logs(ctx, name, 15)
-	return fmt.Errorf("node %s: k3s ended with exit code %d; it wrote:\n%s", name, seen.Container.State.ExitCode, logs)
+	return fmt.Errorf("node %s: k3s ended with exit code %d; last output:\n%s", name, seen.Container.State.ExitCode, logs)
 }
 
-// resume finds out what is there. It reports whether the cluster is whole; remains of one that is not are removed.
+// resume inspects the present containers, and reports whether the cluster is complete. The remains of an incomplete
+// cluster are removed.
 func (c *Cluster) resume(ctx context.Context) (whole bool, err error) {
 	var there []string
 	for _, name := range c.containers() {
@@ -202,7 +204,7 @@ func (c *Cluster) resume(ctx context.Context) (whole bool, err error) {
 			return false, err
 		}
 	}
-	c.log(fmt.Sprintf("%d of %d containers are there and are no whole cluster; they are replaced", len(there), len(c.containers())))
+	c.log(fmt.Sprintf("%d of %d containers are present, an incomplete cluster; all are replaced", len(there), len(c.containers())))
 	for _, name := range there {
 		_, err := c.engine.Client.ContainerRemove(ctx, name, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 		if err != nil && !errdefs.IsNotFound(err) {
@@ -212,7 +214,7 @@ func (c *Cluster) resume(ctx context.Context) (whole bool, err error) {
 	return false, nil
 }
 
-// containers are the engine's names of all that the cluster is made of, the datastore first.
+// containers returns the engine's names of all containers of the cluster, the datastore first.
 func (c *Cluster) containers() []string {
 	names := []string{c.plan.Cluster.K3s.Datastore.Container}
 	for _, n := range c.plan.Cluster.Nodes {
@@ -221,7 +223,7 @@ func (c *Cluster) containers() []string {
 	return names
 }
 
-// rejoin starts what is stopped and returns nil once the API knows all nodes.
+// rejoin starts stopped nodes and returns nil once the API knows all nodes.
 func (c *Cluster) rejoin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, cluster.ResumeWithin)
 	defer cancel()
@@ -248,7 +250,7 @@ func (c *Cluster) rejoin(ctx context.Context) error {
 	return nil
 }
 
-// timed runs a phase and logs what it took.
+// timed runs a phase and logs its duration.
 func (c *Cluster) timed(ctx context.Context, phase string, do func(context.Context) error) error {
 	start := time.Now()
 	err := do(ctx)

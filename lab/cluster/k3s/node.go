@@ -17,18 +17,18 @@ import (
 	"skidpad.dev/skidpad/lab/wait"
 )
 
-// Where k3s looks for what it is given (https://docs.k3s.io: private-registry, airgap, advanced).
+// k3s's paths for its inputs (https://docs.k3s.io: private-registry, airgap, advanced).
 const (
 	registriesFile = "/etc/rancher/k3s/registries.yaml"
 	imagesFolder   = "/var/lib/rancher/k3s/agent/images"
 	containerdFile = "/var/lib/rancher/k3s/agent/etc/containerd/config-v3.toml.d/skidpad.toml"
 	startFile      = "/usr/local/lib/skidpad/start.sh"
-	modulesFolder  = "/lib/modules" // of the kernel that all share
+	modulesFolder  = "/lib/modules" // of the kernel shared by all
 )
 
-// startScript prepares a node's container as a machine is that k3s expects, and becomes k3s. It runs at each start of the
-// container, with k3s's arguments. Cilium's maps and its view of cgroups must be shared with its pods; on cgroup v2 no
-// process may be in the root group, which hands controllers down. All of it is for a busybox, too.
+// startScript prepares a node's container like a machine for k3s, and becomes k3s. The script runs at each start of the
+// container, with k3s's arguments. Cilium's maps and its view of cgroups must be shared with its pods. On cgroup v2 the
+// root group, which delegates controllers, must have no process. The script must work in busybox, too.
 const startScript = `#!/bin/sh
 set -e
 mount --make-rshared /
@@ -41,7 +41,7 @@ if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
 fi
 `
 
-// start is the script with the plan's routes.
+// start returns the script with the plan's routes.
 func (c *Cluster) start() []byte {
 	var b strings.Builder
 	b.WriteString(startScript)
@@ -90,7 +90,7 @@ func (c *Cluster) startNode(ctx context.Context, n plan.Node, ref, archives, tok
 	return err
 }
 
-// startDatastore starts etcd and waits until it answers.
+// startDatastore starts etcd and waits for an answer.
 func (c *Cluster) startDatastore(ctx context.Context) error {
 	network, err := c.network()
 	if err != nil {
@@ -118,8 +118,8 @@ func (c *Cluster) startDatastore(ctx context.Context) error {
 	})
 }
 
-// saveImages writes the plan's archives into a folder beside the kubeconfig, which goes with the lab. All nodes share it:
-// the engine must be this machine's own.
+// saveImages writes the plan's archives into a folder beside the kubeconfig; the folder is removed with the lab. All
+// nodes share the folder, so the engine must be this machine's own.
 func (c *Cluster) saveImages(ctx context.Context) (string, error) {
 	dir := filepath.Join(filepath.Dir(c.Kubeconfig), "images")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -158,7 +158,7 @@ func (c *Cluster) save(ctx context.Context, ref, path string) error {
 	return f.Close()
 }
 
-// network is the engine's name of the network that the nodes are on.
+// network returns the engine's name of the nodes' network.
 func (c *Cluster) network() (string, error) {
 	for _, n := range c.plan.Networks {
 		if n.Name == c.plan.Cluster.Network {

@@ -11,10 +11,10 @@ import (
 	"skidpad.dev/skidpad/lab/cluster"
 )
 
-// AdminConf is where kubeadm leaves its administrator's kubeconfig.
+// AdminConf is the path of kubeadm's administrator kubeconfig.
 const AdminConf = "/etc/kubernetes/admin.conf"
 
-// admin is the administrator's kubeconfig, and where the host reaches the API.
+// admin returns the administrator's kubeconfig, and the host's address of the API.
 func (c *Cluster) admin(ctx context.Context) (raw []byte, address string, err error) {
 	raw, err = c.Nodes()[0].Exec(ctx, "sh", "-c", cluster.AwaitAdmin(AdminConf))
 	if err != nil && c.plan.Cluster.APIEndpoint != nil {
@@ -27,8 +27,8 @@ func (c *Cluster) admin(ctx context.Context) (raw []byte, address string, err er
 	return raw, address, err
 }
 
-// server is where the host reaches the API: at the endpoint's address, which lies on a bridge of the host's own, so that
-// it does not matter which API server is alive; or at the port that the only one has on the host.
+// server returns the host's address of the API: the endpoint's address on a bridge of the host, independent of which
+// API server is alive; or the host's port of the only API server.
 func (c *Cluster) server(ctx context.Context) (string, error) {
 	if e := c.plan.Cluster.APIEndpoint; e != nil {
 		return e.Server(), nil
@@ -41,7 +41,7 @@ func (c *Cluster) server(ctx context.Context) (string, error) {
 	return "", errors.New("lab bug: a cluster without a control plane")
 }
 
-// start starts a node that is stopped. A running one is left alone.
+// start starts a stopped node. A running node is left alone.
 func (c *Cluster) start(ctx context.Context, name string) error {
 	_, err := c.engine.Client.ContainerStart(ctx, name, client.ContainerStartOptions{})
 	if err != nil {
@@ -50,5 +50,5 @@ func (c *Cluster) start(ctx context.Context, name string) error {
 	return nil
 }
 
-// kubeconfigName is what kind calls a cluster, its user and its context.
+// kubeconfigName is kind's name of a cluster, its user and its context.
 func kubeconfigName(name string) string { return "kind-" + strings.TrimPrefix(name, "kind-") }

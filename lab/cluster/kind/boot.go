@@ -12,8 +12,8 @@ import (
 
 const bootUnit = "skidpad-boot.service"
 
-// bootCommands are what a node needs at each start besides what its image does: file systems and routes. Each may be
-// run again where it has been run.
+// bootCommands returns a node's commands for each start, in addition to the image's: file systems and routes. Each
+// command may run again.
 func bootCommands(c *plan.Cluster, n plan.Node) []string {
 	var list []string
 	for _, m := range c.Mounts {
@@ -25,8 +25,8 @@ func bootCommands(c *plan.Cluster, n plan.Node) []string {
 	return list
 }
 
-// unit is a systemd unit that runs commands before the kubelet starts pods. It is there for nodes that are restarted: the
-// engine gives them their addresses again, and nobody the rest.
+// unit returns a systemd unit that runs commands before the kubelet starts pods. Restarted nodes need the unit: the
+// engine restores the addresses, but nothing else.
 func unit(commands []string) string {
 	var b strings.Builder
 	b.WriteString("[Unit]\nDescription=File systems, and routes to the networks beyond the lab's routers\nBefore=kubelet.service\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\n")
@@ -37,8 +37,8 @@ func unit(commands []string) string {
 	return b.String()
 }
 
-// boot runs the commands and leaves the unit on standard input to the next start of the node. It does not ask systemd,
-// which may still be starting.
+// boot runs the commands and leaves the unit on standard input to the next start of the node. boot does not use
+// systemctl, because systemd may still be starting.
 func boot(commands []string) string {
 	script := "cat > /etc/systemd/system/" + bootUnit +
 		" && mkdir -p /etc/systemd/system/multi-user.target.wants" +
@@ -49,8 +49,8 @@ func boot(commands []string) string {
 	return script
 }
 
-// Boot gives every node the plan's file systems and routes, now and after each start. Create does it, too; on nodes that
-// have them it changes nothing.
+// Boot sets up the plan's file systems and routes on every node, now and after each start. Create includes Boot; a
+// second Boot changes nothing.
 func (c *Cluster) Boot(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, n := range c.plan.Cluster.Nodes {

@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	kubeadmAPI = "kubeadm.k8s.io/v1beta4" // what kind writes for Kubernetes 1.36
-	// kindToken is the bootstrap token that kind's kubeadm configuration always names.
+	kubeadmAPI = "kubeadm.k8s.io/v1beta4" // kind's version for Kubernetes 1.36
+	// kindToken is the bootstrap token in every kubeadm configuration of kind.
 	kindToken     = "abcdef.0123456789abcdef"
 	discoveryFile = "/kind/skidpad-discovery.conf"
 	kubeadmConf   = "/kind/kubeadm.conf"
 )
 
-// Config is the plan's kind configuration with what is known only now: patches that depend on the node image's labels,
-// and those that make a bring-up faster. The plan's own patches come after them and win. key is what control-plane nodes
-// that join get their certificates with; a cluster without an endpoint needs none.
+// Config is the plan's kind configuration with the parts known only now: patches from the node image's labels, and
+// patches for a faster bring-up. The plan's own patches come last and win. Joining control-plane nodes get their
+// certificates with key; a cluster without an endpoint needs no key.
 func Config(p *plan.Plan, labels map[string]string, key string) ([]byte, error) {
 	config := map[string]any{}
 	if err := yaml.Unmarshal([]byte(p.Cluster.KindConfig), &config); err != nil {
@@ -41,18 +41,18 @@ func Config(p *plan.Plan, labels map[string]string, key string) ([]byte, error) 
 	return yaml.Marshal(config)
 }
 
-// kubeadmPatches are merge patches (RFC 7386) of the documents that kind gives to kubeadm. The labels of a node image
-// that was built here name its control plane's images, since those that kubeadm would choose cannot be had.
+// kubeadmPatches are merge patches (RFC 7386) of kind's documents for kubeadm. The labels of a node image built here
+// name its control plane's images, because kubeadm's default images are unavailable.
 func kubeadmPatches(c *plan.Cluster, labels map[string]string) []map[string]any {
 	etcd := map[string]any{
-		// A lab's data need not survive a loss of power, and syncing them is a good part of the time that a
-		// control plane takes to start on a slow disk. They do survive a killed process or a restarted node.
+		// A lab's data need not survive a loss of power, and on a slow disk the sync is a large part of a control
+		// plane's start. The data survive a killed process or a restarted node.
 		"extraArgs": args("unsafe-no-fsync", "true"),
 	}
 	cluster := map[string]any{
 		"apiVersion": kubeadmAPI, "kind": "ClusterConfiguration",
 		"etcd": map[string]any{"local": etcd},
-		// kubeadm makes a dozen key pairs; RSA keys take it seconds of processor time.
+		// kubeadm makes a dozen key pairs; RSA keys take seconds of processor time.
 		"encryptionAlgorithm": "ECDSA-P256",
 		"controllerManager":   map[string]any{"extraArgs": append(election(c), args("kube-api-qps", "500", "kube-api-burst", "500")...)},
 		"scheduler":           map[string]any{"extraArgs": election(c)},
@@ -68,7 +68,7 @@ func kubeadmPatches(c *plan.Cluster, labels map[string]string) []map[string]any 
 	}
 	join := map[string]any{
 		"apiVersion": kubeadmAPI, "kind": "JoinConfiguration",
-		// Discovery by token looks for a signature that the controller manager adds late, and looks every 5 s only.
+		// Discovery by token waits for a signature that the controller manager adds late, and polls every 5 s only.
 		"discovery": map[string]any{
 			"bootstrapToken":    nil,
 			"file":              map[string]any{"kubeConfigPath": discoveryFile},
@@ -77,7 +77,7 @@ func kubeadmPatches(c *plan.Cluster, labels map[string]string) []map[string]any 
 	}
 	patches := []map[string]any{cluster, join}
 	if len(c.Members()) == 1 {
-		// The only node has to take pods, too.
+		// A single node has to take pods, too.
 		patches = append(patches, map[string]any{
 			"apiVersion": kubeadmAPI, "kind": "InitConfiguration",
 			"nodeRegistration": map[string]any{"taints": []any{}},
@@ -86,11 +86,11 @@ func kubeadmPatches(c *plan.Cluster, labels map[string]string) []map[string]any 
 	return patches
 }
 
-// election is how the one controller manager and the one scheduler that act are chosen. Of a single one nobody is chosen: it
-// begins at once, and two leases are not written for as long as the lab stands. A leader among several looks at its
-// lease often: the first look comes before kubeadm's roles are there and fails, and all that controllers do, workers'
-// certificates among it, waits for the second. For the same reason the controller manager may talk to the API as fast as
-// it can: it makes an account and a token for each of its controllers.
+// election configures the leader election of the controller manager and the scheduler. A single instance needs no
+// election: it begins at once, and the lab never writes the two leases. With several instances, the leader polls its
+// lease often: the first poll comes before kubeadm's roles exist and fails, and all work of controllers, for example
+// workers' certificates, waits for the second poll. For the same reason the controller manager has no rate limit at the
+// API: the manager makes an account and a token for each of its controllers.
 func election(c *plan.Cluster) []any {
 	if c.APIEndpoint == nil {
 		return args("leader-elect", "false")
@@ -98,7 +98,7 @@ func election(c *plan.Cluster) []any {
 	return args("leader-elect-retry-period", "200ms")
 }
 
-// args are extra arguments of a control-plane component, as names and values in turn.
+// args returns extra arguments of a control-plane component, from alternating names and values.
 func args(pairs ...string) []any {
 	var list []any
 	for i := 0; i+1 < len(pairs); i += 2 {

@@ -20,8 +20,8 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// certificateKey is a new key for the certificates that control-plane nodes hand to one another by a Secret: AES-256
-// (kubeadm init --certificate-key).
+// certificateKey makes a new key for the certificates that control-plane nodes exchange in a Secret: AES-256 (kubeadm
+// init --certificate-key).
 func certificateKey() (string, error) {
 	key := make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
@@ -30,7 +30,7 @@ func certificateKey() (string, error) {
 	return hex.EncodeToString(key), nil
 }
 
-// endpointPatches tell kubeadm by which address the cluster knows its API, and with which key it hands on certificates.
+// endpointPatches give kubeadm the API's address in the cluster, and the key for the exchange of certificates.
 func endpointPatches(e *plan.APIEndpoint, key string) []map[string]any {
 	if e == nil {
 		return nil
@@ -39,7 +39,7 @@ func endpointPatches(e *plan.APIEndpoint, key string) []map[string]any {
 		{
 			"apiVersion": kubeadmAPI, "kind": "ClusterConfiguration",
 			"controlPlaneEndpoint": e.Server(),
-			// kubeadm adds each node's own name and address, and this one too, by itself; a merge patch replaces lists.
+			// kubeadm adds each node's own name and address, and the endpoint's address; a merge patch replaces lists.
 			"apiServer": map[string]any{"certSANs": []any{"localhost", "127.0.0.1", e.Address.String()}},
 		},
 		{"apiVersion": kubeadmAPI, "kind": "InitConfiguration", "certificateKey": key},
@@ -52,7 +52,7 @@ func (c *Cluster) guard(ctx context.Context, n plan.Node, img image.Resolved) er
 	if e == nil {
 		return nil
 	}
-	// The label that a preloaded node image has for each image in it.
+	// The label of a preloaded node image for each image inside.
 	ref := img.Parts["preload."+e.Image.Name]
 	if ref == "" {
 		return fmt.Errorf("lab bug: node image %s holds no image %s", img.Ref, e.Image.Name)
@@ -75,7 +75,7 @@ func (c *Cluster) guard(ctx context.Context, n plan.Node, img image.Resolved) er
 	}
 	h := c.handle(n)
 	for _, f := range files {
-		// The kubelet reads whatever lies in its folder: a file appears there whole.
+		// The kubelet reads every file in its folder, so a file must appear there complete.
 		script := fmt.Sprintf("mkdir -p %s && cat > /kind/skidpad.new && chmod %s /kind/skidpad.new && mv /kind/skidpad.new %s", path.Dir(f.Path), f.Mode, f.Path)
 		if out, err := h.ExecInput(ctx, []byte(f.Text), "sh", "-c", script); err != nil {
 			return failure("write "+f.Path, out, err)
@@ -84,7 +84,8 @@ func (c *Cluster) guard(ctx context.Context, n plan.Node, img image.Resolved) er
 	return nil
 }
 
-// address is a node's on the cluster's network, or the zero Addr where it has none, as when it is stopped.
+// address returns a node's address on the cluster's network, or the zero Addr without an address, for example of a
+// stopped node.
 func (c *Cluster) address(ctx context.Context, container string) (netip.Addr, error) {
 	network, err := c.network()
 	if err != nil {
@@ -97,15 +98,15 @@ func (c *Cluster) address(ctx context.Context, container string) (netip.Addr, er
 	if s := seen.Container.NetworkSettings; s != nil && s.Networks[network] != nil {
 		ep := s.Networks[network]
 		if !ep.IPAddress.IsValid() && ep.IPAMConfig != nil {
-			return ep.IPAMConfig.IPv4Address, nil // a stopped node that is to get it again
+			return ep.IPAMConfig.IPv4Address, nil // a stopped node gets this address again
 		}
 		return ep.IPAddress, nil
 	}
 	return netip.Addr{}, nil
 }
 
-// completed is a node's kubeadm configuration, of several documents, with what makes it join as a control plane: to kind
-// it is a worker.
+// completed returns a node's kubeadm configuration, of several documents, with the fields that make the node join as a
+// control plane: kind configures the node as a worker.
 func completed(conf []byte, name string, address netip.Addr) ([]byte, error) {
 	var key string
 	var out [][]byte
@@ -145,12 +146,12 @@ func completed(conf []byte, name string, address netip.Addr) ([]byte, error) {
 		out = append(out, text)
 	}
 	if key == "" || !joins {
-		return nil, errors.New("it has no JoinConfiguration, or no InitConfiguration with a certificateKey")
+		return nil, errors.New("no JoinConfiguration, or no InitConfiguration with a certificateKey")
 	}
 	return bytes.Join(out, []byte("---\n")), nil
 }
 
-// prepare makes a node ready to join as a control plane: its kubeadm configuration and the endpoint's static pods.
+// prepare prepares a node to join as a control plane: its kubeadm configuration and the endpoint's static pods.
 func (c *Cluster) prepare(ctx context.Context, n plan.Node, img image.Resolved) error {
 	address, err := c.address(ctx, n.Name)
 	if err != nil {
@@ -176,8 +177,8 @@ func (c *Cluster) handle(n plan.Node) node.Node {
 	return c.engine.Node(n.Name, node.KindCluster, n.Name)
 }
 
-// alive returns the output of a command on the first control-plane node on which it succeeds: of several API servers'
-// nodes any may be down.
+// alive returns the output of a command from the first control-plane node where the command succeeds: any of several
+// API servers' nodes may be down.
 func (c *Cluster) alive(ctx context.Context, cmd ...string) ([]byte, error) {
 	var errs []error
 	for _, n := range c.plan.Cluster.ControlPlanes() {

@@ -16,18 +16,18 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// readyWithin bounds the wait for a node that joined to be Ready: the CNI's agent has to start there.
+// readyWithin bounds the wait for a joined node to be Ready: the CNI's agent has to start there.
 const readyWithin = 3 * time.Minute
 
-// renew uploads the certificates that control planes join with, whose Secret lives for two hours, and makes the bootstrap
-// token anew, which lives for a day.
+// renew uploads the certificates for joining control planes (the Secret expires after two hours), and makes a new
+// bootstrap token (tokens expire after a day).
 const renew = "kubeadm init phase upload-certs --upload-certs --skip-certificate-key-print --config " + kubeadmConf +
 	" && kubeadm init phase bootstrap-token --config " + kubeadmConf + " --skip-token-print"
 
 var nodeObjects = schema.GroupVersionResource{Version: "v1", Resource: "nodes"}
 
-// Join has a planned node that is not in the running cluster join it by kubeadm, and returns when it is Ready. One that is in
-// it is left alone.
+// Join makes a planned node join the running cluster by kubeadm, and returns when the node is Ready. A member of the
+// cluster is left alone.
 func (c *Cluster) Join(ctx context.Context, short string, img image.Resolved) error {
 	n, kube, err := c.later(ctx, short)
 	if err != nil {
@@ -59,10 +59,10 @@ func (c *Cluster) joinNow(ctx context.Context, n plan.Node, img image.Resolved, 
 	return c.join(ctx, n, img, discovery)
 }
 
-// nodeReady judges the one node that is waited for.
+// nodeReady judges the awaited node.
 func nodeReady(objects []*unstructured.Unstructured) (bool, string) {
 	if len(objects) == 0 {
-		return false, "it is not there"
+		return false, "the node is not there"
 	}
 	conditions, _, _ := unstructured.NestedSlice(objects[0].Object, "status", "conditions")
 	for _, raw := range conditions {
@@ -71,10 +71,11 @@ func nodeReady(objects []*unstructured.Unstructured) (bool, string) {
 			return condition["status"] == "True", fmt.Sprint(condition["message"])
 		}
 	}
-	return false, "it has not said how it is"
+	return false, "the node has no Ready condition"
 }
 
-// Leave takes a node out of the cluster: its member of etcd, its object, and what kubeadm put on it. It can join again.
+// Leave removes a node from the cluster: its member of etcd, its object, and kubeadm's files on the node. The node can
+// join again.
 func (c *Cluster) Leave(ctx context.Context, short string) error {
 	n, kube, err := c.later(ctx, short)
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package kind makes clusters of containers with kind's library. kind makes the nodes and writes their kubeadm
-// configuration; kubeadm is run from here, since that lets workers join and addons start while the control plane
-// still finishes, and lets a bring-up be cancelled.
+// configuration. This package runs kubeadm itself, so workers join and addons start while the control plane still
+// finishes, and a bring-up can be cancelled.
 package kind
 
 import (
@@ -24,19 +24,20 @@ import (
 )
 
 const (
-	// networkEnv is the only way to tell kind which network its nodes go to.
+	// networkEnv is the only way to choose the network of kind's nodes.
 	networkEnv = "KIND_EXPERIMENTAL_DOCKER_NETWORK"
-	// provisionGrace is how long a cancelled Create waits for kind to end, so that what it makes can be removed.
+	// provisionGrace is the time that a cancelled Create waits for kind's end, so everything made by kind can be
+	// removed.
 	provisionGrace = 10 * time.Second
 )
 
-// environment guards networkEnv: it is the process's, and two labs brought up by one process would race on it.
+// environment guards networkEnv: the variable belongs to the process, so two labs brought up by one process would race.
 var environment sync.Mutex
 
 // Cluster is one kind cluster, planned or running.
 type Cluster struct {
-	// Access is told that the nodes are there when kind has made those of a Create in this process. No command may be run in
-	// a node before: on cgroup v2 it would keep the node's systemd from delegating controllers.
+	// Access learns of the nodes when kind has made the nodes of a Create in this process. Before, no command may run
+	// in a node: on cgroup v2 a command keeps the node's systemd from delegating controllers.
 	*cluster.Access
 	plan   *plan.Plan
 	engine *docker.Engine
@@ -45,8 +46,8 @@ type Cluster struct {
 
 var _ cluster.Provider = (*Cluster)(nil)
 
-// New describes the cluster of a plan, without any I/O. The kubeconfig file is written to the path given;
-// log gets a line per phase.
+// New describes the cluster of a plan, without any I/O. The kubeconfig file is written to the given path; log gets a
+// line for each phase.
 func New(e *docker.Engine, p *plan.Plan, kubeconfig string, log func(string)) *Cluster {
 	if log == nil {
 		log = func(string) {}
@@ -57,10 +58,10 @@ func New(e *docker.Engine, p *plan.Plan, kubeconfig string, log func(string)) *C
 	return c
 }
 
-// Create makes the cluster: nodes, control plane, workers joined, routes. A cluster that is whole is left alone, nodes
-// that are stopped are started, and what is left of a bring-up that was broken off is replaced. Nodes of a failed
-// Create stay, to be looked at. When ctx ends, it returns as soon as kind has: kind cannot be cancelled, and
-// a node that it starts after the lab was removed would stay behind.
+// Create makes the cluster: nodes, control plane, workers joined, routes. Create leaves a complete cluster alone,
+// starts stopped nodes, and replaces the remains of an interrupted bring-up. Nodes of a failed Create stay for
+// inspection. When ctx ends, Create returns as soon as kind has returned: kind cannot be cancelled, and a node started
+// by kind after the lab's removal would stay behind.
 func (c *Cluster) Create(ctx context.Context, img image.Resolved) error {
 	whole, err := c.resume(ctx)
 	if err != nil || whole {
@@ -83,10 +84,10 @@ func (c *Cluster) Create(ctx context.Context, img image.Resolved) error {
 	return group.Wait()
 }
 
-// Nodes are handles on the planned nodes, control plane first.
+// Nodes returns handles on the planned nodes, control plane first.
 func (c *Cluster) Nodes() []node.Node { return cluster.Nodes(c.engine, c.plan.Cluster) }
 
-// provision has kind make the nodes' containers, up to their kubeadm configuration.
+// provision lets kind make the nodes' containers, up to their kubeadm configuration.
 func (c *Cluster) provision(ctx context.Context, img image.Resolved) error {
 	key, err := certificateKey()
 	if err != nil {
@@ -104,7 +105,7 @@ func (c *Cluster) provision(ctx context.Context, img image.Resolved) error {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), provisionGrace)
 		defer cancel()
 		select {
-		case <-ended: //nolint:errcheck // the context's error is what is told
+		case <-ended: //nolint:errcheck // the context's error is reported
 		case <-grace.Done():
 		}
 		err = ctx.Err()
@@ -156,7 +157,7 @@ func (c *Cluster) provider(log *logger) *kindcluster.Provider {
 	return kindcluster.NewProvider(kindcluster.ProviderWithDocker(), kindcluster.ProviderWithLogger(log))
 }
 
-// network is the engine's name of the network that the nodes are on.
+// network returns the engine's name of the nodes' network.
 func (c *Cluster) network() (string, error) {
 	for _, n := range c.plan.Networks {
 		if n.Name == c.plan.Cluster.Network {
@@ -166,7 +167,8 @@ func (c *Cluster) network() (string, error) {
 	return "", fmt.Errorf("lab bug: the plan has no network %q for its cluster", c.plan.Cluster.Network)
 }
 
-// resume finds out what is there. It reports whether the cluster is whole; remains of one that is not are removed.
+// resume inspects the present nodes, and reports whether the cluster is complete. The remains of an incomplete cluster
+// are removed.
 func (c *Cluster) resume(ctx context.Context) (whole bool, err error) {
 	there, err := c.provider(&logger{}).ListNodes(c.plan.Cluster.Name)
 	if err != nil {
@@ -184,14 +186,14 @@ func (c *Cluster) resume(ctx context.Context) (whole bool, err error) {
 			return false, err
 		}
 	}
-	c.log(fmt.Sprintf("%d of %d nodes are there and are no whole cluster; they are replaced", len(there), len(c.plan.Cluster.Nodes)))
+	c.log(fmt.Sprintf("%d of %d nodes are present, an incomplete cluster; all are replaced", len(there), len(c.plan.Cluster.Nodes)))
 	if err := c.provider(&logger{}).Delete(c.plan.Cluster.Name, c.Kubeconfig); err != nil {
 		return false, fmt.Errorf("cluster %s: remains of an earlier bring-up: %w", c.plan.Cluster.Name, err)
 	}
 	return false, nil
 }
 
-// timed runs a phase and logs what it took.
+// timed runs a phase and logs its duration.
 func (c *Cluster) timed(ctx context.Context, phase string, do func(context.Context) error) error {
 	start := time.Now()
 	err := do(ctx)
@@ -201,14 +203,14 @@ func (c *Cluster) timed(ctx context.Context, phase string, do func(context.Conte
 	return err
 }
 
-// lastLines cuts a program's output to what fits an error.
+// lastLines cuts a program's output to a length fit for an error.
 func lastLines(out string, n int) string {
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// failure makes an error of a command that ran in a node: the command that matters, not the script around it, and
-// the end of all it wrote.
+// failure makes an error of a command that failed in a node, with the important command instead of the script around
+// the command, and the end of the output.
 func failure(cmd string, stdout []byte, err error) error {
 	var exit *node.ExitError
 	if !errors.As(err, &exit) {

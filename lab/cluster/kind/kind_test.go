@@ -28,7 +28,7 @@ func golden(t *testing.T, name, got string) {
 	}
 	want, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatalf("%v; write it with: go test ./lab/cluster/kind -update", err)
+		t.Fatalf("%v; update the file with: go test ./lab/cluster/kind -update", err)
 	}
 	if got != string(want) {
 		t.Errorf("%s differs; seen:\n%s\nwanted:\n%s", path, got, want)
@@ -88,7 +88,7 @@ func TestFailureKeepsTheEndOfTheOutput(t *testing.T) {
 	err := failure("kubeadm init", []byte("[init] began\n"), &node.ExitError{Node: "cp", Cmd: []string{"sh", "-c", "a script"}, Code: 1, Stderr: long})
 	var exit *node.ExitError
 	if !errors.As(err, &exit) || exit.Code != 1 {
-		t.Errorf("seen %#v, wanted it to wrap an ExitError of code 1", err)
+		t.Errorf("seen %#v, want an error that wraps an ExitError of code 1", err)
 	}
 	text := err.Error()
 	if !strings.HasPrefix(text, "cp: kubeadm init: exit code 1: ") || !strings.HasSuffix(text, "the cause") || strings.Count(text, "progress") > 16 {

@@ -18,12 +18,12 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// awaitRuntime is a shell's wait for the container runtime, and so for systemd, by which kubeadm starts the kubelet: on
-// cgroup v1, kind does not wait for either.
+// awaitRuntime is a shell's wait for the container runtime, and so for systemd, needed by kubeadm to start the kubelet:
+// on cgroup v1, kind waits for neither.
 const awaitRuntime = `i=0; until systemctl -q is-active containerd; do i=$((i+1)); ` +
 	`[ $i -lt 600 ] || { echo "containerd is not active after 60 s: $(systemctl status containerd 2>&1)" >&2; exit 1; }; sleep 0.1; done; `
 
-// joinableWithin bounds the wait from an API server that answers to one that workers may join.
+// joinableWithin bounds the time from the API server's first answer until workers may join.
 const joinableWithin = 2 * time.Minute
 
 var (
@@ -38,7 +38,7 @@ func (c *Cluster) initialise(ctx context.Context, img image.Resolved) error {
 	first := c.Nodes()[0]
 	init := "exec kubeadm init --config " + kubeadmConf + " --skip-token-print"
 	if c.plan.Cluster.APIEndpoint != nil {
-		init += " --upload-certs --skip-certificate-key-print" // for the control planes that join
+		init += " --upload-certs --skip-certificate-key-print" // for joining control planes
 	}
 	out, err := first.Exec(ctx, "sh", "-c", awaitRuntime+init)
 	if err != nil {
@@ -47,7 +47,7 @@ func (c *Cluster) initialise(ctx context.Context, img image.Resolved) error {
 	if len(c.plan.Cluster.Members()) > 1 {
 		return nil
 	}
-	// kubeadm marks control planes as no place for LoadBalancer traffic; the only node has to take it.
+	// kubeadm excludes control planes from LoadBalancer traffic; a single node has to take the traffic.
 	out, err = first.Exec(ctx, "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "label", "nodes", "--all", "node.kubernetes.io/exclude-from-external-load-balancers-")
 	if err != nil {
 		return failure("kubectl label", out, err)
@@ -55,8 +55,8 @@ func (c *Cluster) initialise(ctx context.Context, img image.Resolved) error {
 	return nil
 }
 
-// joinAll has all other nodes join as soon as kubeadm init has made what a join reads: the workers side by side, the
-// control planes one after the other, since each is a change of etcd's members.
+// joinAll makes all other nodes join as soon as kubeadm init has made the inputs of a join: the workers in parallel,
+// the control planes in sequence, because each control plane changes etcd's members.
 func (c *Cluster) joinAll(ctx context.Context, img image.Resolved) error {
 	members := c.plan.Cluster.Members()[1:]
 	if len(members) == 0 {
@@ -90,14 +90,14 @@ func (c *Cluster) joinAll(ctx context.Context, img image.Resolved) error {
 	return group.Wait()
 }
 
-// joinable waits for what a join reads, and returns its discovery file. The last of that is the ConfigMap
-// kube-public/cluster-info (kubeadm's phase bootstrap-token); addons come after it.
+// joinable waits for the inputs of a join, and returns the join's discovery file. The last input is the ConfigMap
+// kube-public/cluster-info (kubeadm's phase bootstrap-token); addons come later.
 func (c *Cluster) joinable(ctx context.Context, kube *cluster.Kube) ([]byte, error) {
 	err := kube.WaitFor(ctx, cluster.Wait{
-		What:     "cluster " + c.plan.Cluster.Name + ": kubeadm's cluster-info, which lets workers join",
+		What:     "cluster " + c.plan.Cluster.Name + ": kubeadm's cluster-info for joining workers",
 		Resource: configMaps, Namespace: metav1.NamespacePublic, Fields: "metadata.name=cluster-info", Within: joinableWithin,
 		Done: func(objects []*unstructured.Unstructured) (bool, string) {
-			return len(objects) > 0, "it is not there yet"
+			return len(objects) > 0, "the ConfigMap is not there yet"
 		},
 	})
 	if err != nil {
@@ -106,7 +106,7 @@ func (c *Cluster) joinable(ctx context.Context, kube *cluster.Kube) ([]byte, err
 	return c.discovery(ctx, kube)
 }
 
-// join runs kubeadm on a node that is not in the cluster.
+// join runs kubeadm on a node outside of the cluster.
 func (c *Cluster) join(ctx context.Context, n plan.Node, img image.Resolved, discovery []byte) error {
 	return c.timed(ctx, "kubeadm join "+n.Name, func(ctx context.Context) error {
 		if n.ControlPlane {
@@ -122,7 +122,7 @@ func (c *Cluster) join(ctx context.Context, n plan.Node, img image.Resolved, dis
 	})
 }
 
-// discovery is a kubeconfig file without credentials: where the API server is, and by which authority it is known.
+// discovery returns a kubeconfig file without credentials: the API server's address and its certificate authority.
 func (c *Cluster) discovery(ctx context.Context, kube *cluster.Kube) ([]byte, error) {
 	info, err := kube.Client.CoreV1().ConfigMaps(metav1.NamespacePublic).Get(ctx, "cluster-info", metav1.GetOptions{})
 	if err != nil {
@@ -135,7 +135,7 @@ func (c *Cluster) discovery(ctx context.Context, kube *cluster.Kube) ([]byte, er
 	return anonymous(config)
 }
 
-// anonymous completes the configuration of cluster-info, which has a cluster without a name and no user.
+// anonymous completes the configuration of cluster-info, whose cluster has no name and no user.
 func anonymous(info *clientcmdapi.Config) ([]byte, error) {
 	for _, server := range info.Clusters {
 		const key = "discovery"
@@ -149,8 +149,8 @@ func anonymous(info *clientcmdapi.Config) ([]byte, error) {
 	return nil, errors.New("cluster-info names no cluster")
 }
 
-// rejoin takes a cluster that kind has made before: it starts nodes that are stopped, and returns nil when the
-// API answers and knows every planned node.
+// rejoin resumes an existing cluster of kind: rejoin starts stopped nodes, and returns nil when the API answers and
+// knows every planned node.
 func (c *Cluster) rejoin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, cluster.ResumeWithin)
 	defer cancel()

@@ -8,7 +8,7 @@ import (
 	"sigs.k8s.io/kind/pkg/log"
 )
 
-// logger keeps what kind writes for the case that it fails; kind's own progress lines would disturb ours.
+// logger keeps kind's output in case kind fails; kind's own progress lines would disturb ours.
 type logger struct {
 	mu    sync.Mutex
 	lines []string
@@ -24,7 +24,7 @@ func (l *logger) keep(text string) {
 	}
 }
 
-// tail is what to add to an error.
+// tail returns the output to add to an error.
 func (l *logger) tail() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

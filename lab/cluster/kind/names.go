@@ -10,10 +10,11 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// hostnameUnit sets a node's host name at each start: the engine sets the one that the container was made with.
+// hostnameUnit sets a node's host name at each start, because the engine sets the host name of the container's
+// creation.
 const hostnameUnit = "[Unit]\nDescription=The node's own host name\nBefore=kubelet.service\n\n[Service]\nType=oneshot\nExecStart=hostname %s\n\n[Install]\nWantedBy=multi-user.target\n"
 
-// madeAs are the names by which kind makes further control-plane nodes, by the plan's. To kind they are the last of its
+// madeAs returns kind's names of further control-plane nodes, by the plan's names. kind makes these nodes as its last
 // workers.
 func madeAs(c *plan.Cluster) map[string]string {
 	workers := len(c.Nodes) - len(c.ControlPlanes())
@@ -35,7 +36,7 @@ func madeAs(c *plan.Cluster) map[string]string {
 func (c *Cluster) rename(ctx context.Context) error {
 	for name, made := range madeAs(c.plan.Cluster) {
 		if _, err := c.engine.Client.ContainerRename(ctx, made, client.ContainerRenameOptions{NewName: name}); err != nil {
-			return fmt.Errorf("node %s: giving it its name: %w", name, err)
+			return fmt.Errorf("node %s: rename the node: %w", name, err)
 		}
 		script := "cat > /etc/systemd/system/skidpad-hostname.service && mkdir -p /etc/systemd/system/multi-user.target.wants" +
 			" && ln -sf ../skidpad-hostname.service /etc/systemd/system/multi-user.target.wants/ && hostname " + name

@@ -12,10 +12,10 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// move makes a node at home on the one network that it is left with: its link has the name that every node's has, and
-// kubeadm's configuration has its address there.
+// move moves a node to its only remaining network: the link gets the usual name, and kubeadm's configuration gets the
+// address there.
 //
-//	$0 address before, $1 address now
+// $0 address before, $1 address now
 const move = `link=$(ip -o -4 address show to "$1" | awk '{print $2; exit}')
 if [ "$link" != eth0 ]; then
 	ip link set "$link" down
@@ -24,7 +24,8 @@ if [ "$link" != eth0 ]; then
 fi
 sed -i "s/\b$(echo "$0" | sed 's/[.]/[.]/g')\b/$1/g" /kind/kubeadm.conf`
 
-// toRacks moves nodes to the networks of their racks. kind puts all of them on one, and kubeadm has not run yet.
+// toRacks moves nodes to the networks of their racks. kind puts all nodes on the same network, and kubeadm has not run
+// yet.
 func (c *Cluster) toRacks(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, n := range c.plan.Cluster.Nodes {
@@ -46,7 +47,7 @@ func (c *Cluster) moveNode(ctx context.Context, n plan.Node) error {
 	if err != nil {
 		return err
 	}
-	// In this order, since a container without any network loses its name service.
+	// In this order, because a container without any network loses its name service.
 	if _, err := c.engine.Client.NetworkConnect(ctx, c.engineNetwork(n.Network), client.NetworkConnectOptions{Container: n.Name}); err != nil {
 		return err
 	}
@@ -64,9 +65,9 @@ func (c *Cluster) moveNode(ctx context.Context, n plan.Node) error {
 	return nil
 }
 
-// nameControlPlane is a command by which a node knows where the control plane is, where the engine's name service will not
-// do: it knows containers on a node's own networks only, and names their IPv4 addresses also in a cluster without IPv4.
-// Elsewhere it is empty.
+// nameControlPlane returns a command that teaches a node the control plane's address if the engine's name service does
+// not help: the service knows only containers on a node's own networks, and gives IPv4 addresses even in a cluster
+// without IPv4. Otherwise nameControlPlane returns "".
 func (c *Cluster) nameControlPlane(ctx context.Context, n plan.Node) (string, error) {
 	if c.plan.Cluster.HomeOf(n) == c.plan.Cluster.Network && c.plan.Scenario.Spec.IPv4() {
 		return "", nil
@@ -79,7 +80,7 @@ func (c *Cluster) nameControlPlane(ctx context.Context, n plan.Node) (string, er
 	return fmt.Sprintf(`grep -qw %[2]s /etc/hosts || echo "%[1]s %[2]s" >> /etc/hosts`, at, first), nil
 }
 
-// addressOn is the address that a node has on a network, by the scenario's name: the IPv6 one in a cluster without IPv4.
+// addressOn returns a node's address on a network, by the scenario's name: the IPv6 address in a cluster without IPv4.
 func (c *Cluster) addressOn(ctx context.Context, name, network string) (netip.Addr, error) {
 	seen, err := c.engine.Client.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
 	if err != nil {
@@ -96,10 +97,10 @@ func (c *Cluster) addressOn(ctx context.Context, name, network string) (netip.Ad
 			}
 		}
 	}
-	return netip.Addr{}, fmt.Errorf("node %s: it has no address on network %s; is it running?", name, network)
+	return netip.Addr{}, fmt.Errorf("node %s: no address on network %s; check that the node runs", name, network)
 }
 
-// engineNetwork is the engine's name of a network of the scenario.
+// engineNetwork returns the engine's name of a network of the scenario.
 func (c *Cluster) engineNetwork(name string) string {
 	for _, n := range c.plan.Networks {
 		if n.Name == name {

@@ -8,8 +8,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// balancerRootFS is what stands in front of API servers. It is one root file system for both balancers and for keepalived, so
-// that a node which holds it for two static pods stores it once; curl is what keepalived's check asks the API with.
+// balancerRootFS is the root file system of static pods in front of API servers. Both balancers and keepalived share
+// it, so a node with two static pods stores the files once. keepalived's check calls the API with curl.
 func balancerRootFS() RootFS {
 	return RootFS{
 		Name:     "balancer-rootfs",

@@ -1,6 +1,5 @@
-// Package build makes images from Go modules and Debian packages, for machines that reach no
-// registry. Everything made is an artefact keyed by a hash of its inputs and kept in a cache, so
-// that nothing is built twice and an interrupted build goes on where it stopped.
+// Package build makes images from Go modules and Debian packages, for machines without a registry. Every artefact is
+// keyed by a hash of its inputs and kept in a cache, so nothing is built twice and an interrupted build continues.
 package build
 
 import (
@@ -16,30 +15,30 @@ import (
 	"time"
 )
 
-// Domain is the name under which images built here stand, so that nobody takes them for upstream's.
+// Domain is the registry part of the names of images built here, different from every upstream name.
 const Domain = "skidpad.local"
 
 // The labels of images built here.
 const (
-	LabelInputs = "dev.skidpad.image.inputs" // hash of everything that the image was made from
+	LabelInputs = "dev.skidpad.image.inputs" // hash of all inputs of the image
 	LabelName   = "dev.skidpad.image.name"   // the catalogue's name
 	LabelPart   = "dev.skidpad.part."        // + a part's name: its version
-	// LabelStandIn names the published image that one built here only stands in for.
+	// LabelStandIn names the published image that an image built here stands in for.
 	LabelStandIn = "dev.skidpad.image.stand-in-for"
 
-	// What the cluster's kubeadm must be told when a node image carries its own control plane.
+	// The settings of the cluster's kubeadm for a node image with its own control plane.
 	LabelKubeadmRepository = "dev.skidpad.kubeadm.repository"
 	LabelKubeadmEtcdTag    = "dev.skidpad.kubeadm.etcd-tag"
 	LabelKubeadmCoreDNSTag = "dev.skidpad.kubeadm.coredns-tag"
 )
 
-// Recipe says how one image is made. It is made cheaply, without building: Key is known at once.
+// Recipe describes how to make an image. A Recipe is cheap: Key is known without a build.
 type Recipe struct {
 	Name    string // the catalogue's: node
-	Version string // of its main part, without a leading v
+	Version string // of the main part, without a leading v
 	// Key is the hash of all inputs, in hex.
 	Key string
-	// Parts are the versions of what is in the image, where they are known before building.
+	// Parts are the versions of the image's parts, as far as known before the build.
 	Parts map[string]string
 	// Make builds the image and loads it into the engine under r.Ref().
 	Make func(ctx context.Context, b *Builder, r Recipe) error
@@ -50,7 +49,7 @@ func (r Recipe) Ref() string {
 	return fmt.Sprintf("%s/%s:%s-%s", Domain, r.Name, r.Version, r.Key[:12])
 }
 
-// Run makes the image, unless another process made it while this one waited for it: there tells so.
+// Run makes the image, unless another process made the image while Run waited for the lock: there reports this.
 func (r Recipe) Run(ctx context.Context, b *Builder, there func() bool) error {
 	dir := filepath.Join(b.cache, "images")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -67,7 +66,7 @@ func (r Recipe) Run(ctx context.Context, b *Builder, there func() bool) error {
 	return r.Make(ctx, b, r)
 }
 
-// Labels are what the image is labelled with, besides what its recipe adds.
+// Labels returns the image's labels, without labels added by the recipe.
 func (r Recipe) Labels() map[string]string {
 	labels := map[string]string{LabelInputs: r.Key, LabelName: r.Name}
 	for part, version := range r.Parts {
@@ -79,12 +78,12 @@ func (r Recipe) Labels() map[string]string {
 // Event reports the progress of one image or artefact.
 type Event struct {
 	What    string        // node, or an artefact: kubernetes programs
-	Status  Status        // where it stands
-	Detail  string        // the image's reference, or why it failed
+	Status  Status        // progress
+	Detail  string        // the image's reference, or the reason for a failure
 	Elapsed time.Duration // since it started; zero at the start
 }
 
-// Status is where an image or artefact stands.
+// Status is the progress of an image or artefact.
 type Status string
 
 // The states of an event.
@@ -99,10 +98,10 @@ const (
 // Builder builds artefacts and images. It is safe for concurrent use.
 type Builder struct {
 	Engine Engine
-	source string // the project's source tree; empty where there is none
+	source string // the project's source tree; empty without a source tree
 	cache  string
 	report func(Event)
-	heavy  chan struct{} // holds one token for each heavy job that runs
+	heavy  chan struct{} // holds one token for each running heavy job
 
 	apt aptLock
 
@@ -116,13 +115,13 @@ type flight struct {
 	err  error
 }
 
-// New returns a builder that reads recipes' data from the source tree at source and keeps artefacts
-// in cache ("" is skidpad's folder in the user's cache folder). Two heavy jobs run at a time.
+// New returns a builder. The builder reads recipes' data from the source tree at source, and keeps artefacts in cache
+// ("" is skidpad's folder in the user's cache folder). At most two heavy jobs run at a time.
 func New(e Engine, source, cache string, report func(Event)) (*Builder, error) {
 	if cache == "" {
 		base, err := os.UserCacheDir()
 		if err != nil {
-			return nil, fmt.Errorf("build cache: no folder for it: %w; set XDG_CACHE_HOME", err)
+			return nil, fmt.Errorf("build cache: no cache folder: %w; set XDG_CACHE_HOME", err)
 		}
 		cache = filepath.Join(base, "skidpad")
 	}
@@ -147,11 +146,11 @@ func New(e Engine, source, cache string, report func(Event)) (*Builder, error) {
 	}, nil
 }
 
-// ErrNoSource says that building needs the project's source tree, and there is none.
+// ErrNoSource means that building needs the project's source tree, and the tree is missing.
 var ErrNoSource = errors.New("the project's source tree (tools/images) is needed to build images and was not found; " +
 	"run skidpad in a clone of its repository")
 
-// Source is the path of a file or folder in the source tree.
+// Source returns the path of a file or folder in the source tree.
 func (b *Builder) Source(elem ...string) (string, error) {
 	if b.source == "" {
 		return "", ErrNoSource
@@ -163,8 +162,7 @@ func (b *Builder) Source(elem ...string) (string, error) {
 	return path, nil
 }
 
-// Heavy runs fn while it holds one of the few places for jobs that keep a core busy. An fn must not
-// ask for another place.
+// Heavy runs fn while holding a place for jobs that keep a core busy. fn must not ask for another place.
 func (b *Builder) Heavy(ctx context.Context, fn func() error) error {
 	select {
 	case b.heavy <- struct{}{}:
@@ -213,7 +211,7 @@ func (b *Builder) ModuleVersion(gomod, module string) (string, error) {
 	}
 	m := regexp.MustCompile(`(?m)^\s*(?:require\s+)?` + regexp.QuoteMeta(module) + `\s+(v\S+)`).FindSubmatch(data)
 	if m == nil {
-		return "", fmt.Errorf("%s: no version of module %s in it; `go get` it there", gomod, module)
+		return "", fmt.Errorf("%s: no version of module %s in the file; run `go get` in its folder", gomod, module)
 	}
 	return string(m[1]), nil
 }

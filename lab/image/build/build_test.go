@@ -114,7 +114,7 @@ func TestArtefactIsMadeOnceAndWhole(t *testing.T) {
 	if !errors.Is(err, broken) {
 		t.Fatalf("error %v, want that of the making", err)
 	}
-	// What a killed process leaves.
+	// The remains of a killed process.
 	write(t, b.cache, "artefacts/a-"+key[:16]+".tmp/remains", "")
 
 	var made atomic.Int32

@@ -15,16 +15,16 @@ import (
 	"skidpad.dev/skidpad/lab/wait"
 )
 
-// Artefact returns the cache folder of an artefact, having it made first if need be. name is for
-// people and for the folder's name, key is the hash of its inputs; fill fills the folder it is given.
-// The folder appears under its final name only when it is complete. Callers at the same time, in this
-// process and in others, wait for one of them to make it.
+// Artefact returns the cache folder of an artefact, and makes the artefact first if missing. name is for people and for
+// the folder's name, key is the hash of the inputs, and fill fills the given folder. The folder gets its final name
+// only when complete. Of several callers at the same time, in this process and in others, one makes the artefact and
+// the others wait.
 func (b *Builder) Artefact(ctx context.Context, name, key string, fill func(ctx context.Context, dir string) error) (string, error) {
 	return b.artefact(ctx, name, key, fill, func(fn func() error) error { return fn() })
 }
 
-// HeavyArtefact is Artefact for one whose making keeps a core busy: it waits for its turn first. Its
-// fill must not ask for another heavy artefact.
+// HeavyArtefact is Artefact for an artefact whose build keeps a core busy: the build waits for its turn first. fill
+// must not ask for another heavy artefact.
 func (b *Builder) HeavyArtefact(ctx context.Context, name, key string, fill func(ctx context.Context, dir string) error) (string, error) {
 	return b.artefact(ctx, name, key, fill, func(fn func() error) error { return b.Heavy(ctx, fn) })
 }
@@ -111,14 +111,14 @@ func lock(ctx context.Context, path string) (func(), error) {
 	return func() { _ = file.Close() }, nil
 }
 
-// ErrDiskFull says that the disk of the build cache or of the engine has no room left.
+// ErrDiskFull means that the disk of the build cache or of the engine has no room left.
 var ErrDiskFull = errors.New("no space left on the disk")
 
-// explainDisk turns a full disk, whoever met it, into a sentence that says what to do.
+// explainDisk turns the error of a full disk, from any source, into a sentence with advice.
 func explainDisk(what string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "no space left on device") {
 		return fmt.Errorf("%s: %w: a build of all images needs about 12 GB in the cache folder and the engine's; "+
-			"free some and run the same command again, it goes on where it stopped: %w", what, ErrDiskFull, err)
+			"free some and run the same command again, the build continues: %w", what, ErrDiskFull, err)
 	}
 	return err
 }

@@ -14,11 +14,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ciliumRootFS are the programs that the agent and the chart's init containers run, and clang.
+// ciliumRootFS has the programs of the agent and the chart's init containers, and clang.
 //
-// Upstream's runtime image pins LLVM 19.1.7, which is Debian's clang-19. The agent compiles for eBPF
-// only, with -nostdinc and to an object file, so that neither headers nor llc, linker or binutils are
-// needed: Debian's clang package would bring a whole C++ toolchain, so only the program is taken.
+// Upstream's runtime image pins LLVM 19.1.7, Debian's clang-19. The agent compiles for eBPF only, with -nostdinc and to
+// an object file, so the image needs no headers, llc, linker or binutils. Debian's clang package would bring a whole
+// C++ toolchain, so only the program is taken.
 func ciliumRootFS() RootFS {
 	return RootFS{
 		Name: "cilium-rootfs",
@@ -29,13 +29,13 @@ func ciliumRootFS() RootFS {
 				` && dpkg-deb --fsys-tarfile clang-19_*.deb | tar -x -C "$1" ./usr/lib/llvm-19/bin/clang ./usr/share/doc/clang-19/copyright` +
 				` && rm clang-19_*.deb && ln -s ../lib/llvm-19/bin/clang "$1"/usr/bin/clang`,
 			`echo 'int f(void) { return 0; }' | chroot "$1" clang -O2 -g --target=bpf -nostdinc -x c -c - -o /dev/null`,
-			// Character sets and time zones that nothing in the image asks for.
+			// Character sets and time zones; no program in the image needs these files.
 			`rm -rf "$1"/usr/lib/*/gconv "$1"/usr/share/zoneinfo`,
 		},
 	}
 }
 
-// The agent's image runs as upstream's does; the Hubble CLI talks to the agent beside it.
+// The agent's image runs as upstream's; the Hubble CLI connects to the agent in the same container.
 var ciliumConfig = v1.Config{
 	Env: []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -48,18 +48,18 @@ var ciliumConfig = v1.Config{
 var ciliumOperatorConfig = v1.Config{
 	Env: []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		// It may run as any user; gops writes there.
+		// The container may run as any user; gops writes there.
 		"GOPS_CONFIG_DIR=/home/gops",
 	},
 	WorkingDir: "/",
 	Cmd:        []string{"/usr/bin/cilium-operator-generic"},
 }
 
-// Cilium is the agent's image: everything that the DaemonSet of Cilium's chart runs, without Envoy,
-// which cannot be built here (so the chart needs envoy.enabled=false and l7Proxy=false).
+// Cilium is the agent's image: everything that the DaemonSet of Cilium's chart runs, without Envoy. Envoy cannot be
+// built here, so the chart needs envoy.enabled=false and l7Proxy=false.
 //
-// version is a release such as 1.19.5, "" for the one that tools/images pins, or a folder (anything
-// with a slash) with a checkout of Cilium's repository.
+// version is a release such as 1.19.5, "" for the release pinned in tools/images, or a folder (anything with a slash)
+// with a checkout of Cilium's repository.
 func (b *Builder) Cilium(version string) (Recipe, error) {
 	src, err := b.ciliumSource(version)
 	if err != nil {
@@ -72,8 +72,8 @@ func (b *Builder) Cilium(version string) (Recipe, error) {
 	}, nil
 }
 
-// CiliumOperator is the image of the operator for clusters without a cloud provider
-// (cilium-operator-generic). version is as for Cilium.
+// CiliumOperator is the image of the operator for clusters without a cloud provider (cilium-operator-generic). version
+// is as for Cilium.
 func (b *Builder) CiliumOperator(version string) (Recipe, error) {
 	src, err := b.ciliumSource(version)
 	if err != nil {
@@ -140,7 +140,7 @@ func (b *Builder) makeCiliumOperator(ctx context.Context, src ciliumSource, r Re
 	})
 }
 
-// loadLayers puts an image into the engine: one layer of entries above those in files.
+// loadLayers loads an image into the engine: a layer of entries above the layers in files.
 func (b *Builder) loadLayers(ctx context.Context, r Recipe, config v1.Config, entries []Entry, lower ...string) error {
 	tmp, err := os.MkdirTemp("", "skidpad-image-")
 	if err != nil {
@@ -158,7 +158,7 @@ func (b *Builder) loadLayers(ctx context.Context, r Recipe, config v1.Config, en
 	return b.Load(ctx, r.Ref(), img)
 }
 
-// ciliumFiles are the agent image's files above its root file system. dir has Cilium's sources.
+// ciliumFiles returns the agent image's files above its root file system. dir has Cilium's sources.
 func ciliumFiles(dir, programs string) ([]Entry, error) {
 	const agent = "/usr/bin/cilium-agent"
 	entries := []Entry{
@@ -186,8 +186,8 @@ func ciliumFiles(dir, programs string) ([]Entry, error) {
 	return append(entries, sources...), err
 }
 
-// ciliumDatapath are the eBPF sources that the agent compiles: those that `make install-bpf` in
-// Cilium's repository installs.
+// ciliumDatapath returns the eBPF sources for the agent's compiler: the files that `make install-bpf` in Cilium's
+// repository installs.
 func ciliumDatapath(bpf string) ([]Entry, error) {
 	var entries []Entry
 	err := filepath.WalkDir(bpf, func(file string, d fs.DirEntry, err error) error {
@@ -206,7 +206,7 @@ func ciliumDatapath(bpf string) ([]Entry, error) {
 		}
 		switch filepath.Ext(file) {
 		case ".i", ".s", ".o", ".ll":
-			return nil // left by someone's make in a checkout
+			return nil // remains of a make in a checkout
 		}
 		entries = append(entries, Entry{Path: path.Join("/var/lib/cilium/bpf", filepath.ToSlash(rel)), Mode: 0o644, From: file})
 		return nil

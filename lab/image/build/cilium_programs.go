@@ -18,23 +18,22 @@ import (
 
 var ciliumTags = []string{"osusergo", "ipam_provider_operator"}
 
-// ciliumJoint is the file name of the program that is several: agent, cilium-dbg, CNI plugin and
-// Hubble CLI in one of 138 MB, where four programs would be 380 MB. It starts as the agent, or as what
-// the name that it is called by says. As the CNI plugin it starts some 25 ms slower than alone.
+// ciliumJoint is the file name of the joint program: agent, cilium-dbg, CNI plugin and Hubble CLI in one program of 138
+// MB, instead of four programs of 380 MB. The joint program starts as the agent, or as the program of its file name. As
+// the CNI plugin, the joint program starts some 25 ms slower than alone.
 //
-// Only these are joined. cilium-health would not do: initializing its package makes every command
-// of the same program run its set-up. That cilium-dbg and the agent may be linked together upstream
-// has seen to itself (its components.IsCiliumAgent).
+// No other program can join. The init functions of cilium-health would run their set-up in every command of the joint
+// program. Upstream itself supports a link of cilium-dbg with the agent (components.IsCiliumAgent).
 const ciliumJoint = "cilium"
 
-// ciliumJoined are the joined programs' main packages, by the names of the packages made of them.
+// ciliumJoined are the joined programs' main packages, by the names of their copied packages.
 var ciliumJoined = map[string]string{
 	"agent": "daemon", "dbg": "cilium-dbg", "cni": "plugins/cilium-cni", "hubble": "hubble",
 }
 
-// ciliumOwn are the main packages of the programs that stay on their own, by program.
+// ciliumOwn are the main packages of the separate programs, by program.
 var ciliumOwn = map[string]string{
-	"cilium-mount":            "tools/mount", // this and the next are copied to the node at every start
+	"cilium-mount":            "tools/mount", // copied to the node at every start, like the next
 	"cilium-sysctlfix":        "tools/sysctlfix",
 	"cilium-health":           "cilium-health",
 	"cilium-health-responder": "cilium-health/responder",
@@ -71,13 +70,13 @@ func main() {
 }
 `
 
-// jointPrograms are the names that the joint program answers to, as a case clause has them.
+// jointPrograms are the names of the joint program, in the form of a case clause.
 var jointPrograms = map[string]string{
 	"dbg": `"cilium-dbg", "cilium"`, "cni": `"cilium-cni"`, "hubble": `"hubble"`,
 }
 
-// ciliumPrograms returns a folder with all of Cilium's programs, built if need be. The operator is
-// built along, since it shares most of its packages with the agent.
+// ciliumPrograms returns a folder with all of Cilium's programs, and builds the programs if missing. The operator is
+// part of the build, because the operator shares most of its packages with the agent.
 func (b *Builder) ciliumPrograms(ctx context.Context, src ciliumSource) (string, error) {
 	return b.Artefact(ctx, "cilium-"+src.tag()+"-programs", src.programsKey(), func(ctx context.Context, dir string) error {
 		return b.Heavy(ctx, func() error { return buildCilium(ctx, src, dir) })
@@ -116,7 +115,7 @@ func buildCilium(ctx context.Context, src ciliumSource, to string) error {
 	for _, program := range slices.Sorted(maps.Keys(ciliumOwn)) {
 		pkg := ciliumOwn[program]
 		if _, err := os.Stat(filepath.Join(dir, pkg, "main.go")); errors.Is(err, fs.ErrNotExist) {
-			continue // not of this version
+			continue // not in this version
 		}
 		args = append(args, ciliumModule+"/"+pkg)
 		names[filepath.Base(pkg)] = program
@@ -134,7 +133,7 @@ func buildCilium(ctx context.Context, src ciliumSource, to string) error {
 	return nil
 }
 
-// environ is the environment that the module of writeModule is built in.
+// environ is the environment for the build of writeModule's module.
 func (s ciliumSource) environ() []string {
 	mode := "-mod=mod" // go.sum lacks the line of a release that is not pinned
 	if s.mod != nil {
@@ -143,8 +142,8 @@ func (s ciliumSource) environ() []string {
 	return append(os.Environ(), "GOWORK=off", "GOFLAGS="+mode, "GOOS=linux", "CGO_ENABLED=0")
 }
 
-// writeModule writes the module that is built: go.mod, go.sum and the joint program, whose packages
-// are Cilium's main packages (in dir) made importable.
+// writeModule writes the module of the build: go.mod, go.sum and the joint program. The joint program's packages are
+// Cilium's main packages (in dir), made importable.
 func (s ciliumSource) writeModule(dir, module string) error {
 	mod, sum := s.mod, s.sum
 	if mod == nil {
@@ -197,8 +196,8 @@ var (
 	funcInit    = regexp.MustCompile(`(?m)^func init\(\)`)
 )
 
-// importable copies a main package so that it can be imported: its main function becomes Main, and
-// its init function, which is meant for this one program, Init. It reports whether there was one.
+// importable copies a main package and makes the copy importable: the main function becomes Main, and the init
+// function, written for a single program, becomes Init. importable reports whether there was an init function.
 func importable(from, to string) (hasInit bool, err error) {
 	files, err := filepath.Glob(filepath.Join(from, "*.go"))
 	if err != nil {

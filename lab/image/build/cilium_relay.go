@@ -21,9 +21,9 @@ var hubbleRelayConfig = v1.Config{
 	Cmd:        []string{"serve"},
 }
 
-// HubbleRelay is the image of the program that asks the agents of all nodes for their flows and has one API for them. It
-// is built on its own, from the same module as the agent: what few scenarios need is no reason to build the agent anew.
-// version is as for Cilium.
+// HubbleRelay is the image of Hubble's relay, one API for the flows of all nodes' agents. The relay is built
+// separately, from the agent's module: few scenarios need the relay, so a change of the relay must not rebuild the
+// agent. version is as for Cilium.
 func (b *Builder) HubbleRelay(version string) (Recipe, error) {
 	src, err := b.ciliumSource(version)
 	if err != nil {
@@ -67,7 +67,7 @@ func buildHubbleRelay(ctx context.Context, src ciliumSource, to string) error {
 		return fail(err)
 	}
 	defer func() { _ = os.RemoveAll(module) }()
-	// The module of the joint program has the requirements that this one is built with, too.
+	// The joint program's module has the relay's requirements, too.
 	if err := src.writeModule(dir, module); err != nil {
 		return fail(err)
 	}

@@ -24,18 +24,18 @@ const (
 	ciliumModule = "github.com/cilium/cilium"
 )
 
-// ciliumSource is one Cilium: a release, or someone's checkout.
+// ciliumSource is a version of Cilium: a release, or a checkout.
 type ciliumSource struct {
 	version  string // 1.19.5
 	checkout string // absolute; empty for a release
-	// mod and sum are the committed go.mod and go.sum of the pinned release; nil for others, which
-	// have them derived.
+	// mod and sum are the committed go.mod and go.sum of the pinned release, and nil for other versions, with derived
+	// files.
 	mod, sum []byte
-	// content is the hash of what the sources are.
+	// content is the hash of the sources.
 	content string
 }
 
-// ciliumSource finds what a version names, without network. See Cilium for what version may be.
+// ciliumSource finds the sources of a version without network. See Cilium for the forms of version.
 func (b *Builder) ciliumSource(version string) (ciliumSource, error) {
 	if strings.Contains(version, "/") {
 		return ciliumCheckout(version)
@@ -70,7 +70,7 @@ func ciliumCheckout(dir string) (ciliumSource, error) {
 	}
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	if err != nil || !bytes.Contains(mod, []byte("module "+ciliumModule+"\n")) {
-		return ciliumSource{}, fmt.Errorf("%s is no checkout of Cilium: no go.mod of module %s there; name the folder with it, or a version such as 1.19.5", dir, ciliumModule)
+		return ciliumSource{}, fmt.Errorf("%s is no checkout of Cilium: no go.mod of module %s there; give the folder with the go.mod, or a version such as 1.19.5", dir, ciliumModule)
 	}
 	version, err := os.ReadFile(filepath.Join(dir, "VERSION"))
 	if err != nil {
@@ -83,7 +83,7 @@ func ciliumCheckout(dir string) (ciliumSource, error) {
 	return ciliumSource{version: strings.TrimSpace(string(version)), checkout: dir, content: content}, nil
 }
 
-// tag is the version as an image's tag tells it.
+// tag is the version in an image's tag.
 func (s ciliumSource) tag() string {
 	if s.checkout != "" {
 		return s.version + "-local"
@@ -91,7 +91,7 @@ func (s ciliumSource) tag() string {
 	return s.version
 }
 
-// dir is the folder with the sources, downloaded into the module cache if need be.
+// dir returns the folder of the sources, and downloads the sources into the module cache if missing.
 func (s ciliumSource) dir(ctx context.Context) (string, error) {
 	if s.checkout != "" {
 		return s.checkout, nil
@@ -100,8 +100,8 @@ func (s ciliumSource) dir(ctx context.Context) (string, error) {
 	return m.Dir, err
 }
 
-// stamp is what Cilium's Makefile.defs writes into its programs: "1.19.5 20eaccfe 2026-06-16T10:54:31Z".
-// Cilium parses three words; where a revision is not known, the word is unknown.
+// stamp returns the version text that Cilium's Makefile.defs writes into its programs: "1.19.5 20eaccfe
+// 2026-06-16T10:54:31Z". Cilium parses three words; an unknown revision is the word unknown.
 func (s ciliumSource) stamp(ctx context.Context) (string, error) {
 	if s.checkout != "" {
 		cmd := exec.CommandContext(ctx, "git", "-C", s.checkout, "show", "-s", "--format=%h %aI")
@@ -121,7 +121,7 @@ func (s ciliumSource) stamp(ctx context.Context) (string, error) {
 	return releaseStamp(s.version, data)
 }
 
-// releaseStamp makes a stamp of the module proxy's account of a version.
+// releaseStamp makes a stamp from the module proxy's information on a version.
 func releaseStamp(version string, info []byte) (string, error) {
 	var i struct {
 		Time   time.Time
@@ -142,9 +142,9 @@ var (
 	goModTools  = regexp.MustCompile(`(?m)^tool (\((?s:.*?)\n\)|.*)\n`)
 )
 
-// goMod turns Cilium's own go.mod into one of a module that builds Cilium's programs: the same
-// requirements and replacements, since a main module's are what counts, and Cilium itself.
-// `go mod tidy` could not make it: it asks for modules of cloud providers that need not be there.
+// goMod turns Cilium's own go.mod into the go.mod of a module that builds Cilium's programs: the same requirements and
+// replacements, because only a main module's replacements count, plus Cilium itself. `go mod tidy` would fail, because
+// the command wants modules of cloud providers.
 func (s ciliumSource) goMod(upstream []byte) []byte {
 	mod := goModModule.ReplaceAll(upstream, []byte("module skidpad.dev/skidpad/"+modCilium))
 	mod = append(bytes.TrimRight(goModTools.ReplaceAll(mod, nil), "\n"), '\n')
@@ -156,8 +156,8 @@ func (s ciliumSource) goMod(upstream []byte) []byte {
 
 var envoyImage = regexp.MustCompile(`(?m)^ARG CILIUM_ENVOY_IMAGE=[^/\s]*/[^:\s]*:([^:@\s]*)`)
 
-// envoyRevision is the revision of Envoy that this Cilium goes with, read from the Dockerfile as
-// Makefile.defs does: what follows the last dash of the image's tag. It is "" where there is none.
+// envoyRevision returns the Envoy revision of this Cilium, read from the Dockerfile as in Makefile.defs: the part after
+// the last dash of the image's tag. envoyRevision returns "" without a tag.
 func envoyRevision(dockerfile []byte) string {
 	m := envoyImage.FindSubmatch(dockerfile)
 	if m == nil {
@@ -167,7 +167,7 @@ func envoyRevision(dockerfile []byte) string {
 	return tag[strings.LastIndex(tag, "-")+1:]
 }
 
-// hashTree digests the paths and contents of a tree's regular files and links, except folders named at its top.
+// hashTree digests the paths and contents of a tree's regular files and links, except some folders at the top.
 func hashTree(dir string, except ...string) (string, error) {
 	h := sha256.New()
 	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
@@ -203,7 +203,7 @@ func hashTree(dir string, except ...string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
-// programsKey is the hash of what Cilium's programs are made from.
+// programsKey is the hash of the inputs of Cilium's programs.
 func (s ciliumSource) programsKey() string {
 	return Hash("cilium programs 2", s.version, s.content, goVersion(), runtime.GOARCH,
 		strings.Join(ciliumTags, ","), fmt.Sprint(ciliumJoined), fmt.Sprint(ciliumOwn), jointTemplate)

@@ -118,7 +118,7 @@ func TestReleaseStamp(t *testing.T) {
 	}
 }
 
-// checkout makes a small tree that looks like Cilium's repository.
+// checkout makes a small tree in the form of Cilium's repository.
 func checkout(t *testing.T, more map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -188,7 +188,7 @@ func TestCiliumCheckout(t *testing.T) {
 		}
 	}
 	if _, err := b.ciliumSource(t.TempDir() + "/"); err == nil || !strings.Contains(err.Error(), "no checkout of Cilium") {
-		t.Errorf("an empty folder as checkout: error %v, want one that says what it is not", err)
+		t.Errorf("an empty folder as checkout: error %v, want the missing parts", err)
 	}
 }
 

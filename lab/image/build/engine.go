@@ -17,7 +17,7 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// Found is an image that the engine has.
+// Found is an image in the engine.
 type Found struct {
 	ID     string
 	Tags   []string
@@ -25,33 +25,33 @@ type Found struct {
 	Labels map[string]string
 }
 
-// Engine is what resolving and building need of a container engine.
+// Engine has the operations of a container engine needed to resolve and build images.
 type Engine interface {
-	// Find reports an image by name; ok is false, without an error, where the engine does not have it.
+	// Find finds an image by name; for a missing image ok is false, without an error.
 	Find(ctx context.Context, ref string) (f Found, ok bool, err error)
 	// List returns every tagged image.
 	List(ctx context.Context) ([]Found, error)
-	// Published asks the registry whether it has an image, without pulling it.
+	// Published asks the registry for an image, without a pull. The error is nil if the registry has the image.
 	Published(ctx context.Context, ref string) error
 	Pull(ctx context.Context, ref string) error
 	Load(ctx context.Context, archive io.Reader) error
 	Save(ctx context.Context, refs []string) (io.ReadCloser, error)
-	// Remove takes a name away from an image, and the image with its last name; ErrInUse where a container is made of it.
+	// Remove removes a name of an image, and removes the image with its last name. If a container uses the image, the
+	// error is ErrInUse.
 	Remove(ctx context.Context, ref string) error
-	// Workshop starts a container of an image in which commands can be run before it is made an
-	// image. owner is what Workshops tells of it.
+	// Workshop starts a container of an image; commands run in the container before Commit makes an image of it.
+	// Workshops returns owner.
 	Workshop(ctx context.Context, ref, owner string) (Workshop, error)
-	// Workshops returns every workshop that there is, by its owner.
+	// Workshops returns all workshops, by owner.
 	Workshops(ctx context.Context) (map[string]Workshop, error)
 }
 
-// Workshop is a container in which an image is being made. It sleeps; /work in it is a volume that
-// does not become part of the image.
+// Workshop is a container for the build of an image. The container sleeps; its /work is a volume outside of the image.
 type Workshop interface {
-	// Exec runs a shell script to its end, with standard input and output where they are not nil.
+	// Exec runs a shell script to its end, with standard input and output unless nil.
 	Exec(ctx context.Context, stdin io.Reader, stdout io.Writer, script string) error
-	// Commit makes the container's file system an image with the configuration of the one that it
-	// was started from, and further labels.
+	// Commit makes an image of the container's file system, with the configuration of the container's image and further
+	// labels.
 	Commit(ctx context.Context, ref string, labels map[string]string) error
 	// Close removes the container and its volume.
 	Close() error
@@ -106,7 +106,7 @@ func (d docker) Pull(ctx context.Context, ref string) error {
 	return named(ref, r.Wait(ctx))
 }
 
-// named puts the reference before what an engine says of it: some of its errors do not name it.
+// named adds the reference to an engine's error, because some errors lack the reference.
 func named(ref string, err error) error {
 	if err != nil {
 		err = fmt.Errorf("%s: %w", ref, err)
@@ -114,8 +114,8 @@ func named(ref string, err error) error {
 	return err
 }
 
-// ErrInUse says that an image stays, since a container is made of it.
-var ErrInUse = errors.New("a container is made of it")
+// ErrInUse means that an image stays because a container uses the image.
+var ErrInUse = errors.New("a container uses the image")
 
 func (d docker) Remove(ctx context.Context, ref string) error {
 	_, err := d.c.ImageRemove(ctx, ref, client.ImageRemoveOptions{PruneChildren: true})
@@ -134,7 +134,7 @@ func (d docker) Load(ctx context.Context, archive io.Reader) error {
 	return streamError(r)
 }
 
-// streamError reads an engine's stream of messages to its end and returns the failure that it tells.
+// streamError reads an engine's stream of messages to its end and returns the failure reported there.
 func streamError(r io.Reader) error {
 	for messages := json.NewDecoder(r); ; {
 		var m jsonstream.Message
@@ -160,7 +160,7 @@ func (d docker) Workshop(ctx context.Context, ref, owner string) (Workshop, erro
 			Labels: map[string]string{LabelWorkshop: owner},
 		},
 		HostConfig: &container.HostConfig{
-			// Unpacking an image mounts; the default profiles forbid that.
+			// Unpacking an image mounts file systems; the default profiles forbid mounts.
 			CapAdd:      []string{"SYS_ADMIN"},
 			SecurityOpt: []string{"seccomp=unconfined", "apparmor=unconfined"},
 			NetworkMode: "none",

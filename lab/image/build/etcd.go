@@ -10,7 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// Etcd is the image of a datastore beside a cluster: etcd and etcdctl of the module that the node image has them from.
+// Etcd is the image of a datastore beside a cluster: etcd and etcdctl from the module of the node image.
 func (b *Builder) Etcd() (Recipe, error) {
 	k, err := b.kubernetesVersions()
 	if err != nil {

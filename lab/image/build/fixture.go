@@ -18,7 +18,7 @@ import (
 // ownModule is the project's module path.
 const ownModule = "skidpad.dev/skidpad"
 
-// Echo is the image of the program that answers probes in a cluster: one static program.
+// Echo is the image of the echo server in a cluster: one static program.
 func (b *Builder) Echo() (Recipe, error) {
 	key, err := b.fixtureKey("echo")
 	if err != nil {
@@ -49,7 +49,7 @@ func (b *Builder) Echo() (Recipe, error) {
 	}, nil
 }
 
-// fixture returns a folder with one of the project's own programs of fixtures/, built if need be.
+// fixture returns a folder with a program of fixtures/, and builds the program if missing.
 func (b *Builder) fixture(ctx context.Context, name string) (string, error) {
 	key, err := b.fixtureKey(name)
 	if err != nil {
@@ -64,8 +64,8 @@ func (b *Builder) fixture(ctx context.Context, name string) (string, error) {
 	})
 }
 
-// fixtureKey is the hash of the sources of a program of fixtures/ and of the project's packages that
-// it imports; where these import other modules, of go.mod and go.sum, too.
+// fixtureKey is the hash of a fixture program's sources and of the project's packages in its imports. If these import
+// other modules, the hash covers go.mod and go.sum, too.
 func (b *Builder) fixtureKey(name string) (string, error) {
 	var files []string
 	seen := map[string]bool{}
@@ -99,7 +99,7 @@ func (b *Builder) fixtureKey(name string) (string, error) {
 	return Hash("fixture 1", name, goVersion(), runtime.GOARCH, key), nil
 }
 
-// packageSources lists a package's files, and what it imports.
+// packageSources lists a package's files and imports.
 func (b *Builder) packageSources(dir string) (files, imports []string, err error) {
 	full, err := b.Source(dir)
 	if err != nil {
@@ -125,7 +125,7 @@ func (b *Builder) packageSources(dir string) (files, imports []string, err error
 		}
 	}
 	if len(files) == 0 {
-		return nil, nil, fmt.Errorf("recipe input %s: no Go files in it", dir)
+		return nil, nil, fmt.Errorf("recipe input %s: no Go files in the folder", dir)
 	}
 	return files, imports, nil
 }

@@ -16,26 +16,26 @@ import (
 	"sync"
 )
 
-// Programs are Go programs of one pinned module under tools/images, or of one release as its own go.mod has it.
+// Programs are Go programs of one pinned module under tools/images, or of a release with its own go.mod.
 type Programs struct {
 	// Module is the folder of the pinned go.mod, from the source tree's root: tools/images/runc.
 	Module string
-	// Release is a module's version, github.com/osrg/gobgp/v3@v3.27.0, that is built in place of what Module pins.
+	// Release is a module's version, github.com/osrg/gobgp/v3@v3.27.0, built in place of the version pinned in Module.
 	Release string
 	// Packages maps the program's file name to its package.
 	Packages map[string]string
 	Tags     []string
-	// LDFlags are added to those that strip the program.
+	// LDFlags are further linker flags; programs are always stripped.
 	LDFlags []string
 	// CGO links with the C library of this machine.
 	CGO bool
-	// Extra are further inputs, hashed: whatever else decides what comes out.
+	// Extra are further inputs of the hash.
 	Extra []string
 	// Env is added to the compiler's environment.
 	Env []string
 }
 
-// name is what people read of it.
+// name is the programs' name for people.
 func (p Programs) name() string {
 	if p.Release != "" {
 		return path.Base(p.Module) + "-" + p.Release[strings.LastIndex(p.Release, "@")+2:] + "-programs"
@@ -61,7 +61,7 @@ func (p Programs) Key(b *Builder) (string, error) {
 	return Hash(append(inputs, p.Extra...)...), nil
 }
 
-// Programs returns a folder with the programs, built if need be.
+// Programs returns a folder with the programs, and builds the programs if missing.
 func (b *Builder) Programs(ctx context.Context, p Programs) (string, error) {
 	key, err := p.Key(b)
 	if err != nil {
@@ -85,7 +85,7 @@ func (b *Builder) goBuild(ctx context.Context, p Programs, dir string) error {
 	for _, name := range slices.Sorted(maps.Keys(p.Packages)) {
 		args = append(args, p.Packages[name])
 	}
-	// Beside the artefact, so that what a killed build leaves goes when the next one begins.
+	// Beside the artefact, so the next build removes the remains of a killed build.
 	tmp := filepath.Join(dir, "tmp")
 	if err := os.Mkdir(tmp, 0o755); err != nil {
 		return fmt.Errorf("build Go programs of %s: %w", p.Module, err)
@@ -111,7 +111,7 @@ func (b *Builder) goBuild(ctx context.Context, p Programs, dir string) error {
 	return nil
 }
 
-// sources is the folder that programs are built in: the pinned module's, or the release's own.
+// sources returns the folder for the build: the pinned module's, or the release's own.
 func (b *Builder) sources(ctx context.Context, p Programs) (string, error) {
 	if p.Release == "" {
 		return b.Source(p.Module)
@@ -120,17 +120,17 @@ func (b *Builder) sources(ctx context.Context, p Programs) (string, error) {
 	return m.Dir, err
 }
 
-// downloaded is what the go command says of a module's version: its folder, and the file with what the mirror knows of it.
+// downloaded is the go command's answer for a module's version: the folder, and the file with the mirror's information.
 type downloaded struct{ Dir, Info, Error string }
 
-// downloadModule gets a module's version, module@version, into the module cache.
+// downloadModule downloads a module's version, module@version, into the module cache.
 func downloadModule(ctx context.Context, version string) (m downloaded, err error) {
 	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", version)
-	cmd.Dir = os.TempDir() // no go.mod has a say in it
+	cmd.Dir = os.TempDir() // without a go.mod
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	out, err := output(cmd)
 	if jsonErr := json.Unmarshal([]byte(out), &m); jsonErr == nil && m.Error != "" {
-		return m, fmt.Errorf("sources of %s: %s; another version may be there", version, m.Error)
+		return m, fmt.Errorf("sources of %s: %s; try another version", version, m.Error)
 	}
 	if err != nil {
 		return m, fmt.Errorf("sources of %s: %w", version, err)
@@ -138,8 +138,8 @@ func downloadModule(ctx context.Context, version string) (m downloaded, err erro
 	return m, nil
 }
 
-// programName is the file name that the go command gives to a package's program: its path's last
-// element that is not a major version.
+// programName is the go command's file name for a package's program: the last element of the path that is not a major
+// version.
 func programName(pkg string) string {
 	if base := path.Base(pkg); !regexp.MustCompile(`^v[0-9]+$`).MatchString(base) {
 		return base
@@ -147,8 +147,8 @@ func programName(pkg string) string {
 	return path.Base(path.Dir(pkg))
 }
 
-// goVersion is the version of the go command on the path, asked for once: another compiler makes
-// other programs. It is "none" where there is no go command; building then says so.
+// goVersion is the version of the go command, read once: another compiler makes other programs. Without a go command
+// the version is "none", and a build reports the missing command.
 var goVersion = sync.OnceValue(func() string {
 	out, err := exec.Command("go", "env", "GOVERSION").Output()
 	if err != nil {
@@ -157,8 +157,8 @@ var goVersion = sync.OnceValue(func() string {
 	return strings.TrimSpace(string(out))
 })
 
-// ModuleDir is the folder of a module's sources in the module cache, downloaded if need be. gomod is
-// the folder of the go.mod that pins it, from the source tree's root ("." is the project's own).
+// ModuleDir returns the folder of a module's sources in the module cache, and downloads the sources if missing. gomod
+// is the folder of the go.mod with the pinned version, from the source tree's root ("." is the project's own).
 func (b *Builder) ModuleDir(ctx context.Context, gomod, module string) (string, error) {
 	dir, err := b.Source(gomod)
 	if err != nil {

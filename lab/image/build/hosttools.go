@@ -9,13 +9,13 @@ import (
 	"sync"
 )
 
-// aptLock keeps package installations of one process apart; apt's own lock makes the second fail.
+// aptLock serializes package installations of a process; apt's own lock makes a second installation fail.
 type aptLock struct{ sync.Mutex }
 
-// Tool is a program or library of this machine that a build needs, with the Debian packages it is in.
+// Tool is a program or library of this machine, needed by builds, with its Debian packages.
 type Tool struct {
 	What     string
-	Probe    []string // a command that succeeds where the tool is there
+	Probe    []string // a command that succeeds if the tool is present
 	Packages []string
 }
 
@@ -35,8 +35,8 @@ func toolGo() Tool {
 	return Tool{"the go command", []string{"go", "version"}, nil}
 }
 
-// need makes sure that tools are there. As root on Debian and its kin it installs what is missing;
-// elsewhere the error says what to install.
+// need makes sure that tools are present. As root on Debian or a derivative, need installs missing tools; elsewhere the
+// error names the packages to install.
 func (b *Builder) need(ctx context.Context, tools ...Tool) error {
 	b.apt.Lock()
 	defer b.apt.Unlock()
@@ -52,14 +52,14 @@ func (b *Builder) need(ctx context.Context, tools ...Tool) error {
 	}
 	what := strings.Join(missing, ", ")
 	if len(packages) == 0 {
-		return fmt.Errorf("building images needs %s, which is not on the path; install it", what)
+		return fmt.Errorf("building images needs %s, not found on the path; install %[1]s", what)
 	}
 	install := "apt-get install -y --no-install-recommends " + strings.Join(packages, " ")
 	if _, err := exec.LookPath("apt-get"); err != nil || os.Geteuid() != 0 {
-		return fmt.Errorf("building images needs %s; install it, on Debian as root by: %s", what, install)
+		return fmt.Errorf("building images needs %s; on Debian, install as root by: %s", what, install)
 	}
 	if err := run(aptCommand(ctx, install)); err != nil {
-		// Package lists that are out of date name files that are gone.
+		// Outdated package lists name files that are gone.
 		if err := run(aptCommand(ctx, "apt-get update")); err != nil {
 			return fmt.Errorf("building images needs %s: %w", what, err)
 		}

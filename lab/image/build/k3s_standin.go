@@ -16,11 +16,11 @@ import (
 
 const (
 	standIn = "k3s-standin"
-	// standInShare is where the stand-in's program (fixtures/k3s-standin) finds what it brings along.
+	// standInShare is the folder of the stand-in's (fixtures/k3s-standin) own files.
 	standInShare = "/usr/share/" + standIn
 )
 
-// standInConfig runs as k3s's image does: its Dockerfile names these folders as volumes and this file for crictl.
+// standInConfig runs like k3s's image: the Dockerfile of k3s names these folders as volumes and this file for crictl.
 var standInConfig = v1.Config{
 	Env:        []string{searchPath, "CRI_CONFIG_FILE=/var/lib/rancher/k3s/agent/etc/crictl.yaml"},
 	Entrypoint: []string{"/bin/k3s"},
@@ -28,7 +28,7 @@ var standInConfig = v1.Config{
 	Volumes:    map[string]struct{}{"/var/lib/rancher/k3s": {}, "/var/lib/kubelet": {}, "/var/lib/cni": {}, "/var/log": {}},
 }
 
-// standInPrograms are the programs that the stand-in starts, by the module that they are built from.
+// standInPrograms are the programs started by the stand-in, by their module.
 func standInPrograms() []struct{ folder, module, programs string } {
 	return []struct{ folder, module, programs string }{
 		{"/usr/bin", modKubernetes, "kubelet kubectl kube-apiserver kube-controller-manager kube-scheduler"},
@@ -39,8 +39,8 @@ func standInPrograms() []struct{ folder, module, programs string } {
 	}
 }
 
-// K3sStandIn is an image that keeps the contract of published, k3s's image, as far as labs use it. It is for machines that
-// cannot have that one, and says so in its name and a label.
+// K3sStandIn is an image with the contract of published, k3s's image, as far as labs use the contract. The image is for
+// machines without the published image; its name and a label mark the stand-in.
 func (b *Builder) K3sStandIn(published string) (Recipe, error) {
 	k, err := b.kubernetesVersions()
 	if err != nil {
@@ -106,7 +106,7 @@ func (b *Builder) makeStandIn(ctx context.Context, k kubernetes, published strin
 	return b.loadLayers(ctx, r, config, entries, filepath.Join(rootfs, "rootfs.tar"))
 }
 
-// standInImages are the images of pause and CoreDNS as an archive, and their names, as files of the stand-in.
+// standInImages returns the images of pause and CoreDNS as an archive, and their names, as files of the stand-in.
 func (b *Builder) standInImages(ctx context.Context, k kubernetes, tmp, coredns string) ([]Entry, error) {
 	pause := filepath.Join(tmp, "pause")
 	if err := b.buildPause(ctx, pause); err != nil {

@@ -14,10 +14,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// pauseVersion is the pause image's that kubeadm of the pinned Kubernetes wants.
+// pauseVersion is the version of the pause image that kubeadm of the pinned Kubernetes wants.
 const pauseVersion = "3.10.2"
 
-// kubernetes are the versions of the pinned Kubernetes and of what its kubeadm runs beside it.
+// kubernetes are the versions of the pinned Kubernetes and of the other images that its kubeadm runs.
 type kubernetes struct {
 	Kubernetes, Containerd, Runc, CRITools, CNI, Etcd, CoreDNS, Kind string
 }
@@ -59,7 +59,7 @@ func (b *Builder) kubernetesVersions() (kubernetes, error) {
 
 func (k kubernetes) etcdTag() string { return strings.TrimPrefix(k.Etcd, "v") + "-0" }
 
-// programs of the node and of the control plane, the slowest to build first.
+// programs of the node and of the control plane, the slowest build first.
 func (k kubernetes) programs() []Programs {
 	const cmd = "k8s.io/kubernetes/cmd/"
 	kube := Programs{Module: modKubernetes, Packages: map[string]string{}, Tags: []string{"selinux", "notest"}}
@@ -90,7 +90,8 @@ func (k kubernetes) programs() []Programs {
 	}
 }
 
-// programsOf builds those programs in a group. What it returns finds one by its module and name, once the group has ended.
+// programsOf builds those programs in a group. After the end of the group, the returned function finds a program by its
+// module and name.
 func (b *Builder) programsOf(ctx context.Context, group *errgroup.Group, k kubernetes) func(module, program string) string {
 	programs := k.programs()
 	folders := make([]string, len(programs))
@@ -165,7 +166,7 @@ func (b *Builder) controlPlane(ctx context.Context, k kubernetes, key, proxyRoot
 	})
 }
 
-// buildPause compiles the program that holds a pod's namespaces, from Kubernetes' own source of it.
+// buildPause compiles the holder of a pod's namespaces from Kubernetes' source.
 func (b *Builder) buildPause(ctx context.Context, to string) error {
 	dir, err := b.ModuleDir(ctx, modKubernetes, "k8s.io/kubernetes")
 	if err != nil {

@@ -31,16 +31,16 @@ type Entry struct {
 	Path string // absolute, in the image
 	Mode fs.FileMode
 	Data []byte
-	From string // a file to read instead of Data
+	From string // file to read instead of Data
 	Link string // a symbolic link's target, instead of a file
 	Dir  bool
 }
 
-// epoch is the time, in seconds of Unix, that layers give to all their files: the same files make the same layer.
+// epoch is the time of all files in layers, in seconds of Unix: the same files make the same layer.
 const epoch = 1700000000
 
-// WriteLayer writes entries as a tar archive: sorted, owned by root, all with the same time, each
-// with the folders above it.
+// WriteLayer writes entries as a tar archive: sorted, owned by root, all with the same time, with all parent folders of
+// listed folders.
 func WriteLayer(file string, entries []Entry) error {
 	out, err := os.Create(file)
 	if err != nil {
@@ -63,8 +63,8 @@ func WriteLayer(file string, entries []Entry) error {
 	return out.Close()
 }
 
-// withFolders sorts entries by path and leaves out what is there twice. Folders are written only
-// when asked for: one that is not in the archive keeps the mode that a lower layer gave it.
+// withFolders sorts entries by path and leaves out duplicates. Folders are written only on request: a folder outside
+// the archive keeps the mode given by a lower layer.
 func withFolders(entries []Entry) []Entry {
 	entries = slices.Clone(entries)
 	slices.SortStableFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
@@ -104,15 +104,15 @@ func writeEntry(archive *tar.Writer, e Entry) error {
 	return err
 }
 
-// fileLayer is a layer that lies uncompressed in a file. Compressing what never leaves the machine
-// would only cost time.
+// fileLayer is an uncompressed layer in a file. Compression would only cost time, because the layer never leaves the
+// machine.
 type fileLayer struct {
 	path string
 	hash func() (v1.Hash, error)
 	size int64
 }
 
-// LayerFromFile is the layer that a tar archive holds.
+// LayerFromFile returns the layer in a tar archive.
 func LayerFromFile(file string) (v1.Layer, error) {
 	info, err := os.Stat(file)
 	if err != nil {
@@ -162,7 +162,7 @@ func Assemble(config v1.Config, layers ...string) (v1.Image, error) {
 	return mutate.ConfigFile(img, file)
 }
 
-// Load puts an image into the engine under a name.
+// Load loads an image into the engine under a name.
 func (b *Builder) Load(ctx context.Context, ref string, img v1.Image) error {
 	tag, err := name.NewTag(ref)
 	if err != nil {

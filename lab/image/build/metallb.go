@@ -14,7 +14,7 @@ const (
 	metalLBModule = "go.universe.tf/metallb"
 )
 
-// metalLBConfigs are the images' configurations, as upstream's Dockerfiles have them.
+// metalLBConfigs are the images' configurations, as in upstream's Dockerfiles.
 func metalLBConfigs() map[string]v1.Config {
 	return map[string]v1.Config{
 		"metallb-controller": {Env: []string{searchPath}, Entrypoint: []string{"/controller"}},
@@ -32,8 +32,8 @@ func (b *Builder) metalLBPrograms() (Programs, string, error) {
 	}}, strings.TrimPrefix(version, "v"), nil
 }
 
-// MetalLB is an image of MetalLB: its controller, or its speaker with what reloads FRR beside it. Both are static
-// programs of the version that tools/images pins.
+// MetalLB is an image of MetalLB: the controller, or the speaker together with FRR's reloader. Both are static programs
+// of the version pinned in tools/images.
 func (b *Builder) MetalLB(name, version string) (Recipe, error) {
 	config, ok := metalLBConfigs()[name]
 	if !ok {
@@ -41,7 +41,7 @@ func (b *Builder) MetalLB(name, version string) (Recipe, error) {
 	}
 	programs, pinned, err := b.metalLBPrograms()
 	if err == nil && version != "" && version != pinned {
-		err = fmt.Errorf("%s pins %s; pin %s there to build it", modMetalLB, pinned, version)
+		err = fmt.Errorf("%s pins %s; pin %s there to build the image", modMetalLB, pinned, version)
 	}
 	if err != nil {
 		return Recipe{}, err

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// NetRootFS is one root file system for routers, gateways and clients: one layer, stored once, with the tools for looking
-// at packets. Another release of Debian has other versions of the routing daemons.
+// NetRootFS is the common root file system of routers, gateways and clients: a single layer, stored once, with tools
+// for packet analysis. Another Debian release has other versions of the routing daemons.
 func NetRootFS(suite string) RootFS {
 	name := "net-rootfs"
 	if suite != Suite {
@@ -33,23 +33,23 @@ func NetRootFS(suite string) RootFS {
 	}
 }
 
-// Debian is an image of Debian packages, with files and Go programs beside them.
+// Debian is an image of Debian packages, with files and Go programs beside the packages.
 type Debian struct {
 	Name    string
-	Main    string // the Debian package whose version labels the image
+	Main    string // the Debian package with the image's version
 	Version string
-	// Pin is the place where Version is written, for an image that must have the package's version.
+	// Pin is the source file of Version, for an image with a fixed package version.
 	Pin      string
 	RootFS   RootFS
 	Files    []Entry
-	Programs *Programs // Go programs that are put into /usr/bin
+	Programs *Programs // Go programs for /usr/bin
 	Config   v1.Config
-	// Parts are further packages whose versions label the image.
+	// Parts are further packages with their versions in the image's labels.
 	Parts []string
 	probe bool // has our probe and echo programs
 }
 
-// fixtures are the programs of ours that the image has.
+// fixtures returns the names of our own programs in the image.
 func (n Debian) fixtures() []string {
 	if n.probe {
 		return []string{"probe", "echo"}
@@ -64,10 +64,10 @@ func Starts(command ...string) v1.Config {
 	return v1.Config{Env: []string{searchPath}, Entrypoint: []string{"tini", "--"}, Cmd: command}
 }
 
-// Idle is the configuration of an image that does nothing: something else is started in the container.
+// Idle is the configuration of an image without a program of its own: the lab starts programs in the container.
 func Idle() v1.Config { return Starts("sleep", "infinity") }
 
-// Keepalived is the image of a gateway's guard.
+// Keepalived is the image of a gateway's keepalived.
 func (b *Builder) Keepalived(version string) (Recipe, error) {
 	return b.Debian(version, Debian{
 		Name: "keepalived", Main: "keepalived", Version: "2.2.7", RootFS: NetRootFS(Suite),
@@ -82,7 +82,7 @@ func (b *Builder) Client(version string) (Recipe, error) {
 	})
 }
 
-// Debian returns the recipe of the image of a version; the empty version is the first image's.
+// Debian returns the recipe of a version's image; the empty version is the first image's.
 func (b *Builder) Debian(version string, images ...Debian) (Recipe, error) {
 	var others []string
 	for _, n := range images {
@@ -116,12 +116,12 @@ func (b *Builder) Debian(version string, images ...Debian) (Recipe, error) {
 	return Recipe{}, NoVersion(images[0].Name, others...)
 }
 
-// NoVersion is the error of a version without a recipe. versions can be built.
+// NoVersion is the error for a version without a recipe. versions lists the versions with a recipe.
 func NoVersion(name string, versions ...string) error {
-	return fmt.Errorf("what can be built here of %s, of Debian's packages or pinned in tools/images, is %s", name, strings.Join(versions, ", "))
+	return fmt.Errorf("of %s, these versions can be built here, from Debian's packages or tools/images: %s", name, strings.Join(versions, ", "))
 }
 
-// netParts makes what an image is put together of: its root file system's folder, and the files beside.
+// netParts makes the parts of an image: the folder of its root file system, and further files.
 func (b *Builder) netParts(ctx context.Context, n Debian) (rootfs string, files []Entry, err error) {
 	var programs string
 	group, ctx := errgroup.WithContext(ctx)
@@ -196,7 +196,7 @@ func (b *Builder) makeDebian(ctx context.Context, n Debian, r Recipe) error {
 		return err
 	}
 	if v := versions[n.Main]; n.Pin != "" && upstream(v) != n.Version {
-		return fmt.Errorf("image %s: Debian %s has version %s of %s now, wanted is %s; write the new one into %s", n.Name, n.RootFS.suite(), v, n.Main, n.Version, n.Pin)
+		return fmt.Errorf("image %s: Debian %s has version %s of %s now, want %s; write the new version into %s", n.Name, n.RootFS.suite(), v, n.Main, n.Version, n.Pin)
 	}
 	for p, v := range versions {
 		config.Labels[LabelPart+p] = v

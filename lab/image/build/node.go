@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// nodeRootFS are the packages that kind's base image has, and what that image does to systemd: it
-// keeps no unit that a container has no use for.
+// nodeRootFS has the packages and the systemd set-up of kind's base image: the set-up removes units that are useless in
+// a container.
 func nodeRootFS() RootFS {
 	return RootFS{
 		Name: "node-rootfs",
@@ -36,7 +36,7 @@ func nodeRootFS() RootFS {
 	}
 }
 
-// nodeConfig is how a node's container runs; systemd looks for the variable and stops on the signal.
+// nodeConfig is the configuration of a node's container; systemd reads the variable and stops on the signal.
 func nodeConfig() v1.Config {
 	return v1.Config{
 		Env:        []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "container=docker"},
@@ -45,8 +45,8 @@ func nodeConfig() v1.Config {
 	}
 }
 
-// storageManifest is what kind installs as a cluster's default storage class: a name without a
-// provisioner, since no image of one is in the node.
+// storageManifest is the default storage class, like in kind: a name without a provisioner, because the node has no
+// image of a provisioner.
 const storageManifest = `apiVersion: storage.k8s.io/v1
 kind: StorageClass
 metadata:
@@ -57,8 +57,8 @@ provisioner: kubernetes.io/no-provisioner
 volumeBindingMode: WaitForFirstConsumer
 `
 
-// Node is kind's node image with the control plane's images in its content store, as the published
-// ones have them. Only the Kubernetes version that tools/images pins can be built.
+// Node is kind's node image with the control plane's images in its content store, like in published node images. Only
+// the Kubernetes version pinned in tools/images can be built.
 func (b *Builder) Node() (Recipe, error) {
 	k, err := b.kubernetesVersions()
 	if err != nil {
@@ -107,8 +107,8 @@ func (b *Builder) makeNode(ctx context.Context, k kubernetes, r Recipe) error {
 	return b.assembleNode(ctx, k, r, rootfs, images, bin)
 }
 
-// assembleNode puts root file system, programs and kind's files together, then imports the control
-// plane's images with the node's own containerd.
+// assembleNode joins root file system, programs and kind's files, then imports the control plane's images by the node's
+// own containerd.
 func (b *Builder) assembleNode(ctx context.Context, k kubernetes, r Recipe, rootfs, images string, bin func(string, string) string) error {
 	tmp, err := os.MkdirTemp("", "skidpad-node-")
 	if err != nil {
@@ -139,7 +139,7 @@ func (b *Builder) assembleNode(ctx context.Context, k kubernetes, r Recipe, root
 	return b.onBase(ctx, base, r, filepath.Join(images, "images.tar"))
 }
 
-// onBase makes the node image of its base, whose name it takes away then: what it names is in the node image.
+// onBase makes the node image from its base, and then removes the base's name: all of the base is in the node image.
 func (b *Builder) onBase(ctx context.Context, base string, r Recipe, images string) error {
 	if err := b.importImages(ctx, base, r, images); err != nil {
 		return err
@@ -147,7 +147,7 @@ func (b *Builder) onBase(ctx context.Context, base string, r Recipe, images stri
 	return b.Engine.Remove(ctx, base)
 }
 
-// importImages imports an archive of images with the base's own containerd, and makes what has become of the base an image.
+// importImages imports an archive of images by the base's own containerd, and commits the result as an image.
 func (b *Builder) importImages(ctx context.Context, base string, r Recipe, images string) error {
 	shop, _, done, err := b.workshop(ctx, base)
 	if err != nil {
@@ -165,7 +165,7 @@ func (b *Builder) importImages(ctx context.Context, base string, r Recipe, image
 	return shop.Commit(ctx, r.Ref(), r.Labels())
 }
 
-// nodeFiles are kind's files and all programs, where kind has them.
+// nodeFiles returns kind's files and all programs, at kind's paths.
 func (b *Builder) nodeFiles(ctx context.Context, k kubernetes, bin func(string, string) string) ([]Entry, error) {
 	kindDir, err := b.ModuleDir(ctx, ".", "sigs.k8s.io/kind")
 	if err != nil {
@@ -207,8 +207,8 @@ func (b *Builder) nodeFiles(ctx context.Context, k kubernetes, bin func(string, 
 
 var sandboxImage = regexp.MustCompile(`(?m)^(\s*sandbox_image\s*=\s*).*$`)
 
-// kindFiles reads the files of kind's base image: programs are executable, all else is not. The
-// sandbox image in containerd's configuration becomes ours.
+// kindFiles reads the files of kind's base image: programs are executable, other files are not. The sandbox image in
+// containerd's configuration becomes ours.
 func kindFiles(dir string) ([]Entry, error) {
 	var entries []Entry
 	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
@@ -242,8 +242,8 @@ func kindFiles(dir string) ([]Entry, error) {
 	return entries, nil
 }
 
-// containerSpec is containerd's default container, as kind wants it: each container gets kind's
-// product files by a hook, and no resource limits of its own.
+// containerSpec is containerd's default container with kind's changes: each container gets kind's product files by a
+// hook, and has no resource limits of its own.
 func containerSpec(ctx context.Context, ctr string) ([]byte, error) {
 	out, err := output(exec.CommandContext(ctx, ctr, "oci", "spec"))
 	if err != nil {

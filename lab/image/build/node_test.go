@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// usedEngine lets no image go of which a workshop is open, as Docker does.
+// usedEngine refuses to remove an image with an open workshop, like Docker.
 type usedEngine struct {
 	Engine
 	open    map[string]int

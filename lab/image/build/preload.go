@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// startContainerd runs a containerd of the node that only stores images, with its root at $root. It
-// ends when the script does.
+// startContainerd runs the node's containerd only to store images, with its root at $root. containerd ends with the
+// script.
 const startContainerd = `
 printf 'version = 3\nroot = "%s"\ndisabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime"]\n' "$root" >/work/containerd.toml
 containerd --config /work/containerd.toml >/work/containerd.log 2>&1 &
@@ -29,13 +29,13 @@ done
 ctr version >/dev/null || { tail -n 20 /work/containerd.log >&2; exit 1; }
 `
 
-// importScript imports the images of an archive on standard input into the content store, not
-// unpacked: what kind does when it builds a node image.
+// importScript imports the images of an archive on standard input into the content store without unpacking, like kind's
+// build of a node image.
 const importScript = `root=/var/lib/containerd` + startContainerd + `
 ctr -n k8s.io images import --local --no-unpack --all-platforms --label=io.cri-containerd.pinned=pinned -
 `
 
-// listScript prints the names of the images that a node image has in its content store.
+// listScript prints the names of the images in a node image's content store.
 const listScript = `root=/var/lib/containerd` + startContainerd + `
 ctr -n k8s.io images ls -q | grep -v -e @ -e ^sha256: || true
 `
@@ -45,11 +45,10 @@ const exportScript = `root=/var/lib/containerd` + startContainerd + `
 ctr -n k8s.io images export --local - "$ref"
 `
 
-// unpackScript imports images from standard input and unpacks them into /kind/preload of the node
-// image. What the node's containerd finds at its root is the metadata, and for each snapshot a link
-// to its files. So the engine's copy of /var into each node's volume stays small, and nodes share
-// the files. Layers are thrown away once unpacked. containerd's root is on the volume while it
-// unpacks, since its overlay snapshots cannot be made on top of an overlay.
+// unpackScript imports images from standard input and unpacks the images into /kind/preload of the node image. The
+// node's containerd finds at its root the metadata, and for each snapshot a link to its files. So the engine's copy of
+// /var into each node's volume stays small, and nodes share the files. Layers are deleted after unpacking. During
+// unpacking containerd's root is on the volume, because overlay snapshots cannot be made on top of an overlay.
 const unpackScript = `root=/work/root
 mkdir -p $root
 (` + startContainerd + `
@@ -76,17 +75,17 @@ for keep in io.containerd.metadata.v1.bolt io.containerd.content.v1.content io.c
 done
 `
 
-// NodeLab is the name of node images that have others in them.
+// NodeLab is the name of node images with other images inside.
 const NodeLab = "node-lab"
 
-// Part is an image that goes into a node image.
+// Part is an image inside a node image.
 type Part struct {
 	Ref string
 	Found
 }
 
-// identity tells two images apart: by what they were made from, for images built here, else by the
-// engine's ID, which another engine may compute otherwise.
+// identity distinguishes two images: images built here by their inputs, other images by the engine's ID. Another engine
+// may compute another ID.
 func (p Part) identity() string {
 	if inputs := p.Labels[LabelInputs]; inputs != "" {
 		return inputs
@@ -94,8 +93,8 @@ func (p Part) identity() string {
 	return p.ID
 }
 
-// Preloaded is the image of a node in which images are unpacked before it starts: those that the
-// node image has in its content store, and those given. Each is flattened into one layer.
+// Preloaded is the image of a node with images unpacked before the node's start: the images in the node image's content
+// store, and images. Each image is flattened into a single layer.
 func (b *Builder) Preloaded(node Part, version string, images []Part) Recipe {
 	inputs := []string{"preloaded 2", unpackScript, node.Ref, node.identity()}
 	parts := map[string]string{"node": node.Ref}
@@ -164,8 +163,8 @@ func (b *Builder) save(ctx context.Context, ref string, w io.Writer) error {
 	return err
 }
 
-// flatten adds to all the image that save writes, as one layer that lies in a file of dir. A node's
-// files lie on an overlay already, where the whiteouts of further layers cannot be made.
+// flatten adds to all the image written by save, as a single layer in a file of dir. A node's files are on an overlay
+// already, where whiteouts of further layers cannot be made.
 func flatten(dir, ref string, all map[name.Reference]v1.Image, save func(io.Writer) error) error {
 	fail := func(err error) error { return fmt.Errorf("flatten image %s: %w", ref, err) }
 	tag, err := name.NewTag(ref)

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// Suite is the Debian release that root file systems are made of, unless they name another.
+// Suite is the default Debian release of root file systems.
 const Suite = "bookworm"
 
 // RootFS is a root file system of Debian packages.
@@ -20,13 +20,13 @@ type RootFS struct {
 	Name     string // of the artefact: node-rootfs
 	Suite    string // of Debian; empty is Suite
 	Packages []string
-	// Hooks are shell commands that run when all packages are in, with the root at "$1".
+	// Hooks are shell commands to run after the installation of all packages, with the root at "$1".
 	Hooks []string
-	// Extra are further inputs, hashed: whatever else the hooks read.
+	// Extra are further inputs of the hash, for example files read by the hooks.
 	Extra []string
 }
 
-// slim removes what only people at a keyboard need. Licences stay.
+// slim removes files for interactive users only. Licences stay.
 func slim() []string {
 	return []string{
 		"path-exclude=/usr/share/man/*", "path-exclude=/usr/share/info/*", "path-exclude=/usr/share/locale/*",
@@ -38,13 +38,13 @@ func slim() []string {
 // mergedUsr is mmdebstrap's own hook that makes /bin, /lib and /sbin links into /usr.
 const mergedUsr = "/usr/share/mmdebstrap/hooks/merged-usr"
 
-// clean empties what package installation leaves behind.
+// clean removes the remains of package installation.
 const clean = `rm -rf "$1"/var/cache/* "$1"/var/lib/apt "$1"/var/log/* "$1"/etc/machine-id "$1"/etc/hostname "$1"/etc/resolv.conf "$1"/usr/share/python3/debpython/__pycache__`
 
 func (r RootFS) suite() string { return cmp.Or(r.Suite, Suite) }
 
-// Key is the hash of the root file system's inputs. The packages' versions are not among them: they
-// are those of the day of building, and the artefact's packages.txt tells them.
+// Key is the hash of the root file system's inputs. The packages' versions do not count: the versions are those of the
+// day of the build, and the artefact's packages.txt lists the versions.
 func (r RootFS) Key() string {
 	packages := slices.Sorted(slices.Values(r.Packages))
 	inputs := []string{"rootfs 2", r.suite(), runtime.GOARCH, strings.Join(packages, " "), strings.Join(slim(), " "), clean}
@@ -52,7 +52,7 @@ func (r RootFS) Key() string {
 	return Hash(append(inputs, r.Extra...)...)
 }
 
-// RootFS returns a folder with rootfs.tar and packages.txt ("name version" a line), built if need be.
+// RootFS returns a folder with rootfs.tar and packages.txt ("name version" a line), and builds both if missing.
 func (b *Builder) RootFS(ctx context.Context, r RootFS) (string, error) {
 	return b.HeavyArtefact(ctx, r.Name, r.Key(), func(ctx context.Context, dir string) error {
 		return debootstrap(ctx, r, dir)
@@ -60,7 +60,7 @@ func (b *Builder) RootFS(ctx context.Context, r RootFS) (string, error) {
 }
 
 func debootstrap(ctx context.Context, r RootFS, dir string) error {
-	// Beside the artefact, so that what a killed build leaves goes when the next one begins.
+	// Beside the artefact, so the next build removes the remains of a killed build.
 	tmp := filepath.Join(dir, "tmp")
 	if err := os.Mkdir(tmp, 0o755); err != nil {
 		return fmt.Errorf("root file system %s: %w", r.Name, err)
@@ -68,13 +68,13 @@ func debootstrap(ctx context.Context, r RootFS, dir string) error {
 	defer func() { _ = os.RemoveAll(tmp) }()
 	args := []string{
 		"mmdebstrap", "--variant=essential", "--format=tar", "--skip=output/mknod",
-		// Merging /usr by links before the first package spares usrmerge and the whole of perl after it.
+		// Merging /usr by links before the first package avoids usrmerge and, with usrmerge, all of perl.
 		"--hook-dir=" + mergedUsr, "--include=" + strings.Join(append([]string{"usr-is-merged"}, r.Packages...), ","),
 		`--aptopt=APT::Install-Recommends "false"`, `--aptopt=Acquire::Retries "3"`,
 	}
 	if r.suite() != Suite {
-		// What is signed is valid for a week only in a release that moves on, and a mirror may be late. The signature counts,
-		// and which version has come is looked at.
+		// A signature with a validity of a week makes sense only for a moving release, and a mirror may be late. The
+		// signature itself still counts, and the build checks the package version.
 		args = append(args, `--aptopt=Acquire::Check-Valid-Until "false"`)
 	}
 	for _, opt := range slim() {
@@ -87,8 +87,8 @@ func debootstrap(ctx context.Context, r RootFS, dir string) error {
 	args = append(args, "--customize-hook="+list, "--customize-hook="+clean, r.suite(), filepath.Join(dir, "rootfs.tar"))
 
 	if os.Geteuid() == 0 {
-		// mmdebstrap does not heed signals while it works. In namespaces of its own, all of it and all
-		// of its mounts go with their first process.
+		// mmdebstrap ignores signals while working. In namespaces of their own, all its processes and mounts end with
+		// the first process.
 		args = append([]string{"unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"}, args...)
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)

@@ -11,16 +11,15 @@ import (
 	"time"
 )
 
-// run runs a command to its end. Its error carries the last lines of what the command wrote. The
-// command gets a process group of its own, all of which ends when the context does. It ends with this
-// process, too, however that ends.
+// run runs a command to its end. The error has the last lines of the command's output. The command has a process group
+// of its own; the whole group ends with the context, and with this process in any case.
 func run(cmd *exec.Cmd) error {
 	var all bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &all, &all
 	return runToEnd(cmd, &all)
 }
 
-// output is run for a command whose standard output is wanted.
+// output runs a command like run, and returns the standard output.
 func output(cmd *exec.Cmd) (string, error) {
 	var out, all bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &all
@@ -29,7 +28,7 @@ func output(cmd *exec.Cmd) (string, error) {
 }
 
 func runToEnd(cmd *exec.Cmd, said *bytes.Buffer) error {
-	// The kernel's word that the parent died comes when its thread does; so this thread stays.
+	// The kernel reports the parent's death when the parent's thread ends, so this thread must stay.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -40,7 +39,7 @@ func runToEnd(cmd *exec.Cmd, said *bytes.Buffer) error {
 		return nil
 	}
 	if errors.Is(err, exec.ErrNotFound) {
-		return fmt.Errorf("program %s is missing: %w; install it", cmd.Args[0], err)
+		return fmt.Errorf("program %s is missing: %w; install %[1]s", cmd.Args[0], err)
 	}
 	return fmt.Errorf("%s: %w: %s", cmd.Args[0], err, tail(said.String(), 15))
 }

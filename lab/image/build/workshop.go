@@ -17,13 +17,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// LabelWorkshop marks the containers that images are made in. Its value is a file that the process
-// which started the container keeps locked while it lives. Containers of the images that were made
-// inherit the label; there it is empty.
+// LabelWorkshop marks the containers of builds. The value is a file locked by the process that started the container,
+// for the life of the process. Containers of the resulting images inherit the label, with an empty value.
 const LabelWorkshop = "dev.skidpad.workshop"
 
-// workshop starts a container to build in, and makes a folder for what the building writes beside it.
-// done removes both.
+// workshop starts a build container, and makes a folder for the output of the build. done removes both.
 func (b *Builder) workshop(ctx context.Context, ref string) (shop Workshop, dir string, done func(), err error) {
 	if err := b.Sweep(ctx); err != nil {
 		return nil, "", nil, err
@@ -55,8 +53,8 @@ func (b *Builder) workshop(ctx context.Context, ref string) (shop Workshop, dir 
 
 func lockOf(dir string) string { return filepath.Join(dir, "lock") }
 
-// Sweep removes what builds left behind whose process was killed: build containers, with their
-// volumes and folders. It leaves alone what a living process uses.
+// Sweep removes the remains of killed builds: build containers, with their volumes and folders. Sweep leaves everything
+// of a living process alone.
 func (b *Builder) Sweep(ctx context.Context) error {
 	shops, err := b.Engine.Workshops(ctx)
 	if err != nil {
@@ -78,8 +76,8 @@ func (b *Builder) Sweep(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// abandoned reports whether nobody holds the lock of a workshop. Where the lock's file is not to be
-// seen the owner may be another machine's, or another user's.
+// abandoned reports whether no process holds the lock of a workshop. If the lock's file is invisible, the owner may be
+// on another machine or another user, so the workshop counts as in use.
 func abandoned(owner string) bool {
 	file, err := os.OpenFile(owner, os.O_RDWR, 0)
 	if err != nil {
@@ -113,7 +111,7 @@ func (w *workshop) Exec(ctx context.Context, stdin io.Reader, stdout io.Writer, 
 	defer stop()
 	if stdin != nil {
 		go func() {
-			// A command that stops reading early says why on standard error.
+			// A command that stops reading early explains the reason on standard error.
 			_, _ = io.Copy(stream.Conn, stdin)
 			_ = stream.CloseWrite()
 		}()
@@ -135,7 +133,7 @@ func (w *workshop) Exec(ctx context.Context, stdin io.Reader, stdout io.Writer, 
 	return nil
 }
 
-// cmpErr prefers the reason for which a stream was cut to what the cut stream says.
+// cmpErr prefers the reason for a cut stream to the error of the cut stream.
 func cmpErr(reason, err error) error {
 	if reason != nil {
 		return reason
@@ -164,7 +162,7 @@ func (w *workshop) Commit(ctx context.Context, ref string, labels map[string]str
 }
 
 func (w *workshop) Close() error {
-	// The build's own context may have ended; what it started must go all the same.
+	// The build's own context may have ended; the container must be removed all the same.
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	_, err := w.c.ContainerRemove(ctx, w.id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})

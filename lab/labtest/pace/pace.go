@@ -21,8 +21,8 @@ func Env(factor float64) string {
 	return SlownessEnv + "=" + strconv.FormatFloat(factor, 'f', 2, 64)
 }
 
-// Stretch returns d for this machine. d is a guess, made on the reference, of how long a condition takes at most. An outage, an
-// interval of a protocol or the length of a flow is no guess and is never stretched.
+// Stretch returns d for this machine. d is a guess, made on the reference, of the longest time until a condition holds.
+// An outage, an interval of a protocol or the length of a flow is no guess and is never stretched.
 func Stretch(d time.Duration) time.Duration {
 	factor, err := strconv.ParseFloat(os.Getenv(SlownessEnv), 64)
 	if err != nil || !(factor > 1) {
