@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// frame reads a frame as tcpdump -xx writes it, without the offsets.
+// frame reads a frame in the form of tcpdump -xx, without the offsets.
 func frame(t *testing.T, text string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(strings.Join(strings.Fields(text), ""))

@@ -15,10 +15,10 @@ import (
 	"skidpad.dev/skidpad/lab/wait"
 )
 
-// retryAfter is the pause before a source that broke is tried again.
+// retryAfter is the pause before a new try of a broken source.
 const retryAfter = 200 * time.Millisecond
 
-// watchEngine tells of containers that start, die or are paused, and has those that start listened to again.
+// watchEngine reports containers that start, die or are paused, and wakes the followers of started containers.
 func (w *Watch) watchEngine(ctx context.Context, places []place, starts map[string]chan struct{}, ready func()) error {
 	byContainer := make(map[string]place, len(places))
 	for _, p := range places {
@@ -69,7 +69,7 @@ func (w *Watch) engineStream(ctx context.Context, stream client.EventsResult, pl
 	}
 }
 
-// signal wakes a follower; one that has not looked yet is woken once.
+// signal wakes a follower; several signals before the next look count as one.
 func signal(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:
@@ -77,8 +77,8 @@ func signal(ch chan struct{}) {
 	}
 }
 
-// containerEvent is the event at the engine's own time, except a death that was seen by its process' end: the engine
-// notices tens of milliseconds later.
+// containerEvent is the event at the engine's own time, except a death seen by the end of its process: the engine
+// notices a death tens of milliseconds later.
 func (w *Watch) containerEvent(p place, m events.Message) timeline.Event {
 	wall := time.Unix(0, m.TimeNano)
 	e := timeline.Event{
@@ -107,12 +107,12 @@ func (w *Watch) containerEvent(p place, m events.Message) timeline.Event {
 		e.Text = "out of memory"
 	}
 	if p.kind == node.KindGateway {
-		e.Lane = timeline.LaneAgent // it is one daemon beside a router
+		e.Lane = timeline.LaneAgent // a daemon beside a router
 	}
 	return e
 }
 
-// exitText says an exit code; 137 and 143 are the shell's way to tell of signals 9 and 15.
+// exitText describes an exit code; 137 and 143 are the shell's codes for signals 9 and 15.
 func exitText(code string) string {
 	n, err := strconv.Atoi(code)
 	switch {
@@ -126,7 +126,7 @@ func exitText(code string) string {
 	return fmt.Sprintf(" with exit code %d", n)
 }
 
-// learn keeps whose the container's addresses are.
+// learn records the container's addresses.
 func (w *Watch) learn(p place, seen client.ContainerInspectResult) {
 	if seen.Container.NetworkSettings == nil {
 		return
@@ -149,5 +149,5 @@ func (w *Watch) learn(p place, seen client.ContainerInspectResult) {
 	w.names.learn(p.name, addrs, macs)
 }
 
-// pause lets retryAfter pass. It reports whether ctx goes on.
+// pause waits for retryAfter. pause reports whether ctx goes on.
 func pause(ctx context.Context) bool { return wait.Sleep(ctx, retryAfter) == nil }

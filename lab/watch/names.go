@@ -11,7 +11,7 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// names tells whose an address is, in the scenario's words. It may be used by many goroutines.
+// names finds the owner of an address, by the scenario's names. Safe for concurrent use.
 type names struct {
 	prefix string // of the cluster's node names
 
@@ -37,7 +37,7 @@ func newNames(p *plan.Plan) *names {
 	return n
 }
 
-// planned takes a part's places on networks; nobody asks yet.
+// planned records a part's places on networks; no lookups run yet.
 func (n *names) planned(name string, at ...plan.Attachment) {
 	for _, place := range at {
 		for _, a := range place.Addresses() {
@@ -46,7 +46,7 @@ func (n *names) planned(name string, at ...plan.Attachment) {
 	}
 }
 
-// learn takes what the engine says of a container's addresses.
+// learn records the engine's addresses of a container.
 func (n *names) learn(name string, addrs []netip.Addr, macs []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -58,7 +58,7 @@ func (n *names) learn(name string, addrs []netip.Addr, macs []string) {
 	}
 }
 
-// addr is the name of who has the address, or the address itself.
+// addr returns the name of the address's owner, or the address itself.
 func (n *names) addr(a netip.Addr) string {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
@@ -68,17 +68,17 @@ func (n *names) addr(a netip.Addr) string {
 	return a.Unmap().String()
 }
 
-// mac is the name of who has the hardware address, or "".
+// mac returns the name of the hardware address's owner, or "".
 func (n *names) mac(m string) string {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	return n.macs[m]
 }
 
-// node is what the scenario calls a cluster node, of the name that Kubernetes has for it.
+// node returns the scenario's name of a cluster node by Kubernetes' name.
 func (n *names) node(kubernetes string) string { return strings.TrimPrefix(kubernetes, n.prefix) }
 
-// with returns fields with further ones, as name and value in turn; empty values are left out.
+// with returns fields with further fields, from alternating names and values; empty values are left out.
 func with(fields map[string]string, more ...string) map[string]string {
 	all := make(map[string]string, len(fields)+len(more)/2)
 	maps.Copy(all, fields)
@@ -90,7 +90,7 @@ func with(fields map[string]string, more ...string) map[string]string {
 	return all
 }
 
-// counted says how many of a thing there are.
+// counted formats a number of things.
 func counted(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing

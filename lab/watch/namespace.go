@@ -13,15 +13,15 @@ import (
 
 // process is a container's first process, by the host's number.
 //
-// A socket in a network namespace keeps the namespace alive, with its links and addresses: a router that was killed
-// would go on forwarding and answering ARP because it is watched. So whatever holds one must let go when gone is closed,
-// which is within a fraction of a millisecond of the death, long before the engine has noticed.
+// A socket in a network namespace keeps the namespace alive, with its links and addresses: a watched router would go on
+// forwarding and answering ARP after its death. So every holder of such a socket must close the socket when gone is
+// closed, within a fraction of a millisecond after the death, long before the engine notices the death.
 type process struct {
 	pid  int
 	file *os.File
 }
 
-// openProcess takes hold of a process so that its end is seen, and its number is not mistaken for another's.
+// openProcess opens a process, so its end is visible, and its number cannot be another process's.
 func openProcess(pid int) (*process, error) {
 	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
 	if err != nil {
@@ -30,7 +30,7 @@ func openProcess(pid int) (*process, error) {
 	return &process{pid: pid, file: os.NewFile(uintptr(fd), fmt.Sprintf("pidfd %d", pid))}, nil
 }
 
-// wait returns nil when the process has ended, and the cause when ctx ends first. It ends the hold on the process.
+// wait returns nil when the process has ended, or the cause when ctx ends first. wait closes the process.
 func (p *process) wait(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = p.file.Close() })
 	defer func() {
@@ -42,7 +42,7 @@ func (p *process) wait(ctx context.Context) error {
 		return fmt.Errorf("process %d: %w", p.pid, err)
 	}
 	err = raw.Read(func(fd uintptr) bool {
-		// The poller also wakes this up for nothing.
+		// The poller may wake up without a reason.
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
 		return err == nil && n > 0
 	})
@@ -55,7 +55,7 @@ func (p *process) wait(ctx context.Context) error {
 	return nil
 }
 
-// openNamespace opens the network namespace of a process. The caller closes it.
+// openNamespace opens the network namespace of a process. The caller closes the namespace.
 func openNamespace(pid int) (netns.NsHandle, error) {
 	ns, err := netns.GetFromPid(pid)
 	if errors.Is(err, os.ErrPermission) {
@@ -67,7 +67,7 @@ func openNamespace(pid int) (netns.NsHandle, error) {
 	return ns, nil
 }
 
-// inNamespace calls f on a thread that is in a network namespace: sockets made by f itself belong to it for good.
+// inNamespace calls f on a thread in a network namespace: sockets made by f itself belong to the namespace for good.
 func inNamespace(ns netns.NsHandle, f func() error) error {
 	done := make(chan error, 1)
 	go func() {
@@ -79,8 +79,9 @@ func inNamespace(ns netns.NsHandle, f func() error) error {
 			return
 		}
 		defer func() {
-			// A thread that cannot go back must not run anything else: locked, it ends with this goroutine. It is the
-			// exception, since the process' first thread does not end, and would keep the namespace alive.
+			// A thread that cannot go back must not run anything else: locked, the thread ends with this goroutine.
+			// This is the exception, because the process' first thread does not end, and would keep the namespace
+			// alive.
 			if netns.Set(home) == nil {
 				runtime.UnlockOSThread()
 			}

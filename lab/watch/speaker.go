@@ -16,7 +16,7 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// speaker is what is known of a BGP speaker, from one BMP connection to the next.
+// speaker is the known state of a BGP speaker, from one BMP connection to the next.
 type speaker struct {
 	router string
 	name   func(netip.Addr) string // of a peer or a next hop
@@ -24,16 +24,16 @@ type speaker struct {
 	mu        sync.Mutex
 	began     time.Time // of the present connection, wall clock
 	connects  int
-	unsettled bool // what the speaker had when it connected may not be complete yet
+	unsettled bool // the speaker's state at its connection may not be complete yet
 	peers     map[netip.Addr]*peer
 }
 
-// peer is a session of the speaker's.
+// peer is a session of the speaker.
 type peer struct {
 	up      bool
-	dumping bool // its routes that come are those that were there before the connection
+	dumping bool // arriving routes are older than the connection
 	routes  map[netip.Prefix]string
-	// notified is the notification that the peer sent, where the session's end is told apart from it.
+	// notified is the notification of the peer, if the session's end comes in another message.
 	notified string
 }
 
@@ -49,14 +49,14 @@ func (s *speaker) connected(wall time.Time) {
 	s.connects++
 }
 
-// settled returns, once for each connection and not before the speaker has told all that it had, an event that says
-// how much that was.
+// settled returns, once for each connection and after the speaker has sent its whole state, an event with the size of
+// the state.
 func (s *speaker) settled() (timeline.Event, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sessions, routes := 0, 0
 	for _, p := range s.peers {
-		// The end of each address family is told, but not which is the last.
+		// The end of each address family is a message, but no message marks the last family.
 		p.dumping = false
 		if p.up {
 			sessions++
@@ -71,8 +71,8 @@ func (s *speaker) settled() (timeline.Event, bool) {
 		map[string]string{"sessions": fmt.Sprint(sessions), "routes": fmt.Sprint(routes)}), true
 }
 
-// message takes a BMP message and returns what it tells. What was there before the first connection is no event; what
-// is found at a later one is, marked seen=dump, since it happened somewhat earlier.
+// message takes a BMP message and returns the changes. The state before the first connection is no event. The state
+// found at a later connection is, marked seen=dump, because the changes happened somewhat earlier.
 func (s *speaker) message(m *bmp.BMPMessage) []timeline.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,8 +89,8 @@ func (s *speaker) message(m *bmp.BMPMessage) []timeline.Event {
 	return nil
 }
 
-// lost tells what an end of the connection without warning means: the speaker is gone, and with it its sessions and
-// what it learned by them. reason is speaker-gone or container-gone.
+// lost returns the events of an unexpected end of the connection: the speaker is gone, and so are its sessions and the
+// routes learned there. reason is speaker-gone or container-gone.
 func (s *speaker) lost(reason string) []timeline.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,10 +119,10 @@ func (s *speaker) peer(h bmp.BMPPeerHeader) (netip.Addr, *peer) {
 func (s *speaker) peerUp(h bmp.BMPPeerHeader, up *bmp.BMPPeerUpNotification) []timeline.Event {
 	a, p := s.peer(h)
 	var events []timeline.Event
-	if p.up { // it ended without being told
+	if p.up { // ended without a message
 		events = s.down(a, p, "unknown", "it is established anew")
 	}
-	// FRR tells since when, in whole seconds: a session of the connection's own second counts as new.
+	// FRR sends the session's age in whole seconds: a session of the connection's own second counts as new.
 	p.up, p.dumping = true, s.unsettled && h.Timestamp < float64(s.began.Unix())
 	if p.dumping && s.connects == 1 {
 		return events
@@ -130,7 +130,7 @@ func (s *speaker) peerUp(h bmp.BMPPeerHeader, up *bmp.BMPPeerUpNotification) []t
 	e := s.event("session-up", a, fmt.Sprintf("session with %s is established", s.name(a)), "asn", fmt.Sprint(h.PeerAS), "speakerTime", stamp(h))
 	if up.ReceivedOpenMsg != nil {
 		if open, ok := up.ReceivedOpenMsg.Body.(*bgp.BGPOpen); ok {
-			e.Fields["holdTime"] = fmt.Sprintf("%ds", open.HoldTime) // what the peer asked for
+			e.Fields["holdTime"] = fmt.Sprintf("%ds", open.HoldTime) // the peer's offer
 		}
 	}
 	return append(events, s.seen(e, p.dumping))
@@ -138,15 +138,15 @@ func (s *speaker) peerUp(h bmp.BMPPeerHeader, up *bmp.BMPPeerUpNotification) []t
 
 func (s *speaker) peerDown(h bmp.BMPPeerHeader, down *bmp.BMPPeerDownNotification) []timeline.Event {
 	a, p := s.peer(h)
-	if !p.up { // an attempt that failed: FRR tells those too, one a second
+	if !p.up { // a failed attempt: FRR reports such attempts, too, one a second
 		return nil
 	}
 	reason, text := downReason(down)
 	return s.down(a, p, reason, text, "speakerTime", stamp(h))
 }
 
-// closed tells of a session that ended without the speaker telling, known by its connection. Some peers' ends FRR does
-// not tell: it deletes those of a listen range before it would.
+// closed reports a session that ended without a message of the speaker, known by its connection. FRR deletes peers of a
+// listen range without reporting the end.
 func (s *speaker) closed(a netip.Addr, within time.Duration) []timeline.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,7 +157,7 @@ func (s *speaker) closed(a netip.Addr, within time.Duration) []timeline.Event {
 	return s.down(a, p, "connection", "its TCP connection is not established any more", "within", within.String())
 }
 
-// up lists the peers whose sessions are established.
+// up lists the peers with an established session.
 func (s *speaker) up() []netip.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,7 +170,8 @@ func (s *speaker) up() []netip.Addr {
 	return all
 }
 
-// down ends a session. BMP does not withdraw its routes one by one: the peer's end says it (RFC 7854, 4.9).
+// down ends a session. BMP does not withdraw the session's routes one by one: the peer's end implies the withdrawals
+// (RFC 7854, 4.9).
 func (s *speaker) down(a netip.Addr, p *peer, reason, text string, fields ...string) []timeline.Event {
 	event := s.event("session-down", a, fmt.Sprintf("session with %s ended: %s; it had %s", s.name(a), text, counted(len(p.routes), "route")),
 		append(fields, "reason", reason, "detail", text, "routes", fmt.Sprint(len(p.routes)))...)
@@ -191,12 +192,12 @@ func comparePrefixes(a, b netip.Prefix) int {
 	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 }
 
-// update tells what a route monitoring message changed.
+// update reports the changes of a route monitoring message.
 //
-// FRR (8.4) tells, after policy, a route whose next hop it has yet to resolve as withdrawn, and does not tell it again
-// when that is done: so it is with most routes of a session that has just come up. The withdrawal of a route that was
-// not there is therefore taken for an announcement, marked nextHop=pending. It can be wrong: the same is told of a route
-// that came and went at once, and of one that is announced anew while its next hop cannot be reached.
+// After policy, FRR (8.4) reports a route with an unresolved next hop as withdrawn, and sends no message after the
+// resolution: this happens to most routes of a new session. Therefore the withdrawal of an unknown route counts as an
+// announcement, marked nextHop=pending. The guess can be wrong: FRR sends the same message for a route that came and
+// went at once, and for a route announced again with an unreachable next hop.
 func (s *speaker) update(h bmp.BMPPeerHeader, u *bgp.BGPUpdate) []timeline.Event {
 	a, p := s.peer(h)
 	announced, withdrawn, hop, path := readUpdate(u)
@@ -228,10 +229,10 @@ func (s *speaker) update(h bmp.BMPPeerHeader, u *bgp.BGPUpdate) []timeline.Event
 	return events
 }
 
-// pending stands for a next hop that is not told because it has yet to be resolved.
+// pending stands for a next hop missing in the message because the next hop is not resolved yet.
 const pending = "yet to be resolved"
 
-// readUpdate takes an UPDATE apart: IPv4 in its own fields, IPv6 and new-style IPv4 in RFC 4760's attributes.
+// readUpdate parses an UPDATE: IPv4 in its own fields, IPv6 and new-style IPv4 in RFC 4760's attributes.
 func readUpdate(u *bgp.BGPUpdate) (announced, withdrawn []netip.Prefix, hop netip.Addr, path string) {
 	announced, withdrawn = prefixes(u.NLRI), prefixes(u.WithdrawnRoutes)
 	for _, attribute := range u.PathAttributes {
@@ -289,7 +290,7 @@ func (s *speaker) seen(e timeline.Event, dump bool) timeline.Event {
 	return e
 }
 
-// stamp is the speaker's own time of a message, seconds since 1970 by its wall clock; "" where it tells none.
+// stamp is the speaker's own time of a message, seconds since 1970 by its wall clock; "" without a time.
 func stamp(h bmp.BMPPeerHeader) string {
 	if h.Timestamp == 0 {
 		return ""
@@ -297,7 +298,7 @@ func stamp(h bmp.BMPPeerHeader) string {
 	return fmt.Sprintf("%.6f", h.Timestamp)
 }
 
-// downReason says why a session ended (RFC 7854, 4.9): a word for programs, and a text.
+// downReason returns the reason of a session's end (RFC 7854, 4.9): a word for programs, and a text.
 func downReason(down *bmp.BMPPeerDownNotification) (reason, text string) {
 	notification := ""
 	if down.BGPNotification != nil {
@@ -324,7 +325,7 @@ func downReason(down *bmp.BMPPeerDownNotification) (reason, text string) {
 	return fmt.Sprintf("unknown-%d", down.Reason), fmt.Sprintf("unknown reason %d", down.Reason)
 }
 
-// fsmEvent names the event that ended a session, as RFC 4271, 8.1 numbers them; 0 is none.
+// fsmEvent names the event that ended a session, by the numbers of RFC 4271, 8.1; 0 is no event.
 func fsmEvent(code int) string {
 	switch code {
 	case 0:

@@ -9,7 +9,7 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// pod tells of a Pod's way from being made to being gone, and of its containers that end and start.
+// pod reports a Pod's life from creation to deletion, and the ends and starts of its containers.
 func (t teller) pod(before, after *corev1.Pod) []timeline.Event {
 	o := cmp.Or(after, before)
 	event := func(kind, text string, fields ...string) timeline.Event {
@@ -19,7 +19,7 @@ func (t teller) pod(before, after *corev1.Pod) []timeline.Event {
 	if after == nil {
 		return []timeline.Event{event("pod-deleted", "gone from "+cmp.Or(t.node(o.Spec.NodeName), "no node"))}
 	}
-	if before != nil && before.UID != after.UID { // another of the same name: a StatefulSet's
+	if before != nil && before.UID != after.UID { // another Pod of the same name: a StatefulSet's
 		return append(t.pod(before, nil), t.pod(nil, after)...)
 	}
 	var events []timeline.Event
@@ -50,8 +50,8 @@ func (t teller) pod(before, after *corev1.Pod) []timeline.Event {
 	return events
 }
 
-// containers tells which of a pod's containers ended or started. Those that had run before the pod was first seen
-// are told by their last end only.
+// containers reports a pod's containers that ended or started. For containers that ran before the pod was first seen,
+// only the last end is known.
 func (t teller) containers(before, after *corev1.Pod, event func(kind, text string, fields ...string) timeline.Event) []timeline.Event {
 	old := make(map[string]corev1.ContainerStatus, len(before.Status.ContainerStatuses))
 	for _, c := range before.Status.ContainerStatuses {

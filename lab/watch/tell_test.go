@@ -142,7 +142,7 @@ func TestPod(t *testing.T) {
 	golden(t, "pod.txt", story.text.Bytes())
 }
 
-// fakeLeases is an API server with leases, which can go away.
+// fakeLeases is an API server with leases; the server can go away.
 type fakeLeases struct {
 	mu      sync.Mutex
 	list    []coordinationv1.Lease
@@ -168,7 +168,7 @@ func (f *fakeLeases) Watch(context.Context, metav1.ListOptions) (apiwatch.Interf
 	return f.stream, nil
 }
 
-// What happened while the API server was away is told late and marked so, and that it was away is told too.
+// Changes during the API server's absence are reported late and marked so, and the absence is an event, too.
 func TestKubernetesWatchSurvivesTheAPIServer(t *testing.T) {
 	line := &timeline.Timeline{}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -1,6 +1,6 @@
-// Package watch listens to a lab: BGP speakers by BMP, kernels by netlink, VRRP by the addresses and by what keepalived
-// notifies, Kubernetes by its watches, ARP by capture, daemons and containers by their ends and the engine's events.
-// What it hears goes to a timeline, each event stamped with the host's monotonic clock when it was received.
+// Package watch records the events of a lab: BGP speakers by BMP, kernels by netlink, VRRP by the addresses and by
+// keepalived's notifications, Kubernetes by its watches, ARP by capture, daemons and containers by their ends and the
+// engine's events. The events go to a timeline. Each event has the host's monotonic clock at its receipt.
 package watch
 
 import (
@@ -20,30 +20,30 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// readyWithin is how long Start waits for a source: many times what the slowest takes, a router that is told to
-// connect to us (under a second).
+// readyWithin bounds Start's wait for a source: many times the time of the slowest source, a router that connects to
+// the watch (under a second).
 const readyWithin = 20 * time.Second
 
-// Watch is a lab being listened to.
+// Watch is a running watch of a lab.
 type Watch struct {
 	engine *docker.Engine
 	plan   *plan.Plan
 	sink   timeline.Sink
 	names  *names
 	cancel context.CancelFunc
-	ended  context.Context // what cancel ends
+	ended  context.Context // ended by cancel
 	far    *far            // set if the lab's agent listens in this process's place
 
 	sources  sync.WaitGroup
-	stations *stations // what routers were told, to be taken back
+	stations *stations // the changed configuration of routers, to be restored
 
 	mu      sync.Mutex
 	waiting map[string]chan struct{} // sources that do not listen yet, by name
-	pids    map[string]int           // the first process of each container that runs, by the container's name
-	gone    map[string]int64         // when a container's first process ended, by the container's name
+	pids    map[string]int           // the first process of each running container, by the container's name
+	gone    map[string]int64         // the end of a container's first process, by the container's name
 }
 
-// place is a container that is watched.
+// place is a watched container.
 type place struct {
 	name      string
 	kind      node.Kind
@@ -52,15 +52,15 @@ type place struct {
 	gateway   *plan.Gateway // of a gateway's member
 }
 
-// Source is something else to listen to. Follow calls ready when it misses nothing any more, and returns when ctx ends.
+// Source is a further source. Follow calls ready once no event can be missed any more, and returns when ctx ends.
 type Source struct {
 	Name   string
 	Follow func(ctx context.Context, ready func()) error
 }
 
-// Start listens to a lab, and to more, until Stop, or until ctx ends. It returns when every source is listening; one that cannot, or
-// not within 20 s, says so as an event of lane agent and kind source-missing, with the reason. kube may be nil. The
-// error is that ctx ended before; then nothing listens.
+// Start watches a lab, and the sources in more, until Stop, or until ctx ends. Start returns when every source is
+// listening. A source that cannot listen, or not within 20 s, is an event of lane agent and kind source-missing, with
+// the reason. kube may be nil. The error means that ctx ended before; then no source listens.
 func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, kube *cluster.Kube, sink timeline.Sink, more ...Source) (*Watch, error) {
 	if far, err := agent.Of(ctx, e, p.Lab); err != nil {
 		return nil, fmt.Errorf("watch: %w", err)
@@ -74,7 +74,7 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, kube *cluster.Ku
 	for _, pl := range places {
 		starts[pl.container] = make(chan struct{}, 1)
 	}
-	// The engine's events come first: a container that starts while the others are attached to must be seen.
+	// The engine's events come first: a container that starts during the attachment of the others must be seen.
 	w.source("engine", func(ctx context.Context, ready func()) error { return w.watchEngine(ctx, places, starts, ready) })
 	for _, pl := range places {
 		w.follow(pl, starts[pl.container])
@@ -95,8 +95,8 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, kube *cluster.Ku
 	return w, nil
 }
 
-// Stop ends the listening and takes back what routers were told for it. It may be called twice. The error says what
-// could not be taken back; that does no harm but a connection attempt to the router's own loopback twice a second.
+// Stop ends the watch and restores the routers' configuration. A second Stop is harmless. The error lists the routers
+// without restoration; such a router tries to connect to its own loopback twice a second, without other harm.
 func (w *Watch) Stop(ctx context.Context) error {
 	w.cancel()
 	if w.far != nil {
@@ -115,7 +115,7 @@ func (w *Watch) Stop(ctx context.Context) error {
 	return w.stations.takeBack(ctx)
 }
 
-// places lists all containers to be watched.
+// places lists all containers to watch.
 func (w *Watch) places() []place {
 	var all []place
 	for _, x := range w.plan.Places().Of(node.KindCluster, node.KindRouter, node.KindGateway, node.KindClient) {
@@ -124,7 +124,7 @@ func (w *Watch) places() []place {
 	return all
 }
 
-// gatewayOf is the gateway, and its network, that guards the address.
+// gatewayOf returns the gateway of the address, and the gateway's network.
 func (w *Watch) gatewayOf(a netip.Addr) (gateway, network string, ok bool) {
 	for _, g := range w.plan.Gateways {
 		for _, at := range g.Addresses {
@@ -144,7 +144,7 @@ func (w *Watch) add(events ...timeline.Event) {
 
 func (w *Watch) stopping() bool { return w.ended.Err() != nil }
 
-// who is the address with the name of who has it.
+// who formats the address with its owner's name.
 func (w *Watch) who(a netip.Addr) string {
 	if name := w.names.addr(a); name != a.String() {
 		return fmt.Sprintf("%s (%s)", a, name)
@@ -159,7 +159,7 @@ func (w *Watch) whoMAC(mac string) string {
 	return mac
 }
 
-// source runs f, which calls ready when it listens. When f ends by itself, that is an event.
+// source runs f; f calls ready once f listens. If f ends by itself, the end is an event.
 func (w *Watch) source(name string, f func(ctx context.Context, ready func()) error) {
 	ready := w.expect(name)
 	w.sources.Go(func() {
@@ -169,7 +169,7 @@ func (w *Watch) source(name string, f func(ctx context.Context, ready func()) er
 	})
 }
 
-// expect makes Start wait for a source until the function returned is called.
+// expect makes Start wait for a source until the returned function is called.
 func (w *Watch) expect(name string) (ready func()) {
 	ch := make(chan struct{})
 	w.mu.Lock()
@@ -178,7 +178,7 @@ func (w *Watch) expect(name string) (ready func()) {
 	return sync.OnceFunc(func() { close(ch) })
 }
 
-// missing tells that a source does not listen, unless the whole watch is ending.
+// missing adds an event for a source that does not listen, unless the whole watch is ending.
 func (w *Watch) missing(name string, err error) {
 	if w.stopping() {
 		return
@@ -189,7 +189,7 @@ func (w *Watch) missing(name string, err error) {
 	w.add(timeline.New(timeline.LaneAgent, name, "source-missing", "not watched: "+err.Error(), map[string]string{"error": err.Error()}))
 }
 
-// awaitReady waits for all sources there are by now, at most readyWithin.
+// awaitReady waits for all sources known by now, at most readyWithin.
 func (w *Watch) awaitReady(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()

@@ -45,7 +45,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// A death that was seen by the process' end keeps that time; the engine's own is later.
+// A death seen by the end of the process keeps this time; the engine's own time is later.
 func TestContainerEvents(t *testing.T) {
 	w := &Watch{gone: map[string]int64{}}
 	p := place{name: "r1", kind: node.KindRouter, container: "skidpad-t-r1"}

@@ -1,4 +1,4 @@
-// What the page holds as compact lists, unpacked. Times are milliseconds since the run's time 0.
+// Unpacks the page's compact lists. Times are milliseconds since the run's time 0.
 
 function unpack(raw) {
   const run = { wall: raw.wall, end: raw.end / 1e3, lanes: raw.lanes };
@@ -43,14 +43,14 @@ const gains = words('up ready announce added add established start started runni
 const losses = words('not down withdraw removed del deleted deleting gone left lost die died dead ended killed stop stopped exited failed fault error expired unknown outage missing inject terminating unhealthy released stale cordoned unread evicted');
 function words(list) { return new Set(list.split(' ')); }
 
-// toneOf tells what is lost from what is gained, by the words for what happened: session-down, not-ready.
+// toneOf distinguishes losses from gains by the words of an event's kind: session-down, not-ready.
 function toneOf(kind) {
   const of = kind.split('-');
   if (of.some(w => losses.has(w))) return 'bad';
   return of.some(w => gains.has(w)) ? 'good' : 'plain';
 }
 
-// below returns the first index whose value is not below x; list ascends.
+// below returns the first index with a value of at least x; list ascends.
 function below(list, x, of = v => v) {
   let lo = 0, hi = list.length;
   while (lo < hi) {

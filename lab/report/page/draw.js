@@ -57,7 +57,7 @@ class Painter {
     }
   }
 
-  // flow draws a strip: bars as high as answers took (by the logarithm), who answered as a line below.
+  // flow draws a strip: the height of a bar is the logarithm of the answer's time; the line below shows the answering pod.
   flow(f, y, height) {
     const { g, c, view } = this;
     const first = Math.max(0, below(f.sent, view.from) - 1), last = Math.min(f.sent.length, below(f.sent, view.until) + 1);
@@ -105,7 +105,7 @@ class Painter {
     }
   }
 
-  // outages draws them in full height, however short, each with its length where there is room.
+  // outages draws all outages in full height, even short outages, each with its length if there is room.
   outages(list, y, height) {
     const { g, c } = this;
     let free = -Infinity; // where the last label ended
@@ -138,7 +138,7 @@ class Painter {
     });
   }
 
-  // events draws a row's marks; those nearer than a mark is wide become one with a number. It returns what stands where.
+  // events draws a row's marks; marks closer than a mark's width become one mark with a number. events returns the marks' positions.
   events(list, y, height, chosen) {
     const marks = [];
     const first = this.spansBefore(list), last = below(list, this.view.until, e => e.at);
@@ -194,7 +194,7 @@ class Painter {
     if (cut) g.fillText(cut, m.x + 6, y + height / 2 + 0.5);
   }
 
-  // cut shortens a text to what fits, or to nothing where that says nothing.
+  // cut shortens a text to the given width, or to '' if the rest would be too short to read.
   cut(text, room) {
     const { g } = this;
     if (g.measureText(text).width <= room) return text;
@@ -203,7 +203,7 @@ class Painter {
     return n > 3 ? text.slice(0, n) + '…' : '';
   }
 
-  // point draws one event as a sign, or several, or what has no room beside its neighbours, as a bar: the higher, the more.
+  // point draws one event as a sign. Several events, or events without room for a sign, are a bar; more events make a higher bar.
   point(m, y, height, room, chosen) {
     const { g, c } = this, mid = y + height / 2;
     if (chosen) this.ring(m.x - 9, mid - 9, 18, 18);

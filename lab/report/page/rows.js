@@ -1,10 +1,10 @@
-// The rows of a timeline: which there are, and what they are called.
+// The rows of a timeline and their names.
 
 const laneNames = { check: 'Checks', fault: 'Faults', probe: 'Probe', bgp: 'BGP', fib: 'FIB', vrrp: 'VRRP', lease: 'Leases', endpoints: 'Endpoints', pod: 'Pods', node: 'Nodes', arp: 'ARP', agent: 'Agents' };
 
 function countOf(g) { return group(g.rows.reduce((n, r) => n + (r.flow ? r.flow.reduce((m, f) => m + f.sent.length, 0) : r.items.length), 0)); }
 
-// faultWindows are the times in which something was broken: from a fault's injection to where it is cleared. The
+// faultWindows are the times of faults: from a fault's injection to its clearing. The
 // injection is an event of that length from then on.
 function faultWindows(events) {
   const faults = events.filter(e => e.lane === 'fault'), id = e => (e.fields.find(([k]) => k === 'id') || [])[1];
@@ -18,7 +18,7 @@ function faultWindows(events) {
   return windows;
 }
 
-// groupRows makes the lanes: flows by what they probe, events by subject.
+// groupRows makes the lanes: flows by target, events by subject.
 function groupRows(run) {
   const groups = [], strips = new Map();
   for (const f of run.flows) {
@@ -52,13 +52,13 @@ function rowsOf(lane, events) {
   return rows;
 }
 
-// sibling is a flow's label where there is little room: only its number, where it goes to what the one above it goes to.
+// sibling is a flow's label in little room: the number alone if the flow above has the same target.
 function sibling(row, above) {
   const [, base, number] = row.label.match(/^(.*) (#\d+)$/) || [];
   return above && above.label.startsWith(base + ' #') ? number : row.label.replace(/^.* → /, '→ ');
 }
 
-// shortened leaves out a name's namespace, and its middle where it is long: its end tells it from others.
+// shortened leaves out a name's namespace, and the middle of a long name: the end of a name is unique.
 function shortened(label) {
   const name = label.replace(/^[\w-]+\//, '');
   return name.length > 18 ? name.slice(0, 5) + '…' + name.slice(-11) : name;

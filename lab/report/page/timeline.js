@@ -1,6 +1,6 @@
 // The timeline of a run: strips of flows and rows of events under one axis.
 
-const keysHelp = 'Arrow keys go from event to event and from row to row, plus and minus zoom, shift and arrows pan, 0 shows all, O goes to the next outage, Z counts time from the event, Enter zooms in on it.';
+const keysHelp = 'Arrow keys go from event to event and from row to row, plus and minus zoom, shift and arrows pan, 0 shows all, O goes to the next outage, Z counts time from the event, Enter zooms in on the event.';
 const listed = 200; // rows of the table below
 
 function el(tag, attributes = {}, ...children) {
@@ -104,7 +104,7 @@ class Timeline {
     this.choose(next);
   }
 
-  // layout places the rows that are on, with labels beside or, on a narrow page, above them.
+  // layout places the visible rows, with labels beside or, on a narrow page, above the rows.
   layout() {
     const narrow = this.section.clientWidth < 640;
     this.rows = [];
@@ -198,7 +198,7 @@ class Timeline {
     return this.view.from + (clientX - box.left) / box.width * this.view.length;
   }
 
-  // under finds what a pointer is at: items of a row, or an attempt of a flow.
+  // under finds the items under a pointer: items of a row, or an attempt of a flow.
   under(e) {
     const box = this.plot.getBoundingClientRect(), x = e.clientX - box.left, y = e.clientY - box.top;
     const row = this.rows.find(r => y >= r.y - 2 && y < r.y + r.height + 3);
@@ -315,10 +315,10 @@ class Timeline {
     if (!row) return;
     const i = this.chosen ? row.items.indexOf(this.chosen.item) + by : Math.min(below(row.items, this.view.from, o => o.at), row.items.length - 1);
     if (row.items[i]) this.choose({ row, item: row.items[i] });
-    else this.say(by > 0 ? 'That was the last one.' : 'That was the first one.');
+    else this.say(by > 0 ? 'This is the last event.' : 'This is the first event.');
   }
 
-  // stepRow goes to the nearest event of the next row that has any.
+  // stepRow goes to the nearest event of the next row with events.
   stepRow(by) {
     const at = this.chosen ? this.chosen.item.at : this.view.from;
     for (let i = (this.chosen ? this.rows.indexOf(this.chosen.row) : by > 0 ? -1 : this.rows.length) + by; this.rows[i]; i += by) {

@@ -1,4 +1,4 @@
-// The part of the run that is shown, and the ways to change it.
+// The visible part of the run, and the ways to change this part.
 
 class View {
   constructor(end, changed) {
@@ -21,7 +21,7 @@ class View {
     return true;
   }
 
-  // zoom makes the span factor times as long around an instant, which stays where it is.
+  // zoom makes the span factor times as long around an instant; the instant stays in place.
   zoom(factor, around = (this.from + this.until) / 2) {
     const length = Math.min(Math.max(this.length * factor, 0.1), this.full.until - this.full.from);
     const part = (around - this.from) / this.length;
@@ -39,7 +39,7 @@ class View {
   }
 }
 
-// ticks are round steps for an axis of so many pixels, one about every want pixels.
+// ticks are round steps for an axis of the given width in pixels, a step about every want pixels.
 function tickStep(length, pixels, want) {
   const raw = length * want / pixels, power = 10 ** Math.floor(Math.log10(raw));
   if (raw > 30e3) {
