@@ -20,8 +20,8 @@ func duties(ctx context.Context, name string) (agent.Duties, error) {
 	if err != nil {
 		return agent.Duties{}, err
 	}
-	handlers, end := fault.Handlers(func(sink timeline.Sink) (*fault.Injector, error) { return l.Injector(sink) })
+	handlers, end := fault.Handlers(func(sink timeline.Sink) (*fault.Injector, error) { return fault.On(l, sink) })
 	maps.Copy(handlers, capture.Handlers(l.Engine(), l.Plan))
-	maps.Copy(handlers, watch.Handlers(l.Watch))
+	maps.Copy(handlers, watch.Handlers(func(ctx context.Context, sink timeline.Sink) (*watch.Watch, error) { return watch.On(ctx, l, sink) }))
 	return agent.Duties{Handlers: handlers, End: end}, nil
 }

@@ -15,9 +15,6 @@ import (
 // Lab is a lab that runs, or one that is half made.
 type Lab = live.Lab
 
-// TestOptions say what Lab.Test is to do.
-type TestOptions = live.TestOptions
-
 // Status is how a lab is at this moment.
 type Status = live.Status
 

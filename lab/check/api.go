@@ -11,6 +11,7 @@ import (
 	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/cluster/counter"
 	"skidpad.dev/skidpad/lab/cluster/endpoint"
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -182,10 +183,10 @@ func (m *measurement) writeThrough(ctx context.Context, lab Writable, r *Result)
 }
 
 // holder says who holds the API's address.
-func holder(ctx context.Context, lab Writable) Carrier {
+func holder(ctx context.Context, lab Writable) live.Carrier {
 	name, err := lab.APIHolder(ctx)
 	if err != nil {
-		return Carrier{Error: err.Error()}
+		return live.Carrier{Error: err.Error()}
 	}
-	return Carrier{Nodes: []string{name}}
+	return live.Carrier{Nodes: []string{name}}
 }

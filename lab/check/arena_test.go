@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
@@ -137,18 +138,18 @@ func (a *arena) Base(context.Context) error {
 	return nil
 }
 
-func (a *arena) Carrier(context.Context, string, netip.Addr) (Carrier, error) {
+func (a *arena) Carrier(context.Context, string, netip.Addr) (live.Carrier, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, f := range a.faults {
 		if f.cleared == 0 && a.standby {
-			return Carrier{Router: "r2", Nodes: []string{"worker2"}}, nil
+			return live.Carrier{Router: "r2", Nodes: []string{"worker2"}}, nil
 		}
 	}
 	if a.moved {
-		return Carrier{Nodes: []string{"worker2"}}, nil
+		return live.Carrier{Nodes: []string{"worker2"}}, nil
 	}
-	return Carrier{Router: "r1", Nodes: []string{"worker", "worker2"}}, nil
+	return live.Carrier{Router: "r1", Nodes: []string{"worker", "worker2"}}, nil
 }
 
 func (a *arena) LeaseHolder(context.Context, string) (string, error) {

@@ -5,12 +5,11 @@ package check
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
-	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/probe"
@@ -63,22 +62,8 @@ type Lab interface {
 	// Endpoints are a workload's addresses as they are now.
 	Endpoints(ctx context.Context, workload string) (probe.Endpoints, error)
 	// ClusterNodes are the cluster's nodes as they are now.
-	ClusterNodes(ctx context.Context) ([]ClusterNode, error)
-	Routers() []Router
-}
-
-// ClusterNode is a node of the cluster, with the prefixes from which its pods get addresses.
-type ClusterNode struct {
-	probe.NodeAddress
-	PodCIDRs []netip.Prefix
-}
-
-// Router is a router that tells its sessions, its RIB and its FIB.
-type Router interface {
-	Name() string
-	Sessions(ctx context.Context) ([]bgp.Session, error)
-	Routes(ctx context.Context) ([]bgp.Route, error)
-	FIB(ctx context.Context) ([]bgp.Route, error)
+	ClusterNodes(ctx context.Context) ([]live.ClusterNode, error)
+	Routers() []live.Router
 }
 
 // Verdict is what became of a promise.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 
 	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -20,7 +20,7 @@ type Disturbable interface {
 	// Inject puts a fault into force and returns when it is.
 	Inject(ctx context.Context, f scenario.Fault) (Injected, error)
 	// Carrier says who carries at this moment what a node sends to an address.
-	Carrier(ctx context.Context, from string, to netip.Addr) (Carrier, error)
+	Carrier(ctx context.Context, from string, to netip.Addr) (live.Carrier, error)
 	// LeaseHolder is the scenario's name of the node that announces a workload's addresses by ARP.
 	LeaseHolder(ctx context.Context, workload string) (string, error)
 	// ReleaseLease makes the holder lose its lease, so that nodes run for it anew.
@@ -60,28 +60,6 @@ type Injected interface {
 	Clear(ctx context.Context) error
 }
 
-// Carrier is who carries packets to an address.
-type Carrier struct {
-	Router string   `json:"router,omitempty"` // that holds the sender's gateway
-	Nodes  []string `json:"nodes,omitempty"`  // of the cluster, that it hands them to: its next hops, or the lease's holder
-	Error  string   `json:"error,omitempty"`  // why it cannot be told
-}
-
-// String is r1 → worker, worker2.
-func (c Carrier) String() string {
-	if c.Error != "" {
-		return "unknown: " + c.Error
-	}
-	nodes := strings.Join(c.Nodes, ", ")
-	switch {
-	case c.Router == "":
-		return nodes
-	case nodes == "":
-		return c.Router + " → nobody"
-	}
-	return c.Router + " → " + nodes
-}
-
 // Measured is what a check found that sent packets while something was broken.
 type Measured struct {
 	Fault string `json:"fault"` // in words; empty where nothing was broken
@@ -97,8 +75,8 @@ type Measured struct {
 	First       time.Duration `json:"first,omitzero"` // from the fault to the first attempt lost, in nanoseconds
 	Sent        int           `json:"sent"`           // by all flows
 	Lost        int           `json:"lost"`           // at least so many, where the verdict is unknown
-	Before      Carrier       `json:"before"`
-	After       Carrier       `json:"after"`
+	Before      live.Carrier  `json:"before"`
+	After       live.Carrier  `json:"after"`
 	// InjectBegin and InjectEnd are around the fault's coming into force: CLOCK_MONOTONIC in nanoseconds.
 	InjectBegin int64 `json:"injectBegin,omitempty"`
 	InjectEnd   int64 `json:"injectEnd,omitempty"`

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/timeline"
@@ -421,7 +422,7 @@ func (m *measurement) base(ctx context.Context) error {
 	return wait.Until(ctx, wait.For{What: "base state", Within: healWithin, Every: basePause}, m.Base)
 }
 
-func (m *measurement) carrier(ctx context.Context, target netip.AddrPort) Carrier {
+func (m *measurement) carrier(ctx context.Context, target netip.AddrPort) live.Carrier {
 	c, err := m.Carrier(ctx, m.probe.From, target.Addr())
 	if err != nil {
 		c.Error = err.Error()

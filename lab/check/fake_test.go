@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
@@ -25,7 +26,7 @@ var ip = netip.MustParseAddr
 type fake struct {
 	endpoints    probe.Endpoints
 	endpointsErr error
-	nodes        []ClusterNode
+	nodes        []live.ClusterNode
 	routers      []*fakeRouter
 	// answer changes or drops the answer of one attempt; nil leaves it.
 	answer func(target netip.AddrPort, s *record.Shot)
@@ -34,7 +35,7 @@ type fake struct {
 }
 
 func newFake() *fake {
-	nodes := []ClusterNode{
+	nodes := []live.ClusterNode{
 		{NodeAddress: probe.NodeAddress{Name: "worker", Addresses: []netip.Addr{ip("172.30.0.3")}}, PodCIDRs: []netip.Prefix{netip.MustParsePrefix("10.244.1.0/24")}},
 		{NodeAddress: probe.NodeAddress{Name: "worker2", Addresses: []netip.Addr{ip("172.30.0.4")}}, PodCIDRs: []netip.Prefix{netip.MustParsePrefix("10.244.2.0/24")}},
 	}
@@ -64,10 +65,10 @@ func (f *fake) Endpoints(context.Context, string) (probe.Endpoints, error) {
 	return f.endpoints, f.endpointsErr
 }
 
-func (f *fake) ClusterNodes(context.Context) ([]ClusterNode, error) { return f.nodes, nil }
+func (f *fake) ClusterNodes(context.Context) ([]live.ClusterNode, error) { return f.nodes, nil }
 
-func (f *fake) Routers() []Router {
-	var all []Router
+func (f *fake) Routers() []live.Router {
+	var all []live.Router
 	for _, r := range f.routers {
 		all = append(all, r)
 	}

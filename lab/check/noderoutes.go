@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router/netns"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -69,7 +70,7 @@ func (c *NodeRoutes) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 }
 
 // judgeNodeRoutes reports whether each node has a way to each other node's pods.
-func judgeNodeRoutes(p *plan.Plan, nodes []ClusterNode, fibs map[string][]bgp.Route) (held bool, observed string, rows []RouteRow) {
+func judgeNodeRoutes(p *plan.Plan, nodes []live.ClusterNode, fibs map[string][]bgp.Route) (held bool, observed string, rows []RouteRow) {
 	var problems []string
 	direct, routed := 0, 0
 	for _, from := range nodes {
@@ -103,7 +104,7 @@ func judgeNodeRoutes(p *plan.Plan, nodes []ClusterNode, fibs map[string][]bgp.Ro
 }
 
 // wayBetween are the next hops that lead from one node to another's pods, and whether the two share a network.
-func wayBetween(p *plan.Plan, from, to ClusterNode, cidr netip.Prefix) (via []netip.Addr, neighbours bool) {
+func wayBetween(p *plan.Plan, from, to live.ClusterNode, cidr netip.Prefix) (via []netip.Addr, neighbours bool) {
 	family := func(a netip.Addr) bool { return a.Is4() == cidr.Addr().Is4() }
 	on := networkOf(p, from.Addresses)
 	if on == networkOf(p, to.Addresses) {

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/probe"
@@ -120,7 +121,7 @@ func (c *Routes) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 			cannotLook(results, open, err)
 			return
 		}
-		seen := ask(ctx, l, names, func(ctx context.Context, r Router) seenRoutes {
+		seen := ask(ctx, l, names, func(ctx context.Context, r live.Router) seenRoutes {
 			rib, ribErr := r.Routes(ctx)
 			fib, fibErr := r.FIB(ctx)
 			return seenRoutes{rib, fib, errors.Join(ribErr, fibErr)}
@@ -145,7 +146,7 @@ func whole(p *plan.Plan) netip.Prefix {
 
 // wantedRoutes are the routes for a kind of address. missing lists nodes and workloads without an address. A valid whole is a
 // prefix that every node announces in place of the node's own part.
-func wantedRoutes(kind scenario.Target, e probe.Endpoints, nodes []ClusterNode, least int, whole netip.Prefix) (wanted []wantedRoute, missing []string) {
+func wantedRoutes(kind scenario.Target, e probe.Endpoints, nodes []live.ClusterNode, least int, whole netip.Prefix) (wanted []wantedRoute, missing []string) {
 	var all []netip.Addr
 	for _, n := range nodes {
 		all = append(all, n.Addresses...)
@@ -269,7 +270,7 @@ func join(addresses []netip.Addr) string {
 }
 
 // ask asks routers side by side. A router unknown to the lab gives an error.
-func ask[T any](ctx context.Context, l Lab, names []string, question func(context.Context, Router) T, failed func(error) T) map[string]T {
+func ask[T any](ctx context.Context, l Lab, names []string, question func(context.Context, live.Router) T, failed func(error) T) map[string]T {
 	var (
 		mu    sync.Mutex
 		all   sync.WaitGroup
@@ -279,7 +280,7 @@ func ask[T any](ctx context.Context, l Lab, names []string, question func(contex
 	for _, name := range names {
 		all.Go(func() {
 			answer := failed(fmt.Errorf("the lab has no router %s", name))
-			if i := slices.IndexFunc(have, func(r Router) bool { return r.Name() == name }); i >= 0 {
+			if i := slices.IndexFunc(have, func(r live.Router) bool { return r.Name() == name }); i >= 0 {
 				answer = question(ctx, have[i])
 			}
 			mu.Lock()

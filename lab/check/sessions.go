@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -84,7 +85,7 @@ func (c *Sessions) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 		return results
 	}
 	until(ctx, c.Within.Std(), results, func(ctx context.Context, _ []int) {
-		seen := ask(ctx, l, names, func(ctx context.Context, r Router) seenSessions {
+		seen := ask(ctx, l, names, func(ctx context.Context, r live.Router) seenSessions {
 			s, err := r.Sessions(ctx)
 			return seenSessions{s, err}
 		}, func(err error) seenSessions { return seenSessions{err: err} })

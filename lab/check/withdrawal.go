@@ -12,6 +12,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/wait"
@@ -129,7 +130,7 @@ func addressesOf(ctx context.Context, l Lab, node string) ([]netip.Addr, error) 
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(nodes, func(n ClusterNode) bool { return n.Name == node })
+	i := slices.IndexFunc(nodes, func(n live.ClusterNode) bool { return n.Name == node })
 	if i < 0 {
 		return nil, fmt.Errorf("the cluster has no node %s", node)
 	}
@@ -142,7 +143,7 @@ func stillThere(ctx context.Context, l Lab, routers []string, to netip.Addr, via
 		fib []bgp.Route
 		err error
 	}
-	seen := ask(ctx, l, routers, func(ctx context.Context, r Router) table {
+	seen := ask(ctx, l, routers, func(ctx context.Context, r live.Router) table {
 		fib, err := r.FIB(ctx)
 		return table{fib, err}
 	}, func(err error) table { return table{err: err} })

@@ -11,7 +11,6 @@ import (
 	"github.com/onsi/gomega/gcustom"
 	"github.com/onsi/gomega/types"
 
-	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/report"
@@ -34,7 +33,7 @@ func Hold() types.GomegaMatcher {
 
 // Judge runs checks as `skidpad test` does: the checks may break the lab, and bring the lab back.
 func (l *Lab) Judge(ctx context.Context, checks ...check.Check) []check.Result {
-	results := l.Test(ctx, checks, lab.TestOptions{Events: l.Events(), Watched: true})
+	results := check.Test(ctx, l.Lab, checks, check.Options{Events: l.Events(), Watched: true})
 	l.remember(results)
 	for _, r := range results {
 		if r.Measured != nil {

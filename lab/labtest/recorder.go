@@ -37,7 +37,7 @@ func startRecorder(l *Lab) *recorder {
 	ctx, end := context.WithCancel(context.Background())
 	r := &recorder{lab: l, end: end}
 	r.begin()
-	r.watch, r.gaps = l.Watch(ctx, r)
+	r.watch, r.gaps = watch.On(ctx, l.Lab, r)
 	r.hold(ctx)
 	return r
 }

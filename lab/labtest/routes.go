@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"skidpad.dev/skidpad/lab/bgp"
-	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -40,7 +40,7 @@ func (l *Lab) NextHops(ctx context.Context, router string, to netip.Prefix) ([]s
 }
 
 func (l *Lab) names(ctx context.Context, route bgp.Route) ([]string, error) {
-	var nodes []check.ClusterNode
+	var nodes []live.ClusterNode
 	if l.Plan.Cluster != nil {
 		var err error
 		if nodes, err = l.ClusterNodes(ctx); err != nil {

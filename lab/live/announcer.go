@@ -14,33 +14,33 @@ import (
 
 // Announcer returns the scenario's name of the node that announces a workload's addresses by ARP, whichever addon announces.
 func (l *Lab) Announcer(ctx context.Context, workload string) (string, error) {
-	return (&arena{Lab: l}).LeaseHolder(ctx, workload)
+	return l.Who().LeaseHolder(ctx, workload)
 }
 
 // LeaseHolder is the scenario's name of the node that announces a workload's addresses by ARP: the holder of Cilium's
 // lease; of an address of MetalLB's, whose speakers have no lease, the node that answers a client's ARP request.
-func (a *arena) LeaseHolder(ctx context.Context, workload string) (string, error) {
-	if a.Plan.Addon("cilium") != nil && !metalLBAnnounces(a.Plan) {
-		return a.Lab.LeaseHolder(ctx, workload)
+func (w *Who) LeaseHolder(ctx context.Context, workload string) (string, error) {
+	if w.Plan.Addon("cilium") != nil && !metalLBAnnounces(w.Plan) {
+		return w.Lab.LeaseHolder(ctx, workload)
 	}
-	i := slices.IndexFunc(a.Plan.Clients, func(c plan.Client) bool { return len(c.OnLink) > 0 })
+	i := slices.IndexFunc(w.Plan.Clients, func(c plan.Client) bool { return len(c.OnLink) > 0 })
 	if i < 0 {
 		return "", errors.New("no client is on the cluster's network, where ARP is heard; add one without gateway and router")
 	}
-	client := a.Plan.Clients[i]
-	endpoints, err := a.Endpoints(ctx, workload)
+	client := w.Plan.Clients[i]
+	endpoints, err := w.Endpoints(ctx, workload)
 	if err != nil {
 		return "", err
 	}
 	if len(endpoints.LoadBalancerIPs) == 0 {
 		return "", fmt.Errorf("workload %s has no LoadBalancer address", workload)
 	}
-	return a.answersARP(ctx, client, endpoints.LoadBalancerIPs[0])
+	return w.answersARP(ctx, client, endpoints.LoadBalancerIPs[0])
 }
 
 // answersARP asks on a client's segment who has an address. Two that answer are an error that names both.
-func (a *arena) answersARP(ctx context.Context, client plan.Client, address netip.Addr) (string, error) {
-	n, err := a.Node(client.Name)
+func (w *Who) answersARP(ctx context.Context, client plan.Client, address netip.Addr) (string, error) {
+	n, err := w.Node(client.Name)
 	if err != nil {
 		return "", err
 	}
@@ -54,7 +54,7 @@ func (a *arena) answersARP(ctx context.Context, client plan.Client, address neti
 	case len(macs) > 1:
 		return "", fmt.Errorf("%d nodes answer %s's ARP request for %s: %s", len(macs), client.Name, address, strings.Join(macs, ", "))
 	}
-	return a.nodeOf(ctx, macs[0]), nil
+	return w.nodeOf(ctx, macs[0]), nil
 }
 
 // metalLBAnnounces reports whether it is MetalLB that announces by ARP.

@@ -58,6 +58,6 @@ func (l *Lab) lease(ctx context.Context, workload string) (*cluster.Kube, string
 	if i < 0 {
 		return nil, "", fmt.Errorf("lab %s has no workload %q", l.Plan.Lab, workload)
 	}
-	kube, err := l.kube(ctx)
+	kube, err := l.Kube(ctx)
 	return kube, leaseName(l.Plan.Workloads[i]), err
 }

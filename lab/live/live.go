@@ -1,5 +1,5 @@
-// Package live is one running lab: handles on its nodes, routers and cluster, its status, and the session that runs checks
-// in it. The lab is known from its plan; package lab finds it by its labels.
+// Package live is one running lab: handles on nodes, routers and cluster, look-ups of names and addresses, and the status.
+// The plan describes the lab; package lab finds the lab by its labels. Packages that break, watch and judge a lab stand above.
 package live
 
 import (
@@ -11,7 +11,6 @@ import (
 	"slices"
 
 	"skidpad.dev/skidpad/lab/agent"
-	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image"
@@ -45,20 +44,6 @@ func (l *Lab) Images() map[string]image.Resolved { return l.images }
 // Missing returns the parts that were left out, and why.
 func (l *Lab) Missing() map[string]string { return l.missing }
 
-// skipped are the parts that were left out, as checks that were skipped.
-func (l *Lab) skipped(done func(check.Result)) []check.Result {
-	var all []check.Result
-	for _, name := range slices.Sorted(maps.Keys(l.missing)) {
-		r := check.Result{Scenario: l.Plan.Scenario.Metadata.Name, Name: "part " + name, Verdict: check.Skipped,
-			Expected: name + " runs", Observed: l.missing[name]}
-		if done != nil {
-			done(r)
-		}
-		all = append(all, r)
-	}
-	return all
-}
-
 // Notes are what is to be known of a lab besides its state: what stands in for something else, and what was left out.
 func (l *Lab) Notes() []string {
 	var notes []string
@@ -80,8 +65,8 @@ func (l *Lab) Kubeconfig() (string, error) {
 	return filepath.Join(dir, "kubeconfig"), err
 }
 
-// kube opens the cluster's API.
-func (l *Lab) kube(ctx context.Context) (*cluster.Kube, error) {
+// Kube opens the cluster's API, as its administrator.
+func (l *Lab) Kube(ctx context.Context) (*cluster.Kube, error) {
 	c, err := l.provider()
 	if err != nil {
 		return nil, err

@@ -207,7 +207,7 @@ func (x *examination) gateway(ctx context.Context, g plan.Gateway) {
 
 // cluster asks the API for nodes and workloads.
 func (x *examination) cluster(ctx context.Context) {
-	kube, err := x.kube(ctx)
+	kube, err := x.Kube(ctx)
 	if err != nil {
 		x.problem("cluster: its API does not answer: %v", err)
 		return

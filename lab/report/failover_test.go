@@ -7,6 +7,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/live"
 )
 
 func TestFailoverTable(t *testing.T) {
@@ -15,7 +16,7 @@ func TestFailoverTable(t *testing.T) {
 		{Name: "sessions of r1, r2", Verdict: check.Held},
 		{Name: "failover: VRRP master killed", Verdict: check.Held, Bound: &b, Measured: &check.Measured{
 			Fault: "kill r1", Limit: 626 * time.Millisecond, Outage: 312 * time.Millisecond, Uncertainty: 3 * time.Millisecond, Outages: 1, Sent: 4210, Lost: 312,
-			Before: check.Carrier{Router: "r1", Nodes: []string{"worker", "worker2"}}, After: check.Carrier{Router: "r2", Nodes: []string{"worker", "worker2"}},
+			Before: live.Carrier{Router: "r1", Nodes: []string{"worker", "worker2"}}, After: live.Carrier{Router: "r2", Nodes: []string{"worker", "worker2"}},
 		}, Flows: []check.FlowRow{{Before: []string{"echo-a on skidpad-x-worker"}, After: []string{"echo-a on skidpad-x-worker"}},
 			{Before: []string{"echo-b on skidpad-x-worker2"}, After: []string{"echo-a on skidpad-x-worker"}}}},
 		{Name: "failover: link edge of r1 down", Verdict: check.Failed, Measured: &check.Measured{Fault: "link edge of r1 down", Limit: time.Second,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/live"
 )
 
 // measure is a check in the form of the page.
@@ -125,15 +126,15 @@ type side struct {
 
 // Before is the carriers and answering pods before the fault.
 func (m measure) Before() side {
-	return sideOf(m.Measured, func(m *check.Measured) check.Carrier { return m.Before }, m.Flows, m.lab, func(f check.FlowRow) []string { return f.Before })
+	return sideOf(m.Measured, func(m *check.Measured) live.Carrier { return m.Before }, m.Flows, m.lab, func(f check.FlowRow) []string { return f.Before })
 }
 
 // After is the carriers and answering pods after the fault.
 func (m measure) After() side {
-	return sideOf(m.Measured, func(m *check.Measured) check.Carrier { return m.After }, m.Flows, m.lab, func(f check.FlowRow) []string { return f.After })
+	return sideOf(m.Measured, func(m *check.Measured) live.Carrier { return m.After }, m.Flows, m.lab, func(f check.FlowRow) []string { return f.After })
 }
 
-func sideOf(m *check.Measured, carrier func(*check.Measured) check.Carrier, flows []check.FlowRow, lab string, by func(check.FlowRow) []string) side {
+func sideOf(m *check.Measured, carrier func(*check.Measured) live.Carrier, flows []check.FlowRow, lab string, by func(check.FlowRow) []string) side {
 	var s side
 	if m != nil {
 		c := carrier(m)

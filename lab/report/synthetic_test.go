@@ -11,6 +11,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/probe"
@@ -99,8 +100,8 @@ func (s *synthetic) check(number int, f fault, from int64, length time.Duration,
 		Scenario: s.run.Scenario, Name: name, Verdict: f.verdict, Duration: length,
 		Expected: "answered again within " + f.limit, Observed: observed(f, lost, 2*each), Bound: &f.bound,
 		Measured: &check.Measured{Fault: f.name, Limit: f.bound.Max + millis(200), LimitIs: f.limit, Outage: f.outage, Uncertainty: millis(1),
-			Outages: 1, Sent: 2 * each, Lost: lost, Before: check.Carrier{Router: "r1", Nodes: []string{"worker", "worker2"}},
-			After: check.Carrier{Router: "r2", Nodes: []string{"worker", "worker2"}}, InjectBegin: broken, InjectEnd: broken + int64(millis(2))},
+			Outages: 1, Sent: 2 * each, Lost: lost, Before: live.Carrier{Router: "r1", Nodes: []string{"worker", "worker2"}},
+			After: live.Carrier{Router: "r2", Nodes: []string{"worker", "worker2"}}, InjectBegin: broken, InjectEnd: broken + int64(millis(2))},
 		Flows: []check.FlowRow{{Result: probe.Result{From: "client", To: "loadBalancer/echo"}, Before: []string{"echo-a on worker"}, After: []string{"echo-b on worker2"}, Recording: rec}},
 	})
 	s.event(from, timeline.LaneCheck, name, string(f.verdict), observed(f, lost, 2*each), from+int64(length), map[string]string{"expected": "answered again within " + f.limit})

@@ -16,6 +16,7 @@ import (
 	"skidpad.dev/skidpad/lab/signal"
 	"skidpad.dev/skidpad/lab/timeline"
 	"skidpad.dev/skidpad/lab/wait"
+	"skidpad.dev/skidpad/lab/watch"
 )
 
 // half is one column under way.
@@ -89,7 +90,7 @@ func (h *half) run(ctx context.Context) {
 	}
 	began := time.Now()
 	events := &timeline.Timeline{}
-	injector, err := h.lab.Injector(events)
+	injector, err := fault.On(h.lab, events)
 	if err != nil {
 		h.Outcome, h.Why = Unknown, err.Error()
 		return
@@ -102,7 +103,7 @@ func (h *half) run(ctx context.Context) {
 			events.Add(timeline.New(timeline.LaneAgent, "watch", "source-missing", err.Error(), nil))
 		}
 	}
-	watching, watchErr := h.lab.Watch(ctx, events)
+	watching, watchErr := watch.On(ctx, h.lab, events)
 	missing(watchErr) // before the observations: an event that nobody listens for does not come
 	err = h.observe(ctx, r)
 	if watchErr == nil {

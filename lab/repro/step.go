@@ -111,7 +111,7 @@ func (r *runner) step(ctx context.Context, s scenario.BugStep) error {
 
 func (r *runner) inject(ctx context.Context, s scenario.BugStep) error {
 	var all []*fault.Active
-	for _, f := range r.Lab.Faults(*s.Fault) {
+	for _, f := range fault.All(r.Lab.Plan, *s.Fault) {
 		active, err := r.injector.Inject(ctx, f)
 		if err != nil {
 			return errors.Join(err, clearAll(ctx, all))

@@ -28,7 +28,7 @@ func up(ctx SpecContext, name, file string) *labtest.Lab {
 
 // quick returns the results of the lab's checks without a fault.
 func quick(ctx SpecContext, l *labtest.Lab) []check.Result {
-	return l.Check(ctx, check.Of(l.Plan.Scenario), nil)
+	return check.Look(ctx, l.Lab, check.Of(l.Plan.Scenario), nil)
 }
 
 // taken demands that another node answers for the address within a time after the death of the answering node.

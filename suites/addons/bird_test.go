@@ -72,7 +72,7 @@ var _ = Describe("BIRD on every node", Label("cilium-bird", "addons", "slow"), f
 
 	It("keeps every pod reachable while one node has a session, and no pod after the last session ends", Label("failover", "negative"), func(ctx SpecContext) {
 		l := up(ctx, "cilium-bird", "cilium-bird/scenario.yaml")
-		in, err := l.Injector(nil)
+		in, err := fault.On(l.Lab, nil)
 		Expect(err).NotTo(HaveOccurred())
 		var hung []*fault.Active
 		for i, n := range l.Plan.Cluster.Nodes {

@@ -30,7 +30,7 @@ func open(ctx SpecContext) *series {
 	s := &series{Lab: labtest.Open(ctx, "cilium-bgp-vrrp")}
 	s.masterIs(ctx, "r1")
 	var err error
-	s.faults, err = s.Injector(nil)
+	s.faults, err = fault.On(s.Lab.Lab, nil)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func(ctx SpecContext) {
 		_, err := s.faults.ClearAll(ctx)

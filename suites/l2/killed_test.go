@@ -86,7 +86,7 @@ var _ = Describe("When the node that announces addresses is killed,", Label("l2"
 		announcedBy(ctx, l, alone, by)
 		announcedBy(ctx, l, vip, by)
 
-		faults, err := l.Injector(nil)
+		faults, err := fault.On(l.Lab, nil)
 		Expect(err).NotTo(HaveOccurred())
 		flows := []*labtest.Running{}
 		for _, at := range []netip.Addr{vip, alone} {

@@ -34,7 +34,7 @@ var _ = Describe("A lab", Label("lifecycle"), Ordered, Serial, func() {
 			first := labtest.Look(ctx, "cilium-bgp-vrrp")
 			before := labtest.ReadHost(ctx)
 			second := labtest.Up(ctx, "beside", other())
-			Expect(second.Check(ctx, check.Of(second.Plan.Scenario), nil)).To(labtest.Hold())
+			Expect(check.Look(ctx, second.Lab, check.Of(second.Plan.Scenario), nil)).To(labtest.Hold())
 
 			flow := first.Probe(ctx, "client", "loadBalancer/echo", 100, time.Minute)
 			removed, err := lab.Down(ctx, second.Plan.Lab)
@@ -44,7 +44,7 @@ var _ = Describe("A lab", Label("lifecycle"), Ordered, Serial, func() {
 				Expect(r).To(labtest.LoseAtMost(0))
 			}
 			Expect(labtest.ReadHost(ctx).Left(before)).To(BeEmpty())
-			Expect(first.Check(ctx, check.Of(first.Plan.Scenario), nil)).To(labtest.Hold())
+			Expect(check.Look(ctx, first.Lab, check.Of(first.Plan.Scenario), nil)).To(labtest.Hold())
 		},
 		Entry("a lab of routers", bare),
 		Entry("a lab with a cluster", Label("slow"), small),
@@ -73,6 +73,6 @@ var _ = Describe("A lab", Label("lifecycle"), Ordered, Serial, func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(st.Problems).To(ContainElement(ContainSubstring("router r2: it is absent")))
 		l = labtest.Up(ctx, "cilium-bgp-vrrp", l.Plan.Scenario)
-		Expect(l.Check(ctx, check.Of(l.Plan.Scenario), nil)).To(labtest.Hold())
+		Expect(check.Look(ctx, l.Lab, check.Of(l.Plan.Scenario), nil)).To(labtest.Hold())
 	})
 })

@@ -105,7 +105,7 @@ func testScenario(cmd *cobra.Command, name string, o testOptions) (run report.Ru
 // quickLab runs the quick checks without a fault, and shows each result at its end.
 func quickLab(ctx context.Context, l *lab.Lab, checks []check.Check, progress io.Writer) report.Run {
 	r := report.Run{Scenario: l.Plan.Scenario.Metadata.Name, Notes: l.Notes(), Started: time.Now()}
-	r.Checks = l.Check(ctx, checks, lineTo(progress))
+	r.Checks = check.Look(ctx, l, checks, lineTo(progress))
 	r.Duration = time.Since(r.Started)
 	return r
 }
@@ -113,13 +113,13 @@ func quickLab(ctx context.Context, l *lab.Lab, checks []check.Check, progress io
 // testLab runs all checks, shows each result at its end, and keeps recordings in the run's folder.
 func testLab(ctx context.Context, l *lab.Lab, checks []check.Check, o testOptions, progress io.Writer) (report.Run, error) {
 	r := report.Run{Scenario: l.Plan.Scenario.Metadata.Name, Notes: l.Notes(), Started: time.Now()}
-	tests := lab.TestOptions{Done: lineTo(progress)}
+	tests := check.Options{Done: lineTo(progress)}
 	events := &timeline.Timeline{}
 	dir := report.DirOf(o.reports, r.Scenario, r.Started)
 	if o.reports != "" {
 		tests.Events, tests.CaptureDir = events, func(check string) string { return report.CaptureDir(dir, check) }
 	}
-	r.Checks = l.Test(ctx, checks, tests)
+	r.Checks = check.Test(ctx, l, checks, tests)
 	r.Duration = time.Since(r.Started)
 	if o.reports == "" {
 		return r, nil

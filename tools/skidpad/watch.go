@@ -12,6 +12,7 @@ import (
 
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/timeline"
+	"skidpad.dev/skidpad/lab/watch"
 )
 
 // stopWithin bounds the time to remove the watch from all routers.
@@ -75,7 +76,7 @@ func runWatch(cmd *cobra.Command, l *lab.Lab, o watchOptions) error {
 	defer cancel()
 	zero, began := timeline.Stamp()
 	out := &eventPrinter{w: cmd.OutOrStdout(), options: o, zero: zero, failed: cancel}
-	watching, err := l.Watch(ctx, out)
+	watching, err := watch.On(ctx, l, out)
 	if err != nil {
 		return err
 	}

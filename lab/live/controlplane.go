@@ -11,10 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/cluster/counter"
 	"skidpad.dev/skidpad/lab/cluster/kind"
-	"skidpad.dev/skidpad/lab/plan"
 )
 
 // EndpointStatus is how several API servers behind one address are.
@@ -25,11 +23,9 @@ type EndpointStatus struct {
 	Members []string `json:"members"`
 }
 
-var _ check.Growing = (*arena)(nil)
-
-// Write begins to write numbers to the cluster's API.
-func (l *Lab) Write(ctx context.Context, every time.Duration) (check.Writing, error) {
-	kube, err := l.kube(ctx)
+// Write begins to write numbers to the cluster's API, one after each pause.
+func (l *Lab) Write(ctx context.Context, every time.Duration) (*counter.Counter, error) {
+	kube, err := l.Kube(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -216,13 +212,4 @@ func (l *Lab) Leave(ctx context.Context, node string, note func(string)) error {
 		return err
 	}
 	return c.Leave(ctx, node)
-}
-
-// preferredHolder is the node that has the API's address when all is well: the first of its guards. Later ones have joined
-// or not; the first always has.
-func preferredHolder(p *plan.Plan) string {
-	if p.Cluster == nil || p.Cluster.APIEndpoint == nil {
-		return ""
-	}
-	return p.Cluster.APIEndpoint.Guards[0].Node
 }

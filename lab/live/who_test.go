@@ -2,40 +2,12 @@ package live
 
 import (
 	"net/netip"
-	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"skidpad.dev/skidpad/lab/bgp"
-	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/plan"
-	"skidpad.dev/skidpad/lab/scenario"
-	"skidpad.dev/skidpad/lab/timeline"
 )
-
-func TestFaultsOfAScenario(t *testing.T) {
-	a := &arena{Lab: &Lab{Plan: &plan.Plan{Cluster: &plan.Cluster{Nodes: []plan.Node{{Short: "control-plane"}, {Short: "worker"}}}}}}
-	for _, c := range []struct {
-		in   scenario.Fault
-		want []fault.Fault
-	}{
-		{scenario.Fault{Kill: "r1"}, []fault.Fault{fault.Kill("r1")}},
-		{scenario.Fault{LinkDown: "r1", Network: "edge"}, []fault.Fault{fault.LinkDown("r1", "edge")}},
-		{scenario.Fault{Partition: "r1", Peer: "r2"}, []fault.Fault{fault.Partition("r1", "r2")}},
-		{scenario.Fault{Drop: "r1", Proto: "bfd", Direction: "in", Peer: "r2", Network: "edge"},
-			[]fault.Fault{{Kind: fault.KindDrop, Node: "r1", Proto: fault.ProtoBFD, Direction: fault.DirectionIn, Peer: "r2", Network: "edge"}}},
-		{scenario.Fault{Latency: "r1", Delay: scenario.Duration(50 * time.Millisecond)},
-			[]fault.Fault{{Kind: fault.KindLatency, Node: "r1", Delay: scenario.Duration(50 * time.Millisecond)}}},
-		{scenario.Fault{ScaleToZero: scenario.AllNodes}, []fault.Fault{{Kind: fault.KindScaleToZero, Node: scenario.AllNodes}}}, // a workload of that name
-		{scenario.Fault{KillProcess: scenario.AllNodes, Process: "cilium-agent"},
-			[]fault.Fault{fault.KillProcess("control-plane", "cilium-agent"), fault.KillProcess("worker", "cilium-agent")}},
-	} {
-		if got := a.Faults(c.in); !reflect.DeepEqual(got, c.want) {
-			t.Errorf("%s: %v, wanted %v", c.in, got, c.want)
-		}
-	}
-}
 
 func TestNextHopsOfTheLongestPrefix(t *testing.T) {
 	hop := func(s string) []bgp.NextHop { return []bgp.NextHop{{Address: netip.MustParseAddr(s)}} }
@@ -88,25 +60,5 @@ func TestGracefulRestartCapability(t *testing.T) {
 	r.BGP.GracefulRestart = false
 	if wrong, err := wrongCapability([]byte(`{"a":`+both+`,"b":`+both+`}`), r); err != nil || !strings.Contains(wrong, "wanted false") {
 		t.Errorf("on where it is to be off: %q, %v", wrong, err)
-	}
-}
-
-func TestRouteGone(t *testing.T) {
-	event := func(at int64, router, from, to string) timeline.Event {
-		return timeline.Event{At: at, Lane: timeline.LaneFIB, Subject: router, Fields: map[string]string{"prefix": "198.51.100.1/32", "from": from, "to": to}}
-	}
-	both, one := "via 172.30.0.3 (worker) and via 172.30.0.31 (worker2), bgp, metric 20", "via 172.30.0.31 (worker2), bgp, metric 20"
-	a := &arena{}
-	for _, e := range []timeline.Event{
-		event(5, "r1", both, one), event(10, "r1", one, both), event(20, "r1", both, one), event(30, "r2", one, ""), event(40, "r1", one, ""),
-	} {
-		a.add(e)
-	}
-	prefix, worker := netip.MustParsePrefix("198.51.100.1/32"), []netip.Addr{netip.MustParseAddr("172.30.0.3")}
-	if at, ok := a.RouteGone("r1", prefix, worker, 8); !ok || at != 20 {
-		t.Errorf("r1: %d, %t; wanted 20: what was before the fault, or by another node, does not count", at, ok)
-	}
-	if at, ok := a.RouteGone("r2", prefix, worker, 8); ok {
-		t.Errorf("r2 never had a route by worker, but lost it at %d", at)
 	}
 }

@@ -28,7 +28,7 @@ func (l *Lab) GracefulRestart(ctx context.Context, on *bool) error {
 			return err
 		}
 	}
-	kube, err := l.kube(ctx)
+	kube, err := l.Kube(ctx)
 	if err != nil {
 		return err
 	}

@@ -13,12 +13,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"skidpad.dev/skidpad/lab/addon"
-	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/hubble"
 	"skidpad.dev/skidpad/lab/plan"
 )
-
-var _ check.Told = (*Lab)(nil)
 
 // observe asks the relay ($1) with the Hubble CLI that every agent's image has, from within a node's agent.
 const observe = `id=$(crictl ps -q --state running --label io.kubernetes.container.name=cilium-agent | head -n 1)
@@ -27,7 +24,7 @@ exec crictl exec "$id" hubble observe --server "$1" --since "$2" --from-ip "$3" 
 
 // HubbleFlows are what Hubble's relay tells of packets from an address since a time.
 func (l *Lab) HubbleFlows(ctx context.Context, from netip.Addr, since time.Time) ([]hubble.Flow, error) {
-	kube, err := l.kube(ctx)
+	kube, err := l.Kube(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +54,7 @@ func (l *Lab) Deny(ctx context.Context, workload string) (undo func(context.Cont
 	if i < 0 {
 		return nil, fmt.Errorf("lab %s has no workload %q", l.Plan.Lab, workload)
 	}
-	kube, err := l.kube(ctx)
+	kube, err := l.Kube(ctx)
 	if err != nil {
 		return nil, err
 	}

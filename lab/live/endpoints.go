@@ -10,17 +10,29 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"skidpad.dev/skidpad/lab/addon"
-	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/probe"
 )
 
-var _ check.Lab = (*Lab)(nil)
+// ClusterNode is a node of the cluster, with the prefixes from which the node's pods get addresses.
+type ClusterNode struct {
+	probe.NodeAddress
+	PodCIDRs []netip.Prefix
+}
 
-// Routers are the lab's routers.
-func (l *Lab) Routers() []check.Router {
-	var all []check.Router
+// Router is a router that reports sessions, RIB and FIB.
+type Router interface {
+	Name() string
+	Sessions(ctx context.Context) ([]bgp.Session, error)
+	Routes(ctx context.Context) ([]bgp.Route, error)
+	FIB(ctx context.Context) ([]bgp.Route, error)
+}
+
+// Routers returns the lab's routers.
+func (l *Lab) Routers() []Router {
+	var all []Router
 	for _, r := range l.Plan.Routers {
 		if handle, err := l.Router(r.Name); err == nil {
 			all = append(all, handle)
@@ -30,8 +42,8 @@ func (l *Lab) Routers() []check.Router {
 }
 
 // ClusterNodes are the cluster's nodes as its API has them now, named as the scenario does.
-func (l *Lab) ClusterNodes(ctx context.Context) ([]check.ClusterNode, error) {
-	kube, err := l.kube(ctx)
+func (l *Lab) ClusterNodes(ctx context.Context) ([]ClusterNode, error) {
+	kube, err := l.Kube(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -39,9 +51,9 @@ func (l *Lab) ClusterNodes(ctx context.Context) ([]check.ClusterNode, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lab %s: nodes: %w", l.Plan.Lab, err)
 	}
-	var all []check.ClusterNode
+	var all []ClusterNode
 	for _, n := range list.Items {
-		c := check.ClusterNode{NodeAddress: probe.NodeAddress{Name: l.shortName(n.Name)}}
+		c := ClusterNode{NodeAddress: probe.NodeAddress{Name: l.shortName(n.Name)}}
 		for _, a := range n.Status.Addresses {
 			if ip, err := netip.ParseAddr(a.Address); err == nil && a.Type == "InternalIP" {
 				c.Addresses = append(c.Addresses, ip)
@@ -76,7 +88,7 @@ func (l *Lab) Endpoints(ctx context.Context, workload string) (probe.Endpoints, 
 		}
 		return probe.Endpoints{}, fmt.Errorf("lab %s has no workload %q", l.Plan.Lab, workload)
 	}
-	kube, err := l.kube(ctx)
+	kube, err := l.Kube(ctx)
 	if err != nil {
 		return probe.Endpoints{}, err
 	}

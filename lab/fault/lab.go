@@ -1,0 +1,31 @@
+package fault
+
+import (
+	"skidpad.dev/skidpad/lab/live"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/timeline"
+)
+
+// On returns an injector for a running lab. The injector reports what it does to sink, which may be nil.
+func On(l *live.Lab, sink timeline.Sink) (*Injector, error) {
+	dir, err := live.Dir(l.Plan.Lab)
+	if err != nil {
+		return nil, err
+	}
+	return New(l.Engine(), l.Plan, dir, l.Kube, sink), nil
+}
+
+// All returns the faults that a scenario's fault means: one, or one for each node of the cluster.
+func All(p *plan.Plan, f scenario.Fault) []Fault {
+	one := Of(f)
+	if kind, _ := f.About(); !kind.Everywhere || one.Node != scenario.AllNodes || p.Cluster == nil {
+		return []Fault{one}
+	}
+	var all []Fault
+	for _, n := range p.Cluster.Nodes {
+		one.Node = n.Short
+		all = append(all, one)
+	}
+	return all
+}
