@@ -18,20 +18,6 @@ import (
 	"skidpad.dev/skidpad/lab/wait"
 )
 
-// Writable is a lab whose API takes writes while it is disturbed.
-type Writable interface {
-	Disturbable
-	// Write begins to write numbers to the API, one every so often.
-	Write(ctx context.Context, every time.Duration) (Writing, error)
-	// APIHolder is the scenario's name of the node that holds the API's address. Nobody, or several, is an error.
-	APIHolder(ctx context.Context) (string, error)
-}
-
-// Writing is a series of writes that goes on.
-type Writing interface {
-	Stop(ctx context.Context) (*counter.Counted, error)
-}
-
 // writeLead is how long writes go on before the fault: longer than one of them may take, so that there is a base.
 const writeLead = lead + counter.Timeout
 
@@ -120,16 +106,12 @@ func apiBound(p *plan.Plan, f scenario.Fault) *bound.Bound {
 // there in the end. The outage is what was not acknowledged while the fault lasted; what was late while a node came back,
 // which takes processors as much as anything, is told.
 func (m *measurement) measureWrites(ctx context.Context, r *Result) error {
-	lab, ok := m.Disturbable.(Writable)
-	if !ok {
-		return errors.New("this lab's API cannot be written to")
-	}
-	r.Measured.Before = holder(ctx, lab)
-	writing, err := lab.Write(ctx, m.writes)
+	r.Measured.Before = holder(ctx, m)
+	writing, err := m.Write(ctx, m.writes)
 	if err != nil {
 		return err
 	}
-	cleared, during := m.writeThrough(ctx, lab, r)
+	cleared, during := m.writeThrough(ctx, r)
 	counted, err := writing.Stop(context.WithoutCancel(ctx))
 	if err := errors.Join(during, err); err != nil {
 		return err
@@ -160,7 +142,7 @@ func unanswered(rec *record.Recording) int {
 }
 
 // writeThrough breaks and puts right while writes go on. It returns when it began to put right, by the clock of faults.
-func (m *measurement) writeThrough(ctx context.Context, lab Writable, r *Result) (cleared int64, err error) {
+func (m *measurement) writeThrough(ctx context.Context, r *Result) (cleared int64, err error) {
 	if err := wait.Sleep(ctx, writeLead); err != nil {
 		return 0, err
 	}
@@ -170,8 +152,8 @@ func (m *measurement) writeThrough(ctx context.Context, lab Writable, r *Result)
 	}
 	r.Measured.InjectBegin, r.Measured.InjectEnd = fault.Window()
 	err = wait.Sleep(ctx, r.Measured.Limit+tail)
-	r.Measured.After = holder(ctx, lab)
-	cleared = m.now()
+	r.Measured.After = holder(ctx, m)
+	cleared = m.Now()
 	// Ctrl-C must not leave the lab changed.
 	if err := errors.Join(err, fault.Clear(context.WithoutCancel(ctx))); err != nil {
 		return cleared, err
@@ -183,7 +165,7 @@ func (m *measurement) writeThrough(ctx context.Context, lab Writable, r *Result)
 }
 
 // holder says who holds the API's address.
-func holder(ctx context.Context, lab Writable) live.Carrier {
+func holder(ctx context.Context, lab Lab) live.Carrier {
 	name, err := lab.APIHolder(ctx)
 	if err != nil {
 		return live.Carrier{Error: err.Error()}

@@ -16,6 +16,7 @@ import (
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/timeline"
 )
 
 // arena is the fake lab with a gateway, which can be broken. Time in it is the test's (testing/synctest). What packets
@@ -287,4 +288,13 @@ func arenaPlan() *plan.Plan {
 	return p
 }
 
-var _ Disturbable = (*arena)(nil)
+// Observe records nothing.
+func (a *arena) Observe(context.Context, string, time.Duration) (Observation, error) {
+	return noRecord{nowhere}, nil
+}
+
+func (a *arena) RouteGone(string, netip.Prefix, []netip.Addr, int64) (int64, bool) { return 0, false }
+
+type noRecord struct{ timeline.Sink }
+
+func (noRecord) End(context.Context, string) ([]string, error) { return nil, nil }

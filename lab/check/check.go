@@ -9,10 +9,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/bound"
-	"skidpad.dev/skidpad/lab/live"
-	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
-	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -53,17 +50,6 @@ func Of(s *scenario.Scenario) []Check {
 		all[i] = c.Fields.(Check) //nolint:forcetypeassert // by Member
 	}
 	return all
-}
-
-// Lab is what checks look at.
-type Lab interface {
-	// Node finds a client, router or cluster node by the scenario's name.
-	Node(name string) (node.Node, error)
-	// Endpoints are a workload's addresses as they are now.
-	Endpoints(ctx context.Context, workload string) (probe.Endpoints, error)
-	// ClusterNodes are the cluster's nodes as they are now.
-	ClusterNodes(ctx context.Context) ([]live.ClusterNode, error)
-	Routers() []live.Router
 }
 
 // Verdict is what became of a promise.
@@ -122,7 +108,7 @@ func All(ctx context.Context, l Lab, p *plan.Plan, checks []Check, done func(Res
 		case disturbs && broken != nil:
 			results = notRun(p, c, "the lab is not in its base state: "+broken.Error())
 		default:
-			results = Run(ctx, l, p, c)
+			results = run(ctx, l, p, c)
 			if first := &results[0]; disturbs && first.Verdict != Skipped && first.unrestored == nil {
 				first.left(promises(ctx, l, p, checks))
 			}
@@ -154,7 +140,7 @@ func promises(ctx context.Context, l Lab, p *plan.Plan, checks []Check) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healWithin+time.Minute)
 	defer cancel()
 	for _, c := range Quick(checks) {
-		for _, r := range Run(ctx, l, p, c) {
+		for _, r := range run(ctx, l, p, c) {
 			if r.Verdict != Held && r.Verdict != Skipped {
 				return fmt.Errorf("%s: %s: %s", r.Name, r.Verdict, r.Observed)
 			}
@@ -167,8 +153,8 @@ func notRun(p *plan.Plan, c Check, since string) []Result {
 	return []Result{{Scenario: p.Scenario.Metadata.Name, Name: c.Title(), Verdict: Unknown, Expected: "a lab in its base state", Observed: "not run, since " + since}}
 }
 
-// Run runs one check. A check with several kinds of target has a result for each.
-func Run(ctx context.Context, l Lab, p *plan.Plan, c Check) []Result {
+// run runs one check. A check with several kinds of target has a result for each.
+func run(ctx context.Context, l Lab, p *plan.Plan, c Check) []Result {
 	results := c.Run(ctx, l, p)
 	for i := range results {
 		results[i].Scenario = p.Scenario.Metadata.Name

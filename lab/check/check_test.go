@@ -137,7 +137,7 @@ func TestNegativeControls(t *testing.T) {
 			f := newFake()
 			test.broken(f)
 			found := false
-			for _, r := range Run(t.Context(), f, thePlan(), test.check) {
+			for _, r := range run(t.Context(), f, thePlan(), test.check) {
 				if r.Name != test.failed {
 					if r.Verdict != Held {
 						t.Errorf("%s: %s, observed %q; wanted it to hold", r.Name, r.Verdict, r.Observed)
@@ -163,18 +163,18 @@ func TestUnknownWhenTheLabCannotBeLookedAt(t *testing.T) {
 	} {
 		f := newFake()
 		breakIt(f)
-		for _, r := range Run(t.Context(), f, thePlan(), reachC) {
+		for _, r := range run(t.Context(), f, thePlan(), reachC) {
 			if r.Verdict != Unknown || !strings.Contains(r.Observed, "connection refused") {
 				t.Errorf("%s: %s: %s, observed %q; wanted unknown and why", name, r.Name, r.Verdict, r.Observed)
 			}
 		}
 	}
 	c := &Reach{From: "nobody", To: kinds[:1], Within: soon}
-	if r := Run(t.Context(), newFake(), thePlan(), c)[0]; r.Verdict != Unknown || !strings.Contains(r.Observed, "no node nobody") {
+	if r := run(t.Context(), newFake(), thePlan(), c)[0]; r.Verdict != Unknown || !strings.Contains(r.Observed, "no node nobody") {
 		t.Errorf("from a node that is not there: %s, %q", r.Verdict, r.Observed)
 	}
 	c = &Reach{From: "client", Workload: "web", To: kinds[:1], Within: soon}
-	if r := Run(t.Context(), newFake(), thePlan(), c)[0]; r.Verdict != Unknown || !strings.Contains(r.Observed, `no workload "web"`) {
+	if r := run(t.Context(), newFake(), thePlan(), c)[0]; r.Verdict != Unknown || !strings.Contains(r.Observed, `no workload "web"`) {
 		t.Errorf("to a workload that is not there: %s, %q", r.Verdict, r.Observed)
 	}
 }
@@ -193,7 +193,7 @@ func TestWaitsUntilItHolds(t *testing.T) {
 		return nil
 	}
 	c := &Reach{From: "client", To: kinds, Within: scenario.Duration(20 * time.Second)}
-	results := Run(t.Context(), f, thePlan(), c)
+	results := run(t.Context(), f, thePlan(), c)
 	for _, r := range results {
 		if r.Verdict != Held {
 			t.Errorf("%s: %s, %q", r.Name, r.Verdict, r.Observed)
@@ -217,7 +217,7 @@ func TestStoppedIsUnknown(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	c := &Sessions{Established: "all", Within: scenario.Duration(time.Minute)}
-	if r := Run(ctx, f, thePlan(), c)[0]; r.Verdict != Unknown || !strings.Contains(r.Observed, "last seen: 3 of 6 Established") {
+	if r := run(ctx, f, thePlan(), c)[0]; r.Verdict != Unknown || !strings.Contains(r.Observed, "last seen: 3 of 6 Established") {
 		t.Errorf("%s, %q; wanted unknown, with what was last seen", r.Verdict, r.Observed)
 	}
 }
@@ -225,7 +225,7 @@ func TestStoppedIsUnknown(t *testing.T) {
 func TestSkippedWithoutPeers(t *testing.T) {
 	p := thePlan()
 	p.Routers = nil
-	if r := Run(t.Context(), newFake(), p, sessC)[0]; r.Verdict != Skipped {
+	if r := run(t.Context(), newFake(), p, sessC)[0]; r.Verdict != Skipped {
 		t.Errorf("without routers: %s, %q; wanted skipped", r.Verdict, r.Observed)
 	}
 }
@@ -233,7 +233,7 @@ func TestSkippedWithoutPeers(t *testing.T) {
 func TestAStaleSessionOfARangeDoesNotCount(t *testing.T) {
 	f := newFake()
 	f.routers[0].sessions = append(f.routers[0].sessions, bgp.Session{Peer: ip("172.30.0.5"), PeerASN: 64512, State: bgp.Active})
-	if r := Run(t.Context(), f, thePlan(), sessC)[0]; r.Verdict != Held || len(r.Sessions) != 6 {
+	if r := run(t.Context(), f, thePlan(), sessC)[0]; r.Verdict != Held || len(r.Sessions) != 6 {
 		t.Errorf("%s, %q, %d rows; wanted held, 6", r.Verdict, r.Observed, len(r.Sessions))
 	}
 }
@@ -242,7 +242,7 @@ func TestSourceMayBeAny(t *testing.T) {
 	f := newFake()
 	f.answer = func(_ netip.AddrPort, s *record.Shot) { s.Answer.Client = "172.30.0.3:9" }
 	c := &Reach{From: "client", To: kinds, Source: "any", Within: soon}
-	for _, r := range Run(t.Context(), f, thePlan(), c) {
+	for _, r := range run(t.Context(), f, thePlan(), c) {
 		if r.Verdict != Held {
 			t.Errorf("%s: %s, %q", r.Name, r.Verdict, r.Observed)
 		}

@@ -1,9 +1,7 @@
 package check
 
 import (
-	"context"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"skidpad.dev/skidpad/lab/bound"
@@ -11,54 +9,7 @@ import (
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/scenario"
-	"skidpad.dev/skidpad/lab/timeline"
 )
-
-// Disturbable is a lab that checks may break, to see what follows.
-type Disturbable interface {
-	Lab
-	// Inject puts a fault into force and returns when it is.
-	Inject(ctx context.Context, f scenario.Fault) (Injected, error)
-	// Carrier says who carries at this moment what a node sends to an address.
-	Carrier(ctx context.Context, from string, to netip.Addr) (live.Carrier, error)
-	// LeaseHolder is the scenario's name of the node that announces a workload's addresses by ARP.
-	LeaseHolder(ctx context.Context, workload string) (string, error)
-	// ReleaseLease makes the holder lose its lease, so that nodes run for it anew.
-	ReleaseLease(ctx context.Context, workload string) error
-	// Base returns nil where the lab is at this moment as its plan says, and else what is not.
-	Base(ctx context.Context) error
-	// GracefulRestart sets graceful restart on all BGP speakers; nil is what the plan says. It returns when sessions
-	// that negotiated it are established.
-	GracefulRestart(ctx context.Context, on *bool) error
-}
-
-// Observed is a lab that can record what happens while a check runs.
-type Observed interface {
-	// Observe begins to record under a check's name. lasts is how long the recording should reach back at its end.
-	Observe(ctx context.Context, check string, lasts time.Duration) (Observation, error)
-}
-
-// RouteWatcher is a lab that is told of its routers' routes as they change.
-type RouteWatcher interface {
-	// RouteGone is when a router's FIB had, since an instant, lost its last route to a prefix by one of these next hops:
-	// CLOCK_MONOTONIC in nanoseconds, as are both. ok is false where that was not seen.
-	RouteGone(router string, to netip.Prefix, via []netip.Addr, since int64) (at int64, ok bool)
-}
-
-// Observation is a recording that runs.
-type Observation interface {
-	timeline.Sink
-	// End stops recording. Captures of packets are kept only where reason says why.
-	End(ctx context.Context, reason string) (captures []string, err error)
-}
-
-// Injected is a fault in force.
-type Injected interface {
-	// Window is when injecting it began, and when it was in force: CLOCK_MONOTONIC in nanoseconds.
-	Window() (begin, end int64)
-	// Clear undoes it. It is harmless when what was broken has healed itself, and the second time.
-	Clear(ctx context.Context) error
-}
 
 // Measured is what a check found that sent packets while something was broken.
 type Measured struct {

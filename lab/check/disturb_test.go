@@ -28,7 +28,7 @@ func killR1() Failover {
 func only(t *testing.T, a *arena, c Check) Result {
 	t.Helper()
 	var r Result
-	results := Run(t.Context(), a, arenaPlan(), c)
+	results := run(t.Context(), a, arenaPlan(), c)
 	if len(results) != 1 {
 		t.Fatalf("%d results, wanted 1", len(results))
 	}
@@ -308,10 +308,4 @@ func TestQuickDisturbsNothing(t *testing.T) {
 			t.Errorf("%d results and %d faults, wanted the sessions' one and the routes' four, and none", len(all), len(a.faults))
 		}
 	})
-}
-
-func TestSkippedWhereNothingCanBeBroken(t *testing.T) {
-	if r := Run(t.Context(), newFake(), arenaPlan(), new(killR1()))[0]; r.Verdict != Skipped {
-		t.Errorf("%s, %q", r.Verdict, r.Observed)
-	}
 }

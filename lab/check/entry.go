@@ -64,14 +64,14 @@ func (c *Entry) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	if c.At == EntryOwn {
 		results[0].Expected = "connections to each pod enter the cluster at the pod's own node, and at no other"
 	}
-	tapped(ctx, l, c.Within, results, func(ctx context.Context, tap Wiretap) (bool, string, error) {
-		return lookAtEntry(ctx, l, tap, nodeNames(p), c)
+	tapped(ctx, c.Within, results, func(ctx context.Context) (bool, string, error) {
+		return lookAtEntry(ctx, l, nodeNames(p), c)
 	})
 	return results
 }
 
 // lookAtEntry connects to each pod, and listens on the links of all nodes.
-func lookAtEntry(ctx context.Context, l Lab, tap Wiretap, nodes []string, c *Entry) (held bool, observed string, err error) {
+func lookAtEntry(ctx context.Context, l Lab, nodes []string, c *Entry) (held bool, observed string, err error) {
 	e, err := l.Endpoints(ctx, c.Workload)
 	if err != nil {
 		return false, "", err
@@ -84,7 +84,7 @@ func lookAtEntry(ctx context.Context, l Lab, tap Wiretap, nodes []string, c *Ent
 	for _, a := range e.Addresses(scenario.TargetPod, record.HTTP) {
 		targets = append(targets, a.At)
 	}
-	seen, shots, err := watched(ctx, tap, nodes, from, probe.Shots{Proto: record.HTTP, Targets: targets, Timeout: time.Second, Times: inARow})
+	seen, shots, err := watched(ctx, l, nodes, from, probe.Shots{Proto: record.HTTP, Targets: targets, Timeout: time.Second, Times: inARow})
 	if err != nil {
 		return false, "", err
 	}

@@ -167,31 +167,22 @@ func disturb(ctx context.Context, l Lab, d disturbance) []Result {
 	if d.bound != nil {
 		r.Expected += "; bound: " + d.bound.Formula
 	}
-	lab, ok := l.(Disturbable)
-	switch {
-	case err != nil:
+	if err != nil {
 		r.Verdict, r.Observed = Unknown, err.Error()
-	case !ok:
-		r.Verdict, r.Observed = Skipped, "this lab cannot be disturbed"
-	default:
-		observe(ctx, lab, &r, func(sink timeline.Sink, measured func()) {
-			(&measurement{Disturbable: lab, disturbance: d, sink: sink, measured: measured}).run(ctx, &r)
+	} else {
+		observe(ctx, l, &r, func(sink timeline.Sink, measured func()) {
+			(&measurement{Lab: l, disturbance: d, sink: sink, measured: measured}).run(ctx, &r)
 		})
 	}
 	r.Duration = time.Since(began)
 	return []Result{r}
 }
 
-// observe records what happens in the lab while run runs, where the lab can do that. run calls measured when what
+// observe records what happens in the lab while run runs. run calls measured when what
 // follows is only the lab's way back: packets of that are not kept. That it could not be recorded is told and changes
 // no verdict.
 func observe(ctx context.Context, l Lab, r *Result, run func(sink timeline.Sink, measured func())) {
-	lab, ok := l.(Observed)
-	if !ok {
-		run(nowhere, func() {})
-		return
-	}
-	o, err := lab.Observe(ctx, r.Name, lead+r.Measured.Limit+tail+healWithin)
+	o, err := l.Observe(ctx, r.Name, lead+r.Measured.Limit+tail+healWithin)
 	if err != nil {
 		run(nowhere, func() {})
 		r.Notes = append(r.Notes, "nothing was recorded: "+err.Error())
@@ -218,21 +209,11 @@ var nowhere = timeline.SinkFunc(func(timeline.Event) {}) //nolint:gochecknogloba
 
 // measurement is one run of a disturbance.
 type measurement struct {
-	Disturbable
+	Lab
 	disturbance
 	sink     timeline.Sink
 	measured func() // called when the measure is taken
 }
-
-// now is CLOCK_MONOTONIC in nanoseconds, the clock of probes and faults; a lab with a clock of its own keeps that.
-func now(l Lab) int64 {
-	if own, ok := l.(interface{ Now() int64 }); ok {
-		return own.Now()
-	}
-	return timeline.Now()
-}
-
-func (m *measurement) now() int64 { return now(m.Disturbable) }
 
 // run brings the lab to the state that the check wants, measures, and brings it back, whatever happened.
 func (m *measurement) run(ctx context.Context, r *Result) {
@@ -309,9 +290,9 @@ func (m *measurement) measure(ctx context.Context, r *Result) (err error) {
 	switch {
 	case during != nil:
 	case m.clear:
-		begin = m.now()
+		begin = m.Now()
 		during = fault.Clear(ctx)
-		end = m.now()
+		end = m.Now()
 	default:
 		if fault, during = m.Inject(ctx, m.fault); during == nil {
 			begin, end = fault.Window()
@@ -361,7 +342,7 @@ func (m *measurement) after(ctx context.Context, r *Result) error {
 			return err
 		}
 	}
-	elapsed := time.Duration(m.now() - r.Measured.InjectEnd)
+	elapsed := time.Duration(m.Now() - r.Measured.InjectEnd)
 	if err := wait.Sleep(ctx, max(r.Measured.Limit, lead)-elapsed); err != nil {
 		return err
 	}

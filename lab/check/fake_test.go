@@ -24,6 +24,7 @@ var ip = netip.MustParseAddr
 // fake is a lab of two nodes, one pod on each, two routers and a client, in which all is well until a
 // test breaks something.
 type fake struct {
+	Lab          // methods that no test needs
 	endpoints    probe.Endpoints
 	endpointsErr error
 	nodes        []live.ClusterNode
@@ -74,6 +75,8 @@ func (f *fake) Routers() []live.Router {
 	}
 	return all
 }
+
+func (f *fake) Now() int64 { return time.Now().UnixNano() }
 
 // client answers as the prober in a client would.
 type client struct{ lab *fake }

@@ -16,15 +16,6 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Told is a lab with Hubble's reports of flows.
-type Told interface {
-	Lab
-	// HubbleFlows are the reports of Hubble's relay on packets from an address since a time.
-	HubbleFlows(ctx context.Context, from netip.Addr, since time.Time) ([]hubble.Flow, error)
-	// Deny denies all traffic into a workload's pods, until undo is called.
-	Deny(ctx context.Context, workload string) (undo func(context.Context) error, err error)
-}
-
 // flowShots is how many connections a look makes to each address.
 const flowShots = 4
 
@@ -33,7 +24,7 @@ const denyShort = 300 * time.Millisecond
 
 // told is one run of the check.
 type told struct {
-	lab      Told
+	lab      Lab
 	want     Flows
 	workload plan.Workload
 	timeout  time.Duration // of a connection; 0 is the prober's own
@@ -102,17 +93,12 @@ func (c *Flows) Sends() *scenario.Probe {
 func (c *Flows) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	r := Result{Name: c.Title(),
 		Expected: "Hubble tells of each connection, with its source and its pod: " + c.Verdict}
-	lab, ok := l.(Told)
-	if !ok {
-		r.Verdict, r.Observed = Skipped, "this lab tells no flows"
-		return []Result{r}
-	}
 	w, err := workloadOf(p, c.Workload)
 	if err != nil {
 		r.Verdict, r.Observed = Unknown, err.Error()
 		return []Result{r}
 	}
-	t := told{lab: lab, want: *c, workload: w}
+	t := told{lab: l, want: *c, workload: w}
 	if c.Verdict == FlowDropped {
 		t.denied(ctx, &r)
 		return []Result{r}

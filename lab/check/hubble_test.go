@@ -87,10 +87,3 @@ func TestFlows(t *testing.T) {
 		})
 	}
 }
-
-func TestFlowsOfALabThatTellsNone(t *testing.T) {
-	r := (&Flows{Verdict: FlowForwarded}).Run(context.Background(), newFake(), thePlan())[0]
-	if r.Verdict != Skipped {
-		t.Errorf("seen %s, want skipped", r.Verdict)
-	}
-}

@@ -12,15 +12,6 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Growing is a lab whose cluster nodes can join and leave.
-type Growing interface {
-	Writable
-	// Join runs kubeadm join on a planned node, and returns when the node is Ready.
-	Join(ctx context.Context, node string, note func(string)) error
-	// Leave takes the node out again.
-	Leave(ctx context.Context, node string, note func(string)) error
-}
-
 // joinWrites is the pause between two writes while nodes join.
 const joinWrites = 200 * time.Millisecond
 
@@ -70,14 +61,9 @@ func (*Join) Sends() *scenario.Probe { return nil }
 func (j *Join) Run(ctx context.Context, l Lab, _ *plan.Plan) []Result {
 	began := time.Now()
 	r := Result{Name: j.Title(), Expected: fmt.Sprintf("each node Ready within %s, no acknowledged write lost", j.Within)}
-	lab, ok := l.(Growing)
-	if !ok {
-		r.Verdict, r.Observed = Skipped, "nodes cannot join this lab"
-		return []Result{r}
-	}
 	r.Verdict = Held
 	fail := func(err error) { r.Verdict, r.Observed = Failed, strings.TrimPrefix(r.Observed+"; "+err.Error(), "; ") }
-	writing, err := lab.Write(ctx, joinWrites)
+	writing, err := l.Write(ctx, joinWrites)
 	if err != nil {
 		r.Verdict, r.Observed = Unknown, err.Error()
 		return []Result{r}
@@ -86,7 +72,7 @@ func (j *Join) Run(ctx context.Context, l Lab, _ *plan.Plan) []Result {
 	for _, n := range j.Nodes {
 		start := time.Now()
 		limited, cancel := context.WithTimeout(ctx, j.Within.Std())
-		err := lab.Join(limited, n, func(string) {})
+		err := l.Join(limited, n, func(string) {})
 		cancel()
 		joined = append(joined, n) // a failed join may leave parts behind
 		if err != nil {
@@ -105,19 +91,19 @@ func (j *Join) Run(ctx context.Context, l Lab, _ *plan.Plan) []Result {
 		told = append(told, fmt.Sprintf("all %d acknowledged writes are there", counted.Acked))
 	}
 	r.Observed = strings.TrimSuffix(strings.Join(told, ", ")+"; "+r.Observed, "; ")
-	r.left(leave(context.WithoutCancel(ctx), lab, joined))
+	r.left(leave(context.WithoutCancel(ctx), l, joined))
 	r.Duration = time.Since(began)
 	return []Result{r}
 }
 
 // leave takes nodes out again, the last first, and waits for the lab's base state.
-func leave(ctx context.Context, lab Growing, nodes []string) error {
+func leave(ctx context.Context, lab Lab, nodes []string) error {
 	ctx, cancel := context.WithTimeout(ctx, healWithin)
 	defer cancel()
 	var errs []error
 	for i := range nodes {
 		errs = append(errs, lab.Leave(ctx, nodes[len(nodes)-1-i], func(string) {}))
 	}
-	m := &measurement{Disturbable: lab, sink: nowhere}
+	m := &measurement{Lab: lab, sink: nowhere}
 	return errors.Join(append(errs, m.base(ctx))...)
 }

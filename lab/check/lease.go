@@ -56,10 +56,6 @@ func (c *Lease) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	unknown := func(err error) []Result {
 		return []Result{{Name: name, Verdict: Unknown, Expected: "another node takes the lease", Observed: err.Error()}}
 	}
-	lab, ok := l.(Disturbable)
-	if !ok {
-		return []Result{{Name: name, Verdict: Skipped, Expected: "another node takes the lease", Observed: "this lab cannot be disturbed"}}
-	}
 	b, ok := announcerLost(p)
 	if !ok {
 		return unknown(fmt.Errorf("the plan of lab %s has no L2 announcements; add l2 to the cilium or metallb addon", p.Lab))
@@ -68,16 +64,16 @@ func (c *Lease) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	return disturb(ctx, l, disturbance{
 		name: name, probe: c.Probe, bound: &b, maxOutage: c.MaxOutage, tolerance: c.Tolerance,
 		victim: func(ctx context.Context) (_ string, err error) {
-			holder, err = killable(ctx, lab, p, c.Probe.Workload)
+			holder, err = killable(ctx, l, p, c.Probe.Workload)
 			return holder, err
 		},
-		meanwhile: func(ctx context.Context, r *Result) error { return taken(ctx, lab, c.Probe.Workload, holder, r) },
+		meanwhile: func(ctx context.Context, r *Result) error { return taken(ctx, l, c.Probe.Workload, holder, r) },
 	})
 }
 
 // killable is the lease's holder. If the first control plane's node holds the lease, the lease is released until another node
 // holds it: the API server is reached via the first control plane.
-func killable(ctx context.Context, l Disturbable, p *plan.Plan, workload string) (string, error) {
+func killable(ctx context.Context, l Lab, p *plan.Plan, workload string) (string, error) {
 	const tries = 10
 	last := ""
 	for range tries {
@@ -107,7 +103,7 @@ func firstControlPlane(p *plan.Plan) string {
 }
 
 // taken waits until another node than the dead node holds the lease, and reports the time.
-func taken(ctx context.Context, l Disturbable, workload, dead string, r *Result) error {
+func taken(ctx context.Context, l Lab, workload, dead string, r *Result) error {
 	within := r.Measured.Limit
 	err := wait.Until(ctx, wait.For{What: "another node announces the address", Within: within + tail, Every: pollRoutes}, func(ctx context.Context) error {
 		holder, err := l.LeaseHolder(ctx, workload)
@@ -117,7 +113,7 @@ func taken(ctx context.Context, l Disturbable, workload, dead string, r *Result)
 		if holder == dead {
 			return fmt.Errorf("the dead %s still does", dead)
 		}
-		after := time.Duration(now(l) - r.Measured.InjectBegin)
+		after := time.Duration(l.Now() - r.Measured.InjectBegin)
 		r.Observed = fmt.Sprintf("%s announces the address since %s after the fault began", holder, after.Round(10*time.Millisecond))
 		return nil
 	})

@@ -31,34 +31,40 @@ type Options struct {
 	CaptureDir func(check string) string
 }
 
-// session is a running lab while checks run there that may break the lab.
+// session is a running lab while checks run there.
 type session struct {
 	*live.Who
 	options  Options
-	injector *fault.Injector
+	injector func() (*fault.Injector, error) // made by the first fault
 
 	mu     sync.Mutex
 	routes []timeline.Event // of FIBs, since the check began
 }
 
-// Look runs those checks that only look, and calls done, if set, as each ends.
-func Look(ctx context.Context, l *live.Lab, checks []Check, done func(Result)) []Result {
-	return append(skipped(l, done), All(ctx, l, l.Plan, Quick(checks), done)...)
+func newSession(l *live.Lab, o Options) *session {
+	s := &session{Who: l.Who(), options: o}
+	s.injector = sync.OnceValues(func() (*fault.Injector, error) { return fault.On(l, timeline.SinkFunc(s.add)) })
+	return s
 }
 
-// Test runs checks. Checks that break something bring the lab back to its base state before the
-// next check. The results and the events report what could not be recorded.
+// Look runs those checks that only look, and calls done, if set, as each ends.
+func Look(ctx context.Context, l *live.Lab, checks []Check, done func(Result)) []Result {
+	return append(skipped(l, done), All(ctx, newSession(l, Options{}), l.Plan, Quick(checks), done)...)
+}
+
+// Run runs one check. A check with several kinds of target has a result for each.
+func Run(ctx context.Context, l *live.Lab, c Check) []Result {
+	return run(ctx, newSession(l, Options{}), l.Plan, c)
+}
+
+// Test runs checks. Checks that break something bring the lab back to its base state before the next check. The results and
+// the events report what could not be recorded.
 func Test(ctx context.Context, l *live.Lab, checks []Check, o Options) []Result {
-	if !slices.ContainsFunc(checks, func(c Check) bool { return c.Cost() == Disturbs }) {
-		return append(skipped(l, o.Done), All(ctx, l, l.Plan, checks, o.Done)...)
+	s := newSession(l, o)
+	if slices.ContainsFunc(checks, func(c Check) bool { return c.Cost() == Disturbs }) {
+		stop := s.watch(ctx)
+		defer stop()
 	}
-	s := &session{Who: l.Who(), options: o}
-	var err error
-	if s.injector, err = fault.On(l, timeline.SinkFunc(s.add)); err != nil {
-		return []Result{{Scenario: l.Plan.Scenario.Metadata.Name, Name: "checks", Verdict: Unknown, Expected: "a folder for the lab's files", Observed: err.Error()}}
-	}
-	stop := s.watch(ctx)
-	defer stop()
 	return append(skipped(l, o.Done), All(ctx, s, l.Plan, checks, o.Done)...)
 }
 
@@ -114,12 +120,16 @@ func (i injected) Clear(ctx context.Context) error {
 
 // Inject puts a scenario's fault into force.
 func (s *session) Inject(ctx context.Context, f scenario.Fault) (Injected, error) {
+	injector, err := s.injector()
+	if err != nil {
+		return nil, err
+	}
 	faults := fault.All(s.Plan, f)
 	all := make(injected, len(faults))
 	errs := make([]error, len(faults))
 	var group sync.WaitGroup
 	for i, one := range faults {
-		group.Go(func() { all[i], errs[i] = s.injector.Inject(ctx, one) })
+		group.Go(func() { all[i], errs[i] = injector.Inject(ctx, one) })
 	}
 	group.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -168,13 +178,7 @@ type observation struct {
 	err     error            // why
 }
 
-var (
-	_ Growing      = (*session)(nil)
-	_ Told         = (*session)(nil)
-	_ Wiretap      = (*session)(nil)
-	_ Observed     = (*session)(nil)
-	_ RouteWatcher = (*session)(nil)
-)
+var _ Lab = (*session)(nil)
 
 // captureMemory is what packets of a check may take: enough for a minute of a flow at 1 kHz, seen on each of the four
 // links that it passes twice.

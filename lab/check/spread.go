@@ -116,7 +116,7 @@ func (c *Spread) Run(ctx context.Context, l Lab, _ *plan.Plan) []Result {
 		Name:     c.Title(),
 		Expected: fmt.Sprintf("%d flows, each via one next hop: %s, within %d percentage points", c.Flows, strings.Join(shares, ", "), c.Tolerance),
 	}}
-	tapped(ctx, l, c.Within, results, func(ctx context.Context, tap Wiretap) (bool, string, error) {
+	tapped(ctx, c.Within, results, func(ctx context.Context) (bool, string, error) {
 		target, err := resolve(ctx, l, *c.Sends())
 		if err != nil {
 			return false, "", err
@@ -125,7 +125,7 @@ func (c *Spread) Run(ctx context.Context, l Lab, _ *plan.Plan) []Result {
 		if err != nil {
 			return false, "", err
 		}
-		seen, shots, err := watched(ctx, tap, c.Over, from, probe.Shots{Proto: record.HTTP, Targets: []netip.AddrPort{target}, Timeout: time.Second, Times: c.Flows})
+		seen, shots, err := watched(ctx, l, c.Over, from, probe.Shots{Proto: record.HTTP, Targets: []netip.AddrPort{target}, Timeout: time.Second, Times: c.Flows})
 		if err != nil {
 			return false, "", err
 		}

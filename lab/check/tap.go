@@ -13,22 +13,11 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Wiretap is a lab with access to the packets on its networks.
-type Wiretap interface {
-	// Listen gives the beginning of each packet on a node's links to see, one at a time, while do runs.
-	Listen(ctx context.Context, node string, see func(frame []byte), do func() error) error
-}
-
 // tapped judges the only result of a check by packets, until the result holds.
-func tapped(ctx context.Context, l Lab, within scenario.Duration, results []Result,
-	look func(ctx context.Context, tap Wiretap) (held bool, observed string, err error)) {
-	tap, ok := l.(Wiretap)
-	if !ok {
-		cannotLook(results, indices(results), errors.New("lab bug: its packets cannot be looked at"))
-		return
-	}
+func tapped(ctx context.Context, within scenario.Duration, results []Result,
+	look func(ctx context.Context) (held bool, observed string, err error)) {
 	until(ctx, within.Std(), results, func(ctx context.Context, open []int) {
-		held, observed, err := look(ctx, tap)
+		held, observed, err := look(ctx)
 		switch {
 		case errors.Is(err, capture.ErrNotPermitted):
 			results[0].Verdict, results[0].Observed = Skipped, err.Error()
@@ -50,7 +39,7 @@ type connection struct {
 type sightings map[string]map[connection]bool
 
 // watched makes connections, and listens on the links of nodes meanwhile.
-func watched(ctx context.Context, tap Wiretap, nodes []string, from node.Node, s probe.Shots) (sightings, []record.Shot, error) {
+func watched(ctx context.Context, l Traffic, nodes []string, from node.Node, s probe.Shots) (sightings, []record.Shot, error) {
 	if len(nodes) == 0 {
 		shots, err := probe.Once(ctx, from, s)
 		return sightings{}, shots, err
@@ -66,8 +55,8 @@ func watched(ctx context.Context, tap Wiretap, nodes []string, from node.Node, s
 	}
 	var seen sightings
 	var shots []record.Shot
-	err := tap.Listen(ctx, nodes[0], see, func() (err error) {
-		seen, shots, err = watched(ctx, tap, nodes[1:], from, s)
+	err := l.Listen(ctx, nodes[0], see, func() (err error) {
+		seen, shots, err = watched(ctx, l, nodes[1:], from, s)
 		return err
 	})
 	if err != nil {

@@ -81,12 +81,12 @@ func (c *Wire) Run(ctx context.Context, l Lab, _ *plan.Plan) []Result {
 		cannotLook(results, indices(results), fmt.Errorf("lab bug: the wire between %d nodes cannot be looked at; wanted are two", len(c.Between)))
 		return results
 	}
-	tapped(ctx, l, c.Within, results, func(ctx context.Context, tap Wiretap) (bool, string, error) { return lookAtWire(ctx, l, tap, c) })
+	tapped(ctx, c.Within, results, func(ctx context.Context) (bool, string, error) { return lookAtWire(ctx, l, c) })
 	return results
 }
 
 // lookAtWire connects from the pod on the first node to the pod on the second, and listens on the first node's links.
-func lookAtWire(ctx context.Context, l Lab, tap Wiretap, c *Wire) (held bool, observed string, err error) {
+func lookAtWire(ctx context.Context, l Lab, c *Wire) (held bool, observed string, err error) {
 	e, err := l.Endpoints(ctx, c.Workload)
 	if err != nil {
 		return false, "", err
@@ -106,7 +106,7 @@ func lookAtWire(ctx context.Context, l Lab, tap Wiretap, c *Wire) (held bool, ob
 		seen[i] = onWire{}
 	}
 	var shots []record.Shot
-	err = tap.Listen(ctx, c.Between[0], func(frame []byte) { count(pairs, seen, frame) }, func() error {
+	err = l.Listen(ctx, c.Between[0], func(frame []byte) { count(pairs, seen, frame) }, func() error {
 		var err error
 		shots, err = probe.Once(ctx, from, probe.Shots{Proto: record.HTTP, Targets: targets, Timeout: time.Second, Times: inARow})
 		return err

@@ -89,9 +89,9 @@ func withdrawn(ctx context.Context, l Lab, p *plan.Plan, probed scenario.Probe, 
 	}
 	before := r.Measured.InjectBegin // of the last look with a route
 	err = wait.Until(ctx, wait.For{What: "the routes by " + node + " are gone", Within: r.Measured.Limit + tail, Every: pollRoutes}, func(ctx context.Context) error {
-		looked := now(l)
+		looked := l.Now()
 		last := stillThere(ctx, l, names, target.Addr(), via)
-		at := now(l)
+		at := l.Now()
 		if last != "" {
 			before = looked
 			return errors.New(last)
@@ -111,12 +111,8 @@ func withdrawn(ctx context.Context, l Lab, p *plan.Plan, probed scenario.Probe, 
 // goneAt is the time when the last router lost its route, and the uncertainty. With an event of each router, the uncertainty is
 // 0. Else the time lies between the begin of the last look with a route and the end of the first look without a route.
 func goneAt(l Lab, routers []string, to netip.Addr, via []netip.Addr, fault, before, after int64) (at int64, unsure time.Duration) {
-	w, ok := l.(RouteWatcher)
-	if !ok {
-		return after, time.Duration(after - before)
-	}
 	for _, name := range routers {
-		gone, seen := w.RouteGone(name, netip.PrefixFrom(to, to.BitLen()), via, fault)
+		gone, seen := l.RouteGone(name, netip.PrefixFrom(to, to.BitLen()), via, fault)
 		if !seen || gone > after {
 			return after, time.Duration(after - before)
 		}

@@ -39,7 +39,7 @@ func ways(ctx context.Context, l *labtest.Lab) int {
 
 // one runs one check without a fault.
 func one(ctx context.Context, l *labtest.Lab, c check.Check) []check.Result {
-	return check.Run(ctx, l, l.Plan, c)
+	return check.Run(ctx, l.Lab, c)
 }
 
 // podsAnswer demands that every pod answers the client.

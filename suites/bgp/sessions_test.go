@@ -20,11 +20,11 @@ var _ = Describe("The routers", Label("bgp", "cilium", "frr"), func() {
 	sessions := &check.Sessions{Established: "all", Within: within}
 
 	It("have a session with every node and with each other", func(ctx SpecContext) {
-		Expect(check.Run(ctx, l, l.Plan, sessions)).To(labtest.Hold())
+		Expect(check.Run(ctx, l.Lab, sessions)).To(labtest.Hold())
 	})
 
 	It("negotiate the hold time of both sides' configuration", func(ctx SpecContext) {
-		Expect(check.Run(ctx, l, l.Plan, sessions)).To(labtest.Hold())
+		Expect(check.Run(ctx, l.Lab, sessions)).To(labtest.Hold())
 		Expect(l.Plan.Routers).NotTo(BeEmpty())
 		for _, r := range l.Plan.Routers {
 			handle, err := l.Router(r.Name)
@@ -45,7 +45,7 @@ var _ = Describe("The routers", Label("bgp", "cilium", "frr"), func() {
 	})
 
 	It("have each node's pod CIDR via that node, and each service address via all three nodes, in RIB and FIB", func(ctx SpecContext) {
-		Expect(check.Run(ctx, l, l.Plan, &check.Routes{
+		Expect(check.Run(ctx, l.Lab, &check.Routes{
 			To:       []scenario.Target{scenario.TargetPod, scenario.TargetClusterIP, scenario.TargetExternalIP, scenario.TargetLoadBalancer},
 			Workload: "echo", NextHops: 3, Within: within,
 		})).To(labtest.Hold())
@@ -62,11 +62,11 @@ var _ = Describe("The routers", Label("bgp", "cilium", "frr"), func() {
 		r2 := l.Plan.Routers[1].Networks[0].Address.String()
 		DeferCleanup(func(ctx SpecContext) {
 			configure(ctx, "no neighbor "+r2+" shutdown")
-			Expect(check.Run(ctx, l, l.Plan, sessions)).To(labtest.Hold())
+			Expect(check.Run(ctx, l.Lab, sessions)).To(labtest.Hold())
 		})
 		configure(ctx, "neighbor "+r2+" shutdown")
 		short := &check.Sessions{Established: "all", Within: scenario.Duration(2 * time.Second)}
-		results := check.Run(ctx, l, l.Plan, short)
+		results := check.Run(ctx, l.Lab, short)
 		Expect(results).To(HaveLen(1))
 		Expect(results[0].Verdict).To(Equal(check.Failed))
 		Expect(results[0].Sessions).To(ContainElement(HaveField("State", Not(Equal(bgp.Established)))))

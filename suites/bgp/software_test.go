@@ -21,7 +21,7 @@ var _ = Describe("Cilium's peer, a router with", Label("bgp", "cilium", "softwar
 	BeforeEach(func(ctx SpecContext) { l = labtest.Look(ctx, "cilium-any-router") })
 
 	routes := func(ctx context.Context, router string, hops int, within scenario.Duration) []check.Result {
-		return check.Run(ctx, l, l.Plan, &check.Routes{
+		return check.Run(ctx, l.Lab, &check.Routes{
 			Routers: []string{router}, To: []scenario.Target{scenario.TargetPod, scenario.TargetLoadBalancer}, Workload: "echo", NextHops: hops, Within: within,
 		})
 	}
@@ -41,7 +41,7 @@ var _ = Describe("Cilium's peer, a router with", Label("bgp", "cilium", "softwar
 			})
 
 			It("carries a client's packets to every kind of address, with the client's own source address", func(ctx SpecContext) {
-				Expect(check.Run(ctx, l, l.Plan, &check.Reach{
+				Expect(check.Run(ctx, l.Lab, &check.Reach{
 					From: string(software), Workload: "echo", Source: string(software), Within: within,
 					To: []scenario.Target{scenario.TargetPod, scenario.TargetClusterIP, scenario.TargetExternalIP, scenario.TargetLoadBalancer},
 				})).To(labtest.Hold())

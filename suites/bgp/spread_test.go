@@ -14,7 +14,7 @@ import (
 // shares judges the shares of the client's flows that each node carries, by weights; a node without a weight has 1.
 func shares(ctx SpecContext, l *labtest.Lab, weights map[string]int, within time.Duration) []check.Result {
 	GinkgoHelper()
-	return check.Run(ctx, l, l.Plan, &check.Spread{
+	return check.Run(ctx, l.Lab, &check.Spread{
 		From: "client", To: scenario.TargetLoadBalancer, Workload: "echo", Over: l.AllNodes(), Weights: weights,
 		Tolerance: 10, Flows: check.DefaultSpreadFlows, Within: scenario.Duration(within),
 	})

@@ -21,10 +21,10 @@ var _ = Describe("Hubble's relay", Label("hubble", "cilium", "slow"), func() {
 	}
 
 	It("reports each forwarded connection of a client, with the pod", func(ctx SpecContext) {
-		Expect(check.Run(ctx, l, l.Plan, flows(check.FlowForwarded))).To(labtest.Hold())
+		Expect(check.Run(ctx, l.Lab, flows(check.FlowForwarded))).To(labtest.Hold())
 	})
 
 	It("reports the same connections as dropped while a policy denies them (negative control)", Label("negative-control"), func(ctx SpecContext) {
-		Expect(check.Run(ctx, l, l.Plan, flows(check.FlowDropped))).To(labtest.Hold())
+		Expect(check.Run(ctx, l.Lab, flows(check.FlowDropped))).To(labtest.Hold())
 	})
 })

@@ -27,7 +27,7 @@ var _ = Describe("A cluster of k3s with Cilium", Label("k3s-cilium-l2", "k3s", "
 
 	It("passes all checks of its scenario", func(ctx SpecContext) {
 		for _, c := range check.Of(l.Plan.Scenario) {
-			Expect(check.Run(ctx, l, l.Plan, c)).To(labtest.Hold())
+			Expect(check.Run(ctx, l.Lab, c)).To(labtest.Hold())
 		}
 	})
 

@@ -18,7 +18,7 @@ var soon = scenario.Duration(labtest.Patience(20 * time.Second))
 
 // inside runs one check of a lab; tables call inside when the spec runs.
 func inside(ctx SpecContext, l *labtest.Lab, c check.Check) []check.Result {
-	return check.Run(ctx, l, l.Plan, c)
+	return check.Run(ctx, l.Lab, c)
 }
 
 // origins is a table of a workload's addresses by the origin of packets.

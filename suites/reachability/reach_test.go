@@ -16,7 +16,7 @@ var _ = Describe("A client beyond the routers", Label("reachability", "cilium", 
 	BeforeEach(func(ctx SpecContext) { l = labtest.Look(ctx, "cilium-bgp-vrrp") })
 
 	reach := func(ctx SpecContext, r check.Reach) []check.Result {
-		return check.Run(ctx, l, l.Plan, &r)
+		return check.Run(ctx, l.Lab, &r)
 	}
 
 	DescribeTable("is answered, and the pod sees the client's own address", func(ctx SpecContext, to scenario.Target) {
