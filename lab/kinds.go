@@ -2,6 +2,9 @@ package lab
 
 import (
 	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/router/bird"
+	"skidpad.dev/skidpad/lab/router/frr"
+	"skidpad.dev/skidpad/lab/router/gobgp"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/signal"
 )
@@ -9,6 +12,11 @@ import (
 // Kinds is the list of all members of all kinds. A new member is a folder or a file, and a line here.
 func Kinds() scenario.Kinds {
 	return scenario.Kinds{
+		Routers: []scenario.Member{ // the first is the default
+			frr.Member(),
+			bird.Member(),
+			gobgp.Member(),
+		},
 		Checks: []scenario.Member{
 			check.Member[check.Reach]("reach"),
 			check.Member[check.Sessions]("sessions"),

@@ -17,7 +17,7 @@ import (
 // is left out; missing has the reasons, which are kept with the lab.
 func resolveParts(ctx context.Context, eng *docker.Engine, p *plan.Plan, o Options, images map[string]image.Resolved, note func(string)) (missing map[string]string, err error) {
 	for _, part := range p.Parts {
-		got, err := image.New(eng, o.Source, router.Images()...).Ensure(ctx, part.Images, o.Images, func(e image.Event) { note(sentence(e)) })
+		got, err := image.New(eng, o.Source, router.Images(p.Scenario.Kinds())...).Ensure(ctx, part.Images, o.Images, func(e image.Event) { note(sentence(e)) })
 		var unavailable *image.UnavailableError
 		switch {
 		case errors.As(err, &unavailable):

@@ -41,12 +41,12 @@ func Obstacle(ctx context.Context, s *scenario.Scenario, source string) (*SkipEr
 	if skip := kernelLacks(p); skip != nil {
 		return skip, nil
 	}
-	store := image.NewWithoutEngine(source, router.Images()...)
+	store := image.NewWithoutEngine(source, router.Images(s.Kinds())...)
 	eng, err := docker.Connect(ctx)
 	switch {
 	case err == nil:
 		defer func() { _ = eng.Close() }()
-		store = image.New(eng, source, router.Images()...)
+		store = image.New(eng, source, router.Images(s.Kinds())...)
 	case !errors.Is(err, docker.ErrNoEngine):
 		return nil, err
 	}

@@ -15,6 +15,9 @@ import (
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router/bird"
+	"skidpad.dev/skidpad/lab/router/frr"
+	"skidpad.dev/skidpad/lab/router/gobgp"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/timeline"
 )
@@ -278,6 +281,9 @@ func (a *arena) recording(began int64, interval time.Duration, targets []string)
 // arenaPlan is the fake's plan with a gateway that r1 and r2 guard, and leases.
 func arenaPlan() *plan.Plan {
 	p := thePlan()
+	if err := p.Scenario.Bind(scenario.Kinds{Routers: []scenario.Member{frr.Member(), bird.Member(), gobgp.Member()}}); err != nil {
+		panic(err)
+	}
 	p.Gateways = []plan.Gateway{{Name: "gw", AdvertInterval: 100 * time.Millisecond, Members: []plan.GatewayGuard{{Router: "r1", Priority: 200}, {Router: "r2", Priority: 190}}}}
 	for i := range p.Routers {
 		p.Routers[i].BGP.HoldTime, p.Routers[i].BGP.Keepalive = 9*time.Second, 3*time.Second

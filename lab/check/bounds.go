@@ -6,6 +6,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -15,9 +16,13 @@ const (
 	trackFailures = 1
 )
 
-// routingDaemons are the programs of every router software that hold a gateway member's routes. keepalived lives on when one
-// of them ends, so the backup takes over only after the tracking script has failed.
-var routingDaemons = []string{"bgpd", "zebra", "bird", "gobgpd"}
+// holdsRoutes reports whether a router's routes go with a process. keepalived lives on without that process, so the
+// backup takes over only after the tracking script has failed.
+func holdsRoutes(p *plan.Plan, process string) bool {
+	return slices.ContainsFunc(router.All(p.Scenario.Kinds()), func(of router.Software) bool {
+		return slices.Contains(of.Daemons().Routing, process)
+	})
+}
 
 // boundOf computes how long the outage of a failover may last by the plan's timers; nil where no timer says so.
 func boundOf(p *plan.Plan, f Failover) *bound.Bound {
@@ -33,7 +38,7 @@ func boundOf(p *plan.Plan, f Failover) *bound.Bound {
 			return nil // the routes are gone until the speaker is back, and no timer says when that is
 		}
 		b = bound.GracefulRestart(bound.RestartTime, 0)
-	case verb == "killProcess" && guarded && slices.Contains(routingDaemons, f.Fault.Process):
+	case verb == "killProcess" && guarded && holdsRoutes(p, f.Fault.Process):
 		b = vrrp.Tracked(trackEvery, trackFailures)
 	case verb == "linkDown" && guarded:
 		b = vrrp.LinkDown(true, vrrp.Silent())

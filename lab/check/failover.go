@@ -109,8 +109,8 @@ func (c *Failover) Validate(v *scenario.Validation, path string) {
 func validateGracefulRestart(v *scenario.Validation, path string) {
 	wantSessions(v, path)
 	for i, r := range v.Spec().Routers {
-		if r.Software != scenario.FRR && r.BGP != nil && slices.ContainsFunc(r.BGP.Peers, func(p scenario.Peer) bool { return p.Nodes != "" }) {
-			v.NotYet(path, fmt.Sprintf("a check that sets graceful restart with nodes that peer with %s (spec.routers[%d], %s)", r.Name, i, r.Software), scenario.FRR)
+		if r.BGP != nil && slices.ContainsFunc(r.BGP.Peers, func(p scenario.Peer) bool { return p.Nodes != "" }) {
+			v.Needs(path, &r, scenario.RestartsGracefully|scenario.ReportsRestart, fmt.Sprintf("a check that sets graceful restart with nodes that peer with %s (spec.routers[%d], %s)", r.Name, i, r.Software))
 		}
 	}
 	if n := v.Spec().NodeSpeaker(); n != nil && n.GracefulRestart == nil {

@@ -20,13 +20,14 @@ const allNodes = "nodes"
 // badSpeaker returns what keeps a BGP fault from being made on a router.
 func (f Fault) badSpeaker(p *plan.Plan, at place) []string {
 	r := routerOf(p, at.name)
+	of := p.Scenario.Kinds().Software(r.Software)
 	switch {
 	case at.kind != node.KindRouter:
 		return nil // told already
 	case r.BGP == nil:
 		return []string{fmt.Sprintf("seen %q, want a router that speaks BGP", at.name)}
-	case f.Kind == KindBGPShut && r.Software == scenario.GoBGP && len(r.BGP.Ranges) > 0 && (f.Peer == allNodes || f.Peer == ""):
-		return []string{fmt.Sprintf("seen %q, whose GoBGP takes peers of a range again as soon as they dial; want {drop: %s, proto: bgp}", at.name, at.name)}
+	case f.Kind == KindBGPShut && of != nil && of.Abilities()&scenario.ShutsNodes == 0 && len(r.BGP.Ranges) > 0 && (f.Peer == allNodes || f.Peer == ""):
+		return []string{fmt.Sprintf("seen %q, whose %s takes peers of a range again as soon as they dial; want {drop: %s, proto: bgp}", at.name, r.Software, at.name)}
 	case f.Peer == "":
 		return nil
 	}

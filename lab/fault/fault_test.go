@@ -90,9 +90,9 @@ func examplePlan() *plan.Plan {
 		Networks: []plan.Network{{Name: "fabric", Docker: "skidpad-lab1-fabric", Subnet: netip.MustParsePrefix("192.0.2.0/25")}, {Name: "edge", Docker: "skidpad-lab1-edge", Subnet: netip.MustParsePrefix("192.0.2.128/25")}},
 		Cluster:  &plan.Cluster{Network: "fabric", Nodes: []plan.Node{{Name: "skidpad-lab1-control-plane", Short: "control-plane", ControlPlane: true}, {Name: "skidpad-lab1-worker", Short: "worker"}}},
 		Routers: []plan.Router{
-			{Name: "r1", Container: "skidpad-lab1-r1", Software: scenario.FRR, Networks: []plan.Attachment{{Network: "fabric"}, {Network: "edge"}},
+			{Name: "r1", Container: "skidpad-lab1-r1", Software: "frr", Networks: []plan.Attachment{{Network: "fabric"}, {Network: "edge"}},
 				BGP: &plan.Speaker{ASN: 64513, Neighbors: []plan.Neighbor{{Name: "r2", Address: addr("192.0.2.12")}}, Ranges: []plan.Range{{Name: "nodes"}}}},
-			{Name: "r2", Container: "skidpad-lab1-r2", Software: scenario.FRR, Networks: []plan.Attachment{{Network: "fabric"}, {Network: "edge"}}},
+			{Name: "r2", Container: "skidpad-lab1-r2", Software: "frr", Networks: []plan.Attachment{{Network: "fabric"}, {Network: "edge"}}},
 		},
 		Gateways:  []plan.Gateway{{Name: "gw", Addresses: []plan.Attachment{{Network: "edge", Address: addr("192.0.2.254")}}, Members: []plan.GatewayGuard{{Router: "r1", Container: "skidpad-lab1-r1-gw"}}}},
 		Clients:   []plan.Client{{Name: "client", Container: "skidpad-lab1-client", Network: plan.Attachment{Network: "edge"}}},

@@ -17,8 +17,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/node"
-	"skidpad.dev/skidpad/lab/plan"
-	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/wait"
 )
 
@@ -49,8 +48,8 @@ func readBase(ctx context.Context, l *Lab) (base, error) {
 			continue // routes nothing, and has no shell for vtysh
 		}
 		part, script := "links up and blackhole routes", linksAndBlackholes
-		if l.runsFRR(name) {
-			part, script = part+", running configuration", script+" && "+runningConfig
+		if show := l.showConfig(name); show != "" {
+			part, script = part+", running configuration", script+" && "+show
 		}
 		r.exec(ctx, l, name, part, script)
 	}
@@ -82,14 +81,16 @@ func (r *reading) add(part string, read func() (string, error)) {
 }
 
 // What is asked of a node is one script, since starting a command in a container costs far more than what these do.
-const (
-	linksAndBlackholes = "ip -br link show up type veth | grep -v lxc | cut -d@ -f1 && ip route show type blackhole"
-	// The watch tells bgpd where to send its events (BMP), and tells it anew after a restart.
-	runningConfig = "vtysh -c 'show running-config' | grep -v bmp"
-)
+const linksAndBlackholes = "ip -br link show up type veth | grep -v lxc | cut -d@ -f1 && ip route show type blackhole"
 
-func (l *Lab) runsFRR(name string) bool {
-	return slices.ContainsFunc(l.Plan.Routers, func(r plan.Router) bool { return r.Name == name && r.Software == scenario.FRR })
+// showConfig is the command that prints a router's running configuration, for software with one of its own.
+func (l *Lab) showConfig(name string) string {
+	for _, r := range l.Plan.Routers {
+		if of, err := router.Of(l.Plan, r); err == nil && r.Name == name {
+			return of.Commands().Config
+		}
+	}
+	return ""
 }
 
 func (r *reading) exec(ctx context.Context, l *Lab, name, part, script string) {

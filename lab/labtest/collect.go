@@ -16,7 +16,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"skidpad.dev/skidpad/lab/node"
-	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router"
 )
 
 const (
@@ -121,7 +122,7 @@ func collect(ctx context.Context, sh *shared, dir, reason string) error {
 	})
 	c.group.Go(func() { c.note(sh.recorder.keep(dir, reason)) })
 	for _, r := range sh.Plan.Routers {
-		c.commands(ctx, sh.Lab, r.Name, shows(r.Software))
+		c.commands(ctx, sh.Lab, r.Name, sh.shows(r))
 	}
 	for _, client := range sh.Plan.Clients {
 		c.commands(ctx, sh.Lab, client.Name, kernel)
@@ -204,20 +205,13 @@ var agent = []string{
 
 const inAgent = "crictl exec $(crictl ps -q --name cilium-agent) "
 
-// shows are what a router's software has to say of its state.
-func shows(s scenario.Software) []string {
-	switch s {
-	case scenario.BIRD:
-		return append([]string{"birdc show protocols all", "birdc show route all", "cat /etc/bird/bird.conf"}, kernel...)
-	case scenario.GoBGP:
-		return append([]string{"gobgp neighbor", "gobgp global rib", "gobgp neighbor -j"}, kernel...)
+// shows are what a router's software and kernel have to say of their state.
+func (l *Lab) shows(r plan.Router) []string {
+	of, err := router.Of(l.Plan, r)
+	if err != nil {
+		return kernel
 	}
-	var all []string
-	for _, show := range []string{"bgp summary", "bgp neighbors", "bgp ipv4 unicast", "bgp ipv6 unicast", "ip route", "ipv6 route", "bfd peers"} {
-		all = append(all, "vtysh -c 'show "+show+"'")
-	}
-	all = append(all, "vtysh -c 'show running-config' | sed 's/ password .*/ password (not shown)/'")
-	return append(append(all, "tail -n 200 /var/log/frr/frr.log"), kernel...)
+	return append(of.Commands().State, kernel...)
 }
 
 // kubernetes lists the cluster's events, pods, services and leases.

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -151,5 +150,5 @@ func ClientImage() Image { return Image{Name: "client"} }
 
 // routerImage is the catalogue's name of the image that runs a router's software.
 func routerImage(r scenario.Router) Image {
-	return Image{Name: string(cmp.Or(r.Software, scenario.FRR)), Version: r.Version}
+	return Image{Name: string(r.Software), Version: r.Version}
 }

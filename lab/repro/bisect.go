@@ -6,13 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
 
-	"skidpad.dev/skidpad/lab/router/frr"
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -153,25 +155,36 @@ func numbers(version string) []int {
 	return all
 }
 
-// modules are where the releases of components are listed.
+// modules are where the releases of addons are listed.
 var modules = map[string][]string{ //nolint:gochecknoglobals // a table
 	"cilium":  {"github.com/cilium/cilium"},
 	"metallb": {"go.universe.tf/metallb"},
-	"gobgp":   {"github.com/osrg/gobgp/v3", "github.com/osrg/gobgp/v4"},
 }
 
-// Releases lists a component's released versions, as the Go module proxy knows them; of FRR those that Debian has. Where a
-// component is in several modules, one whose list cannot be had is left out, unless that goes for all.
+// Releases lists a component's released versions, as the Go module proxy knows them, or those that Debian has. Of a
+// component in several modules, a module whose list cannot be had is left out, unless no list can be had.
 func Releases(ctx context.Context, component string) ([]string, error) {
-	if component == string(scenario.FRR) {
-		return frr.Versions(), nil
+	known, of := slices.Collect(maps.Keys(modules)), modules[component]
+	for _, m := range lab.Kinds().Routers {
+		if r, ok := m.New().(router.Released); ok {
+			known = append(known, m.Name)
+			versions, listed := r.Releases()
+			switch {
+			case m.Name != component:
+			case versions != nil:
+				return versions, nil
+			default:
+				of = listed
+			}
+		}
 	}
-	if modules[component] == nil {
-		return nil, fmt.Errorf("the releases of %s are listed nowhere that skidpad looks; it knows those of cilium, frr, gobgp and metallb", component)
+	if of == nil {
+		slices.Sort(known)
+		return nil, fmt.Errorf("the releases of %s are listed nowhere that skidpad looks; it knows those of %s", component, strings.Join(known, ", "))
 	}
 	var all []string
 	var errs []error
-	for _, module := range modules[component] {
+	for _, module := range of {
 		versions, err := moduleVersions(ctx, module)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("releases of %s: %w", component, err))

@@ -21,7 +21,7 @@ func Foresee(ctx context.Context, s *scenario.Scenario, source string) (string, 
 	if err != nil {
 		return "", err
 	}
-	store := image.New(eng, source, router.Images()...)
+	store := image.New(eng, source, router.Images(lab.Kinds())...)
 	var missing []string
 	halves := []scenario.Half{s.Bug.Broken}
 	if s.Bug.Fixed != nil {

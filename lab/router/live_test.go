@@ -12,6 +12,7 @@ import (
 	"github.com/moby/moby/client"
 	"golang.org/x/sync/errgroup"
 
+	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image"
@@ -38,32 +39,32 @@ type world struct {
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
-func worldPlan(lab string) *plan.Plan {
+func worldPlan(name string) *plan.Plan {
 	at := func(network, address string) plan.Attachment {
 		return plan.Attachment{Network: network, Address: addr(address), Bits: 24}
 	}
 	fabric, edge := netip.MustParsePrefix("172.31.201.0/24"), netip.MustParsePrefix("172.31.202.0/24")
 	p := &plan.Plan{
-		Lab: lab,
+		Lab: name,
 		Networks: []plan.Network{
-			{Name: "fabric", Docker: lab + "-fabric", Bridge: "sk-rt-fabric", Subnet: fabric, Host: addr("172.31.201.1"), Nodes: netip.MustParsePrefix("172.31.201.128/26")},
-			{Name: "edge", Docker: lab + "-edge", Bridge: "sk-rt-edge", Subnet: edge, Host: addr("172.31.202.1"), Nodes: netip.MustParsePrefix("172.31.202.128/26")},
+			{Name: "fabric", Docker: name + "-fabric", Bridge: "sk-rt-fabric", Subnet: fabric, Host: addr("172.31.201.1"), Nodes: netip.MustParsePrefix("172.31.201.128/26")},
+			{Name: "edge", Docker: name + "-edge", Bridge: "sk-rt-edge", Subnet: edge, Host: addr("172.31.202.1"), Nodes: netip.MustParsePrefix("172.31.202.128/26")},
 		},
 		Gateways: []plan.Gateway{{
 			Name: "gw", AdvertInterval: 100 * time.Millisecond, VRID: 1,
 			Addresses: []plan.Attachment{at("fabric", "172.31.201.250"), at("edge", "172.31.202.250")},
 			Members: []plan.GatewayGuard{
-				{Router: "r1", Container: lab + "-r1-gw", Priority: 200, TrackBGP: true},
-				{Router: "r2", Container: lab + "-r2-gw", Priority: 190, TrackBGP: true},
+				{Router: "r1", Container: name + "-r1-gw", Priority: 200, TrackBGP: true},
+				{Router: "r2", Container: name + "-r2-gw", Priority: 190, TrackBGP: true},
 			},
 		}},
-		Clients: []plan.Client{{Name: "client", Container: lab + "-client", Network: at("edge", "172.31.202.10"), Via: addr("172.31.202.250")}},
+		Clients: []plan.Client{{Name: "client", Container: name + "-client", Network: at("edge", "172.31.202.10"), Via: addr("172.31.202.250")}},
 	}
 	for i, name := range []string{"r1", "r2"} {
 		other := plan.Neighbor{Name: []string{"r2", "r1"}[i], Address: addr([]string{"172.31.201.3", "172.31.201.2"}[i]), ASN: 64513}
 		self := fmt.Sprint(i + 2)
 		p.Routers = append(p.Routers, plan.Router{
-			Name: name, Container: lab + "-" + name, Software: scenario.FRR,
+			Name: name, Container: name + "-" + name, Software: "frr",
 			Networks: []plan.Attachment{at("fabric", "172.31.201."+self), at("edge", "172.31.202."+self)},
 			BGP: &plan.Speaker{
 				ASN: 64513, RouterID: addr("172.31.201." + self), HoldTime: 9 * time.Second, Keepalive: 3 * time.Second, MaximumPaths: 16,
@@ -74,7 +75,7 @@ func worldPlan(lab string) *plan.Plan {
 	}
 	for _, self := range []string{"11", "12"} {
 		p.Routers = append(p.Routers, plan.Router{
-			Name: "n" + self, Container: lab + "-n" + self, Software: scenario.FRR,
+			Name: "n" + self, Container: name + "-n" + self, Software: "frr",
 			Networks: []plan.Attachment{at("fabric", "172.31.201."+self)},
 			BGP: &plan.Speaker{
 				ASN: 64512, RouterID: addr("172.31.201." + self), HoldTime: 9 * time.Second, Keepalive: 3 * time.Second, MaximumPaths: 16,
@@ -99,10 +100,14 @@ func newWorld(ctx context.Context, t *testing.T, software ...scenario.Software) 
 		t.Fatal(err)
 	}
 	w := &world{t: t, engine: engine, plan: worldPlan("skidpad-router-test"), routers: map[string]router.Router{}}
+	w.plan.Scenario = &scenario.Scenario{}
+	if err := w.plan.Scenario.Bind(lab.Kinds()); err != nil {
+		t.Fatal(err)
+	}
 	for i, s := range software {
 		w.plan.Routers[i].Software = s
 	}
-	w.images = images(ctx, t, engine, append(software, scenario.FRR, "keepalived", "client"))
+	w.images = images(ctx, t, engine, append(software, "frr", "keepalived", "client"))
 	remove := func() {
 		if _, err := engine.Remove(context.WithoutCancel(ctx), w.plan.Lab); err != nil {
 			t.Error(err)
@@ -132,7 +137,7 @@ func images(ctx context.Context, t *testing.T, engine *docker.Engine, names []sc
 	for _, name := range names {
 		wanted = append(wanted, plan.Image{Name: string(name)})
 	}
-	have, err := image.New(engine, filepath.Join("..", ".."), router.Images()...).Ensure(ctx, wanted, image.Auto, nil)
+	have, err := image.New(engine, filepath.Join("..", ".."), router.Images(lab.Kinds())...).Ensure(ctx, wanted, image.Auto, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

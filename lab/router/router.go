@@ -3,16 +3,8 @@ package router
 
 import (
 	"context"
-	"fmt"
 
 	"skidpad.dev/skidpad/lab/bgp"
-	"skidpad.dev/skidpad/lab/docker"
-	"skidpad.dev/skidpad/lab/image"
-	"skidpad.dev/skidpad/lab/plan"
-	"skidpad.dev/skidpad/lab/router/bird"
-	"skidpad.dev/skidpad/lab/router/frr"
-	"skidpad.dev/skidpad/lab/router/gobgp"
-	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // Router is a router of a lab. Its methods may be called from several goroutines, those that change it
@@ -33,7 +25,7 @@ type Router interface {
 	// FIB is what the kernel forwards by, of all origins, by prefix.
 	FIB(ctx context.Context) ([]bgp.Route, error)
 	// Shut shuts BGP sessions down administratively until Open. A router that is restarted has forgotten it. Of a range's
-	// peers none can be shut alone, and with GoBGP not all of them either.
+	// peers none can be shut alone.
 	Shut(ctx context.Context, of bgp.Peers) error
 	// Open ends what Shut began.
 	Open(ctx context.Context, of bgp.Peers) error
@@ -46,21 +38,3 @@ type Router interface {
 	// Stop ends the router and the gateways' members in its namespaces. Restart brings them back.
 	Stop(ctx context.Context) error
 }
-
-// New returns the router of a plan, running or not; it does no I/O. ref is what the engine calls the
-// software's image; only Start needs it.
-func New(e *docker.Engine, p *plan.Plan, r plan.Router, ref string) (Router, error) {
-	switch r.Software {
-	case scenario.FRR:
-		return frr.New(e, p, r, ref), nil
-	case scenario.BIRD:
-		return bird.New(e, p, r, ref), nil
-	case scenario.GoBGP:
-		return gobgp.New(e, p, r, ref), nil
-	default:
-		return nil, fmt.Errorf("router %s: software %q is not known; wanted is %s, %s or %s", r.Name, r.Software, scenario.FRR, scenario.BIRD, scenario.GoBGP)
-	}
-}
-
-// Images lists the images of all router software.
-func Images() []image.Entry { return []image.Entry{frr.Image(), bird.Image(), gobgp.Image()} }

@@ -47,6 +47,9 @@ func (d decoder) decode(n *yaml.Node, v reflect.Value, path string, r rule) {
 	case *Duration:
 		d.duration(n, target, path)
 		return
+	case *Software:
+		d.text(n, v, path, rule{enum: memberNames(d.kinds.Routers)})
+		return
 	case member:
 		d.member(n, target, path)
 		return

@@ -35,6 +35,9 @@ func (s *Scenario) setDefaults() {
 		spec.Addons[i].setDefaults(spec)
 	}
 	for i := range spec.Routers {
+		if len(s.kinds.Routers) > 0 {
+			Or(&spec.Routers[i].Software, Software(s.kinds.Routers[0].Name))
+		}
 		spec.Routers[i].setDefaults(spec)
 	}
 	for i := range spec.Gateways {
@@ -110,7 +113,6 @@ func (c *Cilium) setDefaults(s *Spec) {
 }
 
 func (r *Router) setDefaults(spec *Spec) {
-	Or(&r.Software, FRR)
 	if r.BGP == nil {
 		return
 	}

@@ -67,18 +67,6 @@ func (v *Validation) withoutIPv4(path string, c *Cluster) {
 	}
 }
 
-// routers6 checks that the routers of a lab with IPv6 are of a software that is told of it.
-func (v *Validation) routers6() {
-	if !v.spec.IPv6() {
-		return
-	}
-	for i, r := range v.spec.Routers {
-		if r.Software != FRR {
-			v.NotYet(fmt.Sprintf("spec.routers[%d].software", i), string(r.Software)+" in a lab with IPv6", FRR)
-		}
-	}
-}
-
 // otherFamily checks that a cluster is asked for no address of a family that it does not have.
 func (v *Validation) otherFamily(path string, c *Cluster) {
 	refuse := func(path string, a netip.Addr, written fmt.Stringer, want string) {

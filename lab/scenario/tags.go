@@ -113,8 +113,6 @@ func EnumOf(t reflect.Type) []string {
 		return []string{string(KubeProxyNone), string(KubeProxyIPTables), string(KubeProxyIPVS), string(KubeProxyNFTables)}
 	case reflect.TypeFor[IPFamily]():
 		return []string{string(IPv4Family), string(IPv6Family), string(DualFamily)}
-	case reflect.TypeFor[Software]():
-		return []string{string(FRR), string(BIRD), string(GoBGP)}
 	case reflect.TypeFor[Balancer]():
 		return []string{string(HAProxy), string(Nginx)}
 	case reflect.TypeFor[Advertisement]():

@@ -107,20 +107,10 @@ type Cluster struct {
 	Racks []Rack `json:"racks,omitempty"`
 }
 
-// Software is what a router runs.
-type Software string
-
-// The router kinds.
-const (
-	FRR   Software = "frr"
-	BIRD  Software = "bird"
-	GoBGP Software = "gobgp"
-)
-
 // Router is a router in a container of its own, on one or more networks.
 type Router struct {
 	Name     string   `json:"name"`
-	Software Software `json:"software,omitempty"` // default frr
+	Software Software `json:"software,omitempty"` // default: the first of the list
 	// Version is the software's, where it is not to be the image catalogue's own. Of FRR, 8.4.4, 10.3 and 10.7.1 can be built (of
 	// Debian 12, 13 and testing); any other can only be pulled.
 	Version  string   `json:"version,omitempty" jsonschema:"example=8.4.4"`

@@ -9,13 +9,14 @@ import (
 // them come at once; what follows from a mistake of the file's form is left out.
 type Validation struct {
 	spec  *Spec
+	kinds Kinds
 	form  problems // the mistakes of form, from decoding
 	found *problems
 	named map[string]string // faults and flows of a bug's steps so far, by name
 }
 
 func validate(s *Scenario, found *problems) {
-	v := &Validation{spec: &s.Spec, found: found, form: problems{list: slices.Clone(found.list)}}
+	v := &Validation{spec: &s.Spec, kinds: s.kinds, found: found, form: problems{list: slices.Clone(found.list)}}
 	v.Label("metadata.name", s.Metadata.Name)
 	v.names()
 	v.prefixes()

@@ -125,8 +125,8 @@ func (v *Validation) faultOfSpeaker(path string, kind AboutFault, r *Router, pee
 	}
 	dialled := slices.ContainsFunc(r.BGP.Peers, func(p Peer) bool { return p.Nodes != "" })
 	switch shut := kind.Kind == "bgpShut" && dialled; {
-	case shut && r.Software == GoBGP && (peer == "" || peer == AllNodes):
-		v.Add(at, "seen %q, whose GoBGP takes peers of a range again as soon as they dial, want {drop: %s, proto: bgp}", r.Name, r.Name)
+	case shut && !v.Able(r, ShutsNodes) && (peer == "" || peer == AllNodes):
+		v.Add(at, "seen %q, whose %s takes peers of a range again as soon as they dial, want {drop: %s, proto: bgp}", r.Name, r.Software, r.Name)
 	case shut && slices.Contains(v.spec.NodeNames(), peer):
 		v.Add(path+".peer", "seen %q, which opens its session itself, want %q, all of them, or {drop: %s, proto: bgp, peer: %s}", peer, AllNodes, r.Name, peer)
 	}

@@ -34,9 +34,6 @@ func (v *Validation) peering(at string, r *Router, p Peer) {
 	if p.Multihop != 0 && p.TTLSecurity != 0 {
 		v.Add(at+".ttlSecurity", "seen both multihop and ttlSecurity, want one of them: ttlSecurity says how far away a peer may be, too")
 	}
-	if p.BFD != nil && p.TTLSecurity != 0 && (r.Software == FRR || r.Software == "") {
-		v.Add(at+".ttlSecurity", "seen it with bfd, want one of them: FRR then asks for multihop BFD, which is not single-hop's port (RFC 5883)")
-	}
 	internal := p.ASN == r.BGP.ASN
 	for _, o := range []struct {
 		field    string

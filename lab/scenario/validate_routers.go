@@ -7,7 +7,6 @@ import (
 )
 
 func (v *Validation) routers() {
-	v.routers6()
 	for i, r := range v.spec.Routers {
 		path := fmt.Sprintf("spec.routers[%d]", i)
 		v.NotEmpty(path+".networks", len(r.Networks))
@@ -21,6 +20,7 @@ func (v *Validation) routers() {
 			v.peers(path+".bgp.peers", &v.spec.Routers[i])
 			v.announce(path+".bgp.announce", &v.spec.Routers[i])
 		}
+		v.software(path, &v.spec.Routers[i])
 	}
 }
 

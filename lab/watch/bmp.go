@@ -18,36 +18,10 @@ import (
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
-	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/node"
-	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/timeline"
 )
-
-// exporter is a BGP speaker that can be told to send BMP (RFC 7854) to a station, which is a port on its own loopback.
-// A router's software that can is an implementation of it, and nothing else of this package need know about it.
-type exporter interface {
-	// stations are the ports of the stations of ours that the speaker has, whoever told it; true are those that were
-	// told while it ran, false those that its configuration has from the start.
-	stations(ctx context.Context) (map[int]bool, error)
-	// connect adds a station; it is an error that the speaker is not there or not configured yet.
-	connect(ctx context.Context, port int) error
-	// disconnect takes it away again.
-	disconnect(ctx context.Context, port int) error
-}
-
-// exporterOf is the router's software as an exporter.
-func exporterOf(e *docker.Engine, p place) (exporter, error) {
-	n := e.Node(p.name, node.KindRouter, p.container)
-	switch p.router.Software {
-	case scenario.FRR:
-		return frr{n, *p.router.BGP}, nil
-	case scenario.GoBGP:
-		return gobgp{n}, nil
-	default:
-		return nil, fmt.Errorf("lab bug: router %s: %s exports no BMP", p.name, p.router.Software)
-	}
-}
 
 // stations is what routers were told, to be taken back at the end.
 type stations struct {
@@ -58,7 +32,7 @@ type stations struct {
 type station struct {
 	router string
 	port   int
-	by     exporter
+	by     router.Exporter
 }
 
 func (s *stations) add(told station) {
@@ -80,7 +54,7 @@ func (s *stations) takeBack(ctx context.Context) error {
 	for i, t := range told {
 		all.Go(func() {
 			var exit *node.ExitError
-			if err := t.by.disconnect(ctx, t.port); err != nil && (ctx.Err() != nil || errors.As(err, &exit)) {
+			if err := t.by.RemoveStation(ctx, t.port); err != nil && (ctx.Err() != nil || errors.As(err, &exit)) {
 				errs[i] = fmt.Errorf("router %s: taking its BMP station at port %d back: %w", t.router, t.port, err)
 			}
 		})
@@ -89,17 +63,9 @@ func (s *stations) takeBack(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// watchBGP receives what a router exports by BMP. The station listens on the router's own loopback, in its namespace:
+// watchBGP receives the BMP messages of a router. The station listens on the router's own loopback, in its namespace:
 // no link that a test takes down lies between, and no firewall.
-func (w *Watch) watchBGP(ctx context.Context, p place, pid int, ready func()) error {
-	by, err := exporterOf(w.engine, p)
-	if err != nil {
-		return err
-	}
-	return w.exportedTo(ctx, p, by, pid, ready)
-}
-
-func (w *Watch) exportedTo(ctx context.Context, p place, by exporter, pid int, ready func()) error {
+func (w *Watch) watchBGP(ctx context.Context, p place, by router.Exporter, pid int, ready func()) error {
 	listener, err := w.listenBMP(ctx, by, pid)
 	if err != nil {
 		return err
@@ -148,13 +114,13 @@ func (w *Watch) unlessStopping(events []timeline.Event) []timeline.Event {
 
 // listenBMP opens the station's socket: at a port that the router knows already and nobody listens at, left by a
 // watch that was killed or written in the router's configuration; else at any.
-func (w *Watch) listenBMP(ctx context.Context, by exporter, pid int) (listener *net.TCPListener, err error) {
+func (w *Watch) listenBMP(ctx context.Context, by router.Exporter, pid int) (listener *net.TCPListener, err error) {
 	ns, err := openNamespace(pid)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = ns.Close() }()
-	known, err := by.stations(ctx)
+	known, err := by.Stations(ctx)
 	if err != nil {
 		known = nil // its daemon may be down at this moment; acceptBMP goes on trying
 	}
@@ -184,7 +150,7 @@ const connectWithin = 1200 * time.Millisecond
 // acceptBMP waits for the speaker to connect, and tells it to where it has not been told or has forgotten, having been
 // started anew. kept says that its configuration has the station, so that it connects as soon as it is back. The time
 // is unlimited, since a daemon may be down for long; the error is one of the listener.
-func (w *Watch) acceptBMP(ctx context.Context, l *net.TCPListener, by exporter, s station, kept bool) (net.Conn, bool, error) {
+func (w *Watch) acceptBMP(ctx context.Context, l *net.TCPListener, by router.Exporter, s station, kept bool) (net.Conn, bool, error) {
 	for told := kept; ; {
 		if told {
 			if err := l.SetDeadline(time.Now().Add(connectWithin)); err != nil {
@@ -195,11 +161,11 @@ func (w *Watch) acceptBMP(ctx context.Context, l *net.TCPListener, by exporter, 
 				return conn, kept, err
 			}
 		}
-		known, err := by.stations(ctx)
+		known, err := by.Stations(ctx)
 		late, there := known[s.port]
 		told, kept = err == nil && there, there && !late
 		if err == nil && !there {
-			err = by.connect(ctx, s.port)
+			err = by.AddStation(ctx, s.port)
 			told, late = err == nil, true
 		}
 		if told && late {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
@@ -29,15 +30,23 @@ const (
 	clockTick = 10 * time.Millisecond
 )
 
-// daemonNames are the programs whose ends and starts explain what happens to packets, by what they are in.
-var daemonNames = map[node.Kind][]string{
-	node.KindRouter:  {"bgpd", "zebra", "bfdd", "staticd", "mgmtd", "watchfrr", "bird", "gobgpd", "keepalived"},
-	node.KindCluster: {"cilium-agent", "kubelet", "containerd", "kube-apiserver", "kube-controller", "kube-scheduler", "etcd", "kube-router", "speaker", "bird"},
+// daemonNames lists the programs whose ends and starts explain losses of packets, by the kind of their container.
+func (w *Watch) daemonNames() map[node.Kind][]string {
+	names := map[node.Kind][]string{
+		node.KindRouter:  {"keepalived"},
+		node.KindCluster: {"cilium-agent", "kubelet", "containerd", "kube-apiserver", "kube-controller", "kube-scheduler", "etcd", "kube-router", "speaker", "bird"},
+	}
+	for _, of := range router.All(w.plan.Scenario.Kinds()) {
+		d := of.Daemons()
+		names[node.KindRouter] = slices.Concat(names[node.KindRouter], d.Routing, d.Others)
+	}
+	return names
 }
 
 // daemons are the programs that run in the lab's containers.
 type daemons struct {
 	w      *Watch
+	names  map[node.Kind][]string
 	owners map[string]place // by the network namespace: a daemon in a pod on the host's network belongs to the node
 	seen   map[int]time.Time
 	taken  map[int]bool // is or was waited for; one that ended stays a while, until it is collected
@@ -46,7 +55,7 @@ type daemons struct {
 
 // watchDaemons tells of daemons that end, at once by their process' end, and that start.
 func (w *Watch) watchDaemons(ctx context.Context, ready func()) error {
-	d := &daemons{w: w, seen: map[int]time.Time{}, taken: map[int]bool{}, began: timeline.Now()}
+	d := &daemons{w: w, names: w.daemonNames(), seen: map[int]time.Time{}, taken: map[int]bool{}, began: timeline.Now()}
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
@@ -91,7 +100,7 @@ func (d *daemons) look(ctx context.Context) error {
 			continue
 		}
 		program := programOf(pid)
-		if !slices.Contains(daemonNames[node.KindRouter], program) && !slices.Contains(daemonNames[node.KindCluster], program) {
+		if !slices.Contains(d.names[node.KindRouter], program) && !slices.Contains(d.names[node.KindCluster], program) {
 			continue
 		}
 		if !fresh { // only when there is something to tell apart
@@ -111,7 +120,7 @@ func (d *daemons) look(ctx context.Context) error {
 // take begins to wait for the end of a daemon of the lab's.
 func (d *daemons) take(ctx context.Context, pid int, program string) {
 	owner, ours := d.owners[namespaceOf(pid)]
-	if !ours || !slices.Contains(daemonNames[owner.kind], program) {
+	if !ours || !slices.Contains(d.names[owner.kind], program) {
 		return
 	}
 	at, err := startedAt(pid)

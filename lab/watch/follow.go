@@ -10,7 +10,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"skidpad.dev/skidpad/lab/node"
-	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
@@ -30,16 +30,27 @@ func (w *Watch) sourcesIn(p place) []inside {
 		return []inside{{"vrrp " + p.name, func(ctx context.Context, pid int, again bool, ready func()) error {
 			return w.watchNotify(ctx, p, pid, again, ready)
 		}}}
-	case p.router != nil && p.router.BGP != nil && p.router.Software == scenario.BIRD:
-		return []inside{kernel, {"bgp " + p.name, func(ctx context.Context, pid int, _ bool, ready func()) error {
-			return w.watchBIRD(ctx, p, pid, ready)
-		}}}
 	case p.router != nil && p.router.BGP != nil:
-		return []inside{kernel, {"bgp " + p.name, func(ctx context.Context, pid int, again bool, ready func()) error {
-			return w.watchBGP(ctx, p, pid, ready)
+		return []inside{kernel, {"bgp " + p.name, func(ctx context.Context, pid int, _ bool, ready func()) error {
+			return w.watchRouter(ctx, p, pid, ready)
 		}}}
 	}
 	return []inside{kernel}
+}
+
+// watchRouter listens to a router in the way that its software has.
+func (w *Watch) watchRouter(ctx context.Context, p place, pid int, ready func()) error {
+	r, err := router.New(w.engine, w.plan, *p.router, "")
+	if err != nil {
+		return err
+	}
+	switch by := r.(type) {
+	case router.Exporter:
+		return w.watchBGP(ctx, p, by, pid, ready)
+	case router.Follower:
+		return w.followRouter(ctx, p, by, pid, ready)
+	}
+	return fmt.Errorf("%s of router %s reports no events", p.router.Software, p.name)
 }
 
 // follow listens in a container for as long as it runs, and again when it was started again.

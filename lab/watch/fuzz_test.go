@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bmp"
-	"github.com/osrg/gobgp/v4/pkg/packet/mrt"
 
 	"skidpad.dev/skidpad/lab/labtest/small"
 )
@@ -44,43 +43,15 @@ func FuzzBMP(f *testing.F) {
 	})
 }
 
-// FuzzMRT reads any bytes as the file to which BIRD writes its sessions' messages.
-func FuzzMRT(f *testing.F) {
-	f.Add([]byte{0, 0, 0, 1, 0, 16, 0, 5, 0, 0, 0, 20, 0, 0, 0xfd, 0xe9, 0, 0, 0xfd, 0xea, 0, 0, 0, 1, 10, 0, 0, 1, 10, 0, 0, 2, 0, 5, 0, 6})
-	f.Add(make([]byte, mrt.MRT_COMMON_HEADER_LEN))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		small.Reader(t, func() {
-			s, file := heard(), &mrtFile{rest: data}
-			for {
-				left := len(file.rest)
-				m, err := file.next()
-				if m == nil && err == nil {
-					break
-				}
-				if len(file.rest) >= left {
-					t.Fatal("a record was read without taking any byte")
-				}
-				if err == nil {
-					s.record(m)
-				}
-			}
-		})
-	})
-}
-
-// FuzzText reads any bytes as the other things that a watch reads: configurations, tables, frames.
+// FuzzText reads any bytes as the other things that a watch reads: tables and frames.
 func FuzzText(f *testing.F) {
 	f.Add([]byte("  sl  local_address rem_address   st\n   0: 0100007F:00B3 0200007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 4711 1\n"))
 	f.Add([]byte("4711 (bgpd) S 1 4711 4711 0 -1 4194560 0 0 0 0 1 1 0 0 20 0 1 0 12345 0 0"))
-	f.Add([]byte("127.0.0.1:5000 Up\n"))
-	f.Add([]byte("router bgp 64512\n bmp targets skidpad-5000\n  bmp connect 127.0.0.1 port 5000 min-retry 100 max-retry 200\n exit\nexit\n"))
 	f.Add(make([]byte, 64))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		small.Reader(t, func() {
 			_, _ = parseTCP(bytes.NewReader(data))
 			_, _ = parseStat(string(data))
-			_ = parseGoBGPStations(data)
-			_, _ = parseStations(data)
 			_, _ = parseARP(data)
 			_, _ = kernelStamp(data)
 		})

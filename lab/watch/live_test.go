@@ -217,7 +217,7 @@ type fakeBGP struct {
 	conn  net.Conn
 }
 
-func (f *fakeBGP) stations(context.Context) (map[int]bool, error) {
+func (f *fakeBGP) Stations(context.Context) (map[int]bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	known := map[int]bool{}
@@ -227,7 +227,7 @@ func (f *fakeBGP) stations(context.Context) (map[int]bool, error) {
 	return known, nil
 }
 
-func (f *fakeBGP) connect(_ context.Context, port int) error {
+func (f *fakeBGP) AddStation(_ context.Context, port int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ports, f.told = append(f.ports, port), f.told+1
@@ -248,7 +248,7 @@ func (f *fakeBGP) connect(_ context.Context, port int) error {
 	return nil
 }
 
-func (f *fakeBGP) disconnect(_ context.Context, port int) error {
+func (f *fakeBGP) RemoveStation(_ context.Context, port int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ports = slices.DeleteFunc(f.ports, func(p int) bool { return p == port })
@@ -276,7 +276,7 @@ func TestStation(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w := &Watch{sink: line, ended: ctx, cancel: cancel, plan: &plan.Plan{}, names: newNames(&planForNames), stations: &stations{}, waiting: map[string]chan struct{}{}}
 	p := place{name: "r1", kind: node.KindRouter}
-	w.source("bgp r1", func(ctx context.Context, ready func()) error { return w.exportedTo(ctx, p, f, os.Getpid(), ready) })
+	w.source("bgp r1", func(ctx context.Context, ready func()) error { return w.watchBGP(ctx, p, f, os.Getpid(), ready) })
 	if err := w.awaitReady(t.Context()); err != nil {
 		t.Fatal(err)
 	}

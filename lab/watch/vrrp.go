@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skidpad.dev/skidpad/lab/host"
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
@@ -82,20 +83,7 @@ func (w *Watch) notified(p place, last, line, kind string) string {
 }
 
 // watchFolder opens an inotify(7) instance that tells which files were moved into a folder.
-func watchFolder(folder string) (*os.File, error) { return inotify(folder, unix.IN_MOVED_TO) }
-
-func inotify(folder string, what uint32) (*os.File, error) {
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		return nil, fmt.Errorf("inotify: %w; too few instances (fs.inotify.max_user_instances)? `skidpad doctor` tells", err)
-	}
-	file := os.NewFile(uintptr(fd), "inotify "+folder)
-	if _, err := unix.InotifyAddWatch(fd, folder, what); err != nil {
-		_ = file.Close()
-		return nil, fmt.Errorf("inotify: folder %s: %w; reading inside containers needs root", folder, err)
-	}
-	return file, nil
-}
+func watchFolder(folder string) (*os.File, error) { return host.WatchFolder(folder, unix.IN_MOVED_TO) }
 
 // movedNames reads the names from inotify's events.
 func movedNames(b []byte) []string {

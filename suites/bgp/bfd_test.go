@@ -31,7 +31,7 @@ func killed(most time.Duration) *check.Failover {
 }
 
 var _ = Describe("FRR, after the silent death of its next hop,", Label("bgp", "bfd", "frr"), Serial, func() {
-	for _, software := range []scenario.Software{scenario.FRR, scenario.BIRD} {
+	for _, software := range []scenario.Software{"frr", "bird"} {
 		Context("a router with "+string(software)+",", Label(string(software)), func() {
 			It("reroutes packets within the BFD detection time of 300 ms plus 700 ms", func(ctx SpecContext) {
 				Expect(silenced(ctx, "scenario", software).Judge(ctx, killed(time.Second))).To(labtest.Hold())

@@ -25,7 +25,7 @@ var _ = Describe("Cilium's peer, a router with", Label("bgp", "cilium", "softwar
 			Routers: []string{router}, To: []scenario.Target{scenario.TargetPod, scenario.TargetLoadBalancer}, Workload: "echo", NextHops: hops, Within: within,
 		})
 	}
-	for i, software := range []scenario.Software{scenario.FRR, scenario.BIRD, scenario.GoBGP} {
+	for i, software := range []scenario.Software{"frr", "bird", "gobgp"} {
 		router := fmt.Sprintf("r%d", i+1)
 		Context(string(software)+",", Label(string(software)), func() {
 			It("has a session with every node", func(ctx SpecContext) {

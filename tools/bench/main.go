@@ -99,7 +99,7 @@ func prepare(ctx context.Context, s *scenario.Scenario) (*plan.Plan, map[string]
 	if err != nil {
 		return nil, nil, err
 	}
-	store := image.New(eng, ".", router.Images()...)
+	store := image.New(eng, ".", router.Images(lab.Kinds())...)
 	images, err := store.Ensure(ctx, p.Images, image.Auto, func(image.Event) {})
 	if err != nil {
 		return nil, nil, err

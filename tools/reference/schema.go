@@ -65,6 +65,13 @@ func (s *schemas) special(t reflect.Type) *jsonschema.Schema {
 		s.entry(t, members, flat)
 		return &jsonschema.Schema{Ref: definitions + nameOf(t)}
 	}
+	if t == reflect.TypeFor[scenario.Software]() {
+		names := &jsonschema.Schema{Type: "string"}
+		for _, m := range s.kinds.Routers {
+			names.Enum = append(names.Enum, m.Name)
+		}
+		return names
+	}
 	return scalarSchema(t)
 }
 

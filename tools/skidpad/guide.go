@@ -6,7 +6,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/plan"
-	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/router"
 )
 
 // guide returns commands to paste for this lab: a probe like the lab's own checks, a router's sessions, and the lab's
@@ -20,11 +20,10 @@ func guide(p *plan.Plan) []string {
 		}
 	}
 	if i := slices.IndexFunc(p.Routers, func(r plan.Router) bool { return r.BGP != nil }); i >= 0 {
-		show := map[scenario.Software]string{scenario.BIRD: "birdc show protocols", scenario.GoBGP: "gobgp neighbor"}[p.Routers[i].Software]
-		if show == "" {
-			show = "vtysh -c 'show bgp summary'"
+		of, err := router.Of(p, p.Routers[i])
+		if err == nil {
+			all = append(all, fmt.Sprintf("exec --name %s %s -- %s", p.Lab, p.Routers[i].Name, of.Commands().Sessions))
 		}
-		all = append(all, fmt.Sprintf("exec --name %s %s -- %s", p.Lab, p.Routers[i].Name, show))
 	}
 	return append(all, "down --name "+p.Lab)
 }

@@ -38,7 +38,7 @@ func store(ctx context.Context) (*image.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return image.New(eng, source, router.Images()...), nil
+	return image.New(eng, source, router.Images(lab.Kinds())...), nil
 }
 
 func imagesBuildCmd() *cobra.Command {
@@ -116,7 +116,7 @@ func listImages(ctx context.Context) ([]image.Resolved, error) {
 	if err != nil {
 		return nil, err
 	}
-	return image.New(eng, sourceRoot(), router.Images()...).List(ctx)
+	return image.New(eng, sourceRoot(), router.Images(lab.Kinds())...).List(ctx)
 }
 
 func imagesSaveCmd() *cobra.Command {
@@ -130,7 +130,7 @@ func imagesSaveCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := image.New(eng, sourceRoot(), router.Images()...)
+			s := image.New(eng, sourceRoot(), router.Images(lab.Kinds())...)
 			list, err := s.List(cmd.Context())
 			if err != nil {
 				return err
@@ -185,7 +185,7 @@ func imagesPruneCmd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		s := image.New(eng, sourceRoot(), router.Images()...)
+		s := image.New(eng, sourceRoot(), router.Images(lab.Kinds())...)
 		old, err := s.Superseded(cmd.Context())
 		if err != nil {
 			return err

@@ -10,7 +10,6 @@ import (
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
-	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router/internal/box"
 )
 
@@ -24,13 +23,6 @@ var startScript []byte
 
 // Router is BIRD in a container.
 type Router struct{ *box.Router }
-
-// New returns a handle; it does no I/O. image is what the engine calls BIRD's image; only Start needs it.
-func New(e *docker.Engine, p *plan.Plan, r plan.Router, image string) *Router {
-	b := &Router{box.NewRouter(e, p, r, image)}
-	b.Answers = b.answers
-	return b
-}
 
 // Render makes its configuration, bird.conf, from the plan.
 func (r *Router) Render() (string, error) { return Render(r.Plan) }

@@ -7,9 +7,9 @@ import (
 	"skidpad.dev/skidpad/lab/image/build"
 )
 
-// Image is the catalogue's entry. BIRD has a root file system of its own, so a change of BIRD leaves other images as they are.
+// imageEntry is the catalogue's entry. BIRD has a root file system of its own, so a change of BIRD leaves other images as they are.
 // The router brings the program that starts BIRD.
-func Image() image.Entry {
+func imageEntry() image.Entry {
 	debian := build.Debian{
 		Name: "bird", Main: "bird2", Version: "2.0.12", Config: build.Idle(),
 		RootFS: build.RootFS{

@@ -10,7 +10,6 @@ import (
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/node"
-	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router/internal/box"
 )
 
@@ -25,13 +24,6 @@ var startScript []byte
 
 // Router is FRR in a container.
 type Router struct{ *box.Router }
-
-// New returns a handle; it does no I/O. image is what the engine calls FRR's image; only Start needs it.
-func New(e *docker.Engine, p *plan.Plan, r plan.Router, image string) *Router {
-	f := &Router{box.NewRouter(e, p, r, image)}
-	f.Answers = f.answers
-	return f
-}
 
 // Render makes its configuration, frr.conf, from the plan.
 func (r *Router) Render() (string, error) { return Render(r.Plan) }

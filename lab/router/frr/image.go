@@ -13,17 +13,8 @@ func releases() []struct{ version, suite string } {
 	return []struct{ version, suite string }{{"8.4.4", build.Suite}, {"10.3", "trixie"}, {"10.7.1", "forky"}}
 }
 
-// Versions lists the versions of FRR that can be built, oldest first.
-func Versions() []string {
-	var all []string
-	for _, r := range releases() {
-		all = append(all, r.version)
-	}
-	return all
-}
-
-// Image is the catalogue's entry.
-func Image() image.Entry {
+// imageEntry is the catalogue's entry.
+func imageEntry() image.Entry {
 	return image.Entry{
 		Name: "frr", What: "an FRR router",
 		Upstream: func(v string) string { return "frrouting/frr:v" + cmp.Or(v, "8.4.1") },

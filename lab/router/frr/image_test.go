@@ -9,8 +9,9 @@ import (
 
 func TestVersions(t *testing.T) {
 	b, keys := &build.Builder{}, map[string]string{}
-	for _, v := range append(Versions(), "") {
-		r, err := Image().Recipe(b, v)
+	versions, _ := (&Software{}).Releases()
+	for _, v := range append(versions, "") {
+		r, err := imageEntry().Recipe(b, v)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -19,10 +20,10 @@ func TestVersions(t *testing.T) {
 		}
 		keys[r.Key] = v
 	}
-	if _, err := Image().Recipe(b, "10.5.1"); err == nil || !strings.Contains(err.Error(), "8.4.4, 10.3, 10.7.1") {
+	if _, err := imageEntry().Recipe(b, "10.5.1"); err == nil || !strings.Contains(err.Error(), "8.4.4, 10.3, 10.7.1") {
 		t.Errorf("a version that Debian has not: %v", err)
 	}
-	if got := Image().Upstream(""); got != "frrouting/frr:v8.4.1" {
+	if got := imageEntry().Upstream(""); got != "frrouting/frr:v8.4.1" {
 		t.Errorf("published as %s", got)
 	}
 }

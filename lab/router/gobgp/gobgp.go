@@ -12,7 +12,6 @@ import (
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
-	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router/internal/box"
 )
 
@@ -26,13 +25,6 @@ var startScript []byte
 
 // Router is GoBGP in a container.
 type Router struct{ *box.Router }
-
-// New returns a handle; it does no I/O. image is what the engine calls GoBGP's image; only Start needs it.
-func New(e *docker.Engine, p *plan.Plan, r plan.Router, image string) *Router {
-	g := &Router{box.NewRouter(e, p, r, image)}
-	g.Answers = g.answers
-	return g
-}
 
 // Render makes its configuration, gobgpd.yaml, from the plan.
 func (r *Router) Render() (string, error) { return Render(r.Plan) }

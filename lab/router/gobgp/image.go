@@ -17,11 +17,8 @@ const (
 // released is the form of the versions that can be built: the modules of releases 3 and 4 end with that number.
 var released = regexp.MustCompile(`^[34]\.[0-9]+\.[0-9]+$`)
 
-// Modules are the Go modules that list GoBGP's releases.
-func Modules() []string { return []string{"github.com/osrg/gobgp/v3", "github.com/osrg/gobgp/v4"} }
-
-// Image is the catalogue's entry.
-func Image() image.Entry {
+// imageEntry is the catalogue's entry.
+func imageEntry() image.Entry {
 	return image.Entry{
 		Name: "gobgp", What: "a GoBGP router, with FRR's zebra for its FIB",
 		Recipe: func(b *build.Builder, version string) (build.Recipe, error) {

@@ -27,7 +27,7 @@ func TestReleases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	recipe := Image().Recipe
+	recipe := imageEntry().Recipe
 	for version, want := range map[string]string{
 		"3.27.0": "github.com/osrg/gobgp/v3/cmd/gobgpd", "4.2.0": "github.com/osrg/gobgp/v4/cmd/gobgpd",
 	} {

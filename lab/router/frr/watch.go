@@ -1,4 +1,4 @@
-package watch
+package frr
 
 import (
 	"bytes"
@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
 )
 
@@ -20,26 +19,19 @@ import (
 //	 bmp connect 127.0.0.1 port 11019 min-retry 100 max-retry 500
 const stationPrefix = "skidpad"
 
-// frr is an FRR router whose bgpd runs with its BMP module (bgpd -M bmp).
-type frr struct {
-	node node.Node
-	bgp  plan.Speaker
-}
-
-var _ exporter = frr{}
-
-func (f frr) stations(ctx context.Context) (map[int]bool, error) {
-	config, err := f.config(ctx)
+// Stations finds our stations in bgpd's configuration. The router's bgpd runs with its BMP module (bgpd -M bmp).
+func (r *Router) Stations(ctx context.Context) (map[int]bool, error) {
+	config, err := r.bgpdConfig(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return parseStations(config)
 }
 
-func (f frr) config(ctx context.Context) ([]byte, error) {
-	out, err := f.node.Exec(ctx, "vtysh", "-d", "bgpd", "-c", "show running-config")
+func (r *Router) bgpdConfig(ctx context.Context) ([]byte, error) {
+	out, err := r.Exec(ctx, "vtysh", "-d", "bgpd", "-c", "show running-config")
 	if err != nil {
-		return nil, fmt.Errorf("configuration of %s: %w", f.node.Name(), err)
+		return nil, fmt.Errorf("configuration of %s: %w", r.Name(), err)
 	}
 	return out, nil
 }
@@ -74,44 +66,46 @@ func parseStations(config []byte) (map[int]bool, error) {
 
 func stationName(port int) string { return fmt.Sprintf("%s-%d", stationPrefix, port) }
 
-func (f frr) connect(ctx context.Context, port int) error {
-	config, err := f.config(ctx)
+// AddStation changes the running configuration only.
+func (r *Router) AddStation(ctx context.Context, port int) error {
+	config, err := r.bgpdConfig(ctx)
 	if err != nil {
 		return err
 	}
-	view := f.view(config)
-	return f.configure(ctx,
+	view := viewOf(config, r.Plan.BGP)
+	return r.configure(ctx,
 		"bmp targets "+stationName(port),
 		"bmp monitor ipv4 unicast "+view,
 		"bmp monitor ipv6 unicast "+view,
 		fmt.Sprintf("bmp connect 127.0.0.1 port %d min-retry 100 max-retry 500", port))
 }
 
-// view is what a station is told: what peers send, before policy, where bgpd keeps that of all of them; else what is
-// left after policy (see speaker.update for what is wrong with that).
+// viewOf is what a station is told: what peers send, before policy, where bgpd keeps that of all of them; else what is
+// left after policy (see speaker.update in lab/watch for what is wrong with that).
 //
 // It is not switched on for a watch: bgpd then ignores the withdrawal of a route that it has not kept, and another FRR
 // does not send its routes again when it is asked for them. A router that is watched would behave unlike one that is not.
-func (f frr) view(config []byte) string {
+func viewOf(config []byte, s *plan.Speaker) string {
 	kept := bytes.Count(config, []byte(" soft-reconfiguration inbound\n"))
-	if peers := len(f.bgp.Neighbors) + len(f.bgp.Ranges); kept >= peers {
+	if peers := len(s.Neighbors) + len(s.Ranges); kept >= peers {
 		return "pre-policy"
 	}
 	return "post-policy"
 }
 
-func (f frr) disconnect(ctx context.Context, port int) error {
-	return f.configure(ctx, "no bmp targets "+stationName(port))
+// RemoveStation changes the running configuration only.
+func (r *Router) RemoveStation(ctx context.Context, port int) error {
+	return r.configure(ctx, "no bmp targets "+stationName(port))
 }
 
 // configure changes the running configuration only: nothing of it is left after a restart.
-func (f frr) configure(ctx context.Context, commands ...string) error {
-	cmd := []string{"vtysh", "-d", "bgpd", "-c", "configure terminal", "-c", fmt.Sprintf("router bgp %d", f.bgp.ASN)}
+func (r *Router) configure(ctx context.Context, commands ...string) error {
+	cmd := []string{"vtysh", "-d", "bgpd", "-c", "configure terminal", "-c", fmt.Sprintf("router bgp %d", r.Plan.BGP.ASN)}
 	for _, c := range commands {
 		cmd = append(cmd, "-c", c)
 	}
-	if out, err := f.node.Exec(ctx, cmd...); err != nil {
-		return fmt.Errorf("configuration of %s: %w: %s", f.node.Name(), err, bytes.TrimSpace(out))
+	if out, err := r.Exec(ctx, cmd...); err != nil {
+		return fmt.Errorf("configuration of %s: %w: %s", r.Name(), err, bytes.TrimSpace(out))
 	}
 	return nil
 }

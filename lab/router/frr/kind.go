@@ -1,0 +1,83 @@
+package frr
+
+import (
+	"fmt"
+
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router"
+	"skidpad.dev/skidpad/lab/router/internal/box"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Software is FRR among the members of the kind.
+type Software struct{}
+
+// Member is the line of lab.Kinds.
+func Member() scenario.Member {
+	return router.Member("frr", func() router.Software { return &Software{} })
+}
+
+// SetDefaults changes nothing: the software has no fields of its own.
+func (*Software) SetDefaults(*scenario.Spec) {}
+
+// Validate refuses BFD together with TTL security.
+func (*Software) Validate(v *scenario.Validation, path string) {
+	r := v.RouterAt(path)
+	if r == nil || r.BGP == nil {
+		return
+	}
+	for i, p := range r.BGP.Peers {
+		if p.BFD != nil && p.TTLSecurity != 0 {
+			v.Add(fmt.Sprintf("%s.bgp.peers[%d].ttlSecurity", path, i), "seen it with bfd, want one of them: FRR then asks for multihop BFD, which is not single-hop's port (RFC 5883)")
+		}
+	}
+}
+
+// Abilities are the features of scenario files that FRR has here.
+func (*Software) Abilities() scenario.Abilities {
+	return scenario.AllAbilities()
+}
+
+// New returns a handle; it does no I/O. ref is what the engine calls the image; only Start needs it.
+func (*Software) New(e *docker.Engine, p *plan.Plan, r plan.Router, ref string) router.Router {
+	x := &Router{box.NewRouter(e, p, r, ref)}
+	x.Answers = x.answers
+	return x
+}
+
+// Image is the catalogue's entry.
+func (*Software) Image() image.Entry { return imageEntry() }
+
+// Daemons are the names of the processes.
+func (*Software) Daemons() router.Daemons {
+	return router.Daemons{Routing: []string{"bgpd", "zebra"}, Others: []string{"bfdd", "staticd", "mgmtd", "watchfrr"}}
+}
+
+// Commands are for people and for reports.
+func (*Software) Commands() router.Commands {
+	return router.Commands{
+		Sessions: "vtysh -c 'show bgp summary'",
+		State: []string{
+			"vtysh -c 'show bgp summary'",
+			"vtysh -c 'show bgp neighbors'",
+			"vtysh -c 'show bgp ipv4 unicast'",
+			"vtysh -c 'show bgp ipv6 unicast'",
+			"vtysh -c 'show ip route'",
+			"vtysh -c 'show ipv6 route'",
+			"vtysh -c 'show bfd peers'",
+			"vtysh -c 'show running-config' | sed 's/ password .*/ password (not shown)/'",
+			"tail -n 200 /var/log/frr/frr.log",
+		},
+		Config: "vtysh -c 'show running-config' | grep -v bmp",
+	}
+}
+
+// Releases lists the versions of FRR that can be built, oldest first.
+func (*Software) Releases() (versions, modules []string) {
+	for _, r := range releases() {
+		versions = append(versions, r.version)
+	}
+	return versions, nil
+}

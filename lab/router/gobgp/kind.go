@@ -1,0 +1,61 @@
+package gobgp
+
+import (
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router"
+	"skidpad.dev/skidpad/lab/router/internal/box"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Software is GoBGP among the members of the kind.
+type Software struct{}
+
+// Member is the line of lab.Kinds.
+func Member() scenario.Member {
+	return router.Member("gobgp", func() router.Software { return &Software{} })
+}
+
+// SetDefaults changes nothing: the software has no fields of its own.
+func (*Software) SetDefaults(*scenario.Spec) {}
+
+// Validate finds no mistakes besides requests beyond the abilities.
+func (*Software) Validate(*scenario.Validation, string) {}
+
+// Abilities are the features of scenario files that GoBGP has here.
+func (*Software) Abilities() scenario.Abilities {
+	return scenario.AllAbilities() &^ (scenario.RoutesIPv6 | scenario.ReportsRestart | scenario.ShutsNodes)
+}
+
+// New returns a handle; it does no I/O. ref is what the engine calls the image; only Start needs it.
+func (*Software) New(e *docker.Engine, p *plan.Plan, r plan.Router, ref string) router.Router {
+	x := &Router{box.NewRouter(e, p, r, ref)}
+	x.Answers = x.answers
+	return x
+}
+
+// Image is the catalogue's entry.
+func (*Software) Image() image.Entry { return imageEntry() }
+
+// Daemons are the names of the processes.
+func (*Software) Daemons() router.Daemons {
+	return router.Daemons{Routing: []string{"gobgpd", "zebra"}}
+}
+
+// Commands are for people and for reports.
+func (*Software) Commands() router.Commands {
+	return router.Commands{
+		Sessions: "gobgp neighbor",
+		State: []string{
+			"gobgp neighbor",
+			"gobgp global rib",
+			"gobgp neighbor -j",
+		},
+	}
+}
+
+// Releases lists the Go modules whose versions can be built.
+func (*Software) Releases() (versions, modules []string) {
+	return nil, []string{"github.com/osrg/gobgp/v3", "github.com/osrg/gobgp/v4"}
+}
