@@ -3,6 +3,7 @@ package lab
 import (
 	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/router/bird"
+	"skidpad.dev/skidpad/lab/router/exabgp"
 	"skidpad.dev/skidpad/lab/router/frr"
 	"skidpad.dev/skidpad/lab/router/gobgp"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -16,6 +17,7 @@ func Kinds() scenario.Kinds {
 			frr.Member(),
 			bird.Member(),
 			gobgp.Member(),
+			exabgp.Member(),
 		},
 		Checks: []scenario.Member{
 			check.Member[check.Reach]("reach"),

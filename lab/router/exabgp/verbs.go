@@ -1,0 +1,73 @@
+package exabgp
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// Shut takes peers out of the running configuration until Open: ExaBGP cannot disable a neighbor. The peer is sent a
+// notification. A router that is restarted has forgotten the shut.
+func (r *Router) Shut(ctx context.Context, of bgp.Peers) error { return r.keep(ctx, of, true) }
+
+// Open ends what Shut began.
+func (r *Router) Open(ctx context.Context, of bgp.Peers) error { return r.keep(ctx, of, false) }
+
+// keep loads the configuration without the peers that are shut. The running configuration shows which are shut by now.
+func (r *Router) keep(ctx context.Context, of bgp.Peers, shut bool) error {
+	running, err := r.Exec(ctx, "cat", runningPath)
+	if err != nil {
+		return fmt.Errorf("configuration of %s: %w", r.Name(), err)
+	}
+	p, speaker, met := r.Plan, *r.Plan.BGP, false
+	speaker.Neighbors = slices.DeleteFunc(slices.Clone(speaker.Neighbors), func(n plan.Neighbor) bool {
+		if of.Has(n.Address, "") {
+			met = true
+			return shut
+		}
+		return !strings.Contains(string(running), "neighbor "+n.Address.String()+" {")
+	})
+	if !met {
+		return of.Nobody(r.Name())
+	}
+	p.BGP = &speaker
+	config, err := Render(p)
+	if err != nil {
+		return err
+	}
+	return r.load(ctx, config)
+}
+
+// Reset ends sessions, which come up again.
+func (r *Router) Reset(ctx context.Context, of bgp.Peers) error {
+	return r.each(ctx, of, "neighbor %s teardown 4") // administrative reset (RFC 4486)
+}
+
+// Refresh asks peers for their routes and sends its own again (RFC 2918); sessions stay.
+func (r *Router) Refresh(ctx context.Context, of bgp.Peers) error {
+	if err := r.each(ctx, of, "neighbor %s announce route-refresh ipv4 unicast"); err != nil {
+		return err
+	}
+	return r.each(ctx, of, "neighbor %s flush adj-rib out")
+}
+
+func (r *Router) each(ctx context.Context, of bgp.Peers, command string) error {
+	met := false
+	for _, n := range r.Plan.BGP.Neighbors {
+		if !of.Has(n.Address, "") {
+			continue
+		}
+		met = true
+		if _, err := r.cli(ctx, fmt.Sprintf(command, n.Address)); err != nil {
+			return fmt.Errorf("%s: session with %s: %w", r.Name(), n.Name, err)
+		}
+	}
+	if !met {
+		return of.Nobody(r.Name())
+	}
+	return nil
+}
