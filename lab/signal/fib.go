@@ -9,7 +9,7 @@ import (
 )
 
 // FIB shows the next hops that a node's kernel has for an address or a prefix, by the names of the owners.
-type FIB struct{ route }
+type FIB struct{ Route }
 
 // Validate checks the node and the names in the target.
 func (s *FIB) Validate(v *scenario.Validation, path string) {

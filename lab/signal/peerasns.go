@@ -8,7 +8,7 @@ import (
 )
 
 // PeerASNs shows the ASNs that established peers of a router opened with.
-type PeerASNs struct{ speaks }
+type PeerASNs struct{ Speaks }
 
 // Read asks the router.
 func (s *PeerASNs) Read(ctx context.Context, r *Run) (Value, error) {

@@ -12,15 +12,15 @@ import (
 )
 
 // Ping shows how many ICMP echo requests are answered.
-type Ping struct{ echoes }
+type Ping struct{ Echoes }
 
 var answeredPings = regexp.MustCompile(`(?m)^[0-9]+ bytes from `)
 
 // Read sends the requests.
 func (s *Ping) Read(ctx context.Context, r *Run) (Value, error) { return s.send(ctx, r, answeredPings) }
 
-// echoes are the fields of a signal that sends ICMP echo requests.
-type echoes struct {
+// Echoes are the fields of a signal that sends ICMP echo requests.
+type Echoes struct {
 	byContent
 	From  string `json:"from"`
 	To    string `json:"to"`
@@ -28,19 +28,19 @@ type echoes struct {
 }
 
 // Probes marks the signal as a sender.
-func (*echoes) Probes() {}
+func (*Echoes) Probes() {}
 
 // SetDefaults fills in Count.
-func (s *echoes) SetDefaults(*scenario.Spec) { scenario.Or(&s.Count, 5) }
+func (s *Echoes) SetDefaults(*scenario.Spec) { scenario.Or(&s.Count, 5) }
 
 // Validate checks the sender and the names in the target.
-func (s *echoes) Validate(v *scenario.Validation, path string) {
+func (s *Echoes) Validate(v *scenario.Validation, path string) {
 	v.Place(path+".from", s.From)
 	v.Text(path+".to", s.To)
 }
 
 // send sends the requests and counts the lines of ping's output that match.
-func (s *echoes) send(ctx context.Context, r *Run, count *regexp.Regexp) (Value, error) {
+func (s *Echoes) send(ctx context.Context, r *Run, count *regexp.Regexp) (Value, error) {
 	to, err := r.Fill(ctx, s.To)
 	if err != nil {
 		return Value{}, err

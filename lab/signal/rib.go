@@ -10,7 +10,7 @@ import (
 )
 
 // RIB shows the next hops that a router's BGP has for an address or a prefix, by the names of the owners.
-type RIB struct{ route }
+type RIB struct{ Route }
 
 // Validate checks the router and the names in the target.
 func (s *RIB) Validate(v *scenario.Validation, path string) {
@@ -29,8 +29,8 @@ func (s *RIB) Read(ctx context.Context, r *Run) (Value, error) {
 	})
 }
 
-// route are the fields of a signal about one route.
-type route struct {
+// Route are the fields of a signal about one route.
+type Route struct {
 	byContent
 	withoutDefaults
 	Node string `json:"node"` // a router; for the FIB, any node
@@ -38,7 +38,7 @@ type route struct {
 }
 
 // nextHops are the next hops of one prefix among all routes, by the names of the owners.
-func (s *route) nextHops(ctx context.Context, r *Run, routes func() ([]bgp.Route, error)) (Value, error) {
+func (s *Route) nextHops(ctx context.Context, r *Run, routes func() ([]bgp.Route, error)) (Value, error) {
 	text, err := r.Fill(ctx, s.To)
 	if err != nil {
 		return Value{}, err

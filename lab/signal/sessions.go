@@ -8,15 +8,15 @@ import (
 )
 
 // Sessions shows the states of a router's BGP sessions: Established, Idle … (RFC 4271, 8.2.2).
-type Sessions struct{ speaks }
+type Sessions struct{ Speaks }
 
 // Read asks the router.
 func (s *Sessions) Read(ctx context.Context, r *Run) (Value, error) {
 	return s.each(ctx, r, func(b bgp.Session) string { return b.State.String() })
 }
 
-// speaks are the fields of a signal about BGP sessions.
-type speaks struct {
+// Speaks are the fields of a signal about BGP sessions.
+type Speaks struct {
 	byContent
 	withoutDefaults
 	Router string `json:"router"`
@@ -24,10 +24,10 @@ type speaks struct {
 }
 
 // Validate checks that the router exists.
-func (s *speaks) Validate(v *scenario.Validation, path string) { v.Router(path+".router", s.Router) }
+func (s *Speaks) Validate(v *scenario.Validation, path string) { v.Router(path+".router", s.Router) }
 
 // each has one text for each of the router's sessions; an empty text is left out.
-func (s *speaks) each(ctx context.Context, r *Run, text func(bgp.Session) string) (Value, error) {
+func (s *Speaks) each(ctx context.Context, r *Run, text func(bgp.Session) string) (Value, error) {
 	router, err := r.Lab.Router(s.Router)
 	if err != nil {
 		return Value{}, err

@@ -6,7 +6,7 @@ import (
 )
 
 // TTLExceeded shows how many ICMP echo requests come back as undeliverable, since the requests went in a loop (RFC 792).
-type TTLExceeded struct{ echoes }
+type TTLExceeded struct{ Echoes }
 
 var expiredPings = regexp.MustCompile(`(?m)Time to live exceeded`)
 

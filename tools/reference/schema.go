@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"net/netip"
 	"path"
 	"reflect"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/invopop/jsonschema"
 
-	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -25,12 +23,12 @@ type schemas struct {
 	all   jsonschema.Definitions
 }
 
-// generateSchema reflects the types of a scenario file and of all members. Descriptions are doc comments; the working
+// reflectAll reflects the types of a scenario file and of all members. Descriptions are doc comments; the working
 // directory must be the top of the repository.
-func generateSchema() ([]byte, error) {
-	s := &schemas{kinds: lab.Kinds(), all: jsonschema.Definitions{}}
+func reflectAll(kinds scenario.Kinds) (*jsonschema.Schema, error) {
+	s := &schemas{kinds: kinds, all: jsonschema.Definitions{}}
 	s.ExpandedStruct, s.Mapper, s.Namer = true, s.special, nameOf
-	if err := s.AddGoComments(module, "./lab"); err != nil {
+	if err := s.AddGoComments(module, "./lab", jsonschema.WithFullComment()); err != nil {
 		return nil, err
 	}
 	for key, comment := range s.CommentMap {
@@ -46,8 +44,7 @@ func generateSchema() ([]byte, error) {
 	for _, union := range []string{"Addon", "Workload"} {
 		s.all[union].MinProperties, s.all[union].MaxProperties = &one, &one
 	}
-	data, err := json.MarshalIndent(root, "", "  ")
-	return append(data, '\n'), err
+	return root, nil
 }
 
 // nameOf returns the name of a type's definition. Members' names begin with the package, because several packages have
@@ -81,7 +78,7 @@ func (s *schemas) entry(t reflect.Type, members []scenario.Member, flat bool) {
 	if s.all[name] != nil {
 		return
 	}
-	definition := &jsonschema.Schema{Type: "object", Description: s.CommentMap[t.PkgPath()+"."+t.Name()]}
+	definition := &jsonschema.Schema{Type: "object", Description: s.CommentMap[commentKey(t)]}
 	s.all[name] = definition
 	if flat {
 		for _, m := range members {
@@ -104,10 +101,11 @@ func (s *schemas) fields(m scenario.Member) *jsonschema.Schema {
 	if t.Kind() != reflect.Struct {
 		inline := s.ReflectFromType(t)
 		inline.Version, inline.ID = "", ""
-		inline.Description = s.CommentMap[t.PkgPath()+"."+t.Name()]
+		inline.Description = s.CommentMap[commentKey(t)]
 		return inline
 	}
 	name := nameOf(t)
+	s.inherit(t)
 	if s.all[name] == nil {
 		s.all[name] = &jsonschema.Schema{} // a member may contain its own kind
 		one := s.ReflectFromType(t)
@@ -121,6 +119,25 @@ func (s *schemas) fields(m scenario.Member) *jsonschema.Schema {
 	}
 	return &jsonschema.Schema{Ref: definitions + name}
 }
+
+// inherit gives the fields of embedded structs the comments that the structs have.
+func (s *schemas) inherit(t reflect.Type) {
+	for i := range t.NumField() {
+		inner := t.Field(i)
+		if !inner.Anonymous || inner.Type.Kind() != reflect.Struct {
+			continue
+		}
+		s.inherit(inner.Type)
+		for j := range inner.Type.NumField() {
+			field := "." + inner.Type.Field(j).Name
+			if comment := s.CommentMap[commentKey(inner.Type)+field]; comment != "" {
+				s.CommentMap[commentKey(t)+field] = comment
+			}
+		}
+	}
+}
+
+func commentKey(t reflect.Type) string { return t.PkgPath() + "." + t.Name() }
 
 // scalarSchema describes the types with strings as their form in files.
 func scalarSchema(t reflect.Type) *jsonschema.Schema {

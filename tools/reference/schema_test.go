@@ -5,22 +5,47 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	validator6 "github.com/santhosh-tekuri/jsonschema/v6"
 	"sigs.k8s.io/yaml"
 
+	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-func TestSchemaIsWhatTheTypesGive(t *testing.T) {
+func TestGeneratedFilesAreWhatTheTypesGive(t *testing.T) {
 	t.Chdir("../..")
-	want, err := generateSchema()
+	want, err := generate()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := os.ReadFile(schemaFile); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%s differs from the types (%v); run `go run ./tools/reference`", schemaFile, err)
+	for name, data := range want {
+		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, data) {
+			t.Errorf("%s is not what the types give (%v); run `go run ./tools/reference`", name, err)
+		}
+	}
+	for _, name := range glob(t, pagesDir+"*.md", 3) {
+		if want[name] == nil {
+			t.Errorf("%s is no page that is generated; remove it", name)
+		}
+	}
+}
+
+// TestEveryMemberHasAnExample holds that a file that is run or loaded by a test has each member.
+func TestEveryMemberHasAnExample(t *testing.T) {
+	t.Chdir("../..")
+	examples, err := readExamples()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range kindPages(lab.Kinds()) {
+		for _, m := range kind.members {
+			if _, ok := shortest(examples, kind.entry, m.Name); !ok {
+				t.Errorf("no file at %s has the member %s of %s", strings.Join(exampleFiles, ", "), m.Name, kind.title)
+			}
+		}
 	}
 }
 
