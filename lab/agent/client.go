@@ -70,7 +70,7 @@ func (c *Client) Call(ctx context.Context, method string, request any) (*Stream,
 		defer close(sent)
 		_ = s.send(envelope{Message: first})
 	}()
-	res, err := c.http.RoundTrip(req)
+	res, err := c.http.RoundTrip(req) //nolint:bodyclose // the end of ctx ends the body, and Receive reads to the end
 	if err == nil && res.StatusCode != http.StatusOK {
 		err = fmt.Errorf("the agent answers %s", res.Status)
 	}

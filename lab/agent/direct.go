@@ -43,7 +43,7 @@ func whyNot(ctx context.Context, e *docker.Engine, lab string) (string, error) {
 		if err != nil {
 			continue // the container has just ended
 		}
-		if ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid)); err != nil || ns == own {
+		if ns, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid)); ns == "" || ns == own {
 			return "the processes of the engine at " + host + " are not visible here", nil
 		}
 		return "", nil

@@ -14,9 +14,9 @@ import (
 )
 
 // checkEvent is the check in the timeline, from begin to end.
-func checkEvent(r Result, began int64) timeline.Event {
+func checkEvent(r Result, began, ended int64) timeline.Event {
 	return timeline.Event{
-		At: began, Wall: timeline.WallAt(began), Until: timeline.Now(), Lane: timeline.LaneCheck, Subject: r.Name,
+		At: began, Wall: time.Now().Add(time.Duration(began - ended)), Until: ended, Lane: timeline.LaneCheck, Subject: r.Name,
 		Kind: string(r.Verdict), Text: r.Observed, Fields: map[string]string{"expected": r.Expected},
 	}
 }

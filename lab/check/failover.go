@@ -188,9 +188,9 @@ func observe(ctx context.Context, l Lab, r *Result, run func(sink timeline.Sink,
 		r.Notes = append(r.Notes, "nothing was recorded: "+err.Error())
 		return
 	}
-	began := timeline.Now()
+	began := now(l)
 	end := sync.OnceFunc(func() {
-		o.Add(checkEvent(*r, began))
+		o.Add(checkEvent(*r, began, now(l)))
 		reason := ""
 		if r.Verdict != Held {
 			reason = fmt.Sprintf("%s: %s: %s", r.Name, r.Verdict, r.Observed)

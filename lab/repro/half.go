@@ -138,7 +138,7 @@ func (h *half) observe(ctx context.Context, r *runner) (err error) {
 	if err := r.beforeAwaits(ctx, h.bug.Trigger); err != nil {
 		return err
 	}
-	r.Began, r.triggered, r.acted = timeline.Now(), time.Now(), time.Now()
+	r.Began, r.triggered, r.acted = r.Lab.Now(), time.Now(), time.Now()
 	r.observe = h.bug.Observe
 	if err := r.steps(ctx, "trigger", h.bug.Trigger); err != nil {
 		return err

@@ -52,9 +52,9 @@ func (r *runner) steps(ctx context.Context, phase string, all []scenario.BugStep
 		}
 		text := describe(s)
 		r.note(phase + ": " + text)
-		began := timeline.Now()
+		began, wall := r.Lab.Now(), time.Now()
 		err := r.step(ctx, s)
-		e := timeline.Event{At: began, Wall: timeline.WallAt(began), Until: timeline.Now(), Lane: timeline.LaneCheck, Subject: phase, Kind: "step", Text: text}
+		e := timeline.Event{At: began, Wall: wall, Until: r.Lab.Now(), Lane: timeline.LaneCheck, Subject: phase, Kind: "step", Text: text}
 		if err != nil {
 			e.Kind, e.Text = "step-failed", text+": "+err.Error()
 		}

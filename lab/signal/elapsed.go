@@ -64,7 +64,7 @@ func (s *Elapsed) Read(ctx context.Context, r *Run) (Value, error) {
 		}
 		from = first.At
 	}
-	now := timeline.Now() // before the look: an event that comes meanwhile is none that did not come
+	now := r.Lab.Now() // before the look: an event that comes meanwhile is none that did not come
 	last, ok := r.find(s.To, to, from)
 	if ok {
 		return Took(time.Duration(last.At - from)), nil
