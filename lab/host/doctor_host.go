@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -206,11 +207,28 @@ func goFinding(ctx context.Context) Finding {
 	return f
 }
 
+// ownsUsers reports whether this user may make a user namespace with a range of IDs, or needs none.
+func ownsUsers() bool {
+	if os.Geteuid() == 0 {
+		return true
+	}
+	if _, err := exec.LookPath("newuidmap"); err != nil {
+		return false
+	}
+	probe := exec.Command("true") //nolint:noctx // it ends at once
+	probe.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER}
+	return probe.Run() == nil
+}
+
 // aptFinding checks for mmdebstrap: images get their Debian packages by mmdebstrap, which needs root or user
 // namespaces.
 func aptFinding() Finding {
 	f := Finding{Name: "mmdebstrap", Status: OK, Seen: "there", Wanted: "to build images that cannot be pulled"}
 	if _, err := exec.LookPath("mmdebstrap"); err == nil {
+		if !ownsUsers() {
+			f.Status, f.Seen = Warn, fmt.Sprintf("there, but user %d has no user namespaces with a range of IDs (newuidmap)", os.Geteuid())
+			f.Do = "as root, run once: skidpad images build; or install the package uidmap, or bring images with: skidpad images load"
+		}
 		return f
 	}
 	f.Status, f.Seen, f.Do = Warn, "not found", "as root, run: apt-get install -y mmdebstrap; or bring images with: skidpad images load"
