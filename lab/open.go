@@ -55,7 +55,12 @@ func Open(ctx context.Context, name string) (*Lab, error) {
 	if name == "" || !slices.Contains(labs, name) {
 		return nil, &NotFoundError{name, labs}
 	}
-	return bringup.Find(ctx, eng, name, Kinds())
+	l, err := bringup.Find(ctx, eng, name, Kinds())
+	if err == nil && l != nil && !eng.Local() && l.Plan.Cluster != nil {
+		// Calls of the Kubernetes API go through the agent, and have no time for its start. A failure shows in the calls.
+		_, _ = agent.Of(ctx, eng, name)
+	}
+	return l, err
 }
 
 // Only returns the name of the only lab there is; with none or several it says so.
