@@ -188,9 +188,9 @@ func observe(ctx context.Context, l Lab, r *Result, run func(sink timeline.Sink,
 		r.Notes = append(r.Notes, "nothing was recorded: "+err.Error())
 		return
 	}
-	began := now(l)
+	began := l.Now()
 	end := sync.OnceFunc(func() {
-		o.Add(checkEvent(*r, began, now(l)))
+		o.Add(checkEvent(*r, began, l.Now()))
 		reason := ""
 		if r.Verdict != Held {
 			reason = fmt.Sprintf("%s: %s: %s", r.Name, r.Verdict, r.Observed)
