@@ -1,6 +1,15 @@
 package lab
 
 import (
+	"skidpad.dev/skidpad/lab/addon"
+	"skidpad.dev/skidpad/lab/addon/apisix"
+	nodebird "skidpad.dev/skidpad/lab/addon/bird"
+	"skidpad.dev/skidpad/lab/addon/calico"
+	"skidpad.dev/skidpad/lab/addon/cilium"
+	"skidpad.dev/skidpad/lab/addon/kuberouter"
+	"skidpad.dev/skidpad/lab/addon/metallb"
+	"skidpad.dev/skidpad/lab/addon/purelb"
+
 	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/router/bird"
 	"skidpad.dev/skidpad/lab/router/exabgp"
@@ -52,6 +61,15 @@ func Kinds() scenario.Kinds {
 			signal.Member[signal.ServiceIPs]("serviceIPs"),
 			signal.Member[signal.Elapsed]("elapsed"),
 			signal.Member[signal.Output]("output"),
+		},
+		Addons: []scenario.Member{
+			addon.Member[cilium.Addon]("cilium"),
+			addon.Member[calico.Addon]("calico"),
+			addon.Member[kuberouter.Addon]("kubeRouter"),
+			addon.Member[metallb.Addon]("metallb"),
+			addon.Member[purelb.Addon]("purelb"),
+			addon.Member[nodebird.Addon]("bird"),
+			addon.Member[apisix.Addon]("apisix"),
 		},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"skidpad.dev/skidpad/lab/bringup"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/host"
+	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -100,3 +101,6 @@ func Draft(ctx context.Context, o Options) (*plan.Plan, error) {
 	}
 	return bringup.Draft(ctx, eng, o)
 }
+
+// Images lists the images of all members, for a store of images.
+func Images() []image.Entry { return bringup.Catalogue(Kinds()) }

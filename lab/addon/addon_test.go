@@ -5,13 +5,9 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 
-	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chart"
-	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/release"
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -53,67 +49,6 @@ func planned() (*plan.Plan, map[string]image.Resolved) {
 		}},
 	}
 	return p, map[string]image.Resolved{"echo": {Ref: "skidpad.local/echo:v1"}}
-}
-
-// The chart takes our images for all its containers, and the definitions carry the label by which the operator leaves them.
-func TestChartUsesOurImages(t *testing.T) {
-	p, images := load(t, "valid-cilium-kube-router-purelb.yaml")
-	a := p.Addon("cilium")
-	out, err := moduleDirCached(a.Chart)
-	if err != nil {
-		t.Skip("the module of Cilium is not in the cache: ", err)
-	}
-	loaded, err := chartSource{path: filepath.Join(out, a.Chart.Folder)}.load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	installed, err := NewPlanned(p, *a, images, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	in := action.NewInstall(&action.Configuration{})
-	in.ClientOnly, in.DryRun, in.ReleaseName, in.Namespace = true, true, a.Chart.Release, a.Chart.Namespace
-	in.KubeVersion = &chartutil.KubeVersion{Version: "v1.36.3", Major: "1", Minor: "36"}
-	rendered, err := in.Run(loaded, installed.values)
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := regexp.MustCompile(`(?m)^\s*image: (.*)$`).FindAllStringSubmatch(rendered.Manifest, -1)
-	if len(seen) < 5 {
-		t.Errorf("seen %d images, wanted those of the agent and the operator", len(seen))
-	}
-	for _, m := range seen {
-		if !strings.HasPrefix(strings.Trim(m[1], `"`), "example/cilium") {
-			t.Errorf("seen image %s, wanted ours", m[1])
-		}
-	}
-	crds, err := readDefinitions(out, a.Definitions)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(crds) < 15 {
-		t.Errorf("seen %d custom resource definitions, wanted all of Cilium's", len(crds))
-	}
-	for _, crd := range crds {
-		if crd.Labels[a.Definitions.Label.Name] == "" || crd.Spec.Group != "cilium.io" {
-			t.Errorf("%s: seen labels %v, group %q", crd.Name, crd.Labels, crd.Spec.Group)
-		}
-	}
-}
-
-// moduleDirCached is moduleDir without a download.
-func moduleDirCached(c *plan.Chart) (string, error) {
-	cache := os.Getenv("GOMODCACHE")
-	if cache == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", err
-		}
-		cache = filepath.Join(home, "go", "pkg", "mod")
-	}
-	dir := filepath.Join(cache, c.Module+"@v"+c.Version)
-	_, err := os.Stat(filepath.Join(dir, c.Folder, "Chart.yaml"))
-	return dir, err
 }
 
 func TestGivenChart(t *testing.T) {

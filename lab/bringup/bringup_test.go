@@ -1,4 +1,4 @@
-package bringup
+package bringup_test
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/bringup"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -16,7 +18,7 @@ import (
 
 func defaultPlan(t *testing.T) *plan.Plan {
 	t.Helper()
-	s, err := scenario.Load("../../scenarios/cilium-bgp-vrrp/scenario.yaml", kinds)
+	s, err := scenario.Load("../../scenarios/cilium-bgp-vrrp/scenario.yaml", lab.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,40 +31,40 @@ func defaultPlan(t *testing.T) *plan.Plan {
 
 func TestWhatIsKeptComesBack(t *testing.T) {
 	p := defaultPlan(t)
-	label, err := encode(kept{Plan: p, Images: map[string]image.Resolved{"frr": {Ref: "x:1"}}})
+	label, err := bringup.Encode(bringup.Kept{Plan: p, Images: map[string]image.Resolved{"frr": {Ref: "x:1"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(label) > 60_000 {
 		t.Errorf("the label is %d bytes, want under 60000", len(label))
 	}
-	back, err := decode(label, kinds)
+	back, err := bringup.Decode(label, lab.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if back.Plan.Hash != p.Hash || back.Images["frr"].Ref != "x:1" || len(back.Plan.Routers) != 2 {
 		t.Errorf("seen %+v", back)
 	}
-	if _, err := decode(label[:len(label)/2], kinds); err == nil {
+	if _, err := bringup.Decode(label[:len(label)/2], lab.Kinds()); err == nil {
 		t.Error("half a label was read without an error")
 	}
 }
 
 func TestDifferencesAreNamed(t *testing.T) {
 	p := defaultPlan(t)
-	if err := Same(p, p.Scenario); err != nil {
+	if err := bringup.Same(p, p.Scenario); err != nil {
 		t.Errorf("the same scenario: %v", err)
 	}
 	other := defaultPlan(t).Scenario
 	other.Spec.Routers[1].BGP.ASN = 65000
-	err := Same(p, other)
-	var differs *DiffersError
+	err := bringup.Same(p, other)
+	var differs *bringup.DiffersError
 	if !errors.As(err, &differs) || !strings.Contains(err.Error(), "spec.routers[1].bgp.asn: runs 64513, asked for 65000") {
 		t.Errorf("seen %v", err)
 	}
 	checks := defaultPlan(t).Scenario
 	checks.Spec.Checks = nil
-	if err := Same(p, checks); err != nil {
+	if err := bringup.Same(p, checks); err != nil {
 		t.Errorf("other checks make no other lab: %v", err)
 	}
 }
@@ -85,7 +87,7 @@ func TestStepsWaitForThoseTheyComeAfter(t *testing.T) {
 	steps := []plan.Step{{Name: "images"}, {Name: "a", After: []string{"images"}}, {Name: "b", After: []string{"a"}}, {Name: "c", After: []string{"a", "b"}}}
 	ok := func(context.Context, func(string)) error { return nil }
 	r := &recorder{}
-	if err := walk(t.Context(), "t", steps, map[string]action{"a": ok, "b": ok, "c": ok}, r); err != nil {
+	if err := bringup.Walk(t.Context(), "t", steps, map[string]bringup.Action{"a": ok, "b": ok, "c": ok}, r); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(r.ended, []string{"a", "b", "c"}) {
@@ -97,12 +99,12 @@ func TestTheFirstFailureStopsTheWalk(t *testing.T) {
 	steps := []plan.Step{{Name: "a"}, {Name: "slow"}, {Name: "b", After: []string{"a"}}}
 	broken := errors.New("broken")
 	ran := false
-	err := walk(t.Context(), "t", steps, map[string]action{
+	err := bringup.Walk(t.Context(), "t", steps, map[string]bringup.Action{
 		"a":    func(context.Context, func(string)) error { return broken },
 		"slow": func(ctx context.Context, _ func(string)) error { <-ctx.Done(); return ctx.Err() },
 		"b":    func(context.Context, func(string)) error { ran = true; return nil },
 	}, &recorder{})
-	var step *StepError
+	var step *bringup.StepError
 	if !errors.As(err, &step) || step.Step != "a" || !errors.Is(err, broken) || ran {
 		t.Errorf("seen %v, b ran: %v", err, ran)
 	}
@@ -110,21 +112,21 @@ func TestTheFirstFailureStopsTheWalk(t *testing.T) {
 
 func TestOneUpPerLab(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
-	held, err := Acquire("one")
+	held, err := bringup.Acquire("one")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var busy *BusyError
-	if _, err := Acquire("one"); !errors.As(err, &busy) || busy.Pid == 0 {
+	var busy *bringup.BusyError
+	if _, err := bringup.Acquire("one"); !errors.As(err, &busy) || busy.Pid == 0 {
 		t.Errorf("a second holder: seen %v, want one that names the first", err)
 	}
-	other, err := Acquire("two")
+	other, err := bringup.Acquire("two")
 	if err != nil {
 		t.Errorf("another lab: %v", err)
 	}
 	other.Release()
 	held.Release()
-	again, err := Acquire("one")
+	again, err := bringup.Acquire("one")
 	if err != nil {
 		t.Fatalf("after its release: %v", err)
 	}

@@ -1,4 +1,4 @@
-package bringup
+package bringup_test
 
 import (
 	"maps"
@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/bringup"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
@@ -15,7 +17,7 @@ import (
 // planOf plans a scenario file and invents a reference for each image.
 func planOf(t *testing.T, file string) (*plan.Plan, map[string]image.Resolved) {
 	t.Helper()
-	s, err := scenario.Load(file, kinds)
+	s, err := scenario.Load(file, lab.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,8 +41,7 @@ func planOf(t *testing.T, file string) (*plan.Plan, map[string]image.Resolved) {
 // The last step waits for everything that was installed. An addon that cannot be made is an error, and is not left out.
 func TestTheLastStepWaitsForEveryAddon(t *testing.T) {
 	p, images := planOf(t, "../../scenarios/cilium-bird/scenario.yaml")
-	b := &building{Lab: live.New(nil, p, images, nil), images: images}
-	all, err := b.addons()
+	all, err := bringup.Installed(live.New(nil, p, images, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,8 +55,7 @@ func TestTheLastStepWaitsForEveryAddon(t *testing.T) {
 	for _, i := range []plan.Image{p.Addons[0].Images[0], p.Addons[1].Images[0], p.Workloads[0].Image} {
 		fewer := maps.Clone(images)
 		delete(fewer, i.Key())
-		b := &building{Lab: live.New(nil, p, fewer, nil), images: fewer}
-		if all, err := b.addons(); err == nil || !strings.Contains(err.Error(), i.Key()) {
+		if all, err := bringup.Installed(live.New(nil, p, fewer, nil)); err == nil || !strings.Contains(err.Error(), i.Key()) {
 			t.Errorf("without image %s: %d addons, error %v; wanted an error that names the image", i.Key(), len(all), err)
 		}
 	}

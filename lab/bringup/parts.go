@@ -7,17 +7,24 @@ import (
 	"maps"
 	"slices"
 
+	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router"
+	"skidpad.dev/skidpad/lab/scenario"
 )
+
+// Catalogue lists the images of all members.
+func Catalogue(kinds scenario.Kinds) []image.Entry {
+	return append(router.Images(kinds), addon.Images(kinds.Addons)...)
+}
 
 // resolveParts finds the images of what the lab can do without, and adds them to images. A part whose images cannot be had
 // is left out; missing has the reasons, which are kept with the lab.
 func resolveParts(ctx context.Context, eng *docker.Engine, p *plan.Plan, o Options, images map[string]image.Resolved, note func(string)) (missing map[string]string, err error) {
 	for _, part := range p.Parts {
-		got, err := image.New(eng, o.Source, router.Images(p.Scenario.Kinds())...).Ensure(ctx, part.Images, o.Images, func(e image.Event) { note(sentence(e)) })
+		got, err := image.New(eng, o.Source, Catalogue(p.Scenario.Kinds())...).Ensure(ctx, part.Images, o.Images, func(e image.Event) { note(sentence(e)) })
 		var unavailable *image.UnavailableError
 		switch {
 		case errors.As(err, &unavailable):

@@ -10,7 +10,6 @@ import (
 	"skidpad.dev/skidpad/lab/host"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
-	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -41,12 +40,12 @@ func Obstacle(ctx context.Context, s *scenario.Scenario, source string) (*SkipEr
 	if skip := kernelLacks(p); skip != nil {
 		return skip, nil
 	}
-	store := image.NewWithoutEngine(source, router.Images(s.Kinds())...)
+	store := image.NewWithoutEngine(source, Catalogue(s.Kinds())...)
 	eng, err := docker.Connect(ctx)
 	switch {
 	case err == nil:
 		defer func() { _ = eng.Close() }()
-		store = image.New(eng, source, router.Images(s.Kinds())...)
+		store = image.New(eng, source, Catalogue(s.Kinds())...)
 	case !errors.Is(err, docker.ErrNoEngine):
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router"
@@ -162,20 +163,12 @@ func isNode(p *plan.Plan, name string) bool {
 	return p.Cluster != nil && slices.ContainsFunc(p.Cluster.Nodes, func(n plan.Node) bool { return n.Short == name })
 }
 
-// announcerLost is the bound of the node's death that announces addresses by ARP: by the timers of Cilium's leases, or by
-// those with which MetalLB's speakers notice each other's. ok is false where nobody announces by ARP.
+// announcerLost returns the bound of the outage when the node dies that announces addresses by ARP. ok is false if no addon
+// announces by ARP.
 func announcerLost(p *plan.Plan) (b bound.Bound, ok bool) {
-	for _, a := range p.Scenario.Spec.Addons {
-		switch {
-		case a.Cilium != nil && a.Cilium.L2 != nil:
-			l := a.Cilium.L2
-			return bound.Lease{Duration: l.LeaseDuration.Std(), RenewDeadline: l.LeaseRenewDeadline.Std(), RetryPeriod: l.LeaseRetryPeriod.Std()}.Lost(), true
-		case a.MetalLB != nil && a.MetalLB.L2 != nil:
-			if m := a.MetalLB.L2.Memberlist; m != nil && !*m {
-				return bound.NodeLost(bound.NodeGrace, bound.NodePeriod), true
-			}
-			return bound.LANMemberlist(len(p.Cluster.Nodes)).Lost(), true
-		}
+	a := addon.AnnouncerOf(&p.Scenario.Spec)
+	if a == nil {
+		return bound.Bound{}, false
 	}
-	return bound.Bound{}, false
+	return a.AnnouncerLost(len(p.Cluster.Nodes)), true
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"skidpad.dev/skidpad/lab/addon/bird"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -51,7 +52,7 @@ func TestRoutesToTheWholePodCIDR(t *testing.T) {
 	if whole(p).IsValid() {
 		t.Errorf("without BIRD on the nodes: %v", whole(p))
 	}
-	p.Scenario.Spec.Addons, p.Cluster.PodCIDR = []scenario.Addon{{BIRD: &scenario.NodeBIRD{}}}, netip.MustParsePrefix("10.244.0.0/16")
+	p.Scenario.Spec.Addons, p.Cluster.PodCIDR = []scenario.Addon{{Entry: scenario.Entry{Name: "bird", Fields: &bird.Addon{}}}}, netip.MustParsePrefix("10.244.0.0/16")
 	wanted, missing := wantedRoutes(scenario.TargetPod, f.endpoints, f.nodes, 2, whole(p))
 	if len(wanted) != 1 || len(missing) != 0 || wanted[0].prefix != p.Cluster.PodCIDR || wanted[0].least != 2 || len(wanted[0].via) != 2 {
 		t.Errorf("wanted %+v, missing %v", wanted, missing)

@@ -57,9 +57,7 @@ func (c *Flows) SetDefaults(s *scenario.Spec) {
 
 // Validate checks that Hubble's relay is there, the sender, and that the workload has the address.
 func (c *Flows) Validate(v *scenario.Validation, path string) {
-	if !slices.ContainsFunc(v.Spec().Addons, func(a scenario.Addon) bool {
-		return a.Cilium != nil && a.Cilium.Hubble != nil && a.Cilium.Hubble.Relay
-	}) {
+	if !v.Spec().ReportsFlows() {
 		v.Add(path, "seen a check of Hubble's flows, want hubble: {relay: true} in the cilium addon")
 	}
 	known := v.Senders()

@@ -56,7 +56,7 @@ func (c *ServiceList) SetDefaults(s *scenario.Spec) {
 // Validate checks the workload, and that the cluster has Cilium.
 func (c *ServiceList) Validate(v *scenario.Validation, path string) {
 	v.Workload(path+".workload", c.Workload)
-	if !slices.ContainsFunc(v.Spec().Addons, func(a scenario.Addon) bool { return a.Cilium != nil }) {
+	if !v.Spec().ListsServices() {
 		v.Add(path, "seen a check of Cilium's services, want cilium among the addons")
 	}
 }

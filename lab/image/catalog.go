@@ -26,33 +26,32 @@ type Entry struct {
 	StandIn bool
 }
 
-// catalogue lists the images that belong to no router software. Versions are without a leading v.
+// catalogue lists the images that belong to no router software and no addon. Versions are without a leading v.
 func catalogue() []Entry {
-	return append([]Entry{
+	return []Entry{
 		{Name: "node", What: "a Kubernetes node for kind", Version: "1.36.3",
 			Upstream: func(v string) string { return "kindest/node:v" + v }, Recipe: nodeRecipe},
-		{Name: "cilium", What: "Cilium's agent", Version: "1.19.5",
-			Upstream: func(v string) string { return "cilium/cilium:v" + v },
-			Recipe:   func(b *build.Builder, v string) (build.Recipe, error) { return b.Cilium(v) }},
-		{Name: "cilium-operator", What: "Cilium's operator", Version: "1.19.5",
-			Upstream: func(v string) string { return "cilium/operator-generic:v" + v },
-			Recipe:   func(b *build.Builder, v string) (build.Recipe, error) { return b.CiliumOperator(v) }},
 		{Name: "k3s", What: "a node of k3s, or what stands in for it", Version: "1.36.3", Upstream: publishedK3s,
 			StandIn: true, Recipe: k3sRecipe},
 		{Name: "etcd", What: "a datastore beside a cluster",
 			Recipe: func(b *build.Builder, _ string) (build.Recipe, error) { return b.Etcd() }},
-		{Name: "hubble-relay", What: "one API for Hubble's flows", Version: "1.19.5",
-			Upstream: func(v string) string { return "cilium/hubble-relay:v" + v },
-			Recipe:   func(b *build.Builder, v string) (build.Recipe, error) { return b.HubbleRelay(v) }},
-		published("hubble-ui", "Hubble's page", "0.13.5", "cilium/hubble-ui:v", "its sources are a JavaScript application, which is no Go module"),
-		published("hubble-ui-backend", "what Hubble's page asks", "0.13.5", "cilium/hubble-ui-backend:v", "its sources can be had as no Go module"),
 		{Name: "echo", What: "answers probes in the cluster",
 			Recipe: func(b *build.Builder, _ string) (build.Recipe, error) { return b.Echo() }},
 		{Name: "keepalived", What: "guards a gateway's address by VRRP", Recipe: (*build.Builder).Keepalived},
 		{Name: "balancer", What: "balances and guards the address of several API servers",
 			Recipe: func(b *build.Builder, _ string) (build.Recipe, error) { return b.Balancer() }},
 		{Name: "client", What: "a host beyond the routers", Recipe: (*build.Builder).Client},
-	}, addonImages()...)
+	}
+}
+
+// Published returns an image that can be pulled only, or brought by hand under its upstream name. why is the reason that the
+// image has no recipe.
+func Published(name, what, version, upstream, why string) Entry {
+	return Entry{Name: name, What: what, Version: version,
+		Upstream: func(v string) string { return upstream + v },
+		Recipe: func(*build.Builder, string) (build.Recipe, error) {
+			return build.Recipe{}, fmt.Errorf("there is no recipe for it: %s", why)
+		}}
 }
 
 // publishedK3s is k3s's image of a release, 1.36.3-k3s1, or of a Kubernetes version's first release.

@@ -13,7 +13,7 @@ import (
 // pullOnly is a store of images without recipes.
 func pullOnly(t *testing.T, e build.Engine) *Store {
 	return &Store{engine: e, cache: t.TempDir(), find: func(i plan.Image) (Entry, string, error) {
-		return published(i.Name, "", "1", "acme/"+i.Name+":v", "a test has none"), "1", nil
+		return Published(i.Name, "", "1", "acme/"+i.Name+":v", "a test has none"), "1", nil
 	}}
 }
 

@@ -33,7 +33,7 @@ func TestLiveRegistry(t *testing.T) {
 	defer func() { _ = e.Close() }()
 	host := publish(t, e, "acme/thing:v1")
 	s := &Store{engine: build.Docker(e.Client), cache: t.TempDir(), find: func(i plan.Image) (Entry, string, error) {
-		return published(i.Name, "", "1", host+"/acme/"+i.Name+":v", "a test has none"), "1", nil
+		return Published(i.Name, "", "1", host+"/acme/"+i.Name+":v", "a test has none"), "1", nil
 	}}
 
 	thing, nothing := []plan.Image{{Name: "thing"}}, []plan.Image{{Name: "nothing"}}

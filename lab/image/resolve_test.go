@@ -89,7 +89,7 @@ func (f *fakeEngine) Workshop(context.Context, string, string) (build.Workshop, 
 
 // store has the image thing, published as acme/thing and built by a recipe that fails with buildErr.
 func (f *fakeEngine) store(t *testing.T, buildErr error) *Store {
-	return &Store{engine: f, cache: t.TempDir(), entries: catalogue(), find: func(i plan.Image) (Entry, string, error) {
+	return &Store{engine: f, cache: t.TempDir(), entries: withAgent(), find: func(i plan.Image) (Entry, string, error) {
 		e := Entry{
 			Name:     i.Name,
 			Upstream: func(v string) string { return "acme/" + i.Name + ":v" + v },
@@ -206,17 +206,22 @@ func TestPreloadedIsFoundByItsParts(t *testing.T) {
 	}
 }
 
+// withAgent is the catalogue with the image of a member.
+func withAgent() []Entry {
+	return append(catalogue(), Published("agent", "", "1.19.5", "acme/agent:v", "a test has none"))
+}
+
 func TestFind(t *testing.T) {
 	for _, c := range []struct{ name, version, want, upstream string }{
 		{"node", "v1.36", "1.36.3", "kindest/node:v1.36.3"},
 		{"node", "", "1.36.3", "kindest/node:v1.36.3"},
 		{"node", "v1.35.2", "1.35.2", "kindest/node:v1.35.2"},
-		{"cilium", "", "1.19.5", "cilium/cilium:v1.19.5"},
-		{"cilium-operator", "1.18.2", "1.18.2", "cilium/operator-generic:v1.18.2"},
-		{"cilium", "/src/cilium", "/src/cilium", ""},
+		{"agent", "", "1.19.5", "acme/agent:v1.19.5"},
+		{"agent", "1.18.2", "1.18.2", "acme/agent:v1.18.2"},
+		{"agent", "/src/agent", "/src/agent", ""},
 		{"echo", "", "", ""},
 	} {
-		e, version, err := find(catalogue(), plan.Image{Name: c.name, Version: c.version})
+		e, version, err := find(withAgent(), plan.Image{Name: c.name, Version: c.version})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +233,7 @@ func TestFind(t *testing.T) {
 			t.Errorf("%s %q: version %q, upstream %q; want %q, %q", c.name, c.version, version, upstream, c.want, c.upstream)
 		}
 	}
-	if _, _, err := find(catalogue(), plan.Image{Name: "envoy"}); err == nil || !strings.Contains(err.Error(), "node, cilium") {
+	if _, _, err := find(withAgent(), plan.Image{Name: "envoy"}); err == nil || !strings.Contains(err.Error(), "client, agent") {
 		t.Errorf("unknown image: %v, want the names that there are", err)
 	}
 }
@@ -242,7 +247,7 @@ func TestNoSourceTree(t *testing.T) {
 }
 
 func TestListAndSave(t *testing.T) {
-	f := newFake("cilium/cilium:v1.19.5", "busybox:1", "skidpad.local/echo:1-abc")
+	f := newFake("acme/agent:v1.19.5", "busybox:1", "skidpad.local/echo:1-abc")
 	echo := f.images["skidpad.local/echo:1-abc"]
 	echo.Labels = map[string]string{build.LabelName: "echo", build.LabelPart + "go": "1.26"}
 	f.images["skidpad.local/echo:1-abc"] = echo
@@ -255,14 +260,14 @@ func TestListAndSave(t *testing.T) {
 	for _, r := range list {
 		got = append(got, r.Image.Key()+" "+r.Source)
 	}
-	if want := []string{"cilium@1.19.5 pulled", "echo@1 built"}; !slices.Equal(got, want) {
+	if want := []string{"agent@1.19.5 pulled", "echo@1 built"}; !slices.Equal(got, want) {
 		t.Errorf("list %v, want %v", got, want)
 	}
 	var out bytes.Buffer
 	if err := s.Save(t.Context(), &out, append(list, list...)); err != nil {
 		t.Fatal(err)
 	}
-	if want := "cilium/cilium:v1.19.5\nskidpad.local/echo:1-abc"; out.String() != want {
+	if want := "acme/agent:v1.19.5\nskidpad.local/echo:1-abc"; out.String() != want {
 		t.Errorf("saved %q, want %q", out.String(), want)
 	}
 }

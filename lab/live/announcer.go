@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/probe"
 )
@@ -17,10 +18,10 @@ func (l *Lab) Announcer(ctx context.Context, workload string) (string, error) {
 	return l.Who().LeaseHolder(ctx, workload)
 }
 
-// LeaseHolder is the scenario's name of the node that announces a workload's addresses by ARP: the holder of Cilium's
-// lease; of an address of MetalLB's, whose speakers have no lease, the node that answers a client's ARP request.
+// LeaseHolder is the scenario's name of the node that announces a workload's addresses by ARP: the holder of the workload's Lease,
+// or, with an addon without Leases, the node that answers a client's ARP request.
 func (w *Who) LeaseHolder(ctx context.Context, workload string) (string, error) {
-	if w.Plan.Addon("cilium") != nil && !metalLBAnnounces(w.Plan) {
+	if _, ok := addon.AnnouncerOf(&w.Plan.Scenario.Spec).(addon.Leaser); ok {
 		return w.Lab.LeaseHolder(ctx, workload)
 	}
 	i := slices.IndexFunc(w.Plan.Clients, func(c plan.Client) bool { return len(c.OnLink) > 0 })
@@ -55,14 +56,4 @@ func (w *Who) answersARP(ctx context.Context, client plan.Client, address netip.
 		return "", fmt.Errorf("%d nodes answer %s's ARP request for %s: %s", len(macs), client.Name, address, strings.Join(macs, ", "))
 	}
 	return w.nodeOf(ctx, macs[0]), nil
-}
-
-// metalLBAnnounces reports whether it is MetalLB that announces by ARP.
-func metalLBAnnounces(p *plan.Plan) bool {
-	for _, a := range p.Scenario.Spec.Addons {
-		if a.MetalLB != nil && a.MetalLB.L2 != nil {
-			return true
-		}
-	}
-	return false
 }

@@ -1,4 +1,4 @@
-package live
+package live_test
 
 import (
 	"slices"
@@ -13,8 +13,10 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 	"sigs.k8s.io/yaml"
 
+	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -22,7 +24,7 @@ import (
 // planOf plans a scenario file.
 func planOf(t *testing.T, file string) *plan.Plan {
 	t.Helper()
-	s, err := scenario.Load(file, kinds)
+	s, err := scenario.Load(file, lab.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,8 +76,8 @@ func TestGracefulRestartIsSetOnEverySpeaker(t *testing.T) {
 					images[i.Key()] = image.Resolved{Ref: "example/" + i.Name + ":v1"}
 				}
 			}
-			l := New(nil, p, images, nil)
-			p, err := p.With(func(s *scenario.Spec) { setGracefulRestart(s, on) })
+			l := live.New(nil, p, images, nil)
+			p, err := p.With(func(s *scenario.Spec) { live.SetGracefulRestart(s, on) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +87,7 @@ func TestGracefulRestartIsSetOnEverySpeaker(t *testing.T) {
 				}
 			}
 			kube, applied := fakeKube(t, p.AddonWith(scenario.RoleBGP).Manifests...)
-			if err := l.applyNodeSpeaker(t.Context(), kube, p); err != nil {
+			if err := live.ApplyNodeSpeaker(t.Context(), l, kube, p); err != nil {
 				t.Fatal(err)
 			}
 			has := func(what string) bool {

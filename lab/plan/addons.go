@@ -2,8 +2,8 @@ package plan
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"skidpad.dev/skidpad/lab/scenario"
@@ -15,6 +15,8 @@ type Addon struct {
 	Roles   []scenario.Role `json:"roles"`
 	Version string          `json:"version"`
 	Images  []Image         `json:"images"` // the nodes hold these images before they start
+	// Optional marks an addon that the lab can do without. The nodes do not hold its images; the nodes pull them.
+	Optional bool `json:"optional,omitempty"`
 	// Definitions are custom resource definitions from files.
 	Definitions *Definitions `json:"definitions,omitempty"`
 	Chart       *Chart       `json:"chart,omitempty"`
@@ -96,30 +98,25 @@ func (p *Plan) addon(match func(Addon) bool) *Addon {
 	return &p.Addons[i]
 }
 
+// AddonFields plans an addon. The fields of every addon in a scenario have the method.
+type AddonFields interface {
+	// PlanAddon is pure. Name and Roles of the result are filled in afterwards.
+	PlanAddon(b *Builder) Addon
+}
+
 // addons plans every addon, in the scenario's order.
 func (b *builder) addons() {
 	for _, a := range b.spec.Addons {
-		var out Addon
-		switch {
-		case a.Cilium != nil:
-			out = b.cilium(a.Cilium)
-		case a.Calico != nil:
-			out = b.calico(a.Calico)
-		case a.KubeRouter != nil:
-			out = b.kubeRouter(a.KubeRouter)
-		case a.MetalLB != nil:
-			out = b.metalLB(a.MetalLB)
-		case a.PureLB != nil:
-			out = b.pureLB(a.PureLB)
-		case a.BIRD != nil:
-			out = b.nodeBIRD(a.BIRD)
-		case a.APISIX != nil:
-			out = b.apisix(a.APISIX)
-		default:
-			continue
+		f, ok := a.Fields.(AddonFields)
+		if !ok {
+			continue // unknown to the list of members; validation refuses such an entry
 		}
-		out.Name, out.Roles = a.Kind(), a.Roles()
+		out := f.PlanAddon(&Builder{b})
+		out.Name, out.Roles = a.Name, a.Roles()
 		b.Addons = append(b.Addons, out)
+		if out.Optional {
+			b.Parts = append(b.Parts, Part{Name: out.Name, Images: out.Images})
+		}
 	}
 }
 
@@ -134,140 +131,91 @@ func addonNames(all []Addon, cni bool) string {
 	return strings.Join(names, ", ")
 }
 
-// kernel lists the options that parts of the scenario have no use without.
+// kernel lists the options that the cluster has no use without.
 func (b *builder) kernel() {
-	need := func(when bool, option, what string) {
-		if when {
-			b.Kernel = append(b.Kernel, Need{Option: option, For: what})
-		}
-	}
-	if c := b.spec.Cluster; c != nil {
-		need(c.KubeProxy == scenario.KubeProxyIPVS, "IP_VS", "kubeProxy: ipvs")
-		need(c.KubeProxy == scenario.KubeProxyIPVS, "DUMMY", "kubeProxy: ipvs")
-	}
-	for _, a := range b.spec.Addons {
-		if k := a.KubeRouter; k != nil {
-			need(k.ServiceProxy, "IP_VS", "kube-router's service proxy")
-			need(k.ServiceProxy, "DUMMY", "kube-router's service proxy")
-			need(k.Overlay, "NET_IPIP", "kube-router's overlay")
-		}
-		if c := a.Cilium; c != nil {
-			need(c.Before(18), "MODULES", "Cilium before 1.18, which does not start without /proc/modules")
-		}
-		if c := a.Calico; c != nil {
-			need(c.Encapsulation != "none", "NET_IPIP", "Calico's encapsulation "+c.Encapsulation)
+	if c := b.spec.Cluster; c != nil && c.KubeProxy == scenario.KubeProxyIPVS {
+		for _, option := range []string{"IP_VS", "DUMMY"} {
+			b.Kernel = append(b.Kernel, Need{Option: option, For: "kubeProxy: ipvs"})
 		}
 	}
 }
 
-// nodeSpeakerPeer is a router that nodes peer with, at its address on the cluster's network.
-type nodeSpeakerPeer struct {
-	name, address string
-	asn           uint32
+// Builder gives an addon the parts of the plan that are known before the cluster: networks and addresses.
+type Builder struct{ b *builder }
+
+// Spec returns the scenario's spec, with defaults.
+func (b *Builder) Spec() *scenario.Spec { return b.b.spec }
+
+// Host returns the properties of the machine.
+func (b *Builder) Host() Host { return b.b.host }
+
+// Name returns the engine's and Kubernetes' name of a part of the lab: skidpad-<lab>-worker.
+func (b *Builder) Name(part string) string { return b.b.name(part) }
+
+// APIServer returns the host and the port of the API for nodes and agents. No ClusterIP is needed.
+func (b *Builder) APIServer() (host string, port int) { return b.b.apiServer() }
+
+// Need adds a kernel option that the addon, or a part of it, has no use without.
+func (b *Builder) Need(option, what string) { b.b.Kernel = append(b.b.Kernel, Need{option, what}) }
+
+// Mount adds a file system that every node has from its start.
+func (b *Builder) Mount(m Mount) { b.b.mounts = append(b.b.mounts, m) }
+
+// Part adds a part of the addon that the lab can do without.
+func (b *Builder) Part(p Part) { b.b.Parts = append(b.b.Parts, p) }
+
+// NodesOn returns the IPv4 prefix of the network that the nodes are on.
+func (b *Builder) NodesOn() netip.Prefix { return b.b.network(b.b.clusterNetwork()).Subnet }
+
+// Peer is a router that nodes peer with.
+type Peer struct {
+	Name    string
+	ASN     uint32
+	Address netip.Addr // on the network of the nodes
+	// Address6 is invalid without IPv6.
+	Address6 netip.Addr
 }
 
-func (b *builder) nodePeers(names []string) []nodeSpeakerPeer {
-	var all []nodeSpeakerPeer
+// Peers returns those of the routers that are on a network of nodes; an empty name is the cluster's network.
+func (b *Builder) Peers(names []string, network string) []Peer {
+	network = cmp.Or(network, b.b.clusterNetwork())
+	var all []Peer
 	for _, name := range names {
-		i := b.routerIndex(name)
-		all = append(all, nodeSpeakerPeer{
-			name:    name,
-			address: at(b.network(b.clusterNetwork()).Subnet, routersAt+i).String(),
-			asn:     b.spec.Routers[i].BGP.ASN,
-		})
+		r := b.b.spec.Routers[b.b.routerIndex(name)]
+		if !slices.Contains(r.Networks, network) {
+			continue
+		}
+		v4, v6 := b.b.routerAddress(name, network)
+		all = append(all, Peer{Name: name, ASN: r.BGP.ASN, Address: v4, Address6: v6})
 	}
 	return all
 }
 
-// apiEnv tells a pod on the host's network where the API server is before anybody makes its ClusterIP work.
-func (b *builder) apiEnv() []any {
-	host, port := b.apiServer()
-	return []any{
-		map[string]any{"name": "KUBERNETES_SERVICE_HOST", "value": host},
-		map[string]any{"name": "KUBERNETES_SERVICE_PORT", "value": strconv.Itoa(port)},
-	}
-}
+// RouterID returns the router ID of the node with an index, in a cluster without IPv4.
+func (b *Builder) RouterID(node int) netip.Addr { return at(b.NodesOn(), routerIDsAt+node) }
 
-// fromField is an environment variable that holds a field of its pod.
-func fromField(name, path string) map[string]any {
-	return map[string]any{"name": name, "valueFrom": map[string]any{"fieldRef": map[string]any{"fieldPath": path}}}
-}
-
-// everywhere tolerates every taint: what runs on each node from when it joins.
-func everywhere() []any { return []any{map[string]any{"operator": "Exists"}} }
-
-// named is an object with a namespace; an empty one is left out.
-func named(api, kind, namespace, name string, rest map[string]any) string {
-	meta := map[string]any{"name": name}
-	if namespace != "" {
-		meta["namespace"] = namespace
-	}
-	doc := map[string]any{"apiVersion": api, "kind": kind, "metadata": meta}
-	for k, v := range rest {
-		doc[k] = v
-	}
-	return toYAML(doc)
-}
-
-// rule is one rule of a role.
-func rule(group, resources, verbs string) any {
-	return map[string]any{"apiGroups": []any{group}, "resources": words(resources), "verbs": words(verbs)}
-}
-
-func words(text string) []any {
-	var all []any
-	for word := range strings.FieldsSeq(text) {
-		all = append(all, word)
+// Pools returns the prefixes of LoadBalancer addresses of all addons.
+func (b *Builder) Pools() []netip.Prefix {
+	var all []netip.Prefix
+	for _, a := range b.b.spec.Addons {
+		_, pools := a.Pools()
+		all = append(all, pools...)
 	}
 	return all
 }
 
-// account is a ServiceAccount with what it may do in the whole cluster, and in its namespace alone.
-func account(namespace, name string, cluster, local []any) []string {
-	const rbac = "rbac.authorization.k8s.io"
-	subjects := []any{map[string]any{"kind": "ServiceAccount", "name": name, "namespace": namespace}}
-	docs := []string{named("v1", "ServiceAccount", namespace, name, nil)}
-	if len(cluster) > 0 {
-		full := namespace + "-" + name
-		docs = append(docs, named(rbac+"/v1", "ClusterRole", "", full, map[string]any{"rules": cluster}),
-			named(rbac+"/v1", "ClusterRoleBinding", "", full, map[string]any{
-				"roleRef": map[string]any{"apiGroup": rbac, "kind": "ClusterRole", "name": full}, "subjects": subjects}))
+// ExternalIPs returns the external IPs of all workloads, each once, as prefixes.
+func (b *Builder) ExternalIPs() []netip.Prefix {
+	var all []netip.Prefix
+	for _, w := range b.b.spec.Workloads {
+		if w.Echo == nil {
+			continue
+		}
+		for _, a := range w.Echo.Service.ExternalIPs {
+			if p := netip.PrefixFrom(a, a.BitLen()); !slices.Contains(all, p) {
+				all = append(all, p)
+			}
+		}
 	}
-	if len(local) > 0 {
-		docs = append(docs, named(rbac+"/v1", "Role", namespace, name, map[string]any{"rules": local}),
-			named(rbac+"/v1", "RoleBinding", namespace, name, map[string]any{
-				"roleRef": map[string]any{"apiGroup": rbac, "kind": "Role", "name": name}, "subjects": subjects}))
-	}
-	return docs
+	return all
 }
-
-// podsOf is a DaemonSet or Deployment whose pods carry the label app: name.
-func podsOf(kind, namespace, name string, pod map[string]any) string {
-	spec := podsSpec(name, pod)
-	if kind == "Deployment" {
-		spec["replicas"] = 1
-	}
-	return named("apps/v1", kind, namespace, name, map[string]any{"spec": spec})
-}
-
-// daemonsAtOnce is a DaemonSet whose pods are all made anew at once when their template changes.
-func daemonsAtOnce(namespace, name string, pod map[string]any) string {
-	spec := podsSpec(name, pod)
-	spec["updateStrategy"] = map[string]any{"rollingUpdate": map[string]any{"maxUnavailable": "100%"}}
-	return named("apps/v1", "DaemonSet", namespace, name, map[string]any{"spec": spec})
-}
-
-func podsSpec(name string, pod map[string]any) map[string]any {
-	labels := map[string]any{"app": name}
-	return map[string]any{
-		"selector": map[string]any{"matchLabels": labels},
-		"template": map[string]any{"metadata": map[string]any{"labels": labels}, "spec": pod},
-	}
-}
-
-// hostPath is a volume and where a container sees it.
-func hostPath(name, path, kind string) map[string]any {
-	return map[string]any{"name": name, "hostPath": map[string]any{"path": path, "type": kind}}
-}
-
-func mount(name, path string) map[string]any { return map[string]any{"name": name, "mountPath": path} }

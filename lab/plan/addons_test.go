@@ -1,4 +1,4 @@
-package plan
+package plan_test
 
 import (
 	"regexp"
@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"skidpad.dev/skidpad/lab/plan"
 )
 
 var imageRef = regexp.MustCompile(`\{(image|repository|tag) ([^}]+)\}`)
@@ -15,14 +17,14 @@ var imageRef = regexp.MustCompile(`\{(image|repository|tag) ([^}]+)\}`)
 // way round, and that every manifest is one object with a name.
 func TestAddonsNameTheirImages(t *testing.T) {
 	for _, file := range []string{"metallb", "kube-router", "cilium-kube-router-purelb", "calico"} {
-		p, err := Make(load(t, "../scenario/testdata/valid-"+file+".yaml"), "lab", Host{})
+		p, err := plan.Make(load(t, "../scenario/testdata/valid-"+file+".yaml"), "lab", plan.Host{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, a := range p.Addons {
 			text := strings.Join(a.Manifests, "---\n")
 			if a.Chart != nil {
-				text += toYAML(a.Chart.Values)
+				text += plan.YAML(a.Chart.Values)
 			}
 			var seen, want []string
 			for _, m := range imageRef.FindAllStringSubmatch(text, -1) {
@@ -30,7 +32,7 @@ func TestAddonsNameTheirImages(t *testing.T) {
 			}
 			for _, i := range a.Images {
 				want = append(want, i.Key())
-				if !slices.ContainsFunc(p.Cluster.Image.Preload, func(in Image) bool { return in.Key() == i.Key() }) {
+				if !slices.ContainsFunc(p.Cluster.Image.Preload, func(in plan.Image) bool { return in.Key() == i.Key() }) {
 					t.Errorf("%s: image %s is not in the nodes", a.Name, i.Key())
 				}
 			}
@@ -54,11 +56,11 @@ func TestAddonsNameTheirImages(t *testing.T) {
 
 // TestPreloadIsPerScenario holds that an addon's images make no other scenario's nodes be built anew.
 func TestPreloadIsPerScenario(t *testing.T) {
-	p, err := Make(load(t, defaultFile), "lab", Host{})
+	p, err := plan.Make(load(t, defaultFile), "lab", plan.Host{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := keys(p.Cluster.Image.Preload); got != "cilium@1.19.5, cilium-operator@1.19.5, echo" {
+	if got := plan.Keys(p.Cluster.Image.Preload); got != "cilium@1.19.5, cilium-operator@1.19.5, echo" {
 		t.Errorf("the default lab's nodes hold %s", got)
 	}
 }

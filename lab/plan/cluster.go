@@ -11,8 +11,8 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// rackLabel names, on a Kubernetes node, the network of its rack.
-const rackLabel = "skidpad.dev/rack"
+// RackLabel names, on a Kubernetes node, the network of its rack.
+const RackLabel = "skidpad.dev/rack"
 
 func (b *builder) cluster() {
 	c := b.spec.Cluster
@@ -22,7 +22,7 @@ func (b *builder) cluster() {
 	name := "skidpad-" + b.Lab
 	image := Image{Name: "node", Version: c.Kubernetes}
 	for _, a := range b.Addons {
-		if !b.optional(a.Name) { // what may be missing is not baked in: the nodes pull it
+		if !a.Optional {
 			image.Preload = append(image.Preload, a.Images...)
 		}
 	}
@@ -82,7 +82,7 @@ func (b *builder) kindConfig() string {
 			node["role"] = "control-plane"
 		}
 		if n.Network != "" {
-			node["labels"] = map[string]any{rackLabel: n.Network}
+			node["labels"] = map[string]any{RackLabel: n.Network}
 		}
 		nodes = append(nodes, node)
 	}
@@ -105,7 +105,7 @@ func (b *builder) kindConfig() string {
 		config["kubeadmConfigPatches"] = []string{"kind: KubeletConfiguration\nfailCgroupV1: false\n"}
 	}
 	config["containerdConfigPatches"] = containerdPatches(b.host.NoSysResource)
-	return toYAML(config)
+	return YAML(config)
 }
 
 // containerdPatches are for both versions of containerd's configuration: kind applies the one that is the node image's own.
@@ -134,8 +134,8 @@ func listed(v4, v6 netip.Prefix) string {
 	return strings.Join(all, ",")
 }
 
-// toYAML writes a value of maps, lists and scalars, with sorted keys. Such values always can be.
-func toYAML(v any) string {
+// YAML writes a value of maps, lists and scalars, with sorted keys. Such values always can be.
+func YAML(v any) string {
 	data, err := yaml.Marshal(v)
 	if err != nil {
 		panic("lab bug: " + err.Error())

@@ -120,7 +120,7 @@ func registries(mirrors []scenario.Mirror) string {
 	for _, m := range mirrors {
 		all[m.Registry] = map[string]any{"endpoint": m.Endpoints}
 	}
-	return toYAML(map[string]any{"mirrors": all})
+	return YAML(map[string]any{"mirrors": all})
 }
 
 func (p *Plan) k3sText(t *text) {

@@ -1,15 +1,17 @@
-package plan
+package plan_test
 
 import (
 	"testing"
 
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/yaml"
+
+	"skidpad.dev/skidpad/lab/plan"
 )
 
 // TestKindConfigIsKinds holds that kind knows every field of the configuration that is written for it.
 func TestKindConfigIsKinds(t *testing.T) {
-	p, err := Make(load(t, defaultFile), "lab", Host{CgroupV1: true, NoSysResource: true})
+	p, err := plan.Make(load(t, defaultFile), "lab", plan.Host{CgroupV1: true, NoSysResource: true})
 	if err != nil {
 		t.Fatal(err)
 	}

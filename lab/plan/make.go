@@ -36,14 +36,13 @@ func Make(s *scenario.Scenario, lab string, h Host) (*Plan, error) {
 	if err := b.networks(); err != nil {
 		return nil, err
 	}
+	b.kernel()
 	b.addons()
 	b.cluster()
 	b.gateways()
 	b.routers()
 	b.clients()
 	b.workloads()
-	b.kernel()
-	b.parts()
 	b.images()
 	b.steps()
 	hash, err := hashOf(p)

@@ -1,4 +1,4 @@
-package plan
+package plan_test
 
 import (
 	"encoding/json"
@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -17,7 +19,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func load(t *testing.T, file string) *scenario.Scenario {
 	t.Helper()
-	s, err := scenario.Load(file, kinds)
+	s, err := scenario.Load(file, lab.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,28 +48,28 @@ func prefixes(all ...string) []netip.Prefix {
 func TestGoldens(t *testing.T) {
 	for _, c := range []struct {
 		name, file, lab string
-		host            Host
+		host            plan.Host
 	}{
-		{"default", defaultFile, "cilium-bgp-vrrp", Host{}},
-		{"default-restricted-host", defaultFile, "second", Host{
+		{"default", defaultFile, "cilium-bgp-vrrp", plan.Host{}},
+		{"default-restricted-host", defaultFile, "second", plan.Host{
 			Taken:         prefixes("0.0.0.0/0", "172.17.0.0/16", "172.30.0.0/23"),
 			CgroupV1:      true,
 			NoSysResource: true,
 		}},
-		{"routers-only", routersFile, "lab", Host{}},
-		{"router-as-gateway", oneWayFile, "one", Host{}},
-		{"metallb", "../scenario/testdata/valid-metallb.yaml", "lab", Host{}},
-		{"kube-router", "../scenario/testdata/valid-kube-router.yaml", "lab", Host{}},
-		{"cilium-kube-router-purelb", "../scenario/testdata/valid-cilium-kube-router-purelb.yaml", "lab", Host{}},
-		{"cilium-bird", "../../scenarios/cilium-bird/scenario.yaml", "lab", Host{}},
-		{"cilium-two-racks", "../../scenarios/cilium-two-racks/scenario.yaml", "lab", Host{}},
-		{"calico", "../scenario/testdata/valid-calico.yaml", "lab", Host{}},
-		{"k3s", k3sFile, "k3s", Host{CgroupV1: true, NoSysResource: true}},
-		{"dual-stack", dualFile, "two-families", Host{Taken: prefixes("fd73:6b69:6400:1::/64")}},
-		{"ipv6", ipv6File, "one-family", Host{}},
+		{"routers-only", routersFile, "lab", plan.Host{}},
+		{"router-as-gateway", oneWayFile, "one", plan.Host{}},
+		{"metallb", "../scenario/testdata/valid-metallb.yaml", "lab", plan.Host{}},
+		{"kube-router", "../scenario/testdata/valid-kube-router.yaml", "lab", plan.Host{}},
+		{"cilium-kube-router-purelb", "../scenario/testdata/valid-cilium-kube-router-purelb.yaml", "lab", plan.Host{}},
+		{"cilium-bird", "../../scenarios/cilium-bird/scenario.yaml", "lab", plan.Host{}},
+		{"cilium-two-racks", "../../scenarios/cilium-two-racks/scenario.yaml", "lab", plan.Host{}},
+		{"calico", "../scenario/testdata/valid-calico.yaml", "lab", plan.Host{}},
+		{"k3s", k3sFile, "k3s", plan.Host{CgroupV1: true, NoSysResource: true}},
+		{"dual-stack", dualFile, "two-families", plan.Host{Taken: prefixes("fd73:6b69:6400:1::/64")}},
+		{"ipv6", ipv6File, "one-family", plan.Host{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := Make(load(t, c.file), c.lab, c.host)
+			p, err := plan.Make(load(t, c.file), c.lab, c.host)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,12 +102,12 @@ func golden(t *testing.T, file, got string) {
 func TestPlanIsPureAndSurvivesJSON(t *testing.T) {
 	s := load(t, oneWayFile)
 	before, _ := json.Marshal(s)
-	first, err := Make(s, "lab", Host{})
+	first, err := plan.Make(s, "lab", plan.Host{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	first.Addon("cilium").Chart.Values["bpf"].(map[string]any)["masquerade"] = "changed"
-	second, err := Make(s, "lab", Host{})
+	second, err := plan.Make(s, "lab", plan.Host{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,23 +121,23 @@ func TestPlanIsPureAndSurvivesJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var back Plan
+	var back plan.Plan
 	if err := json.Unmarshal(data, &back); err != nil {
 		t.Fatal(err)
 	}
 	if again, _ := json.Marshal(&back); string(again) != string(data) {
 		t.Error("a plan that was stored and read again is another")
 	}
-	if got, err := hashOf(&back); err != nil || got != second.Hash {
+	if got, err := plan.HashOf(&back); err != nil || got != second.Hash {
 		t.Errorf("hash of the stored plan: seen %s, %v, want %s", got, err, second.Hash)
 	}
-	if other, _ := Make(s, "other", Host{}); other.Hash == second.Hash {
+	if other, _ := plan.Make(s, "other", plan.Host{}); other.Hash == second.Hash {
 		t.Error("two labs' plans have one hash")
 	}
 }
 
 func TestValuesOfTheScenarioGoOnTop(t *testing.T) {
-	p, err := Make(load(t, oneWayFile), "lab", Host{})
+	p, err := plan.Make(load(t, oneWayFile), "lab", plan.Host{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,8 +174,8 @@ func TestSubnetErrors(t *testing.T) {
 			"172.29.240.0/21", "172.29.248.0/22", "172.29.252.0/23"), prefixes("172.29.254.0/24")...), "network edge: seen no free /24"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Make(load(t, c.file), "lab", Host{Taken: c.taken})
-			var subnet *SubnetError
+			_, err := plan.Make(load(t, c.file), "lab", plan.Host{Taken: c.taken})
+			var subnet *plan.SubnetError
 			if !errors.As(err, &subnet) || !strings.HasPrefix(err.Error(), c.want) {
 				t.Errorf("seen %v, want %s…", err, c.want)
 			}
@@ -187,8 +189,8 @@ func TestLabNames(t *testing.T) {
 		"a": true, "lab-1": true, "thirty-letters-long-name-abcde": true,
 		"": false, "-a": false, "a-": false, "A": false, "a_b": false, "a.b": false, "thirty-one-letters-long-name-ab": false,
 	} {
-		_, err := Make(s, name, Host{})
-		var bad *LabNameError
+		_, err := plan.Make(s, name, plan.Host{})
+		var bad *plan.LabNameError
 		if ok != (err == nil) || !ok && !errors.As(err, &bad) {
 			t.Errorf("%q: seen %v, want ok %v", name, err, ok)
 		}
@@ -200,7 +202,7 @@ func TestNamesFit(t *testing.T) {
 	s := load(t, defaultFile)
 	workers := 32
 	s.Spec.Cluster.Workers = &workers
-	p, err := Make(s, strings.Repeat("l", maxLab), Host{})
+	p, err := plan.Make(s, strings.Repeat("l", plan.MaxLab), plan.Host{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +221,7 @@ func TestNamesFit(t *testing.T) {
 // TestStepsComeAfterEarlierOnes holds that the steps' order has no gap and no circle.
 func TestStepsComeAfterEarlierOnes(t *testing.T) {
 	for _, file := range []string{defaultFile, routersFile, oneWayFile} {
-		p, err := Make(load(t, file), "lab", Host{})
+		p, err := plan.Make(load(t, file), "lab", plan.Host{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package plan
+package plan_test
 
 import (
 	"encoding/json"
@@ -6,16 +6,18 @@ import (
 	"strings"
 	"testing"
 
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // A password is in the plan that a router's configuration is made from, and in nothing that is written of it.
 func TestPasswordsStayOutOfWhatIsWritten(t *testing.T) {
-	s, err := scenario.Load("../scenario/testdata/valid-peering.yaml", kinds)
+	s, err := scenario.Load("../scenario/testdata/valid-peering.yaml", lab.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Make(s, "secrets", Host{})
+	p, err := plan.Make(s, "secrets", plan.Host{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +35,7 @@ func TestPasswordsStayOutOfWhatIsWritten(t *testing.T) {
 			t.Errorf("%s tells the password", what)
 		}
 	}
-	var back Plan
+	var back plan.Plan
 	if err := json.Unmarshal(written, &back); err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +43,7 @@ func TestPasswordsStayOutOfWhatIsWritten(t *testing.T) {
 		t.Errorf("what was read back passes for a password: %q", got)
 	}
 	s.Spec.Routers[0].BGP.Peers[0].Password = "another-one"
-	other, err := Make(s, "secrets", Host{})
+	other, err := plan.Make(s, "secrets", plan.Host{})
 	if err != nil || other.Hash == p.Hash {
 		t.Errorf("another password makes the same lab: %v", err)
 	}

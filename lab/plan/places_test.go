@@ -1,4 +1,4 @@
-package plan
+package plan_test
 
 import (
 	"net/netip"
@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/plan"
 )
 
-func placesOf(t *testing.T, file string) Places {
+func placesOf(t *testing.T, file string) plan.Places {
 	t.Helper()
-	p, err := Make(load(t, file), "lab", Host{})
+	p, err := plan.Make(load(t, file), "lab", plan.Host{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package plan
+package plan_test
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -49,7 +51,7 @@ func drawScenario(t *rapid.T) *scenario.Scenario {
 		return fmt.Sprintf("{name: c%d, network: %s}", i, names[i%len(names)])
 	}))
 	line("  workloads: [{echo: {service: {externalIPs: [172.30.2.7]}}}]")
-	s, err := scenario.Parse("random.yaml", []byte(b.String()), kinds)
+	s, err := scenario.Parse("random.yaml", []byte(b.String()), lab.Kinds())
 	if err != nil {
 		t.Fatalf("%v\n%s", err, b.String())
 	}
@@ -69,12 +71,12 @@ func each(n int, f func(int) string) string {
 func TestAddressesNeverCollide(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawScenario(t)
-		p, err := Make(s, "lab", Host{Taken: prefixes("172.30.1.0/24")})
+		p, err := plan.Make(s, "lab", plan.Host{Taken: prefixes("172.30.1.0/24")})
 		if err != nil {
 			t.Fatal(err)
 		}
 		owner := map[netip.Addr]string{}
-		claim := func(who string, a Attachment) {
+		claim := func(who string, a plan.Attachment) {
 			n := networkOf(p, a.Network)
 			if first, ok := owner[a.Address]; ok {
 				t.Errorf("%s: seen on %s and %s", a.Address, first, who)
@@ -88,7 +90,7 @@ func TestAddressesNeverCollide(t *testing.T) {
 			}
 		}
 		for _, n := range p.Networks {
-			claim("host", Attachment{Network: n.Name, Address: n.Host, Bits: n.Subnet.Bits()})
+			claim("host", plan.Attachment{Network: n.Name, Address: n.Host, Bits: n.Subnet.Bits()})
 			if !n.Subnet.Contains(n.Nodes.Addr()) || n.Nodes != n.Nodes.Masked() || len(p.Cluster.Nodes) > 60 {
 				t.Errorf("network %s: nodes get theirs from %s, want a range inside %s", n.Name, n.Nodes, n.Subnet)
 			}
@@ -107,14 +109,15 @@ func TestAddressesNeverCollide(t *testing.T) {
 			claim(c.Name, c.Network)
 		}
 		outside := append(prefixes("172.30.2.7/32", "172.30.1.0/24"), p.Cluster.PodCIDR, p.Cluster.ServiceCIDR)
-		outside = append(outside, s.Spec.Addons[0].Cilium.LoadBalancerPools...)
+		_, pools := s.Spec.Addons[0].Pools()
+		outside = append(outside, pools...)
 		for i, n := range p.Networks {
 			for _, other := range p.Networks[:i] {
 				if n.Subnet.Overlaps(other.Subnet) {
 					t.Errorf("networks %s and %s overlap: %s, %s", n.Name, other.Name, n.Subnet, other.Subnet)
 				}
 			}
-			if in, ok := overlapping(n.Subnet, outside); ok {
+			if in, ok := plan.Overlapping(n.Subnet, outside); ok {
 				t.Errorf("network %s: seen %s, which overlaps %s", n.Name, n.Subnet, in)
 			}
 		}
@@ -130,12 +133,12 @@ func TestLabsSideBySide(t *testing.T) {
 		taken := rapid.SliceOfN(rapid.Custom(drawPrefix), 0, 30).Draw(t, "taken")
 		bridges := map[string]bool{}
 		for i := range labs {
-			p, err := Make(s, fmt.Sprintf("lab%d", i), Host{Taken: taken})
+			p, err := plan.Make(s, fmt.Sprintf("lab%d", i), plan.Host{Taken: taken})
 			if err != nil {
 				return // everything is taken
 			}
 			for _, n := range p.Networks {
-				if in, ok := overlapping(n.Subnet, taken); ok {
+				if in, ok := plan.Overlapping(n.Subnet, taken); ok {
 					t.Fatalf("lab %d: network %s: seen %s, which overlaps %s", i, n.Name, n.Subnet, in)
 				}
 				if bridges[n.Bridge] {
@@ -154,11 +157,11 @@ func drawPrefix(t *rapid.T) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{172, second, third, fourth}), rapid.IntRange(12, 32).Draw(t, "bits")).Masked()
 }
 
-func networkOf(p *Plan, name string) Network {
+func networkOf(p *plan.Plan, name string) plan.Network {
 	for _, n := range p.Networks {
 		if n.Name == name {
 			return n
 		}
 	}
-	return Network{}
+	return plan.Network{}
 }

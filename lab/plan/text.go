@@ -119,7 +119,7 @@ func (p *Plan) documents(t *text) {
 	}
 	for _, a := range p.Addons {
 		if a.Chart != nil {
-			t.document("values of "+a.Name+" "+a.Version, toYAML(a.Chart.Values))
+			t.document("values of "+a.Name+" "+a.Version, YAML(a.Chart.Values))
 		}
 		if len(a.Manifests) > 0 {
 			t.document("manifests of "+a.Name+" "+a.Version, strings.Join(a.Manifests, "---\n"))

@@ -1,15 +1,16 @@
-package plan
+package plan_test
 
 import (
 	"reflect"
 	"strings"
 	"testing"
 
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
 func TestWithChangesOnlyWhatItSays(t *testing.T) {
-	p, err := Make(load(t, defaultFile), "lab", Host{Taken: prefixes("172.30.0.0/23")})
+	p, err := plan.Make(load(t, defaultFile), "lab", plan.Host{Taken: prefixes("172.30.0.0/23")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,7 +20,7 @@ func TestWithChangesOnlyWhatItSays(t *testing.T) {
 	}
 	on, err := p.With(func(s *scenario.Spec) {
 		s.Routers[0].BGP.GracefulRestart = true
-		s.Addons[0].Cilium.BGP.GracefulRestart = true
+		*s.NodeSpeaker().GracefulRestart = true
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
-	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -21,7 +20,7 @@ func Foresee(ctx context.Context, s *scenario.Scenario, source string) (string, 
 	if err != nil {
 		return "", err
 	}
-	store := image.New(eng, source, router.Images(lab.Kinds())...)
+	store := image.New(eng, source, lab.Images()...)
 	var missing []string
 	halves := []scenario.Half{s.Bug.Broken}
 	if s.Bug.Fixed != nil {

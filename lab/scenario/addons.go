@@ -3,10 +3,10 @@ package scenario
 import (
 	"fmt"
 	"net/netip"
-	"reflect"
+	"slices"
 )
 
-// Role is what an addon does for a cluster.
+// Role is the work of an addon in a cluster.
 type Role string
 
 // The roles.
@@ -17,173 +17,99 @@ const (
 	RoleIngress      Role = "ingress"
 )
 
-// MetalLB gives addresses to LoadBalancer Services, and announces them by ARP (l2), by BGP, or both.
-type MetalLB struct {
-	Version string         `json:"version,omitempty" jsonschema:"example=0.15.2"` // default 0.15.2
-	Pools   []netip.Prefix `json:"pools,omitempty"`                               // default 198.51.100.0/24
-	L2      *MetalLBL2     `json:"l2,omitempty"`
-	BGP     *MetalLBBGP    `json:"bgp,omitempty"`
+// Addon is a program in the cluster: {NAME: fields}.
+type Addon struct{ Entry }
+
+func (*Addon) from(k Kinds) []Member { return k.Addons }
+func (*Addon) noun() string          { return "addon" }
+
+// AddonFields is the part of a scenario file about one addon. The interfaces below are for the addons that have more to say.
+type AddonFields interface {
+	Fields
+	Roles() []Role
 }
 
-// MetalLBL2 has one speaker at a time answer ARP for an address.
-type MetalLBL2 struct {
-	// Memberlist lets the speakers notice each other's death by gossip, in seconds. Without it they wait for Kubernetes
-	// to call the node not ready. Default true.
-	Memberlist *bool `json:"memberlist,omitempty"`
+// Pooler gives addresses to LoadBalancer Services.
+type Pooler interface {
+	// AddressPools returns the prefixes of the addresses, and the field with the prefixes.
+	AddressPools() (field string, pools []netip.Prefix)
 }
 
-// MetalLBBGP has every speaker peer with routers.
-type MetalLBBGP struct {
-	ASN   uint32   `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
-	Peers []string `json:"peers"` // router names
-	// Backend is what speaks: frr, in a container beside the speaker, or native, MetalLB's own. Default frr.
-	Backend         string   `json:"backend,omitempty" jsonschema:"enum=frr,enum=native"`
-	HoldTime        Duration `json:"holdTime,omitempty"`        // default 9 s
-	GracefulRestart bool     `json:"gracefulRestart,omitempty"` // of backend frr; default false
+// NodeSpeaking speaks BGP on every node.
+type NodeSpeaking interface {
+	// NodeSpeaker returns the speaker without Addon, or nil. Path is the field that configures the speaker, or empty.
+	NodeSpeaker() *NodeSpeaker
 }
 
-// KubeRouter is kube-router: routes by BGP, and, where they are asked for, the pods' network, the Services' proxy
-// (IPVS) and network policies.
-type KubeRouter struct {
-	Version         string          `json:"version,omitempty" jsonschema:"example=2.11.1"` // default 2.11.1
-	ASN             uint32          `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
-	Peers           []string        `json:"peers"`                     // router names
-	Advertise       []Advertisement `json:"advertise,omitempty"`       // default all
-	HoldTime        Duration        `json:"holdTime,omitempty"`        // default 9 s
-	GracefulRestart bool            `json:"gracefulRestart,omitempty"` // default false
-	// CNI makes it the pods' network, by a bridge on each node; without it another addon is that.
-	CNI bool `json:"cni,omitempty"`
-	// ServiceProxy makes it the Services' proxy, by IPVS, in place of kube-proxy.
-	ServiceProxy bool `json:"serviceProxy,omitempty"`
-	Firewall     bool `json:"firewall,omitempty"` // network policies; default false
-	// IBGP peers the nodes with each other, in a full mesh; default true.
-	IBGP *bool `json:"ibgp,omitempty"`
-	// Overlay wraps packets between nodes of different subnets in IPIP; default false.
-	Overlay bool `json:"overlay,omitempty"`
+// ARPAnnouncer lets nodes answer ARP for LoadBalancer addresses.
+type ARPAnnouncer interface{ AnnouncesByARP() bool }
+
+// ServiceProxy makes Services work in place of kube-proxy.
+type ServiceProxy interface {
+	// ProxiesServices reports whether the addon is the proxy, and the field that says so, or "".
+	ProxiesServices() (on bool, field string)
 }
 
-// PureLB is PureLB's allocator alone: it gives addresses to LoadBalancer Services and announces nothing.
-type PureLB struct {
-	Version string         `json:"version,omitempty" jsonschema:"example=0.16.6"` // default 0.16.6
-	Pools   []netip.Prefix `json:"pools,omitempty"`                               // default 198.51.100.0/24
-}
+// FlowReporter reports the flows of all nodes through one API (Hubble's relay).
+type FlowReporter interface{ ReportsFlows() bool }
 
-// Calico is Calico with BGP between its nodes.
-type Calico struct {
-	Version string `json:"version,omitempty" jsonschema:"example=3.28.5"` // default 3.28.5
-	// Encapsulation of packets between nodes: none (routes alone), ipip, or ipipCrossSubnet. Default none.
-	Encapsulation string     `json:"encapsulation,omitempty" jsonschema:"enum=none,enum=ipip,enum=ipipCrossSubnet"`
-	BGP           *CalicoBGP `json:"bgp,omitempty"` // default: AS 64512, a full mesh, no routers
-}
-
-// CalicoBGP is how Calico's nodes peer.
-type CalicoBGP struct {
-	ASN       uint32          `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
-	Peers     []string        `json:"peers,omitempty"`     // router names
-	Advertise []Advertisement `json:"advertise,omitempty"` // default podCIDR, which Calico always announces
-	// RouteReflectors are cluster nodes that all others peer with, in place of the full mesh (RFC 4456).
-	RouteReflectors []string `json:"routeReflectors,omitempty"`
-}
-
-// APISIX is the Apache APISIX gateway with its ingress controller, installed by its Helm chart.
-type APISIX struct {
-	// Optional: where its images cannot be had it is left out and told as skipped, and the rest runs; default false.
-	Optional bool           `json:"optional,omitempty"`
-	Version  string         `json:"version,omitempty" jsonschema:"example=2.14.0"` // the chart's; default 2.14.0
-	Chart    string         `json:"chart,omitempty"`                               // a folder or archive; default: the Helm repository's
-	Values   map[string]any `json:"values,omitempty"`                              // over the values that the plan computes
-}
-
-// Kind is the name of the field that is set, such as cilium; empty where none or several are.
-func (a Addon) Kind() string {
-	kind := ""
-	v := reflect.ValueOf(a)
-	for _, f := range fieldsOf(v.Type()) {
-		if v.FieldByIndex(f.index).IsNil() {
-			continue
-		}
-		if kind != "" {
-			return ""
-		}
-		kind = f.name
-	}
-	return kind
-}
-
-// Roles are what the addon does for its cluster.
-func (a Addon) Roles() []Role {
-	var roles []Role
-	add := func(role Role, when bool) {
-		if when {
-			roles = append(roles, role)
-		}
-	}
-	switch {
-	case a.Cilium != nil:
-		add(RoleCNI, true)
-		add(RoleBGP, a.Cilium.BGP != nil)
-		add(RoleLoadBalancer, len(a.Cilium.LoadBalancerPools) > 0)
-	case a.Calico != nil:
-		add(RoleCNI, true)
-		add(RoleBGP, true)
-	case a.KubeRouter != nil:
-		add(RoleCNI, a.KubeRouter.CNI)
-		add(RoleBGP, true)
-	case a.MetalLB != nil:
-		add(RoleBGP, a.MetalLB.BGP != nil)
-		add(RoleLoadBalancer, true)
-	case a.PureLB != nil:
-		add(RoleLoadBalancer, true)
-	case a.BIRD != nil:
-		add(RoleBGP, true)
-	case a.APISIX != nil:
-		add(RoleIngress, true)
-	}
-	return roles
-}
-
-// Pools are the prefixes that an addon gives LoadBalancer addresses from, and the field that names them.
-func (a Addon) Pools() (field string, pools []netip.Prefix) {
-	switch {
-	case a.Cilium != nil:
-		return "loadBalancerPools", a.Cilium.LoadBalancerPools
-	case a.MetalLB != nil:
-		return "pools", a.MetalLB.Pools
-	case a.PureLB != nil:
-		return "pools", a.PureLB.Pools
-	}
-	return "", nil
-}
+// ServiceLister lists, on every node, the Services as the node forwards them.
+type ServiceLister interface{ ListsServices() bool }
 
 // NodeSpeaker is an addon that speaks BGP on every node.
 type NodeSpeaker struct {
 	Addon string // cilium
-	Path  string // of what configures it: spec.addons[0].cilium.bgp
+	Path  string // of the configuration: spec.addons[0].cilium.bgp
 	ASN   uint32
 	Peers []string // router names
 	// GracefulRestart is the addon's own switch of graceful restart (RFC 4724), if the switch can be turned in a running lab,
-	// and nil otherwise: MetalLB refuses the change on a peer that is there, kube-router has the switch among the arguments
-	// of its pods, and Calico has none.
+	// and nil otherwise.
 	GracefulRestart *bool
+	// BFD is the speaker's BFD with the routers; nil means none. CanBFD reports whether the speaker can have BFD.
+	BFD    *BFD
+	CanBFD bool
+	// Racks means that the nodes of a rack can have peers of their own.
+	Racks bool
 	// WholePodCIDR means that every node announces the cluster's whole pod CIDR in place of the node's own part.
 	WholePodCIDR bool
+	// Process is the name of the speaker's program on the nodes: cilium-agent.
+	Process string
 }
 
-// NodeSpeaker returns the addon that speaks BGP on the nodes, or nil. Validation sees to it that there is but one.
+// Roles returns the work of the addon in the cluster.
+func (a Addon) Roles() []Role {
+	if f, ok := a.Fields.(AddonFields); ok {
+		return f.Roles()
+	}
+	return nil
+}
+
+// Pools returns the prefixes of the LoadBalancer addresses that the addon gives, and the field with the prefixes.
+func (a Addon) Pools() (field string, pools []netip.Prefix) {
+	if p, ok := a.Fields.(Pooler); ok {
+		return p.AddressPools()
+	}
+	return "", nil
+}
+
+// path returns the path of the entry at an index.
+func (a Addon) path(i int) string { return join(fmt.Sprintf("spec.addons[%d]", i), a.Name) }
+
+// NodeSpeaker returns the addon that speaks BGP on the nodes, or nil. Validation refuses a second one.
 func (s *Spec) NodeSpeaker() *NodeSpeaker {
 	for i, a := range s.Addons {
-		path := fmt.Sprintf("spec.addons[%d].%s", i, a.Kind())
-		switch {
-		case a.Cilium != nil && a.Cilium.BGP != nil:
-			return &NodeSpeaker{Addon: a.Kind(), Path: path + ".bgp", ASN: a.Cilium.BGP.ASN, Peers: a.Cilium.BGP.Peers, GracefulRestart: &a.Cilium.BGP.GracefulRestart}
-		case a.Calico != nil && a.Calico.BGP != nil:
-			return &NodeSpeaker{Addon: a.Kind(), Path: path + ".bgp", ASN: a.Calico.BGP.ASN, Peers: a.Calico.BGP.Peers}
-		case a.MetalLB != nil && a.MetalLB.BGP != nil:
-			return &NodeSpeaker{Addon: a.Kind(), Path: path + ".bgp", ASN: a.MetalLB.BGP.ASN, Peers: a.MetalLB.BGP.Peers}
-		case a.KubeRouter != nil:
-			return &NodeSpeaker{Addon: a.Kind(), Path: path, ASN: a.KubeRouter.ASN, Peers: a.KubeRouter.Peers}
-		case a.BIRD != nil:
-			return &NodeSpeaker{Addon: a.Kind(), Path: path, ASN: a.BIRD.ASN, Peers: a.BIRD.Peers, GracefulRestart: &a.BIRD.GracefulRestart, WholePodCIDR: true}
+		f, ok := a.Fields.(NodeSpeaking)
+		if !ok {
+			continue
+		}
+		if n := f.NodeSpeaker(); n != nil {
+			n.Addon = a.Name
+			if n.Path == "" {
+				n.Path = a.path(i)
+			} else {
+				n.Path = join(a.path(i), n.Path)
+			}
+			return n
 		}
 	}
 	return nil
@@ -191,68 +117,41 @@ func (s *Spec) NodeSpeaker() *NodeSpeaker {
 
 // AnnouncesByARP reports whether nodes answer ARP for LoadBalancer addresses on the cluster's network.
 func (s *Spec) AnnouncesByARP() bool {
-	for _, a := range s.Addons {
-		if a.Cilium != nil && a.Cilium.L2 != nil || a.MetalLB != nil && a.MetalLB.L2 != nil {
-			return true
-		}
-	}
-	return false
+	return anyAddon(s, func(f ARPAnnouncer) bool { return f.AnnouncesByARP() })
 }
 
-// defaultPool is where LoadBalancer addresses come from unless a scenario says otherwise.
-func defaultPool() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")} }
-
-// The versions that a scenario gets where it names none.
-const (
-	DefaultCalico     = "3.28.5"
-	DefaultKubeRouter = "2.11.1"
-	DefaultMetalLB    = "0.15.2"
-	DefaultPureLB     = "0.16.6"
-	DefaultAPISIX     = "2.14.0"
-	defaultCalicoASN  = 64512
-)
-
-func (a *Addon) setDefaults(s *Spec) {
-	switch {
-	case a.Cilium != nil:
-		a.Cilium.setDefaults(s)
-	case a.Calico != nil:
-		Or(&a.Calico.Version, DefaultCalico)
-		Or(&a.Calico.Encapsulation, "none")
-		Or(&a.Calico.BGP, &CalicoBGP{ASN: defaultCalicoASN})
-	case a.KubeRouter != nil:
-		Or(&a.KubeRouter.Version, DefaultKubeRouter)
-		Or(&a.KubeRouter.HoldTime, DefaultHoldTime)
-		if a.KubeRouter.Advertise == nil {
-			a.KubeRouter.Advertise = []Advertisement{AdvertisePodCIDR, AdvertiseClusterIP, AdvertiseExternalIP, AdvertiseLoadBalancer}
-		}
-		on := true
-		Or(&a.KubeRouter.IBGP, &on)
-	case a.MetalLB != nil:
-		a.MetalLB.setDefaults()
-	case a.PureLB != nil:
-		Or(&a.PureLB.Version, DefaultPureLB)
-		if a.PureLB.Pools == nil {
-			a.PureLB.Pools = defaultPool()
-		}
-	case a.BIRD != nil:
-		a.BIRD.setDefaults()
-	case a.APISIX != nil:
-		Or(&a.APISIX.Version, DefaultAPISIX)
-	}
+// ReportsFlows reports whether an addon reports the flows of all nodes.
+func (s *Spec) ReportsFlows() bool {
+	return anyAddon(s, func(f FlowReporter) bool { return f.ReportsFlows() })
 }
 
-func (m *MetalLB) setDefaults() {
-	Or(&m.Version, DefaultMetalLB)
-	if m.Pools == nil {
-		m.Pools = defaultPool()
-	}
-	if b := m.BGP; b != nil {
-		Or(&b.Backend, "frr")
-		Or(&b.HoldTime, DefaultHoldTime)
-	}
-	if m.L2 != nil {
-		on := true
-		Or(&m.L2.Memberlist, &on)
-	}
+// ListsServices reports whether an addon lists the Services of each node.
+func (s *Spec) ListsServices() bool {
+	return anyAddon(s, func(f ServiceLister) bool { return f.ListsServices() })
+}
+
+// anyAddon reports whether an addon with the interface satisfies the condition.
+func anyAddon[T any](s *Spec, satisfies func(T) bool) bool {
+	return slices.ContainsFunc(s.Addons, func(a Addon) bool {
+		f, ok := a.Fields.(T)
+		return ok && satisfies(f)
+	})
+}
+
+// OtherGives reports whether another addon than fields gives LoadBalancer addresses.
+func (s *Spec) OtherGives(fields Fields) bool {
+	return slices.ContainsFunc(s.Addons, func(a Addon) bool { return a.Fields != fields && slices.Contains(a.Roles(), RoleLoadBalancer) })
+}
+
+// DefaultPool returns the default prefix of LoadBalancer addresses.
+func DefaultPool() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")} }
+
+// DefaultPool6 is DefaultPool of IPv6.
+func DefaultPool6() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("2001:db8:198:51::/112")}
+}
+
+// AllAdvertisements returns every kind of address that a speaker announces by default.
+func AllAdvertisements() []Advertisement {
+	return []Advertisement{AdvertisePodCIDR, AdvertiseClusterIP, AdvertiseExternalIP, AdvertiseLoadBalancer}
 }

@@ -2,14 +2,12 @@ package scenario
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 )
 
 // What a scenario means where it says nothing.
 const (
 	DefaultKubernetes     = "v1.36"
-	DefaultCilium         = "1.19.5"
 	DefaultWorkers        = 2
 	DefaultHoldTime       = Duration(9 * time.Second)
 	DefaultMaximumPaths   = 16
@@ -87,31 +85,6 @@ func (c *Cluster) setDefaults(networks []Network) {
 	}
 }
 
-func (c *Cilium) setDefaults(s *Spec) {
-	Or(&c.Version, DefaultCilium)
-	others := slices.ContainsFunc(s.Addons, func(a Addon) bool { return a.Cilium == nil && slices.Contains(a.Roles(), RoleLoadBalancer) })
-	if c.LoadBalancerPools == nil && !others {
-		if s.IPv4() {
-			c.LoadBalancerPools = defaultPool()
-		}
-		if s.IPv6() {
-			c.LoadBalancerPools = append(c.LoadBalancerPools, netip.MustParsePrefix("2001:db8:198:51::/112"))
-		}
-	}
-	if b := c.BGP; b != nil {
-		Or(&b.HoldTime, DefaultHoldTime)
-		if b.Advertise == nil {
-			b.Advertise = []Advertisement{AdvertisePodCIDR, AdvertiseClusterIP, AdvertiseExternalIP, AdvertiseLoadBalancer}
-		}
-	}
-	if l := c.L2; l != nil {
-		// The chart's own defaults.
-		Or(&l.LeaseDuration, Duration(15*time.Second))
-		Or(&l.LeaseRenewDeadline, Duration(5*time.Second))
-		Or(&l.LeaseRetryPeriod, Duration(2*time.Second))
-	}
-}
-
 func (r *Router) setDefaults(spec *Spec) {
 	if r.BGP == nil {
 		return
@@ -120,7 +93,7 @@ func (r *Router) setDefaults(spec *Spec) {
 	Or(&r.BGP.MaximumPaths, DefaultMaximumPaths)
 	for i := range r.BGP.Peers {
 		p := &r.BGP.Peers[i]
-		p.BFD.setDefaults()
+		p.BFD.SetDefaults()
 		if other := spec.Router(p.Router); other != nil && other.BGP != nil {
 			Or(&p.ASN, other.BGP.ASN)
 		}

@@ -60,11 +60,6 @@ func (v *Validation) withoutIPv4(path string, c *Cluster) {
 	if c.APIEndpoint != nil {
 		v.NotYet(path+".apiEndpoint", fmt.Sprintf("an endpoint, or several control planes, with ipFamily %s", c.IPFamily), "one control plane, or ipFamily dual")
 	}
-	for i, a := range v.spec.Addons {
-		if a.Kind() != "" && a.Cilium == nil {
-			v.NotYet(fmt.Sprintf("spec.addons[%d].%s", i, a.Kind()), fmt.Sprintf("%s with ipFamily %s", a.Kind(), c.IPFamily), "cilium")
-		}
-	}
 }
 
 // otherFamily checks that a cluster is asked for no address of a family that it does not have.
@@ -90,7 +85,7 @@ func (v *Validation) otherFamily(path string, c *Cluster) {
 	for i, a := range v.spec.Addons {
 		field, pools := a.Pools()
 		for j, p := range pools {
-			refuse(fmt.Sprintf("spec.addons[%d].%s.%s[%d]", i, a.Kind(), field, j), p.Addr(), p, own)
+			refuse(fmt.Sprintf("spec.addons[%d].%s.%s[%d]", i, a.Name, field, j), p.Addr(), p, own)
 		}
 	}
 	for i, w := range v.spec.Workloads {

@@ -25,16 +25,6 @@ func (s *Spec) Gateway(name string) *Gateway {
 	return nil
 }
 
-// cilium returns the Cilium addon and its path, or nil.
-func (s *Spec) cilium() (*Cilium, string) {
-	for i := range s.Addons {
-		if c := s.Addons[i].Cilium; c != nil {
-			return c, fmt.Sprintf("spec.addons[%d].cilium", i)
-		}
-	}
-	return nil, ""
-}
-
 // Echo returns the echo workload of that name, or nil.
 func (s *Spec) Echo(name string) *Echo {
 	for _, w := range s.Workloads {

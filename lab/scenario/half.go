@@ -64,9 +64,6 @@ func setVersion(spec map[string]any, component, version string) bool {
 		addon, _ := a.(map[string]any)
 		if of, ok := addon[component].(map[string]any); ok {
 			of["version"], found = version, true
-			if component == "cilium" && strings.Contains(version, "/") {
-				of["chart"] = version // a checkout brings its own
-			}
 		}
 	}
 	routers, _ := spec["routers"].([]any)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/addon/cilium"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -60,7 +61,7 @@ func TestHalfSets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, f := broken.Spec.Addons[0].Cilium, fixed.Spec.Addons[0].Cilium; b.Version != "1.18.1" || f.Version != "1.18.2" || f.Values["debug"] == nil {
+	if b, f := broken.Spec.Addons[0].Fields.(*cilium.Addon), fixed.Spec.Addons[0].Fields.(*cilium.Addon); b.Version != "1.18.1" || f.Version != "1.18.2" || f.Values["debug"] == nil {
 		t.Errorf("seen %v and %v", b, f)
 	}
 	if broken.Bug != nil {

@@ -14,6 +14,15 @@ type BFD struct {
 	Multiplier int      `json:"multiplier,omitempty" jsonschema:"minimum=2,maximum=50"` // default 3
 }
 
+// SetDefaults fills in the times; nil stays nil.
+func (b *BFD) SetDefaults() {
+	if b == nil {
+		return
+	}
+	Or(&b.Interval, DefaultBFDInterval)
+	Or(&b.Multiplier, DefaultBFDMultiplier)
+}
+
 // What BFD means where it says nothing.
 const (
 	DefaultBFDInterval   = Duration(300 * time.Millisecond)

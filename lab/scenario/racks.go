@@ -51,11 +51,8 @@ func (v *Validation) racks(path string, c *Cluster) {
 	if c.APIEndpoint != nil || len(c.JoinLater) > 0 {
 		v.NotYet(path+".racks", "racks with apiEndpoint or joinLater", "one control plane, which all nodes join at once")
 	}
-	if n := v.spec.NodeSpeaker(); n != nil && n.Addon != "cilium" {
-		v.NotYet(path+".racks", "racks with a speaker of BGP other than cilium's", "cilium with bgp")
-	}
-	if cilium, at := v.spec.cilium(); cilium != nil && cilium.L2 != nil {
-		v.NotYet(at+".l2", "l2 with racks", "bgp alone")
+	if n := v.spec.NodeSpeaker(); n != nil && !n.Racks {
+		v.NotYet(path+".racks", fmt.Sprintf("racks with the nodes' speaker %s", n.Addon), "a speaker with peers for each rack, such as cilium with bgp")
 	}
 	var networks, nodes []string
 	for i, r := range c.Racks {

@@ -178,17 +178,6 @@ type Client struct {
 	Echo bool `json:"echo,omitempty"`
 }
 
-// Addon is what is installed into the cluster. Exactly one field is set.
-type Addon struct {
-	Cilium     *Cilium     `json:"cilium,omitempty"`
-	Calico     *Calico     `json:"calico,omitempty"`
-	KubeRouter *KubeRouter `json:"kubeRouter,omitempty"`
-	MetalLB    *MetalLB    `json:"metallb,omitempty"`
-	PureLB     *PureLB     `json:"purelb,omitempty"`
-	BIRD       *NodeBIRD   `json:"bird,omitempty"`
-	APISIX     *APISIX     `json:"apisix,omitempty"`
-}
-
 // Advertisement is a kind of address that a node's BGP speaker announces.
 type Advertisement string
 
@@ -199,37 +188,6 @@ const (
 	AdvertiseExternalIP   Advertisement = "externalIP"
 	AdvertiseLoadBalancer Advertisement = "loadBalancerIP"
 )
-
-// Cilium is Cilium, installed by its Helm chart.
-type Cilium struct {
-	Version string         `json:"version,omitempty" jsonschema:"example=1.19.5"` // a release, or the folder of a checkout; default 1.19.5
-	Chart   string         `json:"chart,omitempty"`                               // a folder or archive; default: the module cache's, else the Helm repository's
-	Values  map[string]any `json:"values,omitempty"`                              // over the values that the plan computes
-	BGP     *CiliumBGP     `json:"bgp,omitempty"`
-	L2      *CiliumL2      `json:"l2,omitempty"`
-	Hubble  *Hubble        `json:"hubble,omitempty"`
-	// LoadBalancerPools is where LoadBalancer addresses come from; default 198.51.100.0/24 with IPv4 and
-	// 2001:db8:198:51::/112 with IPv6, or none where another addon gives them.
-	LoadBalancerPools []netip.Prefix `json:"loadBalancerPools,omitempty" jsonschema:"example=192.0.2.0/24,example=2001:db8:198:51::/112"`
-}
-
-// CiliumBGP configures Cilium's BGP control plane on every node.
-type CiliumBGP struct {
-	ASN             uint32          `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
-	Peers           []string        `json:"peers"` // router names
-	Advertise       []Advertisement `json:"advertise,omitempty"`
-	HoldTime        Duration        `json:"holdTime,omitempty"`        // default 9 s
-	GracefulRestart bool            `json:"gracefulRestart,omitempty"` // default false
-}
-
-// CiliumL2 configures Cilium's L2 announcements.
-type CiliumL2 struct {
-	LeaseDuration      Duration `json:"leaseDuration,omitempty"`      // default 15 s
-	LeaseRenewDeadline Duration `json:"leaseRenewDeadline,omitempty"` // default 5 s
-	LeaseRetryPeriod   Duration `json:"leaseRetryPeriod,omitempty"`   // default 2 s
-	// Nodes are who announces: workers (the default where there are any), controlPlanes or all.
-	Nodes string `json:"nodes,omitempty" jsonschema:"enum=workers,enum=controlPlanes,enum=all"`
-}
 
 // Workload is what is deployed for probes to reach. Exactly one field is set.
 type Workload struct {

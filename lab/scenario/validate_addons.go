@@ -2,89 +2,162 @@ package scenario
 
 import (
 	"fmt"
-	"reflect"
+	"regexp"
 	"slices"
-	"strings"
-	"time"
 )
 
+var releaseForm = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
+
 func (v *Validation) addons() {
-	kinds := names(fieldsOf(reflect.TypeFor[Addon]()))
 	for i, a := range v.spec.Addons {
-		path := fmt.Sprintf("spec.addons[%d]", i)
-		set := make([]bool, len(kinds))
-		for j := range kinds {
-			set[j] = !reflect.ValueOf(a).Field(j).IsNil()
+		if a.Name != "" && v.spec.Cluster == nil {
+			v.Add(a.path(i), "seen an addon, want a spec.cluster to install it into")
 		}
-		if !v.ExactlyOne(path, strings.Join(kinds, ", "), set...) {
-			continue
-		}
-		path += "." + a.Kind()
-		if v.spec.Cluster == nil {
-			v.Add(path, "seen an addon, want a spec.cluster to install it into")
-		}
-		v.addon(path, a)
+		a.validate(v, fmt.Sprintf("spec.addons[%d]", i))
 	}
 	v.roles()
 	v.services()
 }
 
-// addon checks what is between the braces of one addon.
-func (v *Validation) addon(path string, a Addon) {
+// Release checks that a version is written as three numbers.
+func (v *Validation) Release(path, version, example string) {
+	if !releaseForm.MatchString(version) {
+		v.Add(path, "seen %q, want a version such as %s", version, example)
+	}
+}
+
+// NeedsIPv4 refuses an addon in a cluster without IPv4.
+func (v *Validation) NeedsIPv4(path, addon string) {
+	if c := v.spec.Cluster; c != nil && !c.IPFamily.V4() {
+		v.NotYet(path, fmt.Sprintf("%s with ipFamily %s", addon, c.IPFamily), "an addon that can, or ipFamily ipv4")
+	}
+}
+
+// roles checks that the addons of a cluster go together: the CNI, the BGP speaker, the giver of addresses.
+func (v *Validation) roles() {
+	with := map[Role][]string{}
+	for i, a := range v.spec.Addons {
+		for _, role := range a.Roles() {
+			with[role] = append(with[role], a.path(i))
+		}
+	}
+	for _, further := range after(with[RoleCNI]) {
+		v.Add(further, "seen a second CNI beside %s, want one", with[RoleCNI][0])
+	}
+	for _, further := range after(with[RoleBGP]) {
+		v.Add(further, "seen a second speaker of BGP beside %s, want one: two cannot peer from one node's address", with[RoleBGP][0])
+	}
+	for _, further := range after(with[RoleLoadBalancer]) {
+		v.Add(further, "seen a second giver of LoadBalancer addresses beside %s, want one", with[RoleLoadBalancer][0])
+	}
+	if v.spec.Cluster != nil && len(with[RoleCNI]) == 0 {
+		v.Add("spec.addons", "seen no CNI, want an addon with the role cni, such as cilium: pods cannot start without one")
+	}
+}
+
+func after(all []string) []string { return all[min(1, len(all)):] }
+
+// services checks that exactly one program makes Services work: an addon or kube-proxy.
+func (v *Validation) services() {
+	c := v.spec.Cluster
+	if c == nil {
+		return
+	}
+	const path = "spec.cluster.kubeProxy"
+	first := ""
+	for i, a := range v.spec.Addons {
+		f, ok := a.Fields.(ServiceProxy)
+		if !ok {
+			continue
+		}
+		on, field := f.ProxiesServices()
+		at := a.path(i)
+		if field != "" {
+			at = join(at, field)
+		}
+		switch {
+		case !on:
+		case first != "":
+			v.Add(at, "seen a second proxy of Services beside %s, want one", first)
+		case c.KubeProxy != KubeProxyNone:
+			v.Add(path, "seen %s beside %s, want none", c.KubeProxy, at)
+			first = at
+		default:
+			first = at
+		}
+	}
+	if first == "" && c.KubeProxy == KubeProxyNone && len(v.spec.Addons) > 0 {
+		v.Add(path, "seen none, want iptables, nftables or ipvs: nothing among the addons makes Services work")
+	}
+}
+
+// Advertised checks a list of kinds of address to announce.
+func (v *Validation) Advertised(path string, all []Advertisement) {
+	v.NotEmpty(path, len(all))
+	kinds := make([]string, 0, len(all))
+	for _, a := range all {
+		kinds = append(kinds, string(a))
+	}
+	v.Repeated(path, kinds)
+}
+
+// Speaks checks the speaker of the nodes: the AS number, the hold time and the routers that the nodes peer with.
+func (v *Validation) Speaks(path string, asn uint32, hold Duration, peers []string) {
+	v.ASN(path+".asn", asn)
+	v.holdTime(path+".holdTime", hold)
+	v.NotEmpty(path+".peers", len(peers))
+	v.NodePeers(path+".peers", peers)
+}
+
+// NodePeers checks the routers that nodes peer with: the routers exist, are in reach, and expect the nodes.
+func (v *Validation) NodePeers(path string, peers []string) {
+	v.Repeated(path, peers)
+	for j, name := range peers {
+		at := fmt.Sprintf("%s[%d]", path, j)
+		r := v.spec.Router(name)
+		switch {
+		case name == "":
+		case r == nil:
+			v.Unknown(at, name, "router", v.routerNames())
+		case v.spec.Cluster != nil && !slices.ContainsFunc(v.spec.Cluster.nodeNetworks(), func(n string) bool { return v.on(r, n) }):
+			v.Add(at, "seen %q, which is not on the cluster's network %s, want a router that is", name, list(v.spec.Cluster.nodeNetworks()))
+		case r.BGP == nil || !slices.ContainsFunc(r.BGP.Peers, func(p Peer) bool { return p.Nodes != "" }):
+			v.Add(at, "seen %q, which has no peer {nodes: all}, want both ends to peer", name)
+		}
+	}
+}
+
+// NodesBFD checks the BFD of the nodes' speaker: the routers must have BFD with the nodes, too.
+func (v *Validation) NodesBFD(path string, b *BFD, peers []string) {
+	if b == nil {
+		return
+	}
+	v.bfdTimes(path, b)
+	for _, name := range peers {
+		if r := v.spec.Router(name); r != nil && r.BGP != nil && !r.BGP.bfdWithNodes() {
+			v.Add(path, "seen it at this end only, want it in the peer entry {nodes: all} of %s too", name)
+		}
+	}
+}
+
+// bfdWithNodes reports whether a router asks the nodes for BFD, or has no session with them.
+func (b *BGP) bfdWithNodes() bool {
+	for _, p := range b.Peers {
+		if p.Nodes != "" {
+			return p.BFD != nil
+		}
+	}
+	return true
+}
+
+// nodesBFD checks a router's BFD with the nodes: the nodes' speaker must have BFD, too.
+func (v *Validation) nodesBFD(at string) {
+	n := v.spec.NodeSpeaker()
 	switch {
-	case a.Cilium != nil:
-		v.cilium(path, a.Cilium)
-	case a.Calico != nil:
-		v.calico(path, a.Calico)
-	case a.KubeRouter != nil:
-		v.kubeRouter(path, a.KubeRouter)
-	case a.MetalLB != nil:
-		v.metalLB(path, a.MetalLB)
-	case a.PureLB != nil:
-		v.release(path+".version", a.PureLB.Version, DefaultPureLB)
-		v.NotEmpty(path+".pools", len(a.PureLB.Pools))
-	case a.BIRD != nil:
-		v.bird(path, a.BIRD)
-	case a.APISIX != nil:
-		v.release(path+".version", a.APISIX.Version, DefaultAPISIX)
-	}
-}
-
-func (v *Validation) cilium(path string, c *Cilium) {
-	v.ciliumVersion(path+".version", c)
-	others := slices.ContainsFunc(v.spec.Addons, func(a Addon) bool { return a.Cilium == nil && slices.Contains(a.Roles(), RoleLoadBalancer) })
-	if !others {
-		v.NotEmpty(path+".loadBalancerPools", len(c.LoadBalancerPools))
-	}
-	if c.BGP != nil {
-		v.ciliumBGP(path+".bgp", c.BGP)
-	}
-	if c.L2 != nil {
-		v.ciliumL2(path+".l2", c.L2)
-	}
-	if c.Hubble != nil {
-		v.hubble(path+".hubble", c.Hubble)
-	}
-}
-
-func (v *Validation) ciliumBGP(path string, b *CiliumBGP) {
-	v.asn(path+".asn", b.ASN)
-	v.holdTime(path+".holdTime", b.HoldTime)
-	v.NotEmpty(path+".peers", len(b.Peers))
-	v.advertised(path+".advertise", b.Advertise)
-	v.nodePeers(path+".peers", b.Peers)
-}
-
-// ciliumL2 checks what Kubernetes' leader election demands of the three times, so that an agent does
-// not die of them at its start: lease > renew deadline > 1.2 × retry period.
-func (v *Validation) ciliumL2(path string, l *CiliumL2) {
-	if l.LeaseDuration <= l.LeaseRenewDeadline {
-		v.Add(path+".leaseDuration", "seen %s, want more than leaseRenewDeadline, %s", l.LeaseDuration, l.LeaseRenewDeadline)
-	}
-	if l.LeaseDuration.Std() < time.Second {
-		v.Add(path+".leaseDuration", "seen %s, want at least 1s: leases count whole seconds", l.LeaseDuration)
-	}
-	if 5*l.LeaseRenewDeadline <= 6*l.LeaseRetryPeriod {
-		v.Add(path+".leaseRenewDeadline", "seen %s, want more than 1.2 times leaseRetryPeriod, %s", l.LeaseRenewDeadline, l.LeaseRetryPeriod)
+	case n == nil:
+	case !n.CanBFD:
+		v.Add(at, "seen it for the nodes, whose speaker (%s) has no BFD, want it for routers only", n.Addon)
+	case n.BFD == nil:
+		v.Add(at, "seen it at this end only, want %s.bfd too", n.Path)
 	}
 }

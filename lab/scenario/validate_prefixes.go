@@ -58,7 +58,7 @@ func (v *Validation) spans() []span {
 	for i, a := range v.spec.Addons {
 		field, pools := a.Pools()
 		for j, p := range pools {
-			add(fmt.Sprintf("spec.addons[%d].%s.%s[%d]", i, a.Kind(), field, j), "LoadBalancer pool", p)
+			add(fmt.Sprintf("spec.addons[%d].%s.%s[%d]", i, a.Name, field, j), "LoadBalancer pool", p)
 		}
 	}
 	for i, w := range v.spec.Workloads {

@@ -15,7 +15,7 @@ func (v *Validation) routers() {
 			v.Network(fmt.Sprintf("%s.networks[%d]", path, j), n)
 		}
 		if r.BGP != nil {
-			v.asn(path+".bgp.asn", r.BGP.ASN)
+			v.ASN(path+".bgp.asn", r.BGP.ASN)
 			v.holdTime(path+".bgp.holdTime", r.BGP.HoldTime)
 			v.peers(path+".bgp.peers", &v.spec.Routers[i])
 			v.announce(path+".bgp.announce", &v.spec.Routers[i])
@@ -24,8 +24,8 @@ func (v *Validation) routers() {
 	}
 }
 
-// asn refuses the numbers that no speaker may use as its own.
-func (v *Validation) asn(path string, asn uint32) {
+// ASN refuses the numbers that no speaker may use as its own.
+func (v *Validation) ASN(path string, asn uint32) {
 	switch asn {
 	case 0:
 		v.Add(path, "seen 0, which is reserved (RFC 7607), want a number such as 64512")

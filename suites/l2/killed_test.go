@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 
+	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/labtest"
@@ -27,14 +28,9 @@ const (
 // leaseLost bounds the outage after a lease holder's death by the lab's times.
 func leaseLost(l *labtest.Lab) bound.Bound {
 	GinkgoHelper()
-	for _, a := range l.Plan.Scenario.Spec.Addons {
-		if a.Cilium != nil && a.Cilium.L2 != nil {
-			t := a.Cilium.L2
-			return bound.Lease{Duration: t.LeaseDuration.Std(), RenewDeadline: t.LeaseRenewDeadline.Std(), RetryPeriod: t.LeaseRetryPeriod.Std()}.Lost()
-		}
-	}
-	Fail("lab bug: no L2 announcements")
-	return bound.Bound{}
+	announcer := addon.AnnouncerOf(&l.Plan.Scenario.Spec)
+	Expect(announcer).NotTo(BeNil(), "lab bug: no L2 announcements")
+	return announcer.AnnouncerLost(len(l.Plan.Cluster.Nodes))
 }
 
 // answerers returns the nodes of the pods that answered a flow, in the order of their first answers.

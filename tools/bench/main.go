@@ -26,7 +26,6 @@ import (
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/image/build"
 	"skidpad.dev/skidpad/lab/plan"
-	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/wait"
 )
@@ -99,7 +98,7 @@ func prepare(ctx context.Context, s *scenario.Scenario) (*plan.Plan, map[string]
 	if err != nil {
 		return nil, nil, err
 	}
-	store := image.New(eng, ".", router.Images(lab.Kinds())...)
+	store := image.New(eng, ".", lab.Images()...)
 	images, err := store.Ensure(ctx, p.Images, image.Auto, func(image.Event) {})
 	if err != nil {
 		return nil, nil, err
@@ -204,7 +203,8 @@ func timeOurs(ctx context.Context, p *plan.Plan) (time.Duration, error) {
 	pollCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	first := make(chan time.Duration, 1)
-	vip := p.Scenario.Spec.Addons[0].Cilium.LoadBalancerPools[0].Masked().Addr().Next()
+	_, pools := p.Scenario.Spec.Addons[0].Pools()
+	vip := pools[0].Masked().Addr().Next()
 	go func() { first <- poll(pollCtx, start, p.Clients[0].Container, vip.String()) }()
 	if err := run("up", "--name", labName); err != nil {
 		return 0, err

@@ -15,7 +15,6 @@ import (
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/host"
 	"skidpad.dev/skidpad/lab/image"
-	"skidpad.dev/skidpad/lab/router"
 )
 
 func imagesCmd() *cobra.Command {
@@ -38,7 +37,7 @@ func store(ctx context.Context) (*image.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return image.New(eng, source, router.Images(lab.Kinds())...), nil
+	return image.New(eng, source, lab.Images()...), nil
 }
 
 func imagesBuildCmd() *cobra.Command {
@@ -116,7 +115,7 @@ func listImages(ctx context.Context) ([]image.Resolved, error) {
 	if err != nil {
 		return nil, err
 	}
-	return image.New(eng, sourceRoot(), router.Images(lab.Kinds())...).List(ctx)
+	return image.New(eng, sourceRoot(), lab.Images()...).List(ctx)
 }
 
 func imagesSaveCmd() *cobra.Command {
@@ -130,7 +129,7 @@ func imagesSaveCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := image.New(eng, sourceRoot(), router.Images(lab.Kinds())...)
+			s := image.New(eng, sourceRoot(), lab.Images()...)
 			list, err := s.List(cmd.Context())
 			if err != nil {
 				return err
@@ -185,7 +184,7 @@ func imagesPruneCmd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		s := image.New(eng, sourceRoot(), router.Images(lab.Kinds())...)
+		s := image.New(eng, sourceRoot(), lab.Images()...)
 		old, err := s.Superseded(cmd.Context())
 		if err != nil {
 			return err

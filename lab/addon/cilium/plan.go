@@ -1,35 +1,40 @@
-package plan
+package cilium
 
 import (
+	"cmp"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-const ciliumModule = "github.com/cilium/cilium"
+const module = "github.com/cilium/cilium"
 
-// cilium plans Cilium. The definitions beside the chart carry the label that the operator looks for: the operator writes
+// PlanAddon plans Cilium. The definitions beside the chart carry the label that the operator looks for: the operator writes
 // definitions without its own version's label again.
-func (b *builder) cilium(c *scenario.Cilium) Addon {
-	a := Addon{
+func (c *Addon) PlanAddon(b *plan.Builder) plan.Addon {
+	a := plan.Addon{
 		Version: c.Version,
-		Images:  []Image{{Name: "cilium", Version: c.Version}, {Name: "cilium-operator", Version: c.Version}},
-		Definitions: &Definitions{Pattern: "pkg/k8s/apis/cilium.io/client/crds/v2*/*.yaml", Label: &Label{
+		Images:  []plan.Image{{Name: "cilium", Version: c.Version}, {Name: "cilium-operator", Version: c.Version}},
+		Definitions: &plan.Definitions{Pattern: "pkg/k8s/apis/cilium.io/client/crds/v2*/*.yaml", Label: &plan.Label{
 			Name: "io.cilium.k8s.crd.schema.version", File: "pkg/k8s/apis/cilium.io/register.go",
 			Pattern: `CustomResourceDefinitionSchemaVersion = "([^"]+)"`,
 		}},
-		Chart: &Chart{
-			Path: c.Chart, Module: ciliumModule, Folder: "install/kubernetes/cilium", Repository: "https://helm.cilium.io",
-			Name: "cilium", Version: c.Version, Release: "cilium", Namespace: kubeSystem,
+		Chart: &plan.Chart{
+			Path: cmp.Or(c.Chart, c.checkout()), Module: module, Folder: "install/kubernetes/cilium", Repository: "https://helm.cilium.io",
+			Name: "cilium", Version: c.Version, Release: "cilium", Namespace: metav1.NamespaceSystem,
 		},
-		Manifests: b.ciliumManifests(c),
-		Ready: []Ready{
-			{Kind: "DaemonSet", Namespace: kubeSystem, Name: "cilium", Pods: "k8s-app=cilium"},
-			{Kind: "Deployment", Namespace: kubeSystem, Name: "cilium-operator", Pods: "name=cilium-operator"},
+		Manifests: c.manifests(b),
+		Ready: []plan.Ready{
+			{Kind: "DaemonSet", Namespace: metav1.NamespaceSystem, Name: "cilium", Pods: "k8s-app=cilium"},
+			{Kind: "Deployment", Namespace: metav1.NamespaceSystem, Name: "cilium-operator", Pods: "name=cilium-operator"},
 		},
 	}
 	if c.Hubble != nil && c.Hubble.Relay {
-		a.Images = append(a.Images, Image{Name: "hubble-relay", Version: c.Version})
+		a.Images = append(a.Images, plan.Image{Name: "hubble-relay", Version: c.Version})
 	}
-	a.Chart.Values = Merge(b.ciliumValues(c, a.Images), c.Values)
+	a.Chart.Values = plan.Merge(c.values(b, a.Images), c.Values)
 	hubble, _ := a.Chart.Values["hubble"].(map[string]any)
 	for _, part := range []string{"relay", "ui"} {
 		settings, _ := hubble[part].(map[string]any)
@@ -38,39 +43,42 @@ func (b *builder) cilium(c *scenario.Cilium) Addon {
 		}
 	}
 	if c.Hubble != nil && c.Hubble.UI {
-		b.Parts = append(b.Parts, hubbleUI())
+		b.Part(hubbleUI())
 	}
-	if b.spec.Cluster.Provider == scenario.ProviderKind {
-		b.mounts = append(b.mounts, Mount{Where: "/sys/fs/bpf", Type: "bpf"}, Mount{Where: ciliumCgroupRoot, Type: "cgroup2"})
+	if b.Spec().Cluster.Provider == scenario.ProviderKind {
+		b.Mount(plan.Mount{Where: "/sys/fs/bpf", Type: "bpf"})
+		b.Mount(plan.Mount{Where: cgroupRoot, Type: "cgroup2"})
+	}
+	if c.before(18) {
+		b.Need("MODULES", "Cilium before 1.18, which does not start without /proc/modules")
 	}
 	return a
 }
 
 // setImage is the chart's setting of an image. The nodes hold the images before they start, under names without a digest.
-func setImage(i Image) map[string]any {
+func setImage(i plan.Image) map[string]any {
 	return map[string]any{"override": i.Ref(), "useDigest": false, "pullPolicy": "IfNotPresent"}
 }
 
-func hubbleReady(name string) Ready {
-	return Ready{Kind: "Deployment", Namespace: kubeSystem, Name: name, Pods: "k8s-app=" + name}
+func hubbleReady(name string) plan.Ready {
+	return plan.Ready{Kind: "Deployment", Namespace: metav1.NamespaceSystem, Name: name, Pods: "k8s-app=" + name}
 }
 
 // hubbleUI is the page of Hubble. No image of the page is built here, so a lab can do without.
-func hubbleUI() Part {
-	const version = "0.13.5" // named by the chart of Cilium 1.19
-	front, back := Image{Name: "hubble-ui", Version: version}, Image{Name: "hubble-ui-backend", Version: version}
-	return Part{
-		Name: "hubble-ui", Addon: "cilium", Images: []Image{front, back}, Ready: []Ready{hubbleReady("hubble-ui")},
+func hubbleUI() plan.Part {
+	front, back := plan.Image{Name: "hubble-ui", Version: hubbleUIVersion}, plan.Image{Name: "hubble-ui-backend", Version: hubbleUIVersion}
+	return plan.Part{
+		Name: "hubble-ui", Addon: "cilium", Images: []plan.Image{front, back}, Ready: []plan.Ready{hubbleReady("hubble-ui")},
 		Values: map[string]any{"hubble": map[string]any{"ui": map[string]any{
 			"enabled": true, "frontend": map[string]any{"image": setImage(front)}, "backend": map[string]any{"image": setImage(back)},
 		}}},
 	}
 }
 
-// ciliumValues are the chart's values that make packets of a client beyond the routers arrive, and
+// values are the chart's values that make packets of a client beyond the routers arrive, and
 // answers go back from the node that the pod is on.
-func (b *builder) ciliumValues(c *scenario.Cilium, images []Image) map[string]any {
-	host, port := b.apiServer()
+func (c *Addon) values(b *plan.Builder, images []plan.Image) map[string]any {
+	host, port := b.APIServer()
 	values := map[string]any{
 		"kubeProxyReplacement": true,
 		"k8sServiceHost":       host,
@@ -94,24 +102,24 @@ func (b *builder) ciliumValues(c *scenario.Cilium, images []Image) map[string]an
 		"daemon":       map[string]any{"configSources": "config-map:cilium-config"},
 		"startupProbe": map[string]any{"periodSeconds": 1},
 	}
-	if b.spec.Cluster.Provider == scenario.ProviderKind {
-		// Two init containers fewer: kind's nodes have from their start what the first would mount (cilium), and
+	if b.Spec().Cluster.Provider == scenario.ProviderKind {
+		// Two init containers fewer: kind's nodes have from their start what the first would mount (PlanAddon), and
 		// run no udev, which is what the second guards against: it applies sysctl.d to new interfaces.
-		values["cgroup"] = map[string]any{"autoMount": map[string]any{"enabled": false}, "hostRoot": ciliumCgroupRoot}
+		values["cgroup"] = map[string]any{"autoMount": map[string]any{"enabled": false}, "hostRoot": cgroupRoot}
 		values["sysctlfix"] = map[string]any{"enabled": false}
 	}
-	if len(b.spec.Cluster.Racks) > 0 {
+	if len(b.Spec().Cluster.Racks) > 0 {
 		// A direct route to a node that is no neighbour cannot be; its pods are reached by the rack's router.
 		values["directRoutingSkipUnreachable"] = true
 	}
-	if b.spec.IPv4() {
-		values["ipv4NativeRoutingCIDR"] = b.spec.Cluster.PodCIDR.String()
+	if b.Spec().IPv4() {
+		values["ipv4NativeRoutingCIDR"] = b.Spec().Cluster.PodCIDR.String()
 	} else {
 		values["ipv4"] = map[string]any{"enabled": false}
 	}
-	if b.spec.IPv6() {
+	if b.Spec().IPv6() {
 		values["ipv6"] = map[string]any{"enabled": true}
-		values["ipv6NativeRoutingCIDR"] = b.spec.Cluster.PodCIDR6.String()
+		values["ipv6NativeRoutingCIDR"] = b.Spec().Cluster.PodCIDR6.String()
 	}
 	if l := c.L2; l != nil {
 		values["l2announcements"] = map[string]any{
@@ -121,18 +129,18 @@ func (b *builder) ciliumValues(c *scenario.Cilium, images []Image) map[string]an
 			"leaseRetryPeriod":   l.LeaseRetryPeriod.String(),
 		}
 	}
-	if b.host.NoSysResource {
+	if b.Host().NoSysResource {
 		// The chart's list of capabilities asks for SYS_RESOURCE, which this host cannot grant.
 		values["securityContext"] = map[string]any{"privileged": true}
 	}
 	return values
 }
 
-// ciliumCgroupRoot is where Cilium's chart has the agent look for cgroup2, for its socket load balancing.
-const ciliumCgroupRoot = "/run/cilium/cgroupv2"
+// cgroupRoot is where Cilium's chart has the agent look for cgroup2, for its socket load balancing.
+const cgroupRoot = "/run/cilium/cgroupv2"
 
 // hubbleValues are the chart's values of Hubble. The values of the page are those of a part of the lab.
-func hubbleValues(h *scenario.Hubble, images []Image) map[string]any {
+func hubbleValues(h *Hubble, images []plan.Image) map[string]any {
 	if h == nil {
 		return map[string]any{"enabled": false}
 	}

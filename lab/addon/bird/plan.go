@@ -1,21 +1,24 @@
-package plan
+package bird
 
 import (
 	"fmt"
 	"strings"
 	"time"
 
-	"skidpad.dev/skidpad/lab/scenario"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"skidpad.dev/skidpad/lab/addon/object"
+	"skidpad.dev/skidpad/lab/plan"
 )
 
-// nodeBIRDName is what BIRD is called among the addons, and its DaemonSet.
-const nodeBIRDName = "bird"
+// name is what BIRD is called among the addons, and its DaemonSet.
+const name = "bird"
 
-// nodeBIRDStart writes BIRD's configuration, has BIRD check it, and runs BIRD anew whenever it ends, as systemd does where
+// start writes BIRD's configuration, has BIRD check it, and runs BIRD anew whenever it ends, as systemd does where
 // BIRD is a node's own service; the kubelet would wait longer each time.
 //
 //	$0 an argument for BIRD, or nothing
-const nodeBIRDStart = `set -eu
+const start = `set -eu
 config=/etc/bird/bird.conf
 bird=
 mkdir -p /etc/bird /run/bird
@@ -30,49 +33,49 @@ while :; do
 done
 `
 
-// nodeBIRD plans BIRD's DaemonSet on the nodes' own network. All nodes have the same configuration. It is in the pod's
+// PlanAddon plans BIRD's DaemonSet on the nodes' own network. All nodes have the same configuration. It is in the pod's
 // template, so that pods follow when it changes, all at once.
-func (b *builder) nodeBIRD(o *scenario.NodeBIRD) Addon {
-	image := Image{Name: "bird"}
+func (o *Addon) PlanAddon(b *plan.Builder) plan.Addon {
+	image := plan.Image{Name: "bird"}
 	argument := ""
 	if o.GracefulRestart {
 		argument = "-R" // it comes back as one that restarted, and tells nothing before it knows all (RFC 4724, 4.1)
 	}
 	pod := map[string]any{
-		"hostNetwork": true, "priorityClassName": "system-node-critical", "tolerations": everywhere(),
+		"hostNetwork": true, "priorityClassName": "system-node-critical", "tolerations": object.Everywhere(),
 		"automountServiceAccountToken": false, "terminationGracePeriodSeconds": 2,
 		"containers": []any{map[string]any{
-			"name": nodeBIRDName, "image": image.Ref(), "imagePullPolicy": "IfNotPresent",
-			"command": []any{"/bin/bash", "-c", nodeBIRDStart, argument},
-			"env":     []any{map[string]any{"name": "BIRD_CONF", "value": b.nodeBIRDConf(o)}},
+			"name": name, "image": image.Ref(), "imagePullPolicy": "IfNotPresent",
+			"command": []any{"/bin/bash", "-c", start, argument},
+			"env":     []any{map[string]any{"name": "BIRD_CONF", "value": o.conf(b)}},
 			"readinessProbe": map[string]any{ // it answers when it has taken its configuration
 				"exec": map[string]any{"command": []any{"birdc", "-r", "show", "status"}}, "periodSeconds": 2,
 			},
 			"securityContext": map[string]any{"capabilities": map[string]any{"add": []any{"NET_ADMIN", "NET_RAW"}}},
 		}},
 	}
-	return Addon{
-		Images:    []Image{image},
-		Manifests: []string{daemonsAtOnce(kubeSystem, nodeBIRDName, pod)},
-		Ready:     []Ready{{Kind: "DaemonSet", Namespace: kubeSystem, Name: nodeBIRDName}},
+	return plan.Addon{
+		Images:    []plan.Image{image},
+		Manifests: []string{object.DaemonsAtOnce(metav1.NamespaceSystem, name, pod)},
+		Ready:     []plan.Ready{{Kind: "DaemonSet", Namespace: metav1.NamespaceSystem, Name: name}},
 	}
 }
 
-// nodeBIRDConf is bird.conf: the static route that is announced, and a session with each router, from which nothing is
+// conf is bird.conf: the static route that is announced, and a session with each router, from which nothing is
 // taken. BIRD touches no route of the kernel's. The route's device is Cilium's, so a node without Cilium announces
 // nothing.
-func (b *builder) nodeBIRDConf(o *scenario.NodeBIRD) string {
+func (o *Addon) conf(b *plan.Builder) string {
 	var t strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&t, format+"\n", args...) }
 	on := map[bool]string{true: "on", false: "off"}
 	line("log stderr all;")
-	line("router id from %s;", b.network(b.clusterNetwork()).Subnet)
-	line("graceful restart wait %d;", int(nodeBIRDRecovery/time.Second))
+	line("router id from %s;", b.NodesOn())
+	line("graceful restart wait %d;", int(recovery/time.Second))
 	line("protocol device {\n}")
 	if o.BFD != nil {
 		line("protocol bfd {\n}")
 	}
-	line("protocol static pods {\n\tipv4;\n\troute %s via \"cilium_host\";\n}", b.spec.Cluster.PodCIDR)
+	line("protocol static pods {\n\tipv4;\n\troute %s via \"cilium_host\";\n}", b.Spec().Cluster.PodCIDR)
 	line("template bgp speaker {\n\tlocal as %d;\n\tdirect;", o.ASN)
 	line("\thold time %d;\n\tkeepalive time %d;", int(o.HoldTime.Std()/time.Second), max(1, int(o.HoldTime.Std()/(3*time.Second))))
 	line("\tconnect delay time 1;\n\tconnect retry time 1;\n\terror wait time 1, 2;\n\terror forget time 1;")
@@ -82,11 +85,11 @@ func (b *builder) nodeBIRDConf(o *scenario.NodeBIRD) string {
 			f.Interval.Std().Milliseconds(), f.Multiplier)
 	}
 	line("\tipv4 {\n\t\timport none;\n\t\texport where proto = \"pods\";\n\t};\n}")
-	for _, r := range b.nodePeers(o.Peers) {
-		line("protocol bgp 'to-%s' from speaker {\n\tneighbor %s as %d;\n}", r.name, r.address, r.asn)
+	for _, r := range b.Peers(o.Peers, "") {
+		line("protocol bgp 'to-%s' from speaker {\n\tneighbor %s as %d;\n}", r.Name, r.Address, r.ASN)
 	}
 	return t.String()
 }
 
-// nodeBIRDRecovery is how long a BIRD that restarted waits at the most for routers to tell theirs before it tells its own.
-const nodeBIRDRecovery = 5 * time.Second
+// recovery is how long a BIRD that restarted waits at the most for routers to tell theirs before it tells its own.
+const recovery = 5 * time.Second

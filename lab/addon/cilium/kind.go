@@ -1,0 +1,188 @@
+// Package cilium is the addon cilium.
+package cilium
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+	"time"
+
+	"skidpad.dev/skidpad/lab/addon"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Addon is Cilium, installed by its Helm chart.
+type Addon struct {
+	Version string         `json:"version,omitempty" jsonschema:"example=1.19.5"` // a release, or the folder of a checkout; default 1.19.5
+	Chart   string         `json:"chart,omitempty"`                               // a folder or archive; default: the module cache's, else the Helm repository's
+	Values  map[string]any `json:"values,omitempty"`                              // over the values that the plan computes
+	BGP     *BGP           `json:"bgp,omitempty"`
+	L2      *L2            `json:"l2,omitempty"`
+	Hubble  *Hubble        `json:"hubble,omitempty"`
+	// LoadBalancerPools are the prefixes of LoadBalancer addresses; default 198.51.100.0/24 with IPv4 and
+	// 2001:db8:198:51::/112 with IPv6, or none if another addon gives the addresses.
+	LoadBalancerPools []netip.Prefix `json:"loadBalancerPools,omitempty" jsonschema:"example=192.0.2.0/24,example=2001:db8:198:51::/112"`
+}
+
+// BGP configures Cilium's BGP control plane on every node.
+type BGP struct {
+	ASN             uint32                   `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
+	Peers           []string                 `json:"peers"` // router names
+	Advertise       []scenario.Advertisement `json:"advertise,omitempty"`
+	HoldTime        scenario.Duration        `json:"holdTime,omitempty"`        // default 9 s
+	GracefulRestart bool                     `json:"gracefulRestart,omitempty"` // default false
+}
+
+// L2 configures Cilium's L2 announcements.
+type L2 struct {
+	LeaseDuration      scenario.Duration `json:"leaseDuration,omitempty"`      // default 15 s
+	LeaseRenewDeadline scenario.Duration `json:"leaseRenewDeadline,omitempty"` // default 5 s
+	LeaseRetryPeriod   scenario.Duration `json:"leaseRetryPeriod,omitempty"`   // default 2 s
+	// Nodes are the announcing nodes: workers (the default if there are workers), controlPlanes or all.
+	Nodes string `json:"nodes,omitempty" jsonschema:"enum=workers,enum=controlPlanes,enum=all"`
+}
+
+// Hubble has Cilium's agents report the flows that they see (https://docs.cilium.io, Observability).
+type Hubble struct {
+	Relay bool `json:"relay,omitempty"` // one API for the flows of all nodes; default false
+	UI    bool `json:"ui,omitempty"`    // a page that draws the flows; needs relay; default false
+}
+
+// DefaultVersion is the release of a scenario without a version.
+const DefaultVersion = "1.19.5"
+
+var (
+	_ addon.Announcer       = (*Addon)(nil)
+	_ addon.Leaser          = (*Addon)(nil)
+	_ addon.Imager          = (*Addon)(nil)
+	_ scenario.Pooler       = (*Addon)(nil)
+	_ scenario.NodeSpeaking = (*Addon)(nil)
+	_ scenario.ServiceProxy = (*Addon)(nil)
+)
+
+// SetDefaults fills in the fields that the file leaves out.
+func (c *Addon) SetDefaults(s *scenario.Spec) {
+	scenario.Or(&c.Version, DefaultVersion)
+	if c.LoadBalancerPools == nil && !s.OtherGives(c) {
+		if s.IPv4() {
+			c.LoadBalancerPools = scenario.DefaultPool()
+		}
+		if s.IPv6() {
+			c.LoadBalancerPools = append(c.LoadBalancerPools, scenario.DefaultPool6()...)
+		}
+	}
+	if b := c.BGP; b != nil {
+		scenario.Or(&b.HoldTime, scenario.DefaultHoldTime)
+		if b.Advertise == nil {
+			b.Advertise = scenario.AllAdvertisements()
+		}
+	}
+	if l := c.L2; l != nil { // the chart's own defaults
+		scenario.Or(&l.LeaseDuration, scenario.Duration(15*time.Second))
+		scenario.Or(&l.LeaseRenewDeadline, scenario.Duration(5*time.Second))
+		scenario.Or(&l.LeaseRetryPeriod, scenario.Duration(2*time.Second))
+	}
+}
+
+// Roles returns the work of the addon in the cluster.
+func (c *Addon) Roles() []scenario.Role {
+	roles := []scenario.Role{scenario.RoleCNI}
+	if c.BGP != nil {
+		roles = append(roles, scenario.RoleBGP)
+	}
+	if len(c.LoadBalancerPools) > 0 {
+		roles = append(roles, scenario.RoleLoadBalancer)
+	}
+	return roles
+}
+
+// AddressPools returns the prefixes of LoadBalancer addresses.
+func (c *Addon) AddressPools() (string, []netip.Prefix) {
+	return "loadBalancerPools", c.LoadBalancerPools
+}
+
+// NodeSpeaker returns the BGP control plane.
+func (c *Addon) NodeSpeaker() *scenario.NodeSpeaker {
+	if c.BGP == nil {
+		return nil
+	}
+	return &scenario.NodeSpeaker{Path: "bgp", ASN: c.BGP.ASN, Peers: c.BGP.Peers, GracefulRestart: &c.BGP.GracefulRestart, Racks: true, Process: "cilium-agent"}
+}
+
+// ProxiesServices reports that Cilium replaces kube-proxy.
+func (c *Addon) ProxiesServices() (bool, string) { return true, "" }
+
+// ReportsFlows reports whether Hubble's relay runs.
+func (c *Addon) ReportsFlows() bool { return c.Hubble != nil && c.Hubble.Relay }
+
+// ListsServices reports that the agents list the Services.
+func (c *Addon) ListsServices() bool { return true }
+
+var versionForm = regexp.MustCompile(`^1\.[0-9]+\.[0-9]+$`)
+
+// Validate checks the fields.
+func (c *Addon) Validate(v *scenario.Validation, path string) {
+	s := v.Spec()
+	c.validateVersion(v, path+".version")
+	if !s.OtherGives(c) {
+		v.NotEmpty(path+".loadBalancerPools", len(c.LoadBalancerPools))
+	}
+	if b := c.BGP; b != nil {
+		v.Speaks(path+".bgp", b.ASN, b.HoldTime, b.Peers)
+		v.Advertised(path+".bgp.advertise", b.Advertise)
+	}
+	if c.L2 != nil {
+		c.L2.validate(v, path+".l2")
+		if s.Cluster != nil && len(s.Cluster.Racks) > 0 {
+			v.NotYet(path+".l2", "l2 with racks", "bgp alone")
+		}
+	}
+	if h := c.Hubble; h != nil && h.UI && !h.Relay {
+		v.Add(path+".hubble.ui", "seen true without relay, want relay: true, which the UI asks")
+	}
+}
+
+// validate checks the demands of Kubernetes' leader election on the three times: lease > renew deadline > 1.2 × retry period. An
+// agent with other times ends at its start.
+func (l *L2) validate(v *scenario.Validation, path string) {
+	if l.LeaseDuration <= l.LeaseRenewDeadline {
+		v.Add(path+".leaseDuration", "seen %s, want more than leaseRenewDeadline, %s", l.LeaseDuration, l.LeaseRenewDeadline)
+	}
+	if l.LeaseDuration.Std() < time.Second {
+		v.Add(path+".leaseDuration", "seen %s, want at least 1s: leases count whole seconds", l.LeaseDuration)
+	}
+	if 5*l.LeaseRenewDeadline <= 6*l.LeaseRetryPeriod {
+		v.Add(path+".leaseRenewDeadline", "seen %s, want more than 1.2 times leaseRetryPeriod, %s", l.LeaseRenewDeadline, l.LeaseRetryPeriod)
+	}
+}
+
+// unavailable lists the releases that can be neither pulled nor built.
+var unavailable = map[string]bool{"1.19.2": true, "1.17.4": true}
+
+func (c *Addon) validateVersion(v *scenario.Validation, path string) {
+	switch {
+	case c.checkout() != "": // the builder looks at the checkout
+	case !versionForm.MatchString(c.Version):
+		v.Add(path, "seen %q, want a version such as %s", c.Version, DefaultVersion)
+	case unavailable[c.Version]:
+		v.Add(path, "seen %s, a version of Cilium that cannot be had, want another release such as %s", c.Version, DefaultVersion)
+	case c.before(16) && c.BGP != nil:
+		v.NotYet(path, c.Version+" with bgp", "1.16.0 or newer: older releases have another BGP API")
+	}
+}
+
+// checkout returns the folder of a checkout of Cilium, or "" for a release.
+func (c *Addon) checkout() string {
+	if strings.Contains(c.Version, "/") {
+		return c.Version
+	}
+	return ""
+}
+
+// before reports whether the release is older than the first of a series: 18 stands for 1.18. A checkout counts as new.
+func (c *Addon) before(minor int) bool {
+	var have int
+	_, err := fmt.Sscanf(c.Version, "1.%d", &have)
+	return err == nil && have < minor
+}

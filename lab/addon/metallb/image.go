@@ -1,0 +1,17 @@
+package metallb
+
+import (
+	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/image/build"
+)
+
+// Images returns the catalogue's entries.
+func (*Addon) Images() []image.Entry {
+	part := func(part string) image.Entry {
+		name := "metallb-" + part
+		return image.Entry{Name: name, What: "MetalLB's " + part, Version: defaultVersion,
+			Upstream: func(v string) string { return "metallb/" + part + ":v" + v },
+			Recipe:   func(b *build.Builder, v string) (build.Recipe, error) { return b.MetalLB(name, v) }}
+	}
+	return []image.Entry{part("controller"), part("speaker")}
+}

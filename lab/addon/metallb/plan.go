@@ -1,0 +1,210 @@
+package metallb
+
+import (
+	"fmt"
+	"strings"
+
+	"skidpad.dev/skidpad/lab/addon/object"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+const (
+	module         = "go.universe.tf/metallb"
+	namespace      = "metallb-system"
+	metricsPort    = 7472 // metrics, by which pods tell that they are up
+	memberlistPort = 7946
+)
+
+// PlanAddon plans MetalLB's controller and speakers. The webhooks that check its resources are left out, and with them
+// the certificates that a bring-up would wait for: validation has been through the scenario already.
+func (m *Addon) PlanAddon(b *plan.Builder) plan.Addon {
+	controller, speaker := plan.Image{Name: "metallb-controller", Version: m.Version}, plan.Image{Name: "metallb-speaker", Version: m.Version}
+	a := plan.Addon{
+		Version:     m.Version,
+		Images:      []plan.Image{controller, speaker},
+		Definitions: &plan.Definitions{Module: module, Version: "v" + m.Version, Pattern: "config/crd/bases/*.yaml"},
+		Ready:       []plan.Ready{{Kind: "Deployment", Namespace: namespace, Name: "controller"}, {Kind: "DaemonSet", Namespace: namespace, Name: "speaker"}},
+	}
+	a.Manifests = append(a.Manifests, object.Named("v1", "Namespace", "", namespace, nil))
+	a.Manifests = append(a.Manifests, accounts()...)
+	frr := m.BGP != nil && m.BGP.Backend == "frr"
+	if frr {
+		a.Images = append(a.Images, plan.Image{Name: "frr"})
+		a.Manifests = append(a.Manifests, frrFiles())
+	}
+	a.Manifests = append(a.Manifests, object.PodsOf("Deployment", namespace, "controller", controllerPod(controller, frr)),
+		object.PodsOf("DaemonSet", namespace, "speaker", m.speakerPod(b, speaker, frr)))
+	a.Manifests = append(a.Manifests, m.resources(b)...)
+	return a
+}
+
+func accounts() []string {
+	const read = "get list watch"
+	controller := object.Account(namespace, "controller",
+		[]any{
+			object.Rule("", "services namespaces", read), object.Rule("", "nodes", "list"), object.Rule("", "services/status", "update"),
+			object.Rule("", "events", "create patch"), object.Rule("apiextensions.k8s.io", "customresourcedefinitions", "list watch"),
+			object.Rule("admissionregistration.k8s.io", "validatingwebhookconfigurations", "list watch"),
+		},
+		[]any{
+			object.Rule("", "secrets", read), object.Rule("metallb.io", "ipaddresspools/status", "update"),
+			object.Rule("metallb.io", "ipaddresspools bgppeers bgpadvertisements l2advertisements communities bfdprofiles", read),
+		})
+	speaker := object.Account(namespace, "speaker",
+		[]any{
+			object.Rule("", "services endpoints nodes namespaces", read), object.Rule("discovery.k8s.io", "endpointslices", read),
+			object.Rule("", "events", "create patch"), object.Rule("metallb.io", "servicel2statuses servicel2statuses/status", "*"),
+		},
+		[]any{
+			object.Rule("", "pods", "list get"), object.Rule("", "secrets configmaps", read),
+			object.Rule("metallb.io", "ipaddresspools bgppeers bgpadvertisements l2advertisements communities bfdprofiles", read),
+			object.Rule("metallb.io", "servicebgpstatuses servicebgpstatuses/status", "*"),
+		})
+	return append(controller, speaker...)
+}
+
+func controllerPod(image plan.Image, frr bool) map[string]any {
+	env := []any{}
+	if frr {
+		env = append(env, map[string]any{"name": "METALLB_BGP_TYPE", "value": "frr"})
+	}
+	return map[string]any{
+		"serviceAccountName":            "controller",
+		"terminationGracePeriodSeconds": 0,
+		"containers": []any{map[string]any{
+			"name": "controller", "image": image.Ref(), "imagePullPolicy": "IfNotPresent",
+			"args": []any{fmt.Sprintf("--port=%d", metricsPort), "--webhook-mode=disabled"}, "env": env,
+			"readinessProbe": metricsProbe(), "securityContext": restricted(),
+		}},
+	}
+}
+
+func metricsProbe() map[string]any {
+	return map[string]any{"httpGet": map[string]any{"path": "/metrics", "port": metricsPort}, "periodSeconds": 1}
+}
+
+func restricted(add ...any) map[string]any {
+	capabilities := map[string]any{"drop": []any{"ALL"}}
+	if len(add) > 0 {
+		capabilities["add"] = add
+	}
+	return map[string]any{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": capabilities}
+}
+
+// speakerPod is the pod of every node. Memberlist is not encrypted: its key would be one more thing to wait for.
+func (m *Addon) speakerPod(b *plan.Builder, image plan.Image, frr bool) map[string]any {
+	env := append(object.APIEnv(b),
+		object.FromField("METALLB_NODE_NAME", "spec.nodeName"), object.FromField("METALLB_HOST", "status.hostIP"), object.FromField("METALLB_POD_NAME", "metadata.name"))
+	if m.L2 != nil && *m.L2.Memberlist {
+		env = append(env, object.FromField("METALLB_ML_BIND_ADDR", "status.podIP"),
+			map[string]any{"name": "METALLB_ML_LABELS", "value": "app=speaker"},
+			map[string]any{"name": "METALLB_ML_BIND_PORT", "value": fmt.Sprint(memberlistPort)})
+	}
+	container := map[string]any{
+		"name": "speaker", "image": image.Ref(), "imagePullPolicy": "IfNotPresent",
+		"args":            []any{fmt.Sprintf("--port=%d", metricsPort)},
+		"readinessProbe":  metricsProbe(),
+		"securityContext": restricted("NET_RAW"),
+	}
+	pod := map[string]any{
+		"serviceAccountName": "speaker", "hostNetwork": true, "terminationGracePeriodSeconds": 0, "tolerations": object.Everywhere(),
+	}
+	containers := []any{container}
+	if frr {
+		env = append(env, frrEnv()...)
+		container["volumeMounts"] = []any{object.Mount("reloader", "/etc/frr_reloader")}
+		containers = append(containers, frrContainers()...)
+		pod["shareProcessNamespace"] = true // the speaker signals the reloader
+		pod["volumes"], pod["initContainers"] = frrVolumes(), frrInit(image)
+	}
+	container["env"] = env
+	pod["containers"] = containers
+	return pod
+}
+
+// resources say which addresses there are, and how they are announced.
+func (m *Addon) resources(b *plan.Builder) []string {
+	doc := func(api, kind, name string, spec map[string]any) string {
+		return object.Named("metallb.io/"+api, kind, namespace, name, map[string]any{"spec": spec})
+	}
+	var ranges []any
+	for _, p := range m.Pools {
+		ranges = append(ranges, p.String())
+	}
+	ours := []any{object.Name}
+	docs := []string{doc("v1beta1", "IPAddressPool", object.Name, map[string]any{"addresses": ranges, "avoidBuggyIPs": true})}
+	if m.L2 != nil {
+		docs = append(docs, doc("v1beta1", "L2Advertisement", object.Name, map[string]any{"ipAddressPools": ours, "interfaces": []any{"eth0"}}))
+	}
+	if m.BGP == nil {
+		return docs
+	}
+	hold := m.BGP.HoldTime.Std()
+	for _, r := range b.Peers(m.BGP.Peers, "") {
+		spec := map[string]any{
+			"myASN": int64(m.BGP.ASN), "peerASN": int64(r.ASN), "peerAddress": r.Address.String(),
+			"holdTime": hold.String(), "keepaliveTime": (hold / 3).String(),
+		}
+		if m.BGP.Backend == "frr" {
+			spec["connectTime"] = fmt.Sprintf("%ds", object.ConnectRetry)
+		}
+		if m.BGP.GracefulRestart {
+			spec["enableGracefulRestart"] = true
+		}
+		docs = append(docs, doc("v1beta2", "BGPPeer", r.Name, spec))
+	}
+	return append(docs, doc("v1beta1", "BGPAdvertisement", object.Name, map[string]any{"ipAddressPools": ours}))
+}
+
+// frrFiles are the files that FRR starts with; the speaker writes frr.conf anew. bgpd listens nowhere: the
+// nodes open the sessions.
+func frrFiles() string {
+	daemons := []string{"bgpd=yes", "bfdd=yes", "vtysh_enable=yes",
+		`zebra_options="-A 127.0.0.1 -s 90000000"`, `bgpd_options="-A 127.0.0.1 -p 0"`, `bfdd_options="-A 127.0.0.1"`}
+	return object.Named("v1", "ConfigMap", namespace, "frr-startup", map[string]any{"data": map[string]any{
+		"daemons":    strings.Join(daemons, "\n") + "\n",
+		"vtysh.conf": "service integrated-vtysh-config\n",
+		"frr.conf":   "frr defaults traditional\nhostname Router\nline vty\nlog file /etc/frr/frr.log informational\n",
+	}})
+}
+
+func frrEnv() []any {
+	return []any{
+		map[string]any{"name": "FRR_CONFIG_FILE", "value": "/etc/frr_reloader/frr.conf"},
+		map[string]any{"name": "FRR_RELOADER_PID_FILE", "value": "/etc/frr_reloader/reloader.pid"},
+		map[string]any{"name": "METALLB_BGP_TYPE", "value": "frr"},
+	}
+}
+
+func frrVolumes() []any {
+	volumes := []any{map[string]any{"name": "frr-startup", "configMap": map[string]any{"name": "frr-startup"}}}
+	for _, name := range []string{"frr-sockets", "frr-conf", "reloader"} {
+		volumes = append(volumes, map[string]any{"name": name, "emptyDir": map[string]any{}})
+	}
+	return volumes
+}
+
+// frrInit copies FRR's first files, and the program that reloads it, to where both sides see them.
+func frrInit(speaker plan.Image) []any {
+	return []any{
+		map[string]any{"name": "cp-frr-files", "image": plan.Image{Name: "frr"}.Ref(), "imagePullPolicy": "IfNotPresent",
+			"command":      []any{"/bin/sh", "-c", "cp -rLf /tmp/frr/* /etc/frr/ && chown -R frr:frr /etc/frr"},
+			"volumeMounts": []any{object.Mount("frr-startup", "/tmp/frr"), object.Mount("frr-conf", "/etc/frr")}},
+		map[string]any{"name": "cp-reloader", "image": speaker.Ref(), "imagePullPolicy": "IfNotPresent",
+			"command":      []any{"/cp-tool", "/frr-reloader.sh", "/etc/frr_reloader/frr-reloader.sh"},
+			"volumeMounts": []any{object.Mount("reloader", "/etc/frr_reloader")}},
+	}
+}
+
+func frrContainers() []any {
+	shared := []any{object.Mount("frr-sockets", "/var/run/frr"), object.Mount("frr-conf", "/etc/frr")}
+	return []any{
+		map[string]any{"name": "frr", "image": plan.Image{Name: "frr"}.Ref(), "imagePullPolicy": "IfNotPresent",
+			"command":         []any{"tini", "-s", "--", "/usr/lib/frr/docker-start"},
+			"securityContext": map[string]any{"capabilities": map[string]any{"add": object.Words("NET_ADMIN NET_RAW SYS_ADMIN NET_BIND_SERVICE")}},
+			"volumeMounts":    shared},
+		map[string]any{"name": "reloader", "image": plan.Image{Name: "frr"}.Ref(), "imagePullPolicy": "IfNotPresent",
+			"command":      []any{"/bin/bash", "/etc/frr_reloader/frr-reloader.sh"},
+			"volumeMounts": append([]any{object.Mount("reloader", "/etc/frr_reloader")}, shared...)},
+	}
+}

@@ -1,0 +1,53 @@
+package purelb
+
+import (
+	"skidpad.dev/skidpad/lab/addon/object"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+const namespace = "purelb-system"
+
+// PlanAddon plans PureLB's allocator alone: addresses are given, and whoever speaks BGP announces them. Its definitions
+// are generated when PureLB is built and lie in no module; ours say no more than that there are such resources, and
+// the allocator reads them as its own do.
+func (p *Addon) PlanAddon(*plan.Builder) plan.Addon {
+	image := plan.Image{Name: "purelb-allocator", Version: p.Version}
+	const read = "get list watch update"
+	docs := []string{
+		definition("ServiceGroup", "servicegroups"), definition("LBNodeAgent", "lbnodeagents"),
+		object.Named("v1", "Namespace", "", namespace, nil),
+	}
+	docs = append(docs, object.Account(namespace, "allocator",
+		[]any{
+			object.Rule("purelb.io", "servicegroups lbnodeagents", read), object.Rule("purelb.io", "servicegroups/status", "get update patch"),
+			object.Rule("", "services", read), object.Rule("", "services/status", "update"),
+			object.Rule("", "events", "create patch"), object.Rule("", "namespaces", "get list"),
+		},
+		[]any{object.Rule("coordination.k8s.io", "leases", "get list watch")})...)
+	docs = append(docs, object.PodsOf("Deployment", namespace, "allocator", map[string]any{
+		"serviceAccountName": "allocator", "terminationGracePeriodSeconds": 0,
+		"containers": []any{map[string]any{
+			"name": "allocator", "image": image.Ref(), "imagePullPolicy": "IfNotPresent",
+			"env": []any{map[string]any{"name": "DEFAULT_ANNOUNCER", "value": "PureLB"}},
+		}},
+	}))
+	var pools []any
+	for _, prefix := range p.Pools {
+		pools = append(pools, map[string]any{"subnet": prefix.String(), "pool": prefix.String(), "aggregation": "/32"})
+	}
+	// Remote: the addresses are on none of the nodes' own networks.
+	docs = append(docs, object.Named("purelb.io/v2", "ServiceGroup", namespace, "default",
+		map[string]any{"spec": map[string]any{"remote": map[string]any{"v4pools": pools}}}))
+	return plan.Addon{Version: p.Version, Images: []plan.Image{image}, Manifests: docs, Ready: []plan.Ready{{Kind: "Deployment", Namespace: namespace, Name: "allocator"}}}
+}
+
+func definition(kind, plural string) string {
+	return object.Named("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", plural+".purelb.io", map[string]any{"spec": map[string]any{
+		"group": "purelb.io", "scope": "Namespaced",
+		"names": map[string]any{"kind": kind, "listKind": kind + "List", "plural": plural},
+		"versions": []any{map[string]any{
+			"name": "v2", "served": true, "storage": true, "subresources": map[string]any{"status": map[string]any{}},
+			"schema": map[string]any{"openAPIV3Schema": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+		}},
+	}})
+}

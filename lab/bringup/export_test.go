@@ -1,0 +1,23 @@
+package bringup
+
+import (
+	"skidpad.dev/skidpad/lab/addon"
+	"skidpad.dev/skidpad/lab/live"
+)
+
+// For the tests, which are outside of the package: the list of all members imports this package.
+type (
+	Action = action
+	Kept   = kept
+)
+
+var (
+	Walk   = walk
+	Encode = encode
+	Decode = decode
+)
+
+// Installed lists everything that is installed into the cluster of a lab.
+func Installed(l *live.Lab) ([]addon.Addon, error) {
+	return (&building{Lab: l, images: l.Images()}).addons()
+}
