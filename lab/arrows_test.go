@@ -17,7 +17,7 @@ var layers = []struct {
 	depth    int
 	packages []string
 }{
-	{0, []string{"lab/node", "lab/bgp", "lab/timeline", "lab/loss", "lab/bound", "lab/hubble", "lab/wait"}},
+	{0, []string{"lab/node", "lab/bgp", "lab/timeline", "lab/loss", "lab/bound", "lab/hubble", "lab/plain", "lab/wait"}},
 	{1, []string{"lab/scenario"}},
 	{2, []string{"lab/plan"}},
 	{3, []string{"lab/docker"}},

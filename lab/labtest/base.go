@@ -17,6 +17,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/plain"
 	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/wait"
 )
@@ -100,7 +101,7 @@ func (r *reading) exec(ctx context.Context, l *Lab, name, part, script string) {
 			return "", err
 		}
 		out, err := n.Exec(ctx, "sh", "-c", script)
-		return string(out), err
+		return plain.Hide(string(out)), err
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/plain"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router"
 )
@@ -180,10 +181,10 @@ func (c *collection) commands(ctx context.Context, l *Lab, name string, cmds []s
 		var b bytes.Buffer
 		for _, cmd := range cmds {
 			out, err := n.Exec(ctx, "sh", "-c", cmd)
-			fmt.Fprintf(&b, "### %s\n%s\n", cmd, out)
+			fmt.Fprintf(&b, "### %s\n%s\n", cmd, plain.Hide(string(out)))
 			var exit *node.ExitError
 			if errors.As(err, &exit) {
-				fmt.Fprintf(&b, "(exit code %d: %s)\n", exit.Code, exit.Stderr)
+				fmt.Fprintf(&b, "(exit code %d: %s)\n", exit.Code, plain.Hide(exit.Stderr))
 			} else if err != nil {
 				return b.Bytes(), err
 			}

@@ -1,6 +1,7 @@
 package loss
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -42,7 +43,7 @@ func reordered(sent []record.Attempt) int {
 		}
 	}
 	// Stable: answers of the same instant stay in the order of sending, and so do not count as reordered.
-	slices.SortStableFunc(answered, func(a, b record.Attempt) int { return int(a.Answered - b.Answered) })
+	slices.SortStableFunc(answered, func(a, b record.Attempt) int { return cmp.Compare(a.Answered, b.Answered) })
 	count, last := 0, -1
 	for _, a := range answered {
 		if a.Seq < last {

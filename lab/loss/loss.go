@@ -67,6 +67,7 @@ func OfRecording(rec *record.Recording, o Options) []Summary {
 // Of summarizes one flow. The attempts may come in any order; end is nil if the recording was cut.
 func Of(f record.Flow, attempts []record.Attempt, end *record.FlowEnd, o Options) Summary {
 	s := Summary{Flow: f}
+	s.possible(attempts)
 	sent, again := s.split(attempts)
 	s.Sent = len(sent)
 	for _, a := range sent {
@@ -88,6 +89,24 @@ func Of(f record.Flow, attempts []record.Attempt, end *record.FlowEnd, o Options
 	s.complete(sent, end)
 	s.steady(o)
 	return s
+}
+
+// possible marks a recording that no prober can have written as unknown: its times or slots contradict themselves.
+func (s *Summary) possible(attempts []record.Attempt) {
+	if s.Flow.Interval <= 0 || s.Flow.First < 0 {
+		s.doubt("its flow has an interval of %v and begins at %d", s.Flow.Interval, s.Flow.First)
+	}
+	for _, a := range attempts {
+		switch {
+		case a.Seq < 0 || a.Sent < 0:
+			s.doubt("slot %d was sent at %d", a.Seq, a.Sent)
+		case a.Answered != 0 && a.Answered < a.Sent:
+			s.doubt("slot %d was answered %v before it was sent", a.Seq, time.Duration(a.Sent-a.Answered))
+		default:
+			continue
+		}
+		return // one reason is enough
+	}
 }
 
 // split separates first lines from further answers, and orders the first lines by sending time.

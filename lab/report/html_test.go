@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
@@ -132,7 +134,11 @@ func TestPageIsSmallAndWhole(t *testing.T) {
 
 func TestPageEscapesWhatItShows(t *testing.T) {
 	const evil = `</script><script>alert(1)</script><img src=x onerror=alert(2)>`
-	f := &Folder{Run: Run{Scenario: evil, Checks: []check.Result{{Name: evil, Verdict: check.Failed, Observed: evil}}}, Gaps: []string{evil},
+	on := []plan.Attachment{{Network: evil}}
+	lab := &plan.Plan{Lab: evil, Networks: []plan.Network{{Name: evil}}, Routers: []plan.Router{{Name: evil, Software: evil, Networks: on}},
+		Clients: []plan.Client{{Name: evil, Network: on[0]}}, Cluster: &plan.Cluster{Network: evil, Nodes: []plan.Node{{Name: evil, Short: evil}}},
+		Scenario: &scenario.Scenario{Metadata: scenario.Metadata{Name: evil}}}
+	f := &Folder{Plan: lab, Run: Run{Scenario: evil, Notes: []string{evil}, Checks: []check.Result{{Name: evil, Verdict: check.Failed, Observed: evil}}}, Gaps: []string{evil},
 		Events: []timeline.Event{{At: 1, Lane: timeline.LaneBGP, Subject: evil, Kind: evil, Text: evil, Fields: map[string]string{evil: evil}}}}
 	var out bytes.Buffer
 	if err := HTML(&out, []*Folder{f}, byPath); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/plain"
 )
 
 // Text writes a line for each check. A check that does not hold has its expectation and the wrong details below; with
@@ -39,7 +40,7 @@ func Text(w io.Writer, runs []Run, all bool) error {
 			out.WriteString("\n" + table)
 		}
 	}
-	_, err := io.WriteString(w, out.String())
+	_, err := io.WriteString(w, plain.Text(out.String()))
 	return err
 }
 

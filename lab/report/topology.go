@@ -106,7 +106,7 @@ func routerBoxes(p *plan.Plan) []box {
 }
 
 // lastByte is what tells an address from others of its network.
-func lastByte(a string) string { return a[strings.LastIndexAny(a, ".:")+0:] }
+func lastByte(a string) string { return a[max(0, strings.LastIndexAny(a, ".:")):] }
 
 func nodeBoxes(p *plan.Plan) []box {
 	var all []box

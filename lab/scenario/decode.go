@@ -185,7 +185,11 @@ func (d decoder) text(n *yaml.Node, v reflect.Value, path string, r rule) {
 		ok = slices.Contains(r.enum, n.Value)
 	}
 	if !ok {
-		d.add(path, "seen %s, want %s", seen(n), wanted(v.Type(), r))
+		what := seen(n)
+		if v.Type() == reflect.TypeFor[Secret]() && n.Kind == yaml.ScalarNode {
+			what = "a value that is not shown" // `password: 12345` is a number, and a password all the same
+		}
+		d.add(path, "seen %s, want %s", what, wanted(v.Type(), r))
 		return
 	}
 	v.SetString(n.Value)

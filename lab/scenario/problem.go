@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"skidpad.dev/skidpad/lab/plain"
 )
 
 // Problem is one mistake in a scenario file.
@@ -34,7 +36,7 @@ func (e *Invalid) Error() string {
 		b.WriteString(": " + p.Message)
 		lines = append(lines, b.String())
 	}
-	return strings.Join(lines, "\n")
+	return plain.Text(strings.Join(lines, "\n"))
 }
 
 // problems collects mistakes. It knows on which line each path of the file stands.

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"skidpad.dev/skidpad/lab/plain"
 )
 
 // Text writes the events in order, a line each, with times relative to the first fault, or to the first event
@@ -47,7 +49,7 @@ func (e Event) Line(zero int64) string {
 	if d := e.Length(); d > 0 {
 		text += fmt.Sprintf(" (for %s)", seconds(d)[1:])
 	}
-	return strings.TrimRight(fmt.Sprintf("%12s  %-9s  %-16s  %-18s  %s", seconds(time.Duration(e.At-zero)), e.Lane, e.Subject, e.Kind, text), " ")
+	return plain.Text(strings.TrimRight(fmt.Sprintf("%12s  %-9s  %-16s  %-18s  %s", seconds(time.Duration(e.At-zero)), e.Lane, e.Subject, e.Kind, text), " "))
 }
 
 // seconds writes a duration with its sign, to the microsecond, so that columns align.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/matrix"
+	"skidpad.dev/skidpad/lab/plain"
 )
 
 //go:embed suites.html.tmpl
@@ -92,7 +93,7 @@ func indent(text string) string {
 	if more := len(lines) - messageLines; more > 0 {
 		lines = append(lines[:messageLines], fmt.Sprintf("(%d lines more)", more))
 	}
-	return "  " + strings.Join(lines, "\n  ")
+	return plain.Text("  " + strings.Join(lines, "\n  "))
 }
 
 func (m summary) html(path string) error {

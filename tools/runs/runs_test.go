@@ -77,6 +77,24 @@ func TestReport(t *testing.T) {
 	}
 }
 
+func TestThePageExecutesNoText(t *testing.T) {
+	const evil = `</script><script>alert(1)</script><img src=x onerror=alert(2)>`
+	m := summary{Failed: []spec{aSpec(evil, "failed", 0)}, Slowest: []spec{aSpec(evil, "passed", 0)}, Suites: []suiteLine{{Name: evil}},
+		Labs: []raised{{Lab: evil}}, Measured: []measured{{What: evil, Expected: evil, Observed: evil, Spec: aSpec(evil, "passed", 0)}}}
+	m.Failed[0].Failure.Message = evil + "\x1b[2J"
+	path := filepath.Join(t.TempDir(), "suites.html")
+	if err := m.html(path); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(path)
+	if err != nil || strings.Contains(string(page), "<script>alert") || strings.Contains(string(page), "<img") || !strings.Contains(string(page), "alert(2)") {
+		t.Errorf("a text of the run became markup, %v", err)
+	}
+	if text := m.lists() + m.short(); strings.Contains(text, "\x1b") || !strings.Contains(text, `\u001b[2J`) {
+		t.Errorf("a terminal executes the message of a failure: %q", text)
+	}
+}
+
 func TestARunOfNothingIsNotGreen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "suites.json")
 	if err := os.WriteFile(path, []byte(`[{"SuiteDescription": "bgp", "SpecReports": [{"LeafNodeType": "It", "State": "skipped"}]}]`), 0o600); err != nil {

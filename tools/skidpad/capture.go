@@ -65,7 +65,7 @@ func runCapture(cmd *cobra.Command, l *lab.Lab, o captureOptions, expression str
 	if err != nil {
 		return err
 	}
-	w := cmd.OutOrStdout()
+	w := io.Writer(os.Stdout)
 	if o.file != "-" {
 		f, err := os.Create(o.file)
 		if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 
@@ -33,7 +34,11 @@ func execCmd() *cobra.Command {
 			return usage("%w", err)
 		}
 		out, err := n.Exec(cmd.Context(), a[1:]...)
-		if _, werr := cmd.OutOrStdout().Write(out); werr != nil {
+		w := io.Writer(os.Stdout) // byte for byte for programs; a terminal gets text
+		if term.IsTerminal(int(os.Stdout.Fd())) {
+			w = cmd.OutOrStdout()
+		}
+		if _, werr := w.Write(out); werr != nil {
 			return werr
 		}
 		var failed *node.ExitError

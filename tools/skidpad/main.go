@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
+
+	"skidpad.dev/skidpad/lab/plain"
 )
 
 func main() {
@@ -21,7 +23,7 @@ func main() {
 	stop()
 	var told *exitError
 	if err != nil && (!errors.As(err, &told) || told.err != nil) {
-		fmt.Fprintln(os.Stderr, "skidpad:", err)
+		fmt.Fprintln(os.Stderr, "skidpad:", plain.Text(err.Error()))
 	}
 	os.Exit(exitCode(err))
 }
@@ -40,6 +42,9 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	// Names, labels and outputs of routers are others' text: a terminal shows it and executes none of it.
+	cmd.SetOut(plain.NewWriter(os.Stdout))
+	cmd.SetErr(plain.NewWriter(os.Stderr))
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%w; see `%s --help`", err, c.CommandPath())
 	})

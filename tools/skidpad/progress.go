@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"skidpad.dev/skidpad/lab/plain"
 )
 
 // progress shows steps live: on a terminal the running steps stay at the bottom with their elapsed time; elsewhere each
@@ -62,13 +64,14 @@ func (p *progress) tick() {
 func (p *progress) Begin(name, what string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.running = append(p.running, runningStep{name, what, time.Now()})
+	p.running = append(p.running, runningStep{name, plain.Text(what), time.Now()})
 }
 
 // Note sets the text of a running step.
 func (p *progress) Note(name, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	text = plain.Text(text)
 	if !p.live {
 		fmt.Fprintf(p.w, "%7s  %-12s %s\n", p.elapsed(), name, text)
 		return

@@ -6,7 +6,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"strings"
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
@@ -62,9 +61,12 @@ func (r *Router) answers(ctx context.Context) error {
 	return nil
 }
 
+// eachCommand asks each argument in turn. Arguments hold names of protocols as BIRD prints them; a shell never reads them.
+const eachCommand = `for c; do birdc "$c" || exit; done`
+
 // birdc asks several things in turn.
 func (r *Router) birdc(ctx context.Context, commands ...string) ([]byte, error) {
-	out, err := r.Exec(ctx, "sh", "-c", "birdc '"+strings.Join(commands, "' && birdc '")+"'")
+	out, err := r.Exec(ctx, append([]string{"sh", "-c", eachCommand, "birdc"}, commands...)...)
 	if err != nil {
 		return out, fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
 	}

@@ -2,6 +2,9 @@ package bird
 
 import (
 	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +109,30 @@ func TestPickFindsProtocolsOfPeers(t *testing.T) {
 		listening, sessions := pick(all, test.of, routertest.Speaker().BGP.Ranges)
 		if l, s := strings.Join(listening, " "), strings.Join(sessions, " "); l != test.listening || s != test.sessions {
 			t.Errorf("%s: listening %q, sessions %q; wanted %q, %q", test.name, l, s, test.listening, test.sessions)
+		}
+	}
+}
+
+// A protocol's name comes from BIRD's output. A shell in the router's container never reads the name.
+func TestNamesReachBirdcAndNoShell(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "birdc"), []byte("#!/bin/sh\nprintf '<%s>' \"$@\"\n[ \"$1\" != fails ]\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	evil := `restart "x'; touch pwned; '$(touch pwned)"`
+	for _, c := range []struct {
+		commands []string
+		want     string
+		ok       bool
+	}{{[]string{"show status", evil}, "<show status><" + evil + ">", true}, {[]string{"fails", "show status"}, "<fails>", false}} {
+		cmd := exec.Command("sh", append([]string{"-c", eachCommand, "birdc"}, c.commands...)...)
+		cmd.Dir, cmd.Env = dir, []string{"PATH=" + dir + ":/usr/bin:/bin"}
+		out, err := cmd.Output()
+		if string(out) != c.want || (err == nil) != c.ok {
+			t.Errorf("%q: %q, %v", c.commands, out, err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "pwned")); err == nil {
+			t.Error("the shell executed a name")
 		}
 	}
 }

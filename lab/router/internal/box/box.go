@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/plain"
 	"skidpad.dev/skidpad/lab/wait"
 )
 
@@ -122,5 +123,5 @@ func Await(ctx context.Context, e *docker.Engine, name, what string, within time
 		return fmt.Errorf("container %s: %w", name, err)
 	}
 	logs, _ := e.Logs(ctx, name, 15)
-	return fmt.Errorf("container %s: %w; it wrote:\n%s", name, err, logs)
+	return fmt.Errorf("container %s: %w; it wrote:\n%s", name, err, plain.Hide(logs))
 }

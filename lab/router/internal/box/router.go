@@ -2,7 +2,9 @@ package box
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"skidpad.dev/skidpad/lab/bgp"
@@ -72,9 +74,31 @@ func (r *Router) Stage(ctx context.Context, path, config string, check ...string
 		return "", err
 	}
 	if out, err := r.Exec(ctx, append(check, next)...); err != nil {
-		return "", fmt.Errorf("configuration of %s: %s does not take it, so the old one stays: %w: %s", r.Name(), check[0], err, out)
+		if exit := (*node.ExitError)(nil); errors.As(err, &exit) {
+			exit.Stderr = hide(r.Plan.BGP, exit.Stderr)
+		}
+		return "", fmt.Errorf("configuration of %s: %s does not take it, so the old one stays: %w: %s", r.Name(), check[0], err, hide(r.Plan.BGP, string(out)))
 	}
 	return next, nil
+}
+
+// hide returns a software's output without the passwords of the router's peers: an error quotes the configuration's line.
+func hide(s *plan.Speaker, text string) string {
+	if s == nil {
+		return text
+	}
+	secrets := func(p plan.Peering) {
+		if secret, ok := p.Password.Reveal(); ok && secret != "" {
+			text = strings.ReplaceAll(text, secret, p.Password.String())
+		}
+	}
+	for _, n := range s.Neighbors {
+		secrets(n.Peering)
+	}
+	for _, g := range s.Ranges {
+		secrets(g.Peering)
+	}
+	return text
 }
 
 // Commit lets the configuration that was staged be the one that the router starts with.
