@@ -4,6 +4,8 @@
 //	go run ./tools/runs go -limit 10m PACKAGES      go test, with limits that fit the machine
 //	go run ./tools/runs e2e SUITES                  the suites, with progress and limits that fit the machine
 //	go run ./tools/runs -n 5                        run the suites until five runs have ended; continue after an interruption
+//	go run ./tools/runs -beside cpu=4,io=1          the same beside busy loops and a writer
+//	go run ./tools/runs -slow 0.3                   the same under a processor quota (cgroup v2)
 //	go run ./tools/runs report reports/suites.json  report a run: in short, and whole in reports/suites.txt and suites.html
 package main
 
@@ -16,6 +18,9 @@ import (
 	"os/signal"
 	"syscall"
 )
+
+// cgroups is where Linux has its hierarchy of control groups.
+const cgroups = "/sys/fs/cgroup"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -49,11 +54,27 @@ func command(ctx context.Context, args []string) error {
 	n := flags.Int("n", 5, "end after this number of runs")
 	record := flags.String("record", "reports/runs.jsonl", "file with the record of runs")
 	fresh := flags.Bool("fresh", false, "begin a new series: earlier runs in the record do not count")
+	var c conditions
+	flags.Var(&c.beside, "beside", "run the suites beside busy loops and writers: cpu=4,io=1")
+	flags.Float64Var(&c.slow, "slow", 0, "run the suites and the engine's containers under a processor quota, a share of the machine: 0.3")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if flags.NArg() > 0 || *n < 1 {
-		return errors.New("usage: runs [-n N] [-record FILE] [-fresh]")
+	if c.slow < 0 || c.slow > 1 {
+		return fmt.Errorf("-slow %g: want a share above 0 and up to 1", c.slow)
 	}
-	return series(ctx, *n, *record, *fresh, os.Stdout)
+	if c.slow > 0 {
+		q, err := slow(cgroups, c.slow)
+		if err != nil {
+			fmt.Println("skipped: no processor quota can be set here:", err)
+			return nil
+		}
+		if err := q.lift(); err != nil {
+			return err
+		}
+	}
+	if flags.NArg() > 0 || *n < 1 {
+		return errors.New("usage: runs [-n N] [-record FILE] [-fresh] [-beside cpu=N,io=N] [-slow SHARE]")
+	}
+	return series(ctx, *n, *record, *fresh, c, os.Stdout)
 }

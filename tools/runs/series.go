@@ -29,23 +29,35 @@ type entry struct {
 	Retried int       `json:"retried,omitempty"`
 	Seconds float64   `json:"seconds,omitempty"`
 	Error   string    `json:"error,omitempty"`
+	Machine *machine  `json:"machine,omitempty"`
+	Beside  *beside   `json:"beside,omitempty"`
+	Slow    float64   `json:"slow,omitempty"` // the processor quota, as a share of the machine
+}
+
+// conditions are what runs of a series are made under.
+type conditions struct {
+	beside beside
+	slow   float64 // 0: no quota
 }
 
 // series runs the suites until n runs of this series have ended. The record has the begin and the end of each run, so
 // an interrupted series goes on with the missing runs. A run without a recorded end does not count.
-func series(ctx context.Context, n int, record string, fresh bool, w io.Writer) error {
+func series(ctx context.Context, n int, record string, fresh bool, c conditions, w io.Writer) error {
 	past, err := readRecord(record)
 	if err != nil {
 		return err
 	}
 	number, ended := position(past, fresh)
 	for run := ended + 1; run <= n; run++ {
-		e := entry{Series: number, Run: run, Commit: commit(ctx), Began: time.Now().UTC()}
+		e := entry{Series: number, Run: run, Commit: commit(ctx), Began: time.Now().UTC(), Slow: c.slow}
+		if c.beside != (beside{}) {
+			e.Beside = &c.beside
+		}
 		if err := appendRecord(record, e); err != nil {
 			return err
 		}
 		suites := filepath.Join(filepath.Dir(record), fmt.Sprintf("series-%d-run-%d", number, run))
-		e.once(ctx, suites)
+		e.under(ctx, suites, c)
 		if ctx.Err() != nil {
 			return fmt.Errorf("run %d of %d was interrupted; the same command continues the series", run, n)
 		}
@@ -83,8 +95,30 @@ func commit(ctx context.Context) string {
 	return strings.TrimSpace(string(out))
 }
 
+// under runs the suites under conditions, and records how the machine was.
+func (e *entry) under(ctx context.Context, reports string, c conditions) {
+	e.Machine = begin()
+	defer e.Machine.end()
+	var q *quota
+	if c.slow > 0 {
+		var err error
+		if q, err = slow(cgroups, c.slow); err != nil {
+			e.Error = err.Error()
+			return
+		}
+	}
+	stop, err := c.beside.start(os.TempDir())
+	if err == nil {
+		e.once(ctx, reports, q)
+		stop()
+	}
+	if err = errors.Join(err, q.lift()); err != nil {
+		e.Green, e.Error = false, err.Error()
+	}
+}
+
 // once runs the suites, with their reports in a folder of the run's own.
-func (e *entry) once(ctx context.Context, reports string) {
+func (e *entry) once(ctx context.Context, reports string, q *quota) {
 	if err := os.MkdirAll(reports, 0o755); err != nil {
 		e.Error = err.Error()
 		return
@@ -95,7 +129,8 @@ func (e *entry) once(ctx context.Context, reports string) {
 		return
 	}
 	defer log.Close()
-	cmd := exec.CommandContext(ctx, "make", "e2e", "REPORTS="+reports)
+	args := q.command("make", "e2e", "REPORTS="+reports)
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
 	// All children of make must end, as after Ctrl-C in a terminal: make alone would leave its children running.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -130,6 +165,9 @@ func (e *entry) line() string {
 		verdict = "NOT GREEN"
 	}
 	text := fmt.Sprintf("run %d of %s: %s, %d passed, %d failed, %d retried, %.1f min %s", e.Run, e.Commit, verdict, e.Passed, len(e.Failed), e.Retried, e.Seconds/60, e.Error)
+	if e.Machine != nil {
+		text += "\n  the machine: " + e.Machine.String()
+	}
 	for _, f := range e.Failed {
 		text += "\n  failed: " + f
 	}
