@@ -2,6 +2,7 @@ package loss
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,12 +89,16 @@ func TestUnknown(t *testing.T) {
 	attempts, end := picture("oooooooo")
 	stalled, stalledEnd := picture("oo" + strings.Repeat(" ", 60) + "oo")
 	again := record.Attempt{Seq: 3, Answered: 5, Again: true}
+	early, below := slices.Clone(attempts), slices.Clone(attempts)
+	early[3].Answered, below[0].Seq = early[3].Sent-1, -1
 	tests := []struct {
 		name     string
 		attempts []record.Attempt
 		end      *record.FlowEnd
 		want     string
 	}{
+		{"answered before it was sent", early, end, "slot 3 was answered 1ns before it was sent"},
+		{"a slot below 0", below, end, "slot -1 was sent"},
 		{"no end", attempts, nil, "was cut"},
 		{"nothing sent", nil, &record.FlowEnd{}, "nothing was sent"},
 		{"a line less at the end", attempts[:7], end, "lacks lines"},
@@ -109,6 +114,11 @@ func TestUnknown(t *testing.T) {
 				t.Errorf("unknown: %q, wanted a reason with %q", s.Unknown, test.want)
 			}
 		})
+	}
+	standing := flow
+	standing.Interval = 0
+	if s := Of(standing, attempts, end, Options{}); len(s.Unknown) == 0 {
+		t.Error("a flow without an interval is known")
 	}
 	if s := Of(flow, stalled, stalledEnd, Options{MaxStall: 100 * time.Millisecond}); len(s.Unknown) > 0 {
 		t.Errorf("a stall within what is allowed: %q", s.Unknown)

@@ -167,3 +167,20 @@ func TestACutRunIsUnknown(t *testing.T) {
 		t.Errorf("%s (%v): wanted lost null, and why", text, err)
 	}
 }
+
+func TestAProberWhoseOutputIsNoRecordingIsAnError(t *testing.T) {
+	rec, err := Run(t.Context(), &scripted{out: []byte("sh: skidpad-probe: not found\n")},
+		Flow{Proto: record.UDP, Targets: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:80")}, Rate: 1, Duration: time.Second})
+	if rec != nil || err == nil || !strings.Contains(err.Error(), "skidpad-probe: not found") {
+		t.Errorf("recording %v, error %v", rec, err)
+	}
+}
+
+// Each count of a summary is a count of its own in the result.
+func TestAResultHasEveryCount(t *testing.T) {
+	s := loss.Summary{Flow: record.Flow{Interval: time.Second}, Sent: 90, Lost: 7, Duplicated: 6, Reordered: 5, Overdue: 4, Skipped: 3}
+	r := result("client", "pod/echo", s, &record.Recording{})
+	if got := [...]int{r.Sent, *r.Lost, r.LostAtLeast, r.Duplicated, r.Reordered, r.Overdue, r.Prober.Skipped}; got != [...]int{90, 7, 7, 6, 5, 4, 3} {
+		t.Errorf("seen %v", got)
+	}
+}
