@@ -1,6 +1,7 @@
 package bird
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -134,5 +135,18 @@ func TestNamesReachBirdcAndNoShell(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, "pwned")); err == nil {
 			t.Error("the shell executed a name")
 		}
+	}
+}
+
+// The time to read a table grows with its size, and not with the square: 200,000 routes took minutes.
+func TestALargeTableIsReadSoon(t *testing.T) {
+	var b strings.Builder
+	for i := range 200_000 {
+		fmt.Fprintf(&b, "10.%d.%d.%d/32 unicast [r1 2026-11-20] * (100) [AS64512i]\n\tvia 192.0.2.1 on eth0\n", i>>16, i>>8&255, i&255)
+	}
+	began := time.Now()
+	routes, err := parseRIB(nil, []byte(b.String()), []byte(b.String()))
+	if took := time.Since(began); err != nil || len(routes) != 200_000 || len(routes[7].NextHops) != 1 || took > time.Minute {
+		t.Errorf("%d routes in %v, %v", len(routes), took, err)
 	}
 }

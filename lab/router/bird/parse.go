@@ -177,11 +177,14 @@ func parseRIB(protocols map[string]protocol, paths, used []byte) ([]bgp.Route, e
 	if err != nil {
 		return nil, err
 	}
-	for i, r := range routes {
-		routes[i].NextHops = nil
-		if g, ok := bgp.Find(given, r.Prefix); ok {
-			routes[i].NextHops = g.NextHops
+	kernel := map[netip.Prefix][]bgp.NextHop{} // a full table has a million prefixes
+	for _, g := range given {
+		if _, again := kernel[g.Prefix]; !again {
+			kernel[g.Prefix] = g.NextHops
 		}
+	}
+	for i, r := range routes {
+		routes[i].NextHops = kernel[r.Prefix]
 		best := slices.IndexFunc(r.Paths, func(p bgp.Path) bool { return p.Best })
 		for j := range r.Paths {
 			p := &routes[i].Paths[j]
