@@ -1,5 +1,5 @@
-// Package check judges what a scenario promises. Each check looks at the lab until the promise holds or
-// its deadline has passed; looking is thin, and judging what was seen is pure.
+// Package check judges the promises of a scenario. Each check looks at the lab until the promise holds or the deadline has
+// passed. Looking is thin, and judging is pure.
 package check
 
 import (
@@ -31,7 +31,7 @@ type Cost int
 // The costs.
 const (
 	Looks    Cost = iota // ends as soon as the promise holds, and changes nothing
-	Lasts                // takes its time, or changes something that its own traffic alone depends on
+	Lasts                // takes a fixed time, or stops traffic of the check's own for a while
 	Disturbs             // breaks something, and brings the lab back to its base state
 )
 
@@ -52,15 +52,15 @@ func Of(s *scenario.Scenario) []Check {
 	return all
 }
 
-// Verdict is what became of a promise.
+// Verdict is the outcome of a promise.
 type Verdict string
 
 // The verdicts.
 const (
 	Held    Verdict = "held"
 	Failed  Verdict = "failed"
-	Skipped Verdict = "skipped" // it cannot be checked here; Observed says why
-	Unknown Verdict = "unknown" // the lab could not be looked at; Observed says why
+	Skipped Verdict = "skipped" // no check is possible here; Observed says why
+	Unknown Verdict = "unknown" // no look at the lab was possible; Observed says why
 )
 
 // Result is one promise, judged.
@@ -70,23 +70,23 @@ type Result struct {
 	Verdict  Verdict `json:"verdict"`
 	Expected string  `json:"expected"`
 	Observed string  `json:"observed"`
-	// Duration is how long it took to hold or to fail, in nanoseconds.
+	// Duration is the time until the verdict, in nanoseconds.
 	Duration time.Duration `json:"duration"`
 	// Details of one kind, by the kind of check.
 	Addresses []AddressRow `json:"addresses,omitempty"`
 	Sessions  []SessionRow `json:"sessions,omitempty"`
 	Routes    []RouteRow   `json:"routes,omitempty"`
-	// What follows is of checks that send packets for a while.
-	Bound    *bound.Bound `json:"bound,omitempty"` // by the configured timers; nil where none says how long
+	// The fields below belong to checks that send packets for a while.
+	Bound    *bound.Bound `json:"bound,omitempty"` // by the configured timers; nil without a fitting timer
 	Measured *Measured    `json:"measured,omitempty"`
 	Flows    []FlowRow    `json:"flows,omitempty"`
-	Captures []string     `json:"captures,omitempty"` // files of packets, kept where the check did not hold
-	Notes    []string     `json:"notes,omitempty"`    // what else is to be known; it changes no verdict
+	Captures []string     `json:"captures,omitempty"` // files of packets, kept if the check did not hold
+	Notes    []string     `json:"notes,omitempty"`    // further facts, without effect on the verdict
 
-	unrestored error // why the lab is not what it was before
+	unrestored error // why the lab is not in its base state
 }
 
-// left says that a check left the lab broken, and why.
+// left records why a check left the lab broken; nil: the lab is in its base state.
 func (r *Result) left(err error) {
 	if err != nil {
 		r.unrestored = err
@@ -94,9 +94,8 @@ func (r *Result) left(err error) {
 	}
 }
 
-// All runs checks one after the other. Each result is also given to done, if there is one, as soon as it is known. After a
-// check that disturbs, those that only look must hold again. After a check that left the lab broken, those that would break
-// it further are not run: they are unknown.
+// All runs checks one after the other, and calls done, if set, with each result. After a check that disturbs, the quick checks
+// must hold again. After a check left the lab broken, further checks that disturb do not run: their verdict is Unknown.
 func All(ctx context.Context, l Lab, p *plan.Plan, checks []Check, done func(Result)) []Result {
 	var all []Result
 	var broken error
@@ -131,8 +130,7 @@ func Quick(checks []Check) []Check {
 	return slices.DeleteFunc(slices.Clone(checks), func(c Check) bool { return c.Cost() != Looks })
 }
 
-// promises runs the checks that only look, once more: a lab that says it is healthy may still lose packets. A run that was
-// stopped does not wait for that.
+// promises runs the quick checks again: a lab with a healthy status may still lose packets. A stopped run leaves this out.
 func promises(ctx context.Context, l Lab, p *plan.Plan, checks []Check) error {
 	if ctx.Err() != nil {
 		return nil

@@ -11,28 +11,28 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Measured is what a check found that sent packets while something was broken.
+// Measured is the measurement of a check that sends packets during a fault.
 type Measured struct {
-	Fault string `json:"fault"` // in words; empty where nothing was broken
-	// Limit is the longest outage that was accepted, in nanoseconds, and LimitIs how it came about.
+	Fault string `json:"fault"` // in words; "" without a fault
+	// Limit is the longest accepted outage, in nanoseconds. LimitIs is the origin of the limit.
 	Limit   time.Duration `json:"limit"`
 	LimitIs string        `json:"limitIs"`
-	// Outage is the worst flow's: all its outages since the fault together, in nanoseconds. Uncertainty bounds its error.
+	// Outage is the sum of the worst flow's outages since the fault, in nanoseconds. Uncertainty bounds the error.
 	Outage      time.Duration `json:"outage"`
 	Uncertainty time.Duration `json:"uncertainty"`
-	Outages     int           `json:"outages"`        // of that flow
-	Span        time.Duration `json:"span"`           // from its first attempt lost to the end of its last outage, in nanoseconds
-	Ongoing     bool          `json:"ongoing"`        // it had not ended when the flow was stopped
+	Outages     int           `json:"outages"`        // of the worst flow
+	Span        time.Duration `json:"span"`           // from the first lost attempt to the end of the last outage, in nanoseconds
+	Ongoing     bool          `json:"ongoing"`        // the outage went on when the flow was stopped
 	First       time.Duration `json:"first,omitzero"` // from the fault to the first attempt lost, in nanoseconds
 	Sent        int           `json:"sent"`           // by all flows
-	Lost        int           `json:"lost"`           // at least so many, where the verdict is unknown
+	Lost        int           `json:"lost"`           // a minimum if the verdict is unknown
 	Before      live.Carrier  `json:"before"`
 	After       live.Carrier  `json:"after"`
 	// InjectBegin and InjectEnd are around the fault's coming into force: CLOCK_MONOTONIC in nanoseconds.
 	InjectBegin int64 `json:"injectBegin,omitempty"`
 	InjectEnd   int64 `json:"injectEnd,omitempty"`
-	// Withdrawn is how long after the fault's begin the last router had no route by way of the node, in nanoseconds, and
-	// WithdrawnUncertainty by how much less that may have been; of withdrawal only.
+	// Withdrawn is the time from the fault's begin until no router had a route via the node, in nanoseconds. The true time may be
+	// shorter by WithdrawnUncertainty. Only set by withdrawal.
 	Withdrawn            time.Duration `json:"withdrawn,omitzero"`
 	WithdrawnUncertainty time.Duration `json:"withdrawnUncertainty,omitzero"`
 }
@@ -40,13 +40,12 @@ type Measured struct {
 // FlowRow is one flow, summarized.
 type FlowRow struct {
 	probe.Result
-	// Outage is all its outages since the fault together, in nanoseconds.
+	// Outage is the sum of the outages since the fault, in nanoseconds.
 	Outage time.Duration `json:"outage"`
-	// Before and After are who answered before the fault, and after the last outage since: echo-a on worker.
+	// Before and After are the pods that answered before the fault, and after the last outage: echo-a on worker.
 	Before []string `json:"before"`
 	After  []string `json:"after"`
-	// Recording is all of its attempts, for whoever wants to draw them. It is shared by a check's flows; Flow is this
-	// one's number in it.
+	// Recording has the attempts of all flows of the check, for drawings; Flow is this flow's number in the recording.
 	Recording *record.Recording `json:"-"`
 	Flow      int               `json:"flow"`
 }
