@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"net/netip"
 
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/plan"
@@ -13,4 +14,23 @@ var SetGracefulRestart = setGracefulRestart
 // ApplyNodeSpeaker gives the addon that speaks BGP on the nodes the configuration of a plan.
 func ApplyNodeSpeaker(ctx context.Context, l *Lab, kube *cluster.Kube, p *plan.Plan) error {
 	return l.applyNodeSpeaker(ctx, kube, p)
+}
+
+// Negotiated waits until sessions have negotiated the plan's graceful restart.
+func Negotiated(ctx context.Context, l *Lab, p *plan.Plan) error { return l.negotiated(ctx, p) }
+
+// NodeAt names the cluster node with an address.
+func (w *Who) NodeAt(ctx context.Context, a netip.Addr) string { return w.nodeAt(ctx, a) }
+
+// NodeOf names the cluster node with a MAC.
+func (w *Who) NodeOf(ctx context.Context, mac string) string { return w.nodeOf(ctx, mac) }
+
+// Neighbour names the node whose MAC a client has for an address.
+func (w *Who) Neighbour(ctx context.Context, from string, to netip.Addr) ([]string, error) {
+	return w.neighbour(ctx, from, to)
+}
+
+// FirstRouter names the router that a node sends to.
+func (w *Who) FirstRouter(ctx context.Context, from string) (string, error) {
+	return w.firstRouter(ctx, from)
 }
