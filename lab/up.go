@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"skidpad.dev/skidpad/lab/bringup"
 	"skidpad.dev/skidpad/lab/docker"
@@ -51,10 +50,6 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 		return nil, err
 	}
 	defer held.Release()
-	// Children such as kind's calls of the engine's client outlive a killed parent; `down` finds them by this.
-	if err := os.Setenv(docker.EnvLab, o.Name); err != nil {
-		return nil, err
-	}
 	if err := host.EnsureEngine(ctx, o.Source, func(text string) { o.Progress.Note("host", text) }); err != nil {
 		return nil, err
 	}

@@ -128,17 +128,20 @@ func (c *Cluster) callKind(config []byte, ref string) error {
 	}
 	environment.Lock()
 	defer environment.Unlock()
-	before, was := os.LookupEnv(networkEnv)
-	if err := os.Setenv(networkEnv, network); err != nil {
-		return err
-	}
-	defer func() {
-		if was {
-			_ = os.Setenv(networkEnv, before)
-		} else {
-			_ = os.Unsetenv(networkEnv)
+	// kind's calls of the engine's client outlive a killed parent; `down` finds the calls by EnvLab.
+	for name, value := range map[string]string{networkEnv: network, docker.EnvLab: c.plan.Lab} {
+		before, was := os.LookupEnv(name)
+		if err := os.Setenv(name, value); err != nil {
+			return err
 		}
-	}()
+		defer func() {
+			if was {
+				_ = os.Setenv(name, before)
+			} else {
+				_ = os.Unsetenv(name)
+			}
+		}()
+	}
 	log := &logger{}
 	err = c.provider(log).Create(c.plan.Cluster.Name,
 		kindcluster.CreateWithRawConfig(config),
