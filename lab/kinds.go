@@ -7,6 +7,7 @@ import (
 	"skidpad.dev/skidpad/lab/addon/calico"
 	"skidpad.dev/skidpad/lab/addon/cilium"
 	"skidpad.dev/skidpad/lab/addon/kuberouter"
+	"skidpad.dev/skidpad/lab/addon/manifests"
 	"skidpad.dev/skidpad/lab/addon/metallb"
 	"skidpad.dev/skidpad/lab/addon/purelb"
 
@@ -70,6 +71,7 @@ func Kinds() scenario.Kinds {
 			addon.Member[purelb.Addon]("purelb"),
 			addon.Member[nodebird.Addon]("bird"),
 			addon.Member[apisix.Addon]("apisix"),
+			addon.Member[manifests.Addon]("manifests"),
 		},
 	}
 }
