@@ -11,8 +11,12 @@ import (
 	"skidpad.dev/skidpad/lab/watch"
 )
 
-// init makes every program that opens labs able to be its own agent.
-func init() { agent.Main(duties) }
+// init makes every program that opens labs able to be its own guard of faults, and its own agent. The agent starts guards, so
+// the guard comes first.
+func init() {
+	fault.Serve(Kinds())
+	agent.Main(duties)
+}
 
 // duties is the work of a lab's agent.
 func duties(ctx context.Context, name string) (agent.Duties, error) {

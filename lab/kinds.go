@@ -12,6 +12,7 @@ import (
 	"skidpad.dev/skidpad/lab/addon/purelb"
 
 	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/router/bird"
 	"skidpad.dev/skidpad/lab/router/exabgp"
 	"skidpad.dev/skidpad/lab/router/frr"
@@ -45,6 +46,31 @@ func Kinds() scenario.Kinds {
 			check.Member[check.Join]("join"),
 			check.Member[check.Flows]("flows"),
 			check.Member[check.Spread]("spread"),
+		},
+		Faults: []scenario.Member{
+			fault.Member[fault.Kill](),
+			fault.Member[fault.Stop](),
+			fault.Member[fault.Pause](),
+			fault.Member[fault.Restart](),
+			fault.Member[fault.KillProcess](),
+			fault.Member[fault.PauseProcess](),
+			fault.Member[fault.LinkDown](),
+			fault.Member[fault.Flap](),
+			fault.Member[fault.Partition](),
+			fault.Member[fault.Drop](),
+			fault.Member[fault.Loss](),
+			fault.Member[fault.RateLimit](),
+			fault.Member[fault.Latency](),
+			fault.Member[fault.StaleNeighbor](),
+			fault.Member[fault.WrongNeighbor](),
+			fault.Member[fault.BGPShut](),
+			fault.Member[fault.BGPClear](),
+			fault.Member[fault.BGPSoftClear](),
+			fault.Member[fault.Cordon](),
+			fault.Member[fault.Drain](),
+			fault.Member[fault.DeleteLease](),
+			fault.Member[fault.CutAPI](),
+			fault.Member[fault.ScaleToZero](),
 		},
 		Signals: []scenario.Member{
 			signal.Member[signal.ARP]("arp"),

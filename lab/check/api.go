@@ -11,6 +11,7 @@ import (
 	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/cluster/counter"
 	"skidpad.dev/skidpad/lab/cluster/endpoint"
+	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/plan"
@@ -38,11 +39,14 @@ type API struct {
 }
 
 // SetDefaults fills in the pause.
-func (c *API) SetDefaults(*scenario.Spec) { scenario.Or(&c.Every, DefaultWriteEvery) }
+func (c *API) SetDefaults(s *scenario.Spec) {
+	c.Fault.SetDefaults(s)
+	scenario.Or(&c.Every, DefaultWriteEvery)
+}
 
 // Validate checks the fault, the pause, and that there is a cluster.
 func (c *API) Validate(v *scenario.Validation, path string) {
-	v.Fault(path+".fault", c.Fault)
+	c.Fault.Validate(v, path+".fault")
 	v.Tolerance(path, c.MaxOutage, c.Tolerance)
 	if v.Spec().Cluster == nil {
 		v.Add(path, "seen a check of the API, want a spec.cluster that has one")
@@ -50,8 +54,8 @@ func (c *API) Validate(v *scenario.Validation, path string) {
 	if d := c.Every.Std(); d < 20*time.Millisecond || d > time.Second {
 		v.Add(path+".every", "seen %s, want 20ms to 1s", c.Every)
 	}
-	if kind, known := c.Fault.About(); known && !kind.Lasts {
-		v.Add(path+".fault", "seen %s, want a fault that lasts until it is cleared, such as kill", kind.Kind)
+	if _, lasts := c.Fault.Lasts(); !lasts && c.Fault.Fields != nil {
+		v.Add(path+".fault", "seen %s, want a fault that lasts until it is cleared, such as kill", c.Fault.Name)
 	}
 }
 
@@ -79,6 +83,13 @@ func apiBound(p *plan.Plan, f scenario.Fault) *bound.Bound {
 		return nil
 	}
 	verb, node := f.Verb()
+	process := ""
+	switch of := f.Fields.(type) {
+	case *fault.KillProcess:
+		process = of.Process
+	case *fault.PauseProcess:
+		process = of.Process
+	}
 	at := slices.IndexFunc(e.Guards, func(g plan.EndpointGuard) bool { return g.Node == node })
 	if at < 0 {
 		return nil
@@ -90,11 +101,11 @@ func apiBound(p *plan.Plan, f scenario.Fault) *bound.Bound {
 	switch {
 	case silent && at == 0:
 		b = bound.Worst(vrrp.Silent(), etcd)
-	case silent || f.Process == "etcd":
+	case silent || process == "etcd":
 		b = etcd // balancers leave a server that does not answer for another
-	case at == 0 && f.Process == endpoint.Keepalived:
+	case at == 0 && process == endpoint.Keepalived:
 		b = vrrp.Silent()
-	case at == 0 && f.Process == string(e.Balancer):
+	case at == 0 && process == string(e.Balancer):
 		b = vrrp.Hung(e.CheckInterval, endpoint.CheckTimeout(*e), e.Fall)
 	default:
 		return nil

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -18,12 +19,12 @@ func TestAPIBound(t *testing.T) {
 		fault scenario.Fault
 		want  time.Duration // 0: none
 	}{
-		{scenario.Fault{Kill: "control-plane"}, 2 * time.Second}, // etcd's election takes longer than VRRP
-		{scenario.Fault{Kill: "control-plane2"}, 2 * time.Second},
-		{scenario.Fault{KillProcess: "control-plane", Process: "keepalived"}, down},
-		{scenario.Fault{PauseProcess: "control-plane", Process: "nginx"}, 3800*time.Millisecond + down},
-		{scenario.Fault{PauseProcess: "control-plane", Process: "haproxy"}, 0},
-		{scenario.Fault{Kill: "worker"}, 0},
+		{scenario.FaultOf(&fault.Kill{Node: "control-plane"}), 2 * time.Second}, // etcd's election takes longer than VRRP
+		{scenario.FaultOf(&fault.Kill{Node: "control-plane2"}), 2 * time.Second},
+		{scenario.FaultOf(&fault.KillProcess{Node: "control-plane", Process: "keepalived"}), down},
+		{scenario.FaultOf(&fault.PauseProcess{Node: "control-plane", Process: "nginx"}), 3800*time.Millisecond + down},
+		{scenario.FaultOf(&fault.PauseProcess{Node: "control-plane", Process: "haproxy"}), 0},
+		{scenario.FaultOf(&fault.Kill{Node: "worker"}), 0},
 	} {
 		b := apiBound(p, c.fault)
 		switch {
@@ -34,7 +35,7 @@ func TestAPIBound(t *testing.T) {
 		}
 	}
 	p.Cluster.APIEndpoint.Guards = p.Cluster.APIEndpoint.Guards[:1]
-	if b := apiBound(p, scenario.Fault{Kill: "control-plane"}); b != nil {
+	if b := apiBound(p, scenario.FaultOf(&fault.Kill{Node: "control-plane"})); b != nil {
 		t.Errorf("one control plane: seen %s, wanted none: nobody takes over", b)
 	}
 }

@@ -60,7 +60,8 @@ type fakeFault struct {
 }
 
 func (a *arena) Inject(_ context.Context, f scenario.Fault) (Injected, error) {
-	if f.Kill == "nobody" {
+	verb, target := f.Verb()
+	if target == "nobody" {
 		return nil, errors.New("no such container")
 	}
 	begin := a.Now()
@@ -69,7 +70,7 @@ func (a *arena) Inject(_ context.Context, f scenario.Fault) (Injected, error) {
 	defer a.mu.Unlock()
 	inj := &fakeFault{arena: a, fault: f, begin: begin, end: a.Now()}
 	a.faults = append(a.faults, inj)
-	if f.Drain != "" && a.standby {
+	if verb == "drain" && a.standby {
 		for _, r := range a.routers {
 			r.replace(&r.fib, "198.51.100.1/32", "172.30.0.4")
 		}

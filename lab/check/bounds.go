@@ -6,6 +6,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -28,18 +29,25 @@ func holdsRoutes(p *plan.Plan, process string) bool {
 // boundOf computes how long the outage of a failover may last by the plan's timers; nil where no timer says so.
 func boundOf(p *plan.Plan, f Failover) *bound.Bound {
 	verb, node := f.Fault.Verb()
+	process, peer := "", ""
+	switch of := f.Fault.Fields.(type) {
+	case *fault.KillProcess:
+		process = of.Process
+	case *fault.Partition:
+		peer = of.Peer
+	}
 	vrrp, guarded := gatewayOf(p, node)
 	worker := isNode(p, node)
 	var b bound.Bound
 	switch {
 	case f.Measure == MeasureClear && guarded:
 		b = vrrp.Preempted()
-	case verb == "killProcess" && (f.Fault.Process == "cilium-agent" || f.Fault.Process == "bird" && (worker || node == scenario.AllNodes)):
+	case verb == "killProcess" && (process == "cilium-agent" || process == "bird" && (worker || node == scenario.AllNodes)):
 		if !gracefulRestart(p, f) {
 			return nil // the routes are gone until the speaker is back, and no timer says when that is
 		}
 		b = bound.GracefulRestart(bound.RestartTime, 0)
-	case verb == "killProcess" && guarded && holdsRoutes(p, f.Fault.Process):
+	case verb == "killProcess" && guarded && holdsRoutes(p, process):
 		b = vrrp.Tracked(trackEvery, trackFailures)
 	case verb == "linkDown" && guarded:
 		b = vrrp.LinkDown(true, vrrp.Silent())
@@ -51,8 +59,8 @@ func boundOf(p *plan.Plan, f Failover) *bound.Bound {
 		b = nodeLost(p, f.Probe)
 	case (verb == "kill" || verb == "pause" || verb == "linkDown") && len(noticed(p, node)) > 0:
 		b = bound.Worst(noticed(p, node)...)
-	case verb == "partition" && worker && routerOf(p, f.Fault.Peer) != nil:
-		b = silent(*routerOf(p, f.Fault.Peer))
+	case verb == "partition" && worker && routerOf(p, peer) != nil:
+		b = silent(*routerOf(p, peer))
 	case verb == "drain":
 		b = bound.Endpoint{}.Withdrawn()
 	default:

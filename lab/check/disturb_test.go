@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -21,7 +22,7 @@ var (
 )
 
 func killR1() Failover {
-	return Failover{Fault: scenario.Fault{Kill: "r1"}, Measure: "inject", Probe: lb, Tolerance: ms300}
+	return Failover{Fault: scenario.FaultOf(&fault.Kill{Node: "r1"}), Measure: "inject", Probe: lb, Tolerance: ms300}
 }
 
 // only runs one check in an arena, with a clock for the arena alone.
@@ -79,13 +80,13 @@ func TestDisturbingNegativeControls(t *testing.T) {
 		{"no r2", off, new(killR1()), "not answered again"},
 		{"r2 is slow", func(a *arena) { a.takeover = 900 * time.Millisecond }, new(killR1()), "more than 626ms"},
 		{"the return costs packets", func(a *arena) { a.takeover = 0; a.lossyReturn() }, &Failover{
-			Fault: scenario.Fault{Kill: "r1"}, Measure: "clear", Probe: lb, Tolerance: ms300}, "more than 300ms"},
+			Fault: scenario.FaultOf(&fault.Kill{Node: "r1"}), Measure: "clear", Probe: lb, Tolerance: ms300}, "more than 300ms"},
 		{"no graceful restart", func(a *arena) { a.standby, a.ownHeal = false, 8*time.Second }, &Failover{
-			Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}, Measure: "inject", GracefulRestart: &yes, Probe: lb, Tolerance: ms300}, "out for 8s"},
+			Fault: scenario.FaultOf(&fault.KillProcess{Node: "nodes", Process: "cilium-agent"}), Measure: "inject", GracefulRestart: &yes, Probe: lb, Tolerance: ms300}, "out for 8s"},
 		{"a negative control without an outage", func(a *arena) { a.takeover = 0 }, &Failover{
-			Fault: scenario.Fault{Kill: "r1"}, Measure: "inject", Probe: lb, MaxOutage: scenario.Duration(time.Second), MinOutage: ms300}, "an outage of 300ms at least"},
+			Fault: scenario.FaultOf(&fault.Kill{Node: "r1"}), Measure: "inject", Probe: lb, MaxOutage: scenario.Duration(time.Second), MinOutage: ms300}, "an outage of 300ms at least"},
 		{"no second node to hold the lease", off, &Lease{Probe: lb, Tolerance: ms300}, "not answered again"},
-		{"routes are not withdrawn", off, &Withdrawal{Fault: scenario.Fault{Drain: "worker"}, Probe: local, Tolerance: ms300}, "the routes by worker are gone: not after"},
+		{"routes are not withdrawn", off, &Withdrawal{Fault: scenario.FaultOf(&fault.Drain{Node: "worker"}), Probe: local, Tolerance: ms300}, "the routes by worker are gone: not after"},
 		{"not held", func(a *arena) { a.lossy = true }, &Steady{Probe: lb, For: scenario.Duration(time.Second)}, "lost 10 of"},
 	}
 	for _, test := range tests {
@@ -110,16 +111,16 @@ func TestDisturbingPositives(t *testing.T) {
 		seen    string
 	}{
 		"return": {func(a *arena) { a.takeover = 0 }, &Failover{
-			Fault: scenario.Fault{Kill: "r1"}, Measure: "clear", Probe: lb, Tolerance: ms300}, "no outage"},
+			Fault: scenario.FaultOf(&fault.Kill{Node: "r1"}), Measure: "clear", Probe: lb, Tolerance: ms300}, "no outage"},
 		"graceful restart": {func(a *arena) { a.takeover, a.ownHeal = 0, 8*time.Second }, &Failover{
-			Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}, Measure: "inject", GracefulRestart: &yes, Probe: lb, Tolerance: ms300}, "no outage"},
+			Fault: scenario.FaultOf(&fault.KillProcess{Node: "nodes", Process: "cilium-agent"}), Measure: "inject", GracefulRestart: &yes, Probe: lb, Tolerance: ms300}, "no outage"},
 		"negative control": {func(a *arena) { a.standby, a.ownHeal = false, 8*time.Second }, &Failover{
-			Fault: scenario.Fault{KillProcess: "nodes", Process: "cilium-agent"}, Measure: "inject", GracefulRestart: new(bool), Probe: lb,
+			Fault: scenario.FaultOf(&fault.KillProcess{Node: "nodes", Process: "cilium-agent"}), Measure: "inject", GracefulRestart: new(bool), Probe: lb,
 			MinOutage: ms300, MaxOutage: scenario.Duration(time.Minute)}, "out for 8s"},
 		"lease":                      {func(a *arena) { a.takeover = 3 * time.Second }, &Lease{Probe: lb, Tolerance: ms300}, "out for 3s"},
 		"lease of the control plane": {func(a *arena) { a.holder = "control-plane" }, &Lease{Probe: lb, Tolerance: ms300}, "worker2 announces the address"},
 		"withdrawal": {func(a *arena) { a.takeover = 100 * time.Millisecond }, &Withdrawal{
-			Fault: scenario.Fault{Drain: "worker"}, Probe: lb, Tolerance: ms300}, "routes by worker gone"},
+			Fault: scenario.FaultOf(&fault.Drain{Node: "worker"}), Probe: lb, Tolerance: ms300}, "routes by worker gone"},
 		"held": {func(*arena) {}, &Steady{Probe: lb, For: scenario.Duration(time.Second)}, "no outage, lost 0 of"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -167,9 +168,9 @@ func TestUnknown(t *testing.T) {
 		seen    string
 	}{
 		"lossy before the fault": {func(a *arena) { a.lossy, a.takeover = true, 0 }, func(f *Failover) {}, "were lost before the fault"},
-		"the fault fails":        {func(*arena) {}, func(f *Failover) { f.Fault.Kill = "nobody" }, "no bound can be computed"},
+		"the fault fails":        {func(*arena) {}, func(f *Failover) { f.Fault = scenario.FaultOf(&fault.Kill{Node: "nobody"}) }, "no bound can be computed"},
 		"the fault fails, with a maximum": {func(*arena) {}, func(f *Failover) {
-			f.Fault.Kill, f.Tolerance, f.MaxOutage = "nobody", 0, ms300
+			f.Fault, f.Tolerance, f.MaxOutage = scenario.FaultOf(&fault.Kill{Node: "nobody"}), 0, ms300
 		}, "no such container"},
 		"the lab is sick": {func(a *arena) { a.healthy = func() error { return errors.New("node worker: not ready") } }, func(*Failover) {}, "not in its base state before the fault: base state: not after 4m0s; last seen: node worker: not ready"},
 		"nobody to ask":   {func(a *arena) { a.endpointsErr = errors.New("connection refused") }, func(*Failover) {}, "connection refused"},
@@ -302,7 +303,7 @@ func TestQuickDisturbsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArena()
 		checks := []Check{sessC, new(killR1()), &Lease{Probe: lb, Tolerance: ms300},
-			&Withdrawal{Fault: scenario.Fault{Drain: "worker"}, Probe: lb, Tolerance: ms300}, &Steady{Probe: lb, For: ms300}, routeC}
+			&Withdrawal{Fault: scenario.FaultOf(&fault.Drain{Node: "worker"}), Probe: lb, Tolerance: ms300}, &Steady{Probe: lb, For: ms300}, routeC}
 		all := All(t.Context(), a, arenaPlan(), Quick(checks), nil)
 		if len(all) != 5 || len(a.faults) != 0 {
 			t.Errorf("%d results and %d faults, wanted the sessions' one and the routes' four, and none", len(all), len(a.faults))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -79,12 +80,13 @@ type Failover struct {
 // SetDefaults fills in the moment and the flow.
 func (c *Failover) SetDefaults(s *scenario.Spec) {
 	c.Probe.SetDefaults(s)
+	c.Fault.SetDefaults(s)
 	scenario.Or(&c.Measure, MeasureInject)
 }
 
 // Validate checks the fault, the flow, and that the fault and the fields go together.
 func (c *Failover) Validate(v *scenario.Validation, path string) {
-	v.Fault(path+".fault", c.Fault)
+	c.Fault.Validate(v, path+".fault")
 	v.Probe(path+".probe", &c.Probe)
 	v.Tolerance(path, c.MaxOutage, c.Tolerance)
 	if c.MinOutage > 0 && c.MaxOutage > 0 && c.MinOutage >= c.MaxOutage {
@@ -93,14 +95,15 @@ func (c *Failover) Validate(v *scenario.Validation, path string) {
 	if c.GracefulRestart != nil {
 		validateGracefulRestart(v, path+".gracefulRestart")
 	}
-	kind, known := c.Fault.About()
-	switch clears := c.Measure == MeasureClear && known; {
-	case clears && !kind.Lasts:
-		v.Add(path+".measure", "seen clear, want inject: a %s has no end that could be chosen", kind.Kind)
-	case clears && kind.Kind == "killProcess":
-		v.Add(path+".measure", "seen clear, want inject: a killed process is started again by what watches it")
-	case clears && c.Fault.For != 0:
-		v.Add(path+".measure", "seen clear with a fault that ends by itself after %s, want no for: the check ends the fault", c.Fault.For)
+	after, lasts := c.Fault.Lasts()
+	switch heals := c.Fault.Heals(); {
+	case c.Measure != MeasureClear || c.Fault.Fields == nil:
+	case !lasts:
+		v.Add(path+".measure", "seen clear, want inject: a %s has no end that could be chosen", c.Fault.Name)
+	case heals != "":
+		v.Add(path+".measure", "seen clear, want inject: %s", heals)
+	case after != 0:
+		v.Add(path+".measure", "seen clear with a fault that ends by itself after %s, want no for: the check ends the fault", after)
 	}
 }
 
@@ -313,20 +316,22 @@ func (m *measurement) measure(ctx context.Context, r *Result) (err error) {
 }
 
 // aim chooses the node to kill, where the check leaves that open.
-func (m *measurement) aim(ctx context.Context, r *Result) (err error) {
+func (m *measurement) aim(ctx context.Context, r *Result) error {
 	if m.victim == nil {
 		return nil
 	}
-	m.fault.Kill, err = m.victim(ctx)
+	victim, err := m.victim(ctx)
+	m.fault = scenario.FaultOf(&fault.Kill{Node: victim})
 	r.Measured.Fault = m.fault.String()
 	return err
 }
 
 // doubt takes a verdict back that proves nothing.
 func (m *measurement) doubt(r *Result) {
-	if before := r.Measured.Before; m.victim != nil && before.Error == "" && !slices.Contains(before.Nodes, m.fault.Kill) {
+	_, killed := m.fault.Verb()
+	if before := r.Measured.Before; m.victim != nil && before.Error == "" && !slices.Contains(before.Nodes, killed) {
 		r.Verdict = Unknown
-		r.Observed = fmt.Sprintf("%s was killed, and the flow went by way of %s: the address had moved a moment before, so nothing was put to the test; %s", m.fault.Kill, before, r.Observed)
+		r.Observed = fmt.Sprintf("%s was killed, and the flow went by way of %s: the address had moved a moment before, so nothing was put to the test; %s", killed, before, r.Observed)
 	}
 	if r.Verdict == Held && r.Measured.Outage < m.minOutage {
 		r.Verdict = Failed
@@ -346,7 +351,7 @@ func (m *measurement) after(ctx context.Context, r *Result) error {
 	if err := wait.Sleep(ctx, max(r.Measured.Limit, lead)-elapsed); err != nil {
 		return err
 	}
-	if verb, _ := m.fault.Verb(); m.clear || verb == "killProcess" || verb == "restart" {
+	if m.clear || m.fault.Heals() != "" {
 		if err := m.base(ctx); err != nil {
 			r.Notes = append(r.Notes, "while the flows ran: "+err.Error())
 		}

@@ -12,6 +12,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -33,13 +34,16 @@ type Withdrawal struct {
 }
 
 // SetDefaults fills in the flow.
-func (c *Withdrawal) SetDefaults(s *scenario.Spec) { c.Probe.SetDefaults(s) }
+func (c *Withdrawal) SetDefaults(s *scenario.Spec) {
+	c.Probe.SetDefaults(s)
+	c.Fault.SetDefaults(s)
+}
 
 // Validate checks that the fault takes endpoints away from one node, and that only nodes with endpoints announce the target.
 func (c *Withdrawal) Validate(v *scenario.Validation, path string) {
-	v.Fault(path+".fault", c.Fault)
-	if verb, _ := c.Fault.Verb(); verb != "" && verb != "drain" {
-		v.Add(path+".fault", "seen %s, want drain: it says which node loses its endpoints", verb)
+	c.Fault.Validate(v, path+".fault")
+	if _, ok := c.Fault.Fields.(*fault.Drain); !ok && c.Fault.Fields != nil {
+		v.Add(path+".fault", "seen %s, want drain: it says which node loses its endpoints", c.Fault.Name)
 	}
 	v.Probe(path+".probe", &c.Probe)
 	v.Tolerance(path, c.MaxOutage, c.Tolerance)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // Active is a fault that was injected. Those of List may be another process's.
@@ -16,15 +18,6 @@ type Active struct {
 	err  error              // of driving it or of undoing itself; to be read when done is closed
 }
 
-// runs reports whether the fault is of a container as a whole: those are undone first.
-func (a Active) runs() bool {
-	switch a.Fault.Kind {
-	case KindKill, KindStop, KindPause, KindRestart:
-		return true
-	}
-	return false
-}
-
 // begin starts what goes on while the fault is in force: its timer and what drives it.
 func (in *Injector) begin(r *record, act action) *Active {
 	ctx, stop := context.WithCancel(context.Background())
@@ -33,15 +26,15 @@ func (in *Injector) begin(r *record, act action) *Active {
 	in.active[r.ID] = a
 	in.mu.Unlock()
 	d, drives := act.(driven)
-	drives = drives && r.Fault.Kind == KindFlap
-	if r.Fault.For == 0 && !drives {
+	ends, _ := scenario.FaultOf(r.Fault.Fault).Lasts()
+	if ends == 0 && !drives {
 		context.AfterFunc(ctx, func() { close(a.done) })
 		return a
 	}
 	go func() {
 		defer close(a.done)
 		running, cancel := ctx, context.CancelFunc(func() {})
-		if r.Fault.For > 0 {
+		if ends > 0 {
 			running, cancel = context.WithDeadline(ctx, r.Until)
 		}
 		defer cancel()

@@ -8,94 +8,39 @@ import (
 	"slices"
 
 	"skidpad.dev/skidpad/lab/bgp"
-	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// allNodes, as the peer of a BGP fault, are all cluster nodes that the router accepts.
-const allNodes = "nodes"
-
-// badSpeaker returns what keeps a BGP fault from being made on a router.
-func (f Fault) badSpeaker(p *plan.Plan, at place) []string {
-	r := routerOf(p, at.name)
-	of := p.Scenario.Kinds().Software(r.Software)
-	switch {
-	case at.kind != node.KindRouter:
-		return nil // told already
-	case r.BGP == nil:
-		return []string{fmt.Sprintf("seen %q, want a router that speaks BGP", at.name)}
-	case f.Kind == KindBGPShut && of != nil && of.Abilities()&scenario.ShutsNodes == 0 && len(r.BGP.Ranges) > 0 && (f.Peer == allNodes || f.Peer == ""):
-		return []string{fmt.Sprintf("seen %q, whose %s takes peers of a range again as soon as they dial; want {drop: %s, proto: bgp}", at.name, r.Software, at.name)}
-	case f.Peer == "":
-		return nil
-	}
-	_, notAddress := netip.ParseAddr(f.Peer)
-	x, isNode := find(p, f.Peer)
-	group := slices.ContainsFunc(r.BGP.Ranges, func(g plan.Range) bool { return g.Name == f.Peer || f.Peer == allNodes })
-	switch {
-	case group:
-		return nil
-	case isNode && x.kind == node.KindCluster && f.Kind == KindBGPShut:
-		return []string{fmt.Sprintf("peer: seen %q, whose session it opens itself, so %s cannot shut it alone; want \"nodes\", all of them, or {drop: %s, proto: bgp, peer: %s}", f.Peer, at.name, at.name, f.Peer)}
-	case !isNode && notAddress != nil:
-		return []string{fmt.Sprintf("peer: seen %q, want \"nodes\", an address or one of: %s", f.Peer, nodeNames(p, node.KindRouter, node.KindCluster))}
-	}
-	return nil
-}
-
-// shut shuts sessions down administratively.
-type shut struct {
+// bgpSessions are a router's BGP sessions: all, or those of a peer.
+type bgpSessions struct {
 	nothingToSave
-	in *Injector
-	at place
-	f  Fault
+	spot
+	peer string
 }
 
-func (s *shut) hold() string { return "bgp/" + s.at.container + "/" + s.f.Peer }
+func (s *bgpSessions) hold() string { return "bgp/" + s.at.container + "/" + s.peer }
 
-func (s *shut) apply(ctx context.Context, _ json.RawMessage) error {
-	r, of, err := s.in.speaker(ctx, s.at, s.f.Peer)
-	if err != nil {
-		return err
-	}
-	return r.Shut(ctx, of)
-}
-
-func (s *shut) undo(ctx context.Context, _ json.RawMessage) error {
-	r, of, err := s.in.speaker(ctx, s.at, s.f.Peer)
-	if err != nil {
-		return err
-	}
-	return r.Open(ctx, of)
-}
-
-// reset resets sessions, or only exchanges routes anew (RFC 2918, route refresh).
+// reset acts on sessions once. There is no undo.
 type reset struct {
-	nothingToSave
-	in *Injector
-	at place
-	f  Fault
+	bgpSessions
+	do func(router.Router, context.Context, bgp.Peers) error
 }
-
-func (r *reset) hold() string { return "bgp/" + r.at.container + "/" + r.f.Peer }
 
 func (r *reset) apply(ctx context.Context, _ json.RawMessage) error {
-	speaker, of, err := r.in.speaker(ctx, r.at, r.f.Peer)
+	speaker, of, err := r.speaker(ctx)
 	if err != nil {
 		return err
 	}
-	if r.f.Kind == KindBGPSoftClear {
-		return speaker.Refresh(ctx, of)
-	}
-	return speaker.Reset(ctx, of)
+	return r.do(speaker, ctx, of)
 }
 
 func (r *reset) undo(context.Context, json.RawMessage) error { return nil }
 
 // speaker is the router, which must run, and those of its peers that are meant: all, a range's, or one.
-func (in *Injector) speaker(ctx context.Context, at place, peer string) (router.Router, bgp.Peers, error) {
+func (s *bgpSessions) speaker(ctx context.Context) (router.Router, bgp.Peers, error) {
+	in, at := s.in, s.at
 	have, err := in.inspect(ctx, at.container)
 	if err != nil {
 		return nil, bgp.Peers{}, err
@@ -104,7 +49,7 @@ func (in *Injector) speaker(ctx context.Context, at place, peer string) (router.
 		return nil, bgp.Peers{}, fmt.Errorf("container %s is %s: %w", at.container, have.State.Status, errGone)
 	}
 	planned := routerOf(in.plan, at.name)
-	of, err := in.peersOf(ctx, planned, at, peer)
+	of, err := in.peersOf(ctx, planned, at, s.peer)
 	if err != nil {
 		return nil, of, err
 	}
@@ -122,7 +67,7 @@ func (in *Injector) peersOf(ctx context.Context, r plan.Router, at place, peer s
 		return of, nil
 	}
 	for _, g := range r.BGP.Ranges { // all of them are of nodes
-		if peer == allNodes || peer == g.Name {
+		if peer == scenario.AllNodes || peer == g.Name {
 			of.Ranges = append(of.Ranges, g.Name)
 		}
 	}

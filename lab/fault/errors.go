@@ -7,7 +7,7 @@ import (
 
 // Skipped is the error of a fault that this host cannot make.
 type Skipped struct { //nolint:errname // reads as what the fault is: fault.Skipped
-	Fault Fault
+	Fault fmt.Stringer
 	// Needs is the kernel option that is off: NET_SCH_NETEM.
 	Needs string
 	Err   error // what the kernel said

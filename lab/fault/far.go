@@ -79,7 +79,7 @@ func (in *Injector) add(events []timeline.Event) {
 
 // injectFar is Inject by the agent.
 func (in *Injector) injectFar(ctx context.Context, c *agent.Client, f Fault) (*Active, error) {
-	request, err := json.Marshal(record{Fault: f, Lab: in.plan.Lab})
+	request, err := json.Marshal(record{Fault: Made{Fault: f}, Lab: in.plan.Lab})
 	if err != nil {
 		return nil, fmt.Errorf("lab bug: fault %s: %w", f, err)
 	}
@@ -294,9 +294,12 @@ func (h *sessions) inject(ctx context.Context, stream *agent.Stream) error {
 	if err != nil {
 		return fmt.Errorf("lab bug: the client's fault: %w", err)
 	}
+	if r.Fault.Fault == nil {
+		return fmt.Errorf("lab bug: the agent has no fault %q", r.Fault.kind)
+	}
 	open, cancel := stream.WhileOpen(ctx)
 	defer cancel()
-	a, err := in.Inject(open, r.Fault)
+	a, err := in.Inject(open, r.Fault.Fault)
 	var skipped *Skipped
 	if errors.As(err, &skipped) {
 		return stream.Send(told{Lacks: skipped.Needs, Kernel: skipped.Err.Error()})

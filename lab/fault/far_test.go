@@ -36,14 +36,14 @@ func TestFaultsByAnAgent(t *testing.T) {
 	dir, w := t.TempDir(), clean()
 	var events []string
 	in, end := distant(t, dir, w, timeline.SinkFunc(func(e timeline.Event) { events = append(events, e.Text) }))
-	first, err := in.Inject(t.Context(), Kill("r1"))
+	first, err := in.Inject(t.Context(), &Kill{Node: "r1"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if b, h := first.Window(); b == 0 || h < b || w.get("link/r1") != "kill" || len(events) != 1 {
 		t.Errorf("window %d to %d, world %v, events %q", b, h, w, events)
 	}
-	second, err := in.Inject(t.Context(), Kill("client"))
+	second, err := in.Inject(t.Context(), &Kill{Node: "client"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestFaultsByAnAgent(t *testing.T) {
 	if w.get("link/r1") != "up" || len(events) != 3 {
 		t.Errorf("cleared: world %v, events %q", w, events)
 	}
-	if _, err := in.Inject(t.Context(), Kill("nobody")); err == nil {
+	if _, err := in.Inject(t.Context(), &Kill{Node: "nobody"}); err == nil {
 		t.Error("a fault of a node that is not there was made")
 	}
 	// The client goes away, and the agent undoes what is left.
@@ -76,7 +76,7 @@ func TestFaultsThatStayByAnAgent(t *testing.T) {
 	dir, w := t.TempDir(), clean()
 	in, end := distant(t, dir, w, nil)
 	in.Persist = true
-	a, err := in.Inject(t.Context(), Kill("r1"))
+	a, err := in.Inject(t.Context(), &Kill{Node: "r1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestFaultsThatStayByAnAgent(t *testing.T) {
 func TestAFaultThatFailsByAnAgent(t *testing.T) {
 	near, other := net.Pipe()
 	w := clean()
-	lacks := &Skipped{Fault: Kill("r1"), Needs: "NET_SCH_NETEM", Err: errors.New("no such file")}
+	lacks := &Skipped{Fault: &Kill{Node: "r1"}, Needs: "NET_SCH_NETEM", Err: errors.New("no such file")}
 	handlers, _ := Handlers(func(sink timeline.Sink) (*Injector, error) {
 		in := faked(t.TempDir(), w, sink)
 		in.make = func(r *record) (action, error) { return &fake{world: w, r: r, fails: lacks}, nil }
@@ -113,7 +113,7 @@ func TestAFaultThatFailsByAnAgent(t *testing.T) {
 	defer c.Close()
 	in := faked(t.TempDir(), nil, nil)
 	in.far = far{session: "s", agent: func(context.Context) (*agent.Client, error) { return c, nil }}
-	_, err = in.Inject(t.Context(), Kill("r1"))
+	_, err = in.Inject(t.Context(), &Kill{Node: "r1"})
 	var skipped *Skipped
 	if !errors.As(err, &skipped) || skipped.Needs != lacks.Needs || err.Error() != lacks.Error() {
 		t.Errorf("got %v, wanted %v", err, lacks)

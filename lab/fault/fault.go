@@ -1,113 +1,120 @@
-// Package fault disturbs a lab: nodes, links, protocols, BGP sessions, the cluster. Each fault is data with
-// an undo, and is written down in the lab's own files before anything is touched, so that whoever comes
-// later can list it and take it back. All of it happens in the lab's namespaces or through its API server.
+// Package fault disturbs a lab: nodes, links, protocols, BGP sessions, the cluster. Each fault is data with an undo. The
+// injector writes the fault down in the lab's folder first, so that any later process can list and undo the fault. A fault
+// acts in the lab's namespaces or through the lab's API server only.
+//
+// A member is one file: the type with the fields that scenario files and the command line have, its validation, words,
+// action, and the bound of the outage.
 package fault
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Fault is a disturbance: what, where and for how long.
-type Fault struct {
-	// ID names a fault that was injected; it is given then.
-	ID   string `json:"id,omitempty"`
-	Kind Kind   `json:"kind"`
-	// Node is what is disturbed, as the scenario calls it: r1, worker, client, or r1-gw for the member of
-	// gateway gw on r1. It is a Lease for deleteLease and a workload for scaleToZero.
-	Node string `json:"node"`
-	// Network is the scenario's name. Where it may be left out, it is every network of the node's.
-	Network string `json:"network,omitempty"`
-	// Peer is the other end: a node of the lab; for BGP also "nodes", all cluster nodes together, or an
-	// address; for neighbours also a gateway or an address.
-	Peer    string `json:"peer,omitempty"`
-	Process string `json:"process,omitempty"` // the program's name: bgpd, keepalived, cilium-agent
-	Proto   string `json:"proto,omitempty"`   // bgp, bfd, vrrp or arp
-	// Direction is in or out, as seen from Node; empty is both.
-	Direction string            `json:"direction,omitempty"`
-	Percent   float64           `json:"percent,omitempty"` // of packets, above 0 up to 100
-	Rate      string            `json:"rate,omitempty"`    // bits a second as tc(8) spells them: 500kbit, 10mbit
-	Delay     scenario.Duration `json:"delay,omitempty"`
-	Jitter    scenario.Duration `json:"jitter,omitempty"`
-	Interval  scenario.Duration `json:"interval,omitempty"`
-	// For is after which time the fault is undone by itself; 0 is never.
-	For scenario.Duration `json:"for,omitempty"`
+// Fault is the pointer to a member's fields. The first field has the member's name, and holds the target.
+type Fault interface {
+	scenario.Fields
+	// String describes the fault in a few words.
+	fmt.Stringer
+	// About describes the member.
+	About() About
+	// action returns the action that makes and undoes the fault.
+	action(s spot) action
 }
 
-// The directions, as seen from a fault's node.
-const (
-	DirectionIn  = "in"
-	DirectionOut = "out"
-)
-
-// The protocols that drop knows.
-const (
-	ProtoBGP  = "bgp"  // TCP port 179 (RFC 4271)
-	ProtoBFD  = "bfd"  // UDP ports 3784 and 3785 (RFC 5881) and 4784 (RFC 5883)
-	ProtoVRRP = "vrrp" // IP protocol 112 (RFC 9568)
-	ProtoARP  = "arp"
-)
-
-// Kill is a fault that kills a node, router, gateway's member or client.
-func Kill(node string) Fault { return Fault{Kind: KindKill, Node: node} }
-
-// KillProcess is a fault that kills a process of a node by its name.
-func KillProcess(node, process string) Fault {
-	return Fault{Kind: KindKillProcess, Node: node, Process: process}
+// About describes a member.
+type About struct {
+	What     string // in a few words
+	Requires string // kernel options, for faults that only some hosts can make
+	// Driven marks a fault that a process drives as long as the fault is in force.
+	Driven bool
+	// Whole marks a fault of a container as a whole. These are undone first.
+	Whole bool
 }
 
-// LinkDown is a fault that takes a node's link on a network down.
-func LinkDown(node, network string) Fault {
-	return Fault{Kind: KindLinkDown, Node: node, Network: network}
+// spot is one fault in one lab.
+type spot struct {
+	in *Injector
+	at place
+	id string
+	of Fault
 }
 
-// Partition is a fault that parts two nodes, both ways, on all networks that they share.
-func Partition(node, peer string) Fault {
-	return Fault{Kind: KindPartition, Node: node, Peer: peer}
+// member is the pointer to a member's fields.
+type member[T any] interface {
+	*T
+	Fault
 }
 
-// Of returns the fault that a scenario's fault means.
-func Of(f scenario.Fault) Fault {
-	verb, node := f.Verb()
-	return Fault{
-		Kind: Kind(verb), Node: node, Network: f.Network, Peer: f.Peer, Process: f.Process, Proto: f.Proto, Direction: f.Direction,
-		Percent: f.Percent, Rate: f.Rate, Delay: f.Delay, Jitter: f.Jitter, Interval: f.Interval, For: f.For,
+// Member returns a fault as a member of the kind, for the list of all members.
+func Member[T any, P member[T]]() scenario.Member {
+	return scenario.Member{Name: NameOf(P(new(T))), New: func() scenario.Fields { return P(new(T)) }}
+}
+
+// Lasting is a fault that stays until it is cleared.
+type Lasting struct {
+	// For undoes the fault after this time; default: the fault stays until the check or the step clears it.
+	For scenario.Duration `json:"for,omitempty" help:"undo the fault after this time"`
+}
+
+// EndsAfter returns after how long the fault ends by itself; 0 is never.
+func (l Lasting) EndsAfter() scenario.Duration { return l.For }
+
+// NameOf is the fault's name, as files spell it: linkDown.
+func NameOf(f Fault) string { return scenario.FaultOf(f).Name }
+
+// TargetOf is the name of the fault's target: r1, worker; of some faults a Lease or a workload.
+func TargetOf(f Fault) string {
+	_, target := scenario.FaultOf(f).Verb()
+	return target
+}
+
+// Find returns an empty fault of a name in any spelling of its words: linkDown, link-down, LinkDown.
+func Find(known []scenario.Member, name string) (Fault, error) {
+	var names []string
+	for _, m := range known {
+		if f, ok := m.New().(Fault); ok && plain(m.Name) == plain(name) {
+			return f, nil
+		}
+		names = append(names, m.Name)
 	}
+	return nil, fmt.Errorf("fault %q: there is no such kind; wanted is one of: %s", name, strings.Join(names, ", "))
 }
 
-// String says what it does in a few words: linkDown r1 network=fabric for=5s.
-func (f Fault) String() string {
-	words := []string{string(f.Kind), f.Node}
-	for _, v := range f.values() {
-		if v.set {
-			words = append(words, v.name+"="+v.text)
+func plain(s string) string {
+	return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s))
+}
+
+// Options lists the fields of a fault besides the target.
+func Options(f Fault) []scenario.Option { return scenario.OptionsOf(f)[1:] }
+
+// words adds the options to a phrase, without those that the phrase contains: latency at r1 (delay 50ms).
+func words(f Fault, phrase string, contained ...string) string {
+	var rest []string
+	for _, o := range Options(f) {
+		if o.Set() && !slices.Contains(contained, o.Name) {
+			rest = append(rest, fmt.Sprint(o.Name, " ", o.Value))
 		}
 	}
-	return strings.Join(words, " ")
-}
-
-// value is one of a fault's optional fields.
-type value struct {
-	name string
-	set  bool
-	text string
-}
-
-// values are a fault's optional fields, in the order of their declaration.
-func (f Fault) values() []value {
-	return []value{
-		{fieldNetwork, f.Network != "", f.Network},
-		{fieldPeer, f.Peer != "", f.Peer},
-		{fieldProcess, f.Process != "", f.Process},
-		{fieldProto, f.Proto != "", f.Proto},
-		{fieldDirection, f.Direction != "", f.Direction},
-		{fieldPercent, f.Percent != 0, fmt.Sprint(f.Percent)},
-		{fieldRate, f.Rate != "", f.Rate},
-		{fieldDelay, f.Delay != 0, f.Delay.String()},
-		{fieldJitter, f.Jitter != 0, f.Jitter.String()},
-		{fieldInterval, f.Interval != 0, f.Interval.String()},
-		{fieldFor, f.For != 0, f.For.String()},
+	if len(rest) == 0 {
+		return phrase
 	}
+	return phrase + " (" + strings.Join(rest, ", ") + ")"
+}
+
+// manifold is a fault that may have several targets at once.
+type manifold interface {
+	each(p *plan.Plan) []Fault
+}
+
+// each returns a fault for each target, in the lab of a plan.
+func each(f Fault, p *plan.Plan) []Fault {
+	if m, ok := f.(manifold); ok {
+		return m.each(p)
+	}
+	return []Fault{f}
 }

@@ -3,7 +3,7 @@ package fault
 import (
 	"encoding/json"
 	"errors"
-	"net/netip"
+	"fmt"
 	"os"
 	"reflect"
 	"strings"
@@ -14,166 +14,267 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-func TestUnmarshal(t *testing.T) {
-	ms := func(n int) scenario.Duration { return scenario.Duration(time.Duration(n) * time.Millisecond) }
-	tests := []struct {
-		in   string
-		want Fault
-	}{
-		{`{"kill": "r1"}`, Kill("r1")},
-		{`{"linkDown": "r1", "network": "fabric"}`, LinkDown("r1", "fabric")},
-		{`{"killProcess": "r1", "process": "bgpd"}`, KillProcess("r1", "bgpd")},
-		{`{"partition": "r1", "peer": "r2", "direction": "out", "for": "5s"}`, Fault{Kind: KindPartition, Node: "r1", Peer: "r2", Direction: "out", For: ms(5000)}},
-		{`{"drop": "r1", "proto": "bfd"}`, Fault{Kind: KindDrop, Node: "r1", Proto: ProtoBFD}},
-		{`{"loss": "client", "percent": 12.5}`, Fault{Kind: KindLoss, Node: "client", Percent: 12.5}},
-		{`{"latency": "r1", "delay": "50ms", "jitter": "5ms"}`, Fault{Kind: KindLatency, Node: "r1", Delay: ms(50), Jitter: ms(5)}},
-		{`{"rateLimit": "r1", "rate": "10mbit", "network": "edge"}`, Fault{Kind: KindRateLimit, Node: "r1", Rate: "10mbit", Network: "edge"}},
-		{`{"flap": "r1", "network": "edge", "interval": "200ms", "for": "2s"}`, Fault{Kind: KindFlap, Node: "r1", Network: "edge", Interval: ms(200), For: ms(2000)}},
-		{`{"deleteLease": "kube-system/cilium-l2announce-default-echo"}`, Fault{Kind: KindDeleteLease, Node: "kube-system/cilium-l2announce-default-echo"}},
+const exampleText = `
+apiVersion: skidpad.dev/v1alpha1
+kind: Scenario
+metadata: {name: example}
+spec:
+  networks: [{name: fabric}, {name: edge}]
+  cluster: {workers: 1}
+  routers:
+    - {name: r1, networks: [fabric, edge], bgp: {asn: 64513, peers: [{nodes: all}]}}
+    - {name: r2, networks: [fabric, edge]}
+  gateways: [{name: gw, members: [r1], networks: [edge]}]
+  clients: [{name: client, network: edge, gateway: gw}]
+  addons: [{cilium: {bgp: {asn: 64512, peers: [r1]}}}]
+  workloads: [{echo: {}}]
+`
+
+func examplePlan() *plan.Plan {
+	s, err := scenario.Parse("example.yaml", []byte(exampleText), kinds)
+	if err != nil {
+		panic(err)
 	}
-	for _, tt := range tests {
-		var got Fault
-		if err := json.Unmarshal([]byte(tt.in), &got); err != nil || got != tt.want {
-			t.Errorf("%s: got %+v, %v", tt.in, got, err)
-			continue
-		}
-		b, err := json.Marshal(got)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var again Fault
-		if err := json.Unmarshal(b, &again); err != nil || again != got {
-			t.Errorf("%s is marshalled as %s, which is read as %+v, %v", tt.in, b, again, err)
-		}
+	p, err := plan.Make(s, "lab1", plan.Host{})
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// every returns each member with a value in every field. The values fit the example.
+func every() []Fault {
+	ms := scenario.Duration(time.Millisecond)
+	last := Lasting{For: 2000 * ms}
+	return []Fault{
+		&Kill{Node: "r1-gw", Lasting: last}, &Stop{Node: "r1", Lasting: last}, &Pause{Node: "worker", Lasting: last}, &Restart{Node: "client"},
+		&KillProcess{Node: "r1", Process: "bgpd", Lasting: last}, &PauseProcess{Node: "worker", Process: "kubelet", Lasting: last},
+		&LinkDown{Node: "r1", Network: "edge", Lasting: last}, &Flap{Node: "r1", Network: "edge", Interval: 200 * ms, Lasting: last},
+		&Partition{Node: "r1", Peer: "client", Network: "edge", Direction: "out", Lasting: last},
+		&Drop{Node: "r1", Proto: "bgp", Peer: "worker", Network: "fabric", Direction: "in", Lasting: last},
+		&Loss{Node: "client", Percent: 12.5, Network: "edge", Direction: "in", Lasting: last},
+		&RateLimit{Node: "r1", Rate: "10mbit", Network: "edge", Lasting: last}, &Latency{Node: "r1", Delay: 50 * ms, Jitter: 5 * ms, Network: "edge", Lasting: last},
+		&StaleNeighbor{Node: "client", Peer: "gw", Network: "edge", Lasting: last}, &WrongNeighbor{Node: "worker", Peer: "192.0.2.1", Network: "fabric", Lasting: last},
+		&BGPShut{Router: "r1", Peer: "nodes", Lasting: last}, &BGPClear{Router: "r1", Peer: "worker"}, &BGPSoftClear{Router: "r1", Peer: "worker"},
+		&Cordon{Node: "worker", Lasting: last}, &Drain{Node: "worker", Lasting: last}, &DeleteLease{Lease: "kube-system/x"},
+		&CutAPI{Node: "worker", Lasting: last}, &ScaleToZero{Workload: "echo", Lasting: last},
 	}
 }
 
-func TestUnmarshalTellsEveryMistake(t *testing.T) {
-	tests := []struct {
-		in   string
-		want []string
-	}{
-		{`"r1"`, []string{"want a mapping"}},
-		{`{}`, []string{"seen 0 kinds"}},
-		{`{"kill": "r1", "stop": "r2"}`, []string{"seen 2 kinds of fault (kill, stop)"}},
-		{`{"kill": 7, "colour": "red", "for": "soon"}`, []string{"kill: seen 7, want a name", "colour: seen an unknown field", "for: seen \"soon\""}},
-		{`{"restart": "r1", "for": "5s", "peer": "r2"}`, []string{"peer: seen r2, which restart does not take", "for: seen 5s, but restart is over at once"}},
-		{`{"drop": "r1", "proto": "ospf", "direction": "up"}`, []string{`proto: seen "ospf"`, `direction: seen "up"`}},
-		{`{"loss": "r1", "percent": 101}`, []string{"percent: seen 101"}},
-		{`{"flap": "r1"}`, []string{"interval: seen nothing"}},
-		{`{"rateLimit": "r1", "rate": "fast"}`, []string{`rate: seen "fast"`}},
-		{`{"kind": "melt", "node": "r1"}`, []string{`"melt"`}},
+// A member is read from a file, checked, described, made, and read again from a record as another process does.
+func TestEveryMember(t *testing.T) {
+	in := New(nil, examplePlan(), t.TempDir(), nil, nil)
+	missing := map[string]bool{}
+	for _, m := range kinds.Faults {
+		missing[m.Name] = true
 	}
-	for _, tt := range tests {
-		var f Fault
-		err := json.Unmarshal([]byte(tt.in), &f)
-		var invalid *Invalid
-		if !errors.As(err, &invalid) {
-			t.Errorf("%s: %+v, %v", tt.in, f, err)
+	for _, f := range every() {
+		name := NameOf(f)
+		delete(missing, name)
+		for _, o := range scenario.OptionsOf(f) {
+			if !o.Set() {
+				t.Errorf("%s: the example has no %s", name, o.Name)
+			}
+		}
+		read, err := in.read(f)
+		if err != nil || !reflect.DeepEqual(read, f) {
+			t.Errorf("%s: read as %v (%v)", name, read, err)
 			continue
 		}
-		if len(invalid.Problems) != len(tt.want) {
-			t.Errorf("%s: %d problems, want %d: %v", tt.in, len(invalid.Problems), len(tt.want), err)
+		if !strings.Contains(f.String(), TargetOf(f)) || f.About().What == "" {
+			t.Errorf("%s is described as %q, %+v", name, f, f.About())
 		}
-		for _, w := range tt.want {
-			if !strings.Contains(err.Error(), w) {
-				t.Errorf("%s: %v; want in it: %s", tt.in, err, w)
+		for _, o := range Options(f) {
+			if !strings.Contains(f.String(), fmt.Sprint(o.Value)) {
+				t.Errorf("%s: the words %q lack %s %v", name, f, o.Name, o.Value)
+			}
+		}
+		r := &record{ID: "00aa11", Fault: Made{ID: "00aa11", Fault: f}}
+		if err := in.store.write(r); err != nil {
+			t.Fatal(err)
+		}
+		back, err := in.store.read(r.ID)
+		if err != nil || !reflect.DeepEqual(back.Fault, r.Fault) {
+			t.Errorf("%s: the record is read as %+v (%v)", name, back, err)
+			continue
+		}
+		if act, err := in.action(back); err != nil || act.hold() == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if found, err := Find(kinds.Faults, strings.ToUpper(name)); err != nil || NameOf(found) != name {
+			t.Errorf("%s in capitals: %v, %v", name, found, err)
+		}
+	}
+	if len(missing) > 0 {
+		t.Errorf("no example of %v", missing)
+	}
+	if f, err := Find(kinds.Faults, "link-down"); err != nil || NameOf(f) != "linkDown" {
+		t.Errorf("link-down is %v, %v", f, err)
+	}
+}
+
+// The file has every fault with every field, so the tests of valid files and of the schema cover all.
+func TestOneFileHasEveryFault(t *testing.T) {
+	s, err := scenario.Load("../scenario/testdata/valid-faults.yaml", kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	take := func(f scenario.Fault) {
+		for _, o := range scenario.OptionsOf(f.Fields) {
+			seen[f.Name+"."+o.Name] = seen[f.Name+"."+o.Name] || o.Set()
+		}
+	}
+	for _, c := range s.Spec.Checks {
+		take(reflect.ValueOf(c.Fields).Elem().FieldByName("Fault").Interface().(scenario.Fault)) // of a failover
+	}
+	for _, step := range s.Bug.Trigger {
+		take(*step.Fault)
+	}
+	for _, m := range kinds.Faults {
+		for _, o := range scenario.OptionsOf(m.New()) {
+			if !seen[m.Name+"."+o.Name] && o.Name != "for" {
+				t.Errorf("testdata/valid-faults.yaml has no %s with %s", m.Name, o.Name)
 			}
 		}
 	}
 }
 
-func examplePlan() *plan.Plan {
-	addr := netip.MustParseAddr
-	return &plan.Plan{
-		Lab:      "lab1",
-		Networks: []plan.Network{{Name: "fabric", Docker: "skidpad-lab1-fabric", Subnet: netip.MustParsePrefix("192.0.2.0/25")}, {Name: "edge", Docker: "skidpad-lab1-edge", Subnet: netip.MustParsePrefix("192.0.2.128/25")}},
-		Cluster:  &plan.Cluster{Network: "fabric", Nodes: []plan.Node{{Name: "skidpad-lab1-control-plane", Short: "control-plane", ControlPlane: true}, {Name: "skidpad-lab1-worker", Short: "worker"}}},
-		Routers: []plan.Router{
-			{Name: "r1", Container: "skidpad-lab1-r1", Software: "frr", Networks: []plan.Attachment{{Network: "fabric"}, {Network: "edge"}},
-				BGP: &plan.Speaker{ASN: 64513, Neighbors: []plan.Neighbor{{Name: "r2", Address: addr("192.0.2.12")}}, Ranges: []plan.Range{{Name: "nodes"}}}},
-			{Name: "r2", Container: "skidpad-lab1-r2", Software: "frr", Networks: []plan.Attachment{{Network: "fabric"}, {Network: "edge"}}},
-		},
-		Gateways:  []plan.Gateway{{Name: "gw", Addresses: []plan.Attachment{{Network: "edge", Address: addr("192.0.2.254")}}, Members: []plan.GatewayGuard{{Router: "r1", Container: "skidpad-lab1-r1-gw"}}}},
-		Clients:   []plan.Client{{Name: "client", Container: "skidpad-lab1-client", Network: plan.Attachment{Network: "edge"}}},
-		Workloads: []plan.Workload{{Name: "echo", Namespace: "default"}},
+// A record keeps the form that earlier versions wrote; a fault that is not known is listed, and refused without a panic.
+func TestRecordsOfOtherVersions(t *testing.T) {
+	in := New(nil, examplePlan(), t.TempDir(), nil, nil)
+	for id, fault := range map[string]string{
+		"aaaaaa": `{"id":"aaaaaa","kind":"linkDown","node":"r1","network":"edge","for":"5s"}`,
+		"bbbbbb": `{"id":"bbbbbb","kind":"melt","node":"r1","heat":7}`,
+		"cccccc": `{}`,
+	} {
+		if err := os.MkdirAll(in.store.dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		text := `{"id":"` + id + `","lab":"lab1","state":"inForce","hold":"link/x","fault":` + fault + `}`
+		if err := os.WriteFile(in.store.path(id), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := in.List(t.Context())
+	if err != nil || len(list) != 3 {
+		t.Fatalf("seen %v, %v", list, err)
+	}
+	old, err := in.store.read("aaaaaa")
+	if want := (&LinkDown{Node: "r1", Network: "edge", Lasting: Lasting{For: scenario.Duration(5 * time.Second)}}); err != nil || !reflect.DeepEqual(old.Fault.Fault, want) {
+		t.Errorf("seen %+v, %v, want %v", old, err, want)
+	}
+	if text, err := json.Marshal(old.Fault); err != nil || string(text) != `{"for":"5s","id":"aaaaaa","kind":"linkDown","network":"edge","node":"r1"}` {
+		t.Errorf("written as %s, %v", text, err)
+	}
+	for _, id := range []string{"bbbbbb", "cccccc"} {
+		if err := in.clear(t.Context(), id); err == nil || !strings.Contains(err.Error(), "has no fault") {
+			t.Errorf("%s: cleared with %v", id, err)
+		}
 	}
 }
 
-func TestValidate(t *testing.T) {
-	tests := []struct {
+func TestMistakesOfAFault(t *testing.T) {
+	in := New(nil, examplePlan(), t.TempDir(), nil, nil)
+	for _, tt := range []struct {
 		f    Fault
-		want string // empty: it is right
+		want string // empty: no mistake
 	}{
-		{Kill("r1"), ""},
-		{Kill("r1-gw"), ""},
-		{Kill("skidpad-lab1-worker"), ""},
-		{Kill("r3"), "want one of: control-plane, worker, r1, r1-gw, r2, client"},
-		{LinkDown("worker", ""), ""},
-		{LinkDown("r1", ""), "network: seen nothing, want one of: fabric, edge"},
-		{LinkDown("client", "fabric"), `network: seen "fabric", want one that client is on: edge`},
-		{Partition("r1", "client"), ""},
-		{Partition("worker", "client"), "shares no such network"},
-		{Partition("r1", "r1-gw"), "shares the network namespace"},
-		{Fault{Kind: KindCordon, Node: "r1"}, "want a cluster node: control-plane, worker"},
-		{Fault{Kind: KindBGPShut, Node: "worker"}, "want a router: r1, r2"},
-		{Fault{Kind: KindBGPShut, Node: "r1", Peer: "nodes"}, ""},
-		{Fault{Kind: KindBGPShut, Node: "r1", Peer: "worker"}, "cannot shut it alone"},
-		{Fault{Kind: KindBGPClear, Node: "r1", Peer: "worker"}, ""},
-		{Fault{Kind: KindBGPClear, Node: "r1", Peer: "moon"}, `peer: seen "moon"`},
-		{Fault{Kind: KindWrongNeighbor, Node: "client", Peer: "gw"}, ""},
-		{Fault{Kind: KindWrongNeighbor, Node: "client", Peer: "moon"}, "want an address, a gateway or one of"},
-		{Fault{Kind: KindScaleToZero, Node: "echo"}, ""},
-		{Fault{Kind: KindScaleToZero, Node: "web"}, `seen workload "web"`},
-		{Fault{Kind: KindDeleteLease, Node: "x"}, ""},
-	}
-	for _, tt := range tests {
-		err := tt.f.Validate(examplePlan())
-		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+		{&Kill{Node: "r1"}, ""},
+		{&Kill{Node: "r1-gw"}, ""},
+		{&Kill{Node: "skidpad-lab1-worker"}, ""},
+		{&Kill{}, `kill: seen ""`},
+		{&Kill{Node: "r3"}, "of the scenario: client, r1, r2, control-plane, worker, r1-gw"},
+		{&LinkDown{Node: "worker"}, ""},
+		{&LinkDown{Node: "r1"}, "network: seen nothing, want the network of linkDown, one of: fabric, edge"},
+		{&LinkDown{Node: "client", Network: "fabric"}, `network: seen "fabric", on which client has no link`},
+		{&Flap{Node: "client"}, "interval: seen nothing"},
+		{&Partition{Node: "r1", Peer: "client"}, ""},
+		{&Partition{Node: "worker", Peer: "client"}, `peer: seen "client", on none of the networks fabric of worker`},
+		{&Partition{Node: "r1", Peer: "r1-gw"}, "in the network namespace of r1"},
+		{&Partition{Node: "r1", Peer: "r1"}, "want another node"},
+		{&Partition{Node: "r1", Peer: "r2", Direction: "up"}, `direction: seen "up"`},
+		{&Drop{Node: "r1", Proto: "ospf"}, `proto: seen "ospf"`},
+		{&Drop{Node: "r1", Proto: "bgp", Peer: "client", Network: "fabric"}, "on none of the networks fabric"},
+		{&Loss{Node: "r1", Percent: 101}, "percent: seen 101"},
+		{&RateLimit{Node: "r1", Rate: "fast"}, `rate: seen "fast"`},
+		{&Latency{Node: "r1", Delay: 1, Jitter: 2}, "jitter: seen 2ns, want at most the delay"},
+		{&Cordon{Node: "r1"}, "want a node of the scenario: control-plane, worker"},
+		{&Drain{Node: "control-plane"}, ""},
+		{&BGPShut{Router: "worker"}, "want a router of the scenario: r1, r2"},
+		{&BGPShut{Router: "r2"}, "want a router that speaks BGP"},
+		{&BGPShut{Router: "r1", Peer: "nodes"}, ""},
+		{&BGPShut{Router: "r1", Peer: "worker"}, "which opens its session itself"},
+		{&BGPClear{Router: "r1", Peer: "worker"}, ""},
+		{&BGPClear{Router: "r1", Peer: "moon"}, `peer: seen "moon"`},
+		{&WrongNeighbor{Node: "client", Peer: "gw"}, ""},
+		{&WrongNeighbor{Node: "client", Peer: "moon"}, "want an address, a gateway or another node"},
+		{&ScaleToZero{Workload: "web"}, `seen "web"`},
+		{&KillProcess{Node: "nodes", Process: "cilium-agent"}, "want a fault for each"},
+	} {
+		_, err := in.read(tt.f)
+		var invalid *Invalid
+		if tt.want == "" && err != nil || tt.want != "" && (!errors.As(err, &invalid) || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s: %v; want %q", tt.f, err, tt.want)
 		}
 	}
 }
 
-func TestEveryKindIsMade(t *testing.T) {
-	in := New(nil, examplePlan(), t.TempDir(), nil, nil)
-	for _, a := range Kinds() {
-		act, err := in.action(&record{ID: "00aa11", Fault: Fault{ID: "00aa11", Kind: a.Kind, Node: "r1", Network: "fabric", Peer: "r2", Process: "bgpd"}})
-		if err != nil || act.hold() == "" {
-			t.Errorf("%s: %v", a.Kind, err)
+func TestWords(t *testing.T) {
+	ms := scenario.Duration(time.Millisecond)
+	for want, f := range map[string]Fault{
+		"kill r1":                                &Kill{Node: "r1"},
+		"link fabric of r1 down":                 &LinkDown{Node: "r1", Network: "fabric"},
+		"link of client down (for 5s)":           &LinkDown{Node: "client", Lasting: Lasting{For: 5000 * ms}},
+		"kill cilium-agent on all nodes":         &KillProcess{Node: "nodes", Process: "cilium-agent"},
+		"drop bfd at r1 in":                      &Drop{Node: "r1", Proto: "bfd", Direction: "in"},
+		"drop bgp at r1 (peer r2)":               &Drop{Node: "r1", Proto: "bgp", Peer: "r2"},
+		"loss at r1 (percent 12.5)":              &Loss{Node: "r1", Percent: 12.5},
+		"reset the sessions of r1":               &BGPClear{Router: "r1"},
+		"partition r1 from r2":                   &Partition{Node: "r1", Peer: "r2"},
+		"latency at r1 (delay 50ms, jitter 5ms)": &Latency{Node: "r1", Delay: 50 * ms, Jitter: 5 * ms},
+	} {
+		if got := f.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
-		if k, err := ParseKind(strings.ToUpper(string(a.Kind))); err != nil || k != a.Kind {
-			t.Errorf("%s in capitals is read as %s, %v", a.Kind, k, err)
-		}
-	}
-	if k, err := ParseKind("link-down"); err != nil || k != KindLinkDown {
-		t.Errorf("link-down is %s, %v", k, err)
 	}
 }
 
-func TestFilterLayers(t *testing.T) {
+func TestAFaultOfAllNodes(t *testing.T) {
+	p := examplePlan()
+	got := each(&KillProcess{Node: "nodes", Process: "x"}, p)
+	if want := []Fault{&KillProcess{Node: "control-plane", Process: "x"}, &KillProcess{Node: "worker", Process: "x"}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("seen %v, want %v", got, want)
+	}
+	for _, one := range []Fault{&KillProcess{Node: "r1", Process: "x"}, &ScaleToZero{Workload: "nodes"}} {
+		if got := each(one, p); !reflect.DeepEqual(got, []Fault{one}) {
+			t.Errorf("seen %v, want %v", got, one)
+		}
+	}
+}
+
+func TestDropLayers(t *testing.T) {
 	in := New(nil, examplePlan(), t.TempDir(), nil, nil)
 	at, _ := find(in.plan, "r1")
-	f := &filter{in: in, at: at, f: Fault{Kind: KindDrop, Node: "r1", Proto: ProtoBGP, Direction: DirectionIn, Network: "fabric"}}
-	got, err := f.layers(t.Context())
+	s := spot{in: in, at: at}
+	got, err := (&Drop{Node: "r1", Proto: "bgp", Direction: "in", Network: "fabric"}).layers(t.Context(), s)
 	want := []layer{{at, []drop{{device: "fabric", match: match{l4: protoTCP, dport: 179}}, {device: "fabric", match: match{l4: protoTCP, sport: 179}}}}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	f.f.Direction, f.f.Network, f.f.Proto = "", "", ProtoARP
-	if got, err = f.layers(t.Context()); err != nil || len(got[0].drops) != 4 {
+	if got, err = (&Drop{Node: "r1", Proto: "arp"}).layers(t.Context(), s); err != nil || len(got[0].drops) != 4 {
 		t.Errorf("both ways on both networks: got %+v, %v", got, err)
 	}
 }
 
 func TestParseRate(t *testing.T) {
 	for in, want := range map[string]uint64{"10mbit": 1_250_000, "500kbit": 62_500, "1gbit": 125_000_000, "8000bit": 1000, "1.5MBIT": 187_500} {
-		if got, err := scenario.ParseRate(in); err != nil || got != want {
+		if got, err := parseRate(in); err != nil || got != want {
 			t.Errorf("%s: %d, %v; want %d", in, got, err, want)
 		}
 	}
 	for _, in := range []string{"", "10", "mbit", "-1mbit", "1bit", "100gbit"} {
-		if got, err := scenario.ParseRate(in); err == nil {
+		if got, err := parseRate(in); err == nil {
 			t.Errorf("%q is read as %d", in, got)
 		}
 	}

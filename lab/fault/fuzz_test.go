@@ -31,7 +31,7 @@ func FuzzJournal(f *testing.F) {
 
 // FuzzRecord reads any bytes as the record of a fault, and holds that a record that is read can be written again.
 func FuzzRecord(f *testing.F) {
-	s := store{f.TempDir()}
+	s := store{dir: f.TempDir(), known: kinds.Faults}
 	f.Add([]byte(`{"id":"a1b2c3","lab":"l","fault":{"kind":"kill","node":"r1"},"state":"inForce","since":"2026-11-20T10:00:00Z","began":1,"pid":1,"hold":"r1","saved":{}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if err := os.WriteFile(s.path("a1b2c3"), data, 0o600); err != nil {

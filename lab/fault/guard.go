@@ -19,9 +19,10 @@ import (
 	"skidpad.dev/skidpad/lab/cluster/providers"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// envGuard makes this program a guard of faults when it is set: see init.
+// envGuard makes this program a guard of faults when it is set: see Serve.
 const envGuard = "SKIDPAD_FAULT_GUARD"
 
 // guardWithin bounds a guard's start.
@@ -46,13 +47,14 @@ type charge struct {
 	Plan  *plan.Plan `json:"plan"`
 }
 
-// init makes any program that links this package able to be its own faults' guard: it is started again with a variable
-// set, does a guard's work and never comes to its main. A suite's test binary can thus be killed at any moment, too.
-func init() {
+// Serve makes this program a guard if an injector has started the program as one: Serve does a guard's work then, and ends the
+// program. The list of all members calls Serve at the program's start, so any program that makes faults can be killed at any
+// moment, a suite's test binary, too.
+func Serve(kinds scenario.Kinds) {
 	if os.Getenv(envGuard) == "" {
 		return
 	}
-	if err := watchOver(os.Stdin, os.Stdout); err != nil {
+	if err := watchOver(os.Stdin, os.Stdout, kinds); err != nil {
 		fmt.Fprintln(os.Stderr, "fault guard:", err)
 		os.Exit(1)
 	}
@@ -153,7 +155,7 @@ func (in *Injector) Close(ctx context.Context) error {
 }
 
 // watchOver is the guard's work: to wait for the maker's end, and to undo what it left.
-func watchOver(pipe io.Reader, ready io.WriteCloser) error {
+func watchOver(pipe io.Reader, ready io.WriteCloser, kinds scenario.Kinds) error {
 	in := bufio.NewReader(pipe)
 	var c charge
 	line, err := in.ReadBytes('\n')
@@ -163,6 +165,11 @@ func watchOver(pipe io.Reader, ready io.WriteCloser) error {
 	if err := json.Unmarshal(line, &c); err != nil {
 		return fmt.Errorf("the charge cannot be read: %w", err)
 	}
+	if c.Plan != nil && c.Plan.Scenario != nil {
+		if err := c.Plan.Scenario.Bind(kinds); err != nil {
+			return err
+		}
+	}
 	if _, err := fmt.Fprintln(ready, "ready"); err != nil {
 		return err
 	}
@@ -170,7 +177,7 @@ func watchOver(pipe io.Reader, ready io.WriteCloser) error {
 	if _, err := io.Copy(io.Discard, in); err != nil {
 		return err
 	}
-	left, err := store{filepath.Join(c.Dir, "faults")}.list()
+	left, err := store{dir: filepath.Join(c.Dir, "faults")}.list()
 	if err != nil {
 		return err
 	}

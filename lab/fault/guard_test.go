@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 		in := New(nil, examplePlan(), dir, nil, nil)
 		token, err := in.guarded(context.Background())
 		if err == nil {
-			err = in.store.write(&record{ID: "0a0b0c", Lab: "lab1", Maker: token, State: InForce, Hold: "bgp/x/", Fault: Fault{ID: "0a0b0c", Kind: KindBGPClear, Node: "r1"}})
+			err = in.store.write(&record{ID: "0a0b0c", Lab: "lab1", Maker: token, State: InForce, Hold: "bgp/x/", Fault: Made{ID: "0a0b0c", Fault: &BGPClear{Router: "r1"}}})
 		}
 		if err != nil {
 			println(err.Error())
@@ -41,8 +41,8 @@ func TestGuardClearsForAKilledMaker(t *testing.T) {
 	}
 	dir := t.TempDir()
 	// Another process's fault, which is none of this guard's business.
-	other := store{filepath.Join(dir, "faults")}
-	if err := other.write(&record{ID: "ffffff", Lab: "lab1", Maker: "another", State: InForce, Hold: "bgp/y/", Fault: Fault{ID: "ffffff", Kind: KindBGPClear, Node: "r1"}}); err != nil {
+	other := store{dir: filepath.Join(dir, "faults")}
+	if err := other.write(&record{ID: "ffffff", Lab: "lab1", Maker: "another", State: InForce, Hold: "bgp/y/", Fault: Made{ID: "ffffff", Fault: &BGPClear{Router: "r1"}}}); err != nil {
 		t.Fatal(err)
 	}
 	maker := exec.Command("/proc/self/exe")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
@@ -47,7 +49,11 @@ func New(e *docker.Engine, p *plan.Plan, dir string, kube func(context.Context) 
 	if sink == nil {
 		sink = timeline.SinkFunc(func(timeline.Event) {})
 	}
-	in := &Injector{engine: e, plan: p, dir: dir, store: store{filepath.Join(dir, "faults")}, kube: kube, sink: sink, active: map[string]*Active{}}
+	var known []scenario.Member
+	if p.Scenario != nil {
+		known = p.Scenario.Kinds().Faults
+	}
+	in := &Injector{engine: e, plan: p, dir: dir, store: store{filepath.Join(dir, "faults"), known}, kube: kube, sink: sink, active: map[string]*Active{}}
 	in.make = in.action
 	if e != nil {
 		in.far = far{session: in.store.newID(), agent: func(ctx context.Context) (*agent.Client, error) { return agent.Of(ctx, e, p.Lab) }}
@@ -59,7 +65,8 @@ func New(e *docker.Engine, p *plan.Plan, dir string, kube func(context.Context) 
 // however that happens. A fault that cannot be meant is an *Invalid, one that this host cannot make a *Skipped. When
 // it fails, or ctx ends before it is in force, what was begun is undone.
 func (in *Injector) Inject(ctx context.Context, f Fault) (*Active, error) {
-	if err := f.Validate(in.plan); err != nil {
+	f, err := in.read(f)
+	if err != nil {
 		return nil, err
 	}
 	if c, err := in.far.client(ctx); err != nil {
@@ -67,12 +74,12 @@ func (in *Injector) Inject(ctx context.Context, f Fault) (*Active, error) {
 	} else if c != nil {
 		return in.injectFar(ctx, c, f)
 	}
-	about, _ := about(f.Kind)
-	if in.Persist && f.Kind == KindFlap {
-		return nil, &Invalid{f.String(), []string{"seen a flap that outlives its process, want one that this process drives"}}
+	ends, lasts := scenario.FaultOf(f).Lasts()
+	if in.Persist && f.About().Driven {
+		return nil, &Invalid{f.String(), []string{"seen a fault that outlives its process, want one that this process drives"}}
 	}
-	f.ID = in.store.newID()
-	r := &record{ID: f.ID, Lab: in.plan.Lab, Fault: f, State: Injecting, PID: agent.ClientPID()}
+	r := &record{ID: in.store.newID(), Lab: in.plan.Lab, State: Injecting, PID: agent.ClientPID()}
+	r.Fault = Made{ID: r.ID, Fault: f}
 	if !in.Persist {
 		token, err := in.guarded(ctx)
 		if err != nil {
@@ -99,17 +106,66 @@ func (in *Injector) Inject(ctx context.Context, f Fault) (*Active, error) {
 	}
 	r.Held = timeline.Now()
 	in.note(r, "inject", fmt.Sprintf("%s in force", f), r.Began, r.Held)
-	if !about.Lasts {
+	if !lasts {
 		return &Active{record: *r, in: in, done: closed()}, in.store.remove(r.ID)
 	}
 	r.State = InForce
-	if f.For > 0 {
-		r.Until = time.Now().Add(f.For.Std())
+	if ends > 0 {
+		r.Until = time.Now().Add(ends.Std())
 	}
 	if err := in.store.write(r); err != nil {
 		return nil, errors.Join(err, in.withdraw(ctx, act, r))
 	}
 	return in.begin(r, act), nil
+}
+
+// read checks a fault as if a scenario file of the lab had it. A container's name of the target becomes the scenario's.
+func (in *Injector) read(f Fault) (Fault, error) {
+	if in.plan.Scenario == nil {
+		return nil, fmt.Errorf("lab %s has no scenario in its plan, so faults cannot be checked", in.plan.Lab)
+	}
+	given, err := fieldsOf(f)
+	if err != nil {
+		return nil, err
+	}
+	if at, ok := find(in.plan, TargetOf(f)); ok {
+		given[NameOf(f)] = at.name
+	}
+	data, err := json.Marshal(given)
+	if err != nil {
+		return nil, err
+	}
+	read, problems := in.plan.Scenario.ReadFault(data)
+	if len(problems) > 0 {
+		invalid := &Invalid{Fault: f.String()}
+		for _, p := range problems {
+			invalid.Problems = append(invalid.Problems, strings.TrimPrefix(p.Path+": "+p.Message, ": "))
+		}
+		return nil, invalid
+	}
+	all := each(read.Fields.(Fault), in.plan)
+	if len(all) > 1 {
+		return nil, &Invalid{f.String(), []string{"seen a fault of several nodes, want a fault for each"}}
+	}
+	return all[0], nil
+}
+
+// fieldsOf are the target and the options that are set, as JSON has these.
+func fieldsOf(f Fault) (map[string]any, error) {
+	data, err := json.Marshal(f)
+	if err != nil {
+		return nil, err
+	}
+	var given map[string]any
+	if err := json.Unmarshal(data, &given); err != nil {
+		return nil, err
+	}
+	for _, o := range Options(f) {
+		if !o.Set() {
+			delete(given, o.Name)
+		}
+	}
+	return given, nil
 }
 
 // named says which fault failed, unless the error does.
@@ -268,7 +324,7 @@ func (in *Injector) clearWhere(ctx context.Context, match func(record) bool) ([]
 	for _, runs := range []bool{true, false} {
 		var group sync.WaitGroup
 		for i := range list {
-			if list[i].runs() == runs {
+			if list[i].Fault.about().Whole == runs {
 				group.Go(func() { failed[i] = list[i].Clear(ctx) })
 			}
 		}
@@ -285,15 +341,15 @@ func (in *Injector) clearWhere(ctx context.Context, match func(record) bool) ([]
 
 // note tells the timeline, and the journal for other processes' timelines.
 func (in *Injector) note(r *record, kind, text string, began, ended int64) {
-	fields := map[string]string{"id": r.ID, "kind": string(r.Fault.Kind), "node": r.Fault.Node}
-	for _, v := range r.Fault.values() {
-		if v.set {
-			fields[v.name] = v.text
+	fields := map[string]string{"id": r.ID, "kind": r.Fault.Kind(), "node": r.Fault.Node()}
+	for _, o := range Options(r.Fault.Fault) {
+		if o.Set() {
+			fields[o.Name] = fmt.Sprint(o.Value)
 		}
 	}
 	e := timeline.Event{
 		At: began, Wall: time.Now().Add(-time.Duration(timeline.Now() - began)), Lane: timeline.LaneFault,
-		Subject: r.Fault.Node, Kind: kind, Text: text, Until: ended, Fields: fields,
+		Subject: r.Fault.Node(), Kind: kind, Text: text, Until: ended, Fields: fields,
 	}
 	if err := in.store.tell(e); err != nil {
 		fields["journal"] = err.Error() // the fault itself is as it should be

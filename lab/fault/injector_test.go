@@ -49,12 +49,12 @@ type fake struct {
 	fails error
 }
 
-func (f *fake) hold() string { return "link/" + f.r.Fault.Node }
+func (f *fake) hold() string { return "link/" + f.r.Fault.Node() }
 
 func (f *fake) look(context.Context) (json.RawMessage, error) { return encode(f.world.get(f.hold())) }
 
 func (f *fake) apply(context.Context, json.RawMessage) error {
-	f.world.set(f.hold(), string(f.r.Fault.Kind))
+	f.world.set(f.hold(), f.r.Fault.Kind())
 	return f.fails
 }
 
@@ -85,7 +85,7 @@ func TestOverlapsOfOneHold(t *testing.T) {
 		}
 		defer os.RemoveAll(dir)
 		w := clean()
-		var in []Fault
+		var in []Made
 		for range rapid.IntRange(1, 10).Draw(t, "steps") {
 			if len(in) > 0 && rapid.Bool().Draw(t, "clear") {
 				i := rapid.IntRange(0, len(in)-1).Draw(t, "which")
@@ -98,7 +98,8 @@ func TestOverlapsOfOneHold(t *testing.T) {
 				}
 				in = slices.Delete(in, i, i+1)
 			} else {
-				f := Fault{Kind: rapid.SampledFrom([]Kind{KindKill, KindPause}).Draw(t, "kind"), Node: rapid.SampledFrom([]string{"r1", "client"}).Draw(t, "node")}
+				at := rapid.SampledFrom([]string{"r1", "client"}).Draw(t, "node")
+				f := rapid.SampledFrom([]Fault{&Kill{Node: at}, &Pause{Node: at}}).Draw(t, "fault")
 				a, err := faked(dir, w, nil).Inject(t.Context(), f)
 				if err != nil {
 					t.Fatal(err)
@@ -107,7 +108,7 @@ func TestOverlapsOfOneHold(t *testing.T) {
 			}
 			want := clean()
 			for _, f := range in {
-				want.set("link/"+f.Node, string(f.Kind))
+				want.set("link/"+f.Node(), f.Kind())
 			}
 			if w.String() != want.String() {
 				t.Fatalf("with %v in force: %v, want %v", in, w, want)
@@ -125,7 +126,7 @@ func TestOverlapsOfOneHold(t *testing.T) {
 func TestEventsAndList(t *testing.T) {
 	var events []timeline.Event
 	in := faked(t.TempDir(), clean(), timeline.SinkFunc(func(e timeline.Event) { events = append(events, e) }))
-	a, err := in.Inject(t.Context(), Kill("r1"))
+	a, err := in.Inject(t.Context(), &Kill{Node: "r1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +155,7 @@ func TestEventsAndList(t *testing.T) {
 func TestLastsFor(t *testing.T) {
 	w := clean()
 	in := faked(t.TempDir(), w, nil)
-	f := Kill("r1")
+	f := &Kill{Node: "r1"}
 	f.For = scenario.Duration(50 * time.Millisecond)
 	a, err := in.Inject(t.Context(), f)
 	if err != nil {
@@ -183,7 +184,7 @@ func TestFailedInjectionIsUndone(t *testing.T) {
 	in.make = func(r *record) (action, error) {
 		return &fake{world: w, r: r, fails: &Skipped{r.Fault, "NET_SCH_NETEM", errors.New("no such file or directory")}}, nil
 	}
-	_, err := in.Inject(t.Context(), Kill("r1"))
+	_, err := in.Inject(t.Context(), &Kill{Node: "r1"})
 	var skipped *Skipped
 	if !errors.As(err, &skipped) || !strings.Contains(err.Error(), "this kernel lacks NET_SCH_NETEM") {
 		t.Errorf("%v", err)

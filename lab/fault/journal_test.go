@@ -10,7 +10,7 @@ import (
 )
 
 func TestJournalTellsWhatOtherProcessesDid(t *testing.T) {
-	s := store{t.TempDir()}
+	s := store{dir: t.TempDir()}
 	j := journal{path: filepath.Join(s.dir, journalName)}
 	if events, err := j.next(); len(events) != 0 || err != nil {
 		t.Fatalf("no journal yet: %v, %v", events, err)

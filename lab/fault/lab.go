@@ -16,16 +16,5 @@ func On(l *live.Lab, sink timeline.Sink) (*Injector, error) {
 	return New(l.Engine(), l.Plan, dir, l.Kube, sink), nil
 }
 
-// All returns the faults that a scenario's fault means: one, or one for each node of the cluster.
-func All(p *plan.Plan, f scenario.Fault) []Fault {
-	one := Of(f)
-	if kind, _ := f.About(); !kind.Everywhere || one.Node != scenario.AllNodes || p.Cluster == nil {
-		return []Fault{one}
-	}
-	var all []Fault
-	for _, n := range p.Cluster.Nodes {
-		one.Node = n.Short
-		all = append(all, one)
-	}
-	return all
-}
+// All returns the faults of an entry in a scenario file: one, or one for each node of the cluster.
+func All(p *plan.Plan, f scenario.Fault) []Fault { return each(f.Fields.(Fault), p) }

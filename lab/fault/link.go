@@ -12,17 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// link is a fault of an interface: down, or down and up in turns.
+// link takes an interface down.
 type link struct {
-	in *Injector
-	at place
-	f  Fault
+	spot
+	network string
 }
 
 // linkWithin bounds the wait for a link's carrier.
 const linkWithin = 5 * time.Second
 
-func (l *link) device() string { return l.at.device(l.at.on(l.f.Network)[0]) }
+func (l *link) device() string { return l.at.device(l.at.on(l.network)[0]) }
 
 func (l *link) hold() string { return "link/" + l.at.home + "/" + l.device() }
 
@@ -152,42 +151,4 @@ func (l *link) restore(ns *netns, routes []savedRoute) error {
 		}
 	}
 	return nil
-}
-
-// drive takes the link up and down in turns; apply has taken it down. It stays down in its up turns while another
-// fault wants that.
-func (l *link) drive(ctx context.Context) error {
-	tick := time.NewTicker(l.f.Interval.Std())
-	defer tick.Stop()
-	for up := true; ; up = !up {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		if err := l.turn(ctx, up); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("fault %s: %w", l.f, err)
-		}
-	}
-}
-
-// turn is one change of a flap, apart from other faults of the link.
-func (l *link) turn(ctx context.Context, up bool) error {
-	release, err := l.in.store.lock(ctx, l.hold())
-	if err != nil {
-		return err
-	}
-	defer release()
-	others, err := l.in.store.others(l.hold(), l.f.ID)
-	if err != nil {
-		return err
-	}
-	if !up || slices.ContainsFunc(others, func(r *record) bool { return r.Fault.Kind == KindLinkDown }) {
-		return ignoreGone(l.apply(ctx, nil))
-	}
-	own, err := l.in.store.read(l.f.ID)
-	if err != nil {
-		return err
-	}
-	return l.undo(ctx, own.Saved)
 }

@@ -27,16 +27,14 @@ func familyOf(a net.IP) int {
 // nobody is a MAC that no container has: locally administered, and not of the engine's 02:42.
 func nobody() net.HardwareAddr { return net.HardwareAddr{0x02, 0xde, 0xad, 0xbe, 0xef, 0x01} }
 
-// neighbor is a fault of one entry of a neighbour table.
+// neighbor changes one entry of a neighbour table.
 type neighbor struct {
-	in *Injector
-	at place
-	f  Fault
+	spot
+	network, peer string
+	state         int // of the wrong entry
 }
 
-func (n *neighbor) hold() string {
-	return "neighbor/" + n.at.home + "/" + n.f.Network + "/" + n.f.Peer
-}
+func (n *neighbor) hold() string { return "neighbor/" + n.at.home + "/" + n.network + "/" + n.peer }
 
 // savedNeighbor is which entry is meant, and what it was if somebody had made it: the kernel would not learn that
 // again by itself.
@@ -50,7 +48,7 @@ type savedNeighbor struct {
 }
 
 func (n *neighbor) look(ctx context.Context) (json.RawMessage, error) {
-	network, address, err := n.in.addressOf(ctx, n.at, n.f.Network, n.f.Peer)
+	network, address, err := n.in.addressOf(ctx, n.at, n.network, n.peer)
 	if err != nil {
 		return nil, err
 	}
@@ -72,10 +70,6 @@ func (n *neighbor) look(ctx context.Context) (json.RawMessage, error) {
 }
 
 func (n *neighbor) apply(ctx context.Context, raw json.RawMessage) error {
-	state := unix.NUD_PERMANENT
-	if n.f.Kind == KindStaleNeighbor {
-		state = unix.NUD_STALE
-	}
 	var saved savedNeighbor
 	if err := decode(raw, &saved); err != nil {
 		return err
@@ -86,7 +80,7 @@ func (n *neighbor) apply(ctx context.Context, raw json.RawMessage) error {
 		if err := ns.forget(index, address); err != nil {
 			return err
 		}
-		e := &netlink.Neigh{LinkIndex: index, Family: familyOf(address), State: state, IP: address, HardwareAddr: nobody()}
+		e := &netlink.Neigh{LinkIndex: index, Family: familyOf(address), State: n.state, IP: address, HardwareAddr: nobody()}
 		if err := ns.NeighSet(e); err != nil {
 			return fmt.Errorf("neighbour %s: %w", address, err)
 		}

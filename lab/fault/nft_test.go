@@ -115,8 +115,8 @@ func foreign(t *testing.T, n *netns) {
 func genDrop() *rapid.Generator[drop] {
 	return rapid.Custom(func(t *rapid.T) drop {
 		d := drop{device: rapid.SampledFrom([]string{"fabric", "edge", "lo"}).Draw(t, "device"), egress: rapid.Bool().Draw(t, "egress")}
-		d.match = rapid.SampledFrom(slices.Concat(matches(ProtoBGP), matches(ProtoBFD), matches(ProtoVRRP), matches(ProtoARP), matches(""),
-			[]match{{ether: etherIPv4, l4: protoTCP, dport: apiPort, daddr: netip.MustParseAddr("192.0.2.1")},
+		d.match = rapid.SampledFrom(slices.Concat((&Drop{Proto: "bgp"}).matches(), (&Drop{Proto: "bfd"}).matches(), (&Drop{Proto: "vrrp"}).matches(), (&Drop{Proto: "arp"}).matches(),
+			[]match{{}, {ether: etherIPv4, l4: protoTCP, dport: apiPort, daddr: netip.MustParseAddr("192.0.2.1")},
 				{ether: etherIPv6, l4: protoTCP, sport: apiPort, saddr: netip.MustParseAddr("2001:db8::1")}})).Draw(t, "match")
 		if rapid.Bool().Draw(t, "mac") {
 			d.to = net.HardwareAddr{2, 0x42, 192, 0, 2, 1}
@@ -235,7 +235,7 @@ func TestLinkRoutes(t *testing.T) {
 		if len(saved) != 3 {
 			t.Fatalf("saved %+v; want the three that no daemon and no kernel sets", saved)
 		}
-		l := &link{at: place{networks: []string{"fabric"}}}
+		l := &link{spot: spot{at: place{networks: []string{"fabric"}}}}
 		if err := l.set(n, false); err != nil {
 			t.Fatal(err)
 		}

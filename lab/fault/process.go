@@ -18,11 +18,10 @@ import (
 	"skidpad.dev/skidpad/lab/router"
 )
 
-// process is a fault of a process: killed, or stopped.
+// process finds the processes of a name in a container, and undoes faults of these.
 type process struct {
-	in *Injector
-	at place
-	f  Fault
+	spot
+	name string
 }
 
 // How long a supervisor may take to start a killed process again: systemd and the kubelet wait some seconds, or longer
@@ -33,7 +32,7 @@ const (
 )
 
 func (p *process) hold() string {
-	return "process/" + p.at.container + "/" + p.f.Process
+	return "process/" + p.at.container + "/" + p.name
 }
 
 // savedProcesses are those that run before.
@@ -47,30 +46,9 @@ func (p *process) look(ctx context.Context) (json.RawMessage, error) {
 		return nil, err
 	}
 	if len(pids) == 0 {
-		return nil, fmt.Errorf("no process %s runs in %s; see `skidpad exec %s -- ps ax`", p.f.Process, p.at.name, p.at.name)
+		return nil, fmt.Errorf("no process %s runs in %s; see `skidpad exec %s -- ps ax`", p.name, p.at.name, p.at.name)
 	}
 	return encode(savedProcesses{pids})
-}
-
-func (p *process) apply(ctx context.Context, saved json.RawMessage) error {
-	pids, err := p.find(ctx)
-	if err != nil {
-		return err
-	}
-	if p.f.Kind == KindPauseProcess {
-		return signal(pids, syscall.SIGSTOP)
-	}
-	if err := signal(pids, syscall.SIGKILL); err != nil {
-		return err
-	}
-	return p.in.await(ctx, fmt.Sprintf("%s: process %s is gone", p.at.name, p.f.Process), 5*time.Second, func(context.Context) error {
-		for _, pid := range pids {
-			if names(pid, p.f.Process) {
-				return fmt.Errorf("process %d of the host still runs", pid)
-			}
-		}
-		return nil
-	})
 }
 
 // undo lets a stopped process go on, and waits until a killed one was started again by its supervisor. A gateway's
@@ -87,7 +65,7 @@ func (p *process) undo(ctx context.Context, _ json.RawMessage) error {
 	if p.at.kind == node.KindRouter {
 		within = routerWithin
 	}
-	err = p.in.await(ctx, fmt.Sprintf("%s: process %s runs again", p.at.name, p.f.Process), within, p.back)
+	err = p.in.await(ctx, fmt.Sprintf("%s: process %s runs again", p.at.name, p.name), within, p.back)
 	switch {
 	case errors.Is(err, errGone):
 		return p.restart(ctx, err)
@@ -141,7 +119,7 @@ func (p *process) find(ctx context.Context) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(pids, func(pid int) bool { return !names(pid, p.f.Process) }), nil
+	return slices.DeleteFunc(pids, func(pid int) bool { return !names(pid, p.name) }), nil
 }
 
 // procfs is the host's: faults find and signal processes from there.

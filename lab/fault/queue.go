@@ -9,16 +9,18 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
-
-	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// queue is a fault of how an interface sends: its rate or its delay. All such faults of an interface make one queue
-// together: the lowest rate, and the sum of the delays.
+// queue changes how an interface sends: the rate or the delay. All such faults of an interface make one queue together: the
+// lowest rate, and the sum of the delays.
 type queue struct {
-	in *Injector
-	at place
-	f  Fault
+	spot
+	network string
+}
+
+// queueing is a fault with a part in the queue of an interface.
+type queueing interface {
+	queues(network string, s *sending)
 }
 
 // rootHandle is of the queues that we make: 5d:.
@@ -29,7 +31,7 @@ func (q *queue) hold() string { return "queue/" + q.at.home }
 // look refuses an interface to which somebody else gave a queue, since that could not be put back.
 func (q *queue) look(ctx context.Context) (json.RawMessage, error) {
 	return nil, q.in.inside(ctx, q.at, func(ns *netns) error {
-		for _, n := range q.at.on(q.f.Network) {
+		for _, n := range q.at.on(q.network) {
 			dev, root, err := ns.root(q.at.device(n))
 			if err != nil {
 				return err
@@ -76,8 +78,8 @@ func (q *queue) rebuild(ctx context.Context) error {
 		for _, n := range q.at.networks {
 			var want sending
 			for _, r := range records {
-				if r.State != Clearing && (r.Fault.Network == "" || r.Fault.Network == n) {
-					want.add(r.Fault)
+				if f, ok := r.Fault.Fault.(queueing); ok && r.State != Clearing {
+					f.queues(n, &want)
 				}
 			}
 			if err := ns.send(q.at.device(n), want); err != nil {
@@ -91,8 +93,7 @@ func (q *queue) rebuild(ctx context.Context) error {
 // explain says which option a kernel lacks that does not know a kind of queue.
 func (q *queue) explain(err error) error {
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) {
-		a, _ := about(q.f.Kind)
-		return &Skipped{q.f, a.Requires, err}
+		return &Skipped{q.of, q.of.About().Requires, err}
 	}
 	return err
 }
@@ -101,14 +102,6 @@ func (q *queue) explain(err error) error {
 type sending struct {
 	rate          uint64 // bytes a second; 0 is unlimited
 	delay, jitter time.Duration
-}
-
-func (s *sending) add(f Fault) {
-	if rate, err := scenario.ParseRate(f.Rate); err == nil && (s.rate == 0 || rate < s.rate) {
-		s.rate = rate
-	}
-	s.delay += f.Delay.Std()
-	s.jitter += f.Jitter.Std()
 }
 
 // send makes an interface's queue: tbf at the root for the rate, netem below it or at the root for the delay.

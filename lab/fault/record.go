@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/wait"
 )
 
@@ -33,7 +34,7 @@ const (
 type record struct {
 	ID    string `json:"id"`
 	Lab   string `json:"lab"`
-	Fault Fault  `json:"fault"`
+	Fault Made   `json:"fault"`
 	State State  `json:"state"`
 	Error string `json:"error,omitempty"` // of the undoing
 	// Since and Until are when injecting began, and when the fault undoes itself, by the wall clock.
@@ -51,8 +52,11 @@ type record struct {
 	Saved json.RawMessage `json:"saved,omitempty"`
 }
 
-// store keeps records in a folder of the lab's, a file each.
-type store struct{ dir string }
+// store keeps records in a folder of the lab, a file each.
+type store struct {
+	dir   string
+	known []scenario.Member // the faults that records may name
+}
 
 func (s store) path(id string) string { return filepath.Join(s.dir, id+".json") }
 
@@ -106,7 +110,10 @@ func (s store) read(id string) (*record, error) {
 // parse reads a record as JSON has it.
 func (s store) parse(data []byte) (*record, error) {
 	r := &record{}
-	return r, json.Unmarshal(data, r)
+	if err := json.Unmarshal(data, r); err != nil {
+		return nil, err
+	}
+	return r, r.Fault.bind(s.known)
 }
 
 func (s store) remove(id string) error {

@@ -13,7 +13,7 @@ func TestAnIDIsNoPath(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "outside.json"), []byte(`{"id":"x"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := store{filepath.Join(dir, "faults")}
+	s := store{dir: filepath.Join(dir, "faults")}
 	if err := os.Mkdir(s.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
-	"github.com/vishvananda/netlink"
 
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
@@ -21,11 +19,10 @@ import (
 	"skidpad.dev/skidpad/lab/wait"
 )
 
-// run is a fault of a container as a whole: killed, stopped, paused or restarted.
+// run ends a container as a whole, and starts the container again.
 type run struct {
-	in   *Injector
-	at   place
-	kind Kind
+	spot
+	end func(*run, context.Context) error
 }
 
 func (r *run) hold() string { return "run/" + r.at.container }
@@ -42,40 +39,13 @@ func (r *run) look(ctx context.Context) (json.RawMessage, error) {
 	return encode(endpointsOf(have))
 }
 
-// stopSeconds is how long a container may take to end in order before it is killed: keepalived hands over first, a
-// node's systemd stops its units.
-const stopSeconds = 10
-
-func (r *run) apply(ctx context.Context, saved json.RawMessage) error {
+func (r *run) apply(ctx context.Context, _ json.RawMessage) error {
 	have, err := r.in.inspect(ctx, r.at.container)
-	if err != nil {
+	if err != nil || !have.State.Running {
 		return err
 	}
-	engine, orderly := r.in.engine.Client, stopSeconds
-	switch {
-	case r.kind == KindRestart:
-		if have.State.Running {
-			if _, err := engine.ContainerStop(ctx, r.at.container, client.ContainerStopOptions{Timeout: &orderly}); err != nil {
-				return fmt.Errorf("container %s: %w", r.at.container, err)
-			}
-		}
-		return r.undo(ctx, saved)
-	case !have.State.Running && r.kind == KindPause:
-		return fmt.Errorf("container %s: %w", r.at.container, errGone)
-	case !have.State.Running:
-		return nil
-	case r.kind == KindPause:
-		return r.pause(ctx)
-	case r.kind == KindStop:
-		_, err = engine.ContainerStop(ctx, r.at.container, client.ContainerStopOptions{Timeout: &orderly})
-	default:
-		if err = r.cut(ctx); err != nil {
-			return err
-		}
-		_, err = engine.ContainerKill(ctx, r.at.container, client.ContainerKillOptions{Signal: "KILL"})
-	}
-	if err != nil {
-		return fmt.Errorf("container %s: %s: %w", r.at.container, r.kind, err)
+	if err := r.end(r, ctx); err != nil {
+		return fmt.Errorf("container %s: %s: %w", r.at.container, r.of, err)
 	}
 	return r.in.await(ctx, "container "+r.at.container+" does not run", 15*time.Second, func(ctx context.Context) error {
 		have, err := r.in.inspect(ctx, r.at.container)
@@ -84,64 +54,6 @@ func (r *run) apply(ctx context.Context, saved json.RawMessage) error {
 		}
 		return err
 	})
-}
-
-// cut takes the links of a container that is to be killed down first: a power cut is silent. Otherwise the kernel would
-// close its connections in order, and forward for it until the engine has cleaned up, on a busy machine for longer
-// than a gateway's backup waits.
-//
-// Links go down one after the other, and a routing daemon that sees the first go tells its neighbours by way of the second.
-// So nothing is let through any of them before, by one transaction; where the kernel cannot do that, links alone must do.
-func (r *run) cut(ctx context.Context) error {
-	if r.at.home != r.at.container {
-		return nil // it lives in another's namespace, which stays
-	}
-	have, err := r.in.inspect(ctx, r.at.container)
-	if err != nil {
-		return err
-	}
-	own := map[string]bool{}
-	for _, ep := range endpointsOf(have) {
-		own[ep.MAC] = true
-	}
-	return r.in.inside(ctx, r.at, func(ns *netns) error {
-		links, err := ns.LinkList()
-		if err != nil {
-			return fmt.Errorf("links of %s: %w", r.at.name, err)
-		}
-		links = slices.DeleteFunc(links, func(l netlink.Link) bool { return !own[l.Attrs().HardwareAddr.String()] })
-		var drops []drop
-		for _, l := range links {
-			drops = append(drops, drop{device: l.Attrs().Name}, drop{device: l.Attrs().Name, egress: true})
-		}
-		var lacking *lackError
-		if err := ns.install(tablePrefix+"cut", drops); err != nil && !errors.As(err, &lacking) {
-			return fmt.Errorf("%s: %w", r.at.name, err)
-		}
-		for _, l := range links {
-			if err := ns.LinkSetDown(l); err != nil {
-				return fmt.Errorf("link %s of %s: %w", l.Attrs().Name, r.at.name, err)
-			}
-		}
-		return nil
-	})
-}
-
-// pause freezes the container and what lives in its namespaces: a frozen router's keepalived would go on alone.
-func (r *run) pause(ctx context.Context) error {
-	for _, name := range append([]string{r.at.container}, r.at.riders...) {
-		have, err := r.in.inspect(ctx, name)
-		if err != nil || have.State.Paused || !have.State.Running {
-			if name == r.at.container && err != nil {
-				return err
-			}
-			continue
-		}
-		if _, err := r.in.engine.Client.ContainerPause(ctx, name, client.ContainerPauseOptions{}); err != nil {
-			return fmt.Errorf("container %s: %w", name, err)
-		}
-	}
-	return nil
 }
 
 func (r *run) undo(ctx context.Context, saved json.RawMessage) error {

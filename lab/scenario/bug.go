@@ -127,6 +127,9 @@ const (
 func (b *Bug) setDefaults(spec *Spec) {
 	for _, steps := range [][]BugStep{b.Setup, b.Trigger} {
 		for _, s := range steps {
+			if s.Fault != nil {
+				s.Fault.SetDefaults(spec)
+			}
 			if s.Send != nil {
 				Or(&s.Send.Proto, DefaultProto)
 				Or(&s.Send.Every, Duration(10*time.Millisecond))

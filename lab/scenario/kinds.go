@@ -29,7 +29,8 @@ type Member struct {
 type Fields interface {
 	// SetDefaults fills in the fields that the file leaves out. A second call changes nothing.
 	SetDefaults(s *Spec)
-	// Validate adds a problem for each mistake. The path is that of the fields: spec.checks[0].reach.
+	// Validate adds a problem for each mistake. The path is that of the fields: spec.checks[0].reach, or
+	// that of the entry where the fields stand beside the name.
 	Validate(v *Validation, path string)
 }
 
@@ -202,7 +203,7 @@ func (s *Scenario) Clone() (*Scenario, error) {
 
 // bind walks a value and everything that belongs to it.
 func bind(v reflect.Value, kinds Kinds) error {
-	if v.CanAddr() {
+	if v.CanAddr() && v.CanInterface() {
 		if m, ok := v.Addr().Interface().(member); ok {
 			return bindEntry(m, kinds)
 		}

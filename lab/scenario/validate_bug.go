@@ -91,7 +91,7 @@ func (v *Validation) bugStep(path string, s BugStep, named map[string]string) {
 	}
 	switch verb {
 	case StepFault:
-		v.Fault(path+".fault", *s.Fault)
+		s.Fault.Validate(v, path+".fault")
 	case StepClear:
 		if named[s.Clear] != StepFault {
 			v.Add(path+".clear", "seen %q, want the name (as) of a fault of an earlier step", s.Clear)

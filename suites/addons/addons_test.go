@@ -9,6 +9,7 @@ import (
 
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -42,7 +43,7 @@ func taken(within time.Duration) check.Check {
 // frozen demands that a flow has answers again within a time after a worker falls silent.
 func frozen(within time.Duration) check.Check {
 	return &check.Failover{
-		Fault: scenario.Fault{Pause: "worker"}, Measure: check.MeasureInject,
+		Fault: scenario.FaultOf(&fault.Pause{Node: "worker"}), Measure: check.MeasureInject,
 		Probe:     scenario.Probe{From: "client", To: scenario.TargetLoadBalancer, Workload: "echo", Proto: "udp", Every: scenario.Duration(5 * time.Millisecond), Flows: 8},
 		MaxOutage: scenario.Duration(within),
 	}

@@ -20,7 +20,7 @@ var soon = scenario.Duration(labtest.Patience(10 * time.Second))
 // hang pauses the BIRD process of a node (SIGSTOP) until the spec ends.
 func hang(ctx context.Context, in *fault.Injector, node string) *fault.Active {
 	GinkgoHelper()
-	f, err := in.Inject(ctx, fault.Fault{Kind: fault.KindPauseProcess, Node: node, Process: "bird"})
+	f, err := in.Inject(ctx, &fault.PauseProcess{Node: node, Process: "bird"})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func(ctx SpecContext) { Expect(f.Clear(ctx)).To(Succeed()) })
 	return f
@@ -52,7 +52,7 @@ func podsAnswer(within scenario.Duration) check.Check {
 // pod's node would accept them.
 func silent(within time.Duration) check.Check {
 	return &check.Failover{
-		Fault: scenario.Fault{Partition: "control-plane", Peer: "r1"}, Measure: check.MeasureInject,
+		Fault: scenario.FaultOf(&fault.Partition{Node: "control-plane", Peer: "r1"}), Measure: check.MeasureInject,
 		Probe:     scenario.Probe{From: "client", To: scenario.TargetPod, Workload: "echo", Proto: "udp", Every: scenario.Duration(4 * time.Millisecond), Flows: 16},
 		MaxOutage: scenario.Duration(within),
 	}

@@ -9,6 +9,7 @@ import (
 
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -25,7 +26,7 @@ func silenced(ctx SpecContext, file string, r2 scenario.Software) *labtest.Lab {
 // killed is the same failover for all labs; the only bound of the outage is most.
 func killed(most time.Duration) *check.Failover {
 	return &check.Failover{
-		Fault: scenario.Fault{Kill: "r2"}, Measure: check.MeasureInject, MaxOutage: scenario.Duration(most),
+		Fault: scenario.FaultOf(&fault.Kill{Node: "r2"}), Measure: check.MeasureInject, MaxOutage: scenario.Duration(most),
 		Probe: scenario.Probe{From: "client", To: scenario.TargetClient, Workload: "server", Proto: "udp", Every: scenario.DefaultEvery, Flows: 1},
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -16,7 +17,7 @@ import (
 // killAgents kills every cilium-agent at once, with graceful restart or without.
 func killAgents(graceful bool) check.Check {
 	return &check.Failover{
-		Fault:           scenario.Fault{KillProcess: scenario.AllNodes, Process: "cilium-agent"},
+		Fault:           scenario.FaultOf(&fault.KillProcess{Node: scenario.AllNodes, Process: "cilium-agent"}),
 		Measure:         check.MeasureInject,
 		GracefulRestart: &graceful,
 		Probe:           scenario.Probe{From: "client", To: scenario.TargetLoadBalancer, Workload: "echo", Proto: "udp", Every: scenario.DefaultEvery, Flows: 1},

@@ -120,7 +120,7 @@ var _ = Describe("With several flows, a series of faults", Label("failover", "bg
 	It("costs more than one failover if both routers are restarted together (negative control)", Label("vrrp", "negative-control"), func(ctx SpecContext) {
 		s := open(ctx)
 		s.flow(ctx, "echo")
-		both := []*fault.Active{s.inject(ctx, fault.Fault{Kind: fault.KindKill, Node: "r1"}), s.inject(ctx, fault.Fault{Kind: fault.KindKill, Node: "r2"})}
+		both := []*fault.Active{s.inject(ctx, &fault.Kill{Node: "r1"}), s.inject(ctx, &fault.Kill{Node: "r2"})}
 		for i, name := range []string{"r1", "r2"} {
 			Expect(both[i].Clear(ctx)).To(Succeed())
 			s.sessionsAreUp(ctx, name)
@@ -132,8 +132,8 @@ var _ = Describe("With several flows, a series of faults", Label("failover", "bg
 		s := open(ctx)
 		s.flow(ctx, "echo")
 		const interval, times = 3 * time.Second, 3
-		flap := s.inject(ctx, fault.Fault{Kind: fault.KindFlap, Node: "r1", Network: "fabric",
-			Interval: scenario.Duration(interval), For: scenario.Duration(2 * times * interval)})
+		flap := s.inject(ctx, &fault.Flap{Node: "r1", Network: "fabric",
+			Interval: scenario.Duration(interval), Lasting: fault.Lasting{For: scenario.Duration(2 * times * interval)}})
 		Expect(flap.Wait(ctx)).To(Succeed())
 		s.masterIs(ctx, "r1")
 		s.cost(ctx, times*s.oneFailover(), fmt.Sprintf("%d failovers of the gateway", times))
@@ -141,12 +141,12 @@ var _ = Describe("With several flows, a series of faults", Label("failover", "bg
 
 	It("costs one failover if the master dies while a node is cut off", Label("vrrp", "node"), func(ctx SpecContext) {
 		s := open(ctx)
-		s.inject(ctx, fault.Fault{Kind: fault.KindLinkDown, Node: "worker", Network: "fabric"})
+		s.inject(ctx, &fault.LinkDown{Node: "worker", Network: "fabric"})
 		for _, r := range []string{"r1", "r2"} {
 			Eventually(ctx, s.Established).WithArguments(r).WithTimeout(labtest.Patience(20 * time.Second)).WithPolling(labtest.Often).ShouldNot(ContainElement("worker"))
 		}
 		s.flow(ctx, "local")
-		s.inject(ctx, fault.Fault{Kind: fault.KindKill, Node: "r1"})
+		s.inject(ctx, &fault.Kill{Node: "r1"})
 		s.masterIs(ctx, "r2")
 		s.cost(ctx, s.oneFailover(), "one failover of the gateway")
 	})
@@ -165,7 +165,7 @@ var _ = Describe("With several flows, a series of faults", Label("failover", "bg
 		s.flow(ctx, "local")
 		drained := []string{"worker", "worker2"}
 		for _, name := range drained {
-			drain := s.inject(ctx, fault.Fault{Kind: fault.KindDrain, Node: name})
+			drain := s.inject(ctx, &fault.Drain{Node: name})
 			Expect(drain.Clear(ctx)).To(Succeed()) // the node's pods find no room beside others, so the pods wait for this
 			s.exec(ctx, "kubectl", "rollout", "status", "deployment/local", "--timeout=2m")
 		}

@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -16,7 +17,7 @@ import (
 // holderKilled kills the holder of the API's address.
 func holderKilled() check.Check {
 	return &check.API{
-		Fault: scenario.Fault{Kill: "control-plane"}, Every: check.DefaultWriteEvery, Tolerance: scenario.Duration(time.Second),
+		Fault: scenario.FaultOf(&fault.Kill{Node: "control-plane"}), Every: check.DefaultWriteEvery, Tolerance: scenario.Duration(time.Second),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -20,7 +21,7 @@ var _ = Describe("API servers behind keepalived and nginx", Label("ha", "ha-keep
 
 	It("move their address by the check script when nginx hangs", func(ctx SpecContext) {
 		hangs := &check.API{
-			Fault: scenario.Fault{PauseProcess: "control-plane", Process: "nginx"}, Every: check.DefaultWriteEvery, Tolerance: scenario.Duration(time.Second),
+			Fault: scenario.FaultOf(&fault.PauseProcess{Node: "control-plane", Process: "nginx"}), Every: check.DefaultWriteEvery, Tolerance: scenario.Duration(time.Second),
 		}
 		results := l.Judge(ctx, hangs)
 		Expect(results).To(labtest.Hold())

@@ -89,7 +89,7 @@ var _ = Describe("When the node that announces addresses is killed,", Label("l2"
 			Eventually(ctx, func() string { return ask(ctx, l, at, 80) }).WithTimeout(within).WithPolling(often).Should(Equal("answered"))
 			flows = append(flows, l.Probe(ctx, "client", netip.AddrPortFrom(at, 80).String(), 200, killedFor))
 		}
-		kill, err := faults.Inject(ctx, fault.Fault{Kind: fault.KindKill, Node: by})
+		kill, err := faults.Inject(ctx, &fault.Kill{Node: by})
 		Expect(err).NotTo(HaveOccurred())
 		labtest.Undo(func(ctx SpecContext) { Expect(kill.Clear(ctx)).To(Succeed()) })
 		shared, only = flows[0].Wait(ctx)[0], flows[1].Wait(ctx)[0]

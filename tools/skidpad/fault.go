@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/docker"
@@ -17,8 +19,6 @@ import (
 )
 
 func faultCmd() *cobra.Command {
-	var f fault.Fault
-	var wait struct{ delay, jitter, interval, last time.Duration }
 	cmd := &cobra.Command{
 		Use:   "fault KIND NODE",
 		Short: "Disturb a node, a link, a protocol or the cluster, and undo it",
@@ -32,41 +32,97 @@ func faultCmd() *cobra.Command {
 	}
 	name := nameFlag(cmd)
 	out := outputFlag(cmd)
-	cmd.Flags().StringVar(&f.Network, "network", "", "on this network only")
-	cmd.Flags().StringVar(&f.Peer, "peer", "", "the other end: a node; for BGP also nodes, for neighbours also a gateway or an address")
-	cmd.Flags().StringVar(&f.Process, "process", "", "the program: bgpd, zebra, bfdd, keepalived, cilium-agent, kubelet …")
-	cmd.Flags().StringVar(&f.Proto, "proto", "", "bgp, bfd, vrrp or arp")
-	cmd.Flags().StringVar(&f.Direction, "direction", "", "in or out, as seen from NODE (default: both)")
-	cmd.Flags().Float64Var(&f.Percent, "percent", 0, "of packets")
-	cmd.Flags().StringVar(&f.Rate, "rate", "", "bits a second: 500kbit, 10mbit")
-	cmd.Flags().DurationVar(&wait.delay, "delay", 0, "additional delay of packets")
-	cmd.Flags().DurationVar(&wait.jitter, "jitter", 0, "variation of the delay")
-	cmd.Flags().DurationVar(&wait.interval, "interval", 0, "length of a flap's down time, and of its up time")
-	cmd.Flags().DurationVar(&wait.last, "for", 0, "undo the fault after this time")
+	for _, f := range faults() {
+		for _, o := range fault.Options(f) {
+			faultFlag(cmd.Flags(), o)
+		}
+	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		kind, err := fault.ParseKind(a[0])
+		f, err := fault.Find(lab.Kinds().Faults, a[0])
 		if err != nil {
 			return usage("%w", err)
 		}
-		f.Kind, f.Node = kind, a[1]
-		f.Delay, f.Jitter = scenario.Duration(wait.delay), scenario.Duration(wait.jitter)
-		f.Interval, f.For = scenario.Duration(wait.interval), scenario.Duration(wait.last)
+		if err := faultFields(cmd.Flags(), f, a[1]); err != nil {
+			return err
+		}
 		return disturb(cmd, *name, f, *out)
 	}
 	cmd.AddCommand(faultListCmd(), faultClearCmd())
 	return cmd
 }
 
+// faults returns an empty fault of each member.
+func faults() []fault.Fault {
+	var all []fault.Fault
+	for _, m := range lab.Kinds().Faults {
+		all = append(all, m.New().(fault.Fault))
+	}
+	return all
+}
+
+// faultFlag makes a flag for an option. Several faults share a flag.
+func faultFlag(flags *pflag.FlagSet, o scenario.Option) {
+	if flags.Lookup(o.Name) != nil {
+		return
+	}
+	switch o.Value.(type) {
+	case float64:
+		flags.Float64(o.Name, 0, o.Help)
+	case int:
+		flags.Int(o.Name, 0, o.Help)
+	case scenario.Duration:
+		flags.Duration(o.Name, 0, o.Help)
+	default:
+		flags.String(o.Name, "", o.Help)
+	}
+}
+
+// faultFields sets the target and the options that flags give.
+func faultFields(flags *pflag.FlagSet, f fault.Fault, target string) error {
+	given := map[string]any{fault.NameOf(f): target}
+	options := map[string]bool{}
+	var takes []string
+	for _, o := range fault.Options(f) {
+		options[o.Name] = true
+		takes = append(takes, "--"+o.Name)
+		if !flags.Changed(o.Name) {
+			continue
+		}
+		given[o.Name] = flags.Lookup(o.Name).Value.String()
+		switch o.Value.(type) {
+		case float64, int:
+			given[o.Name] = json.Number(given[o.Name].(string))
+		}
+	}
+	for _, other := range faults() {
+		for _, o := range fault.Options(other) {
+			if flags.Changed(o.Name) && !options[o.Name] {
+				return usage("seen --%s with %s, want no flags but: %s", o.Name, fault.NameOf(f), strings.Join(takes, ", "))
+			}
+		}
+	}
+	data, err := json.Marshal(given)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, f); err != nil {
+		return usage("fault %s: %w", fault.NameOf(f), err)
+	}
+	return nil
+}
+
 // faultKinds returns the table of kinds for the help.
 func faultKinds() string {
 	var b strings.Builder
 	b.WriteString("Kinds:\n")
-	for _, k := range fault.Kinds() {
+	for _, f := range faults() {
 		flags := ""
-		for _, n := range k.Needs {
-			flags += " --" + n
+		for _, o := range fault.Options(f) {
+			if o.Required {
+				flags += " --" + o.Name
+			}
 		}
-		fmt.Fprintf(&b, "  %-29s %s\n", string(k.Kind)+flags, k.What)
+		fmt.Fprintf(&b, "  %-29s %s\n", fault.NameOf(f)+flags, f.About().What)
 	}
 	return b.String()
 }
@@ -95,7 +151,8 @@ func disturb(cmd *cobra.Command, name string, f fault.Fault, out format) error {
 	if err != nil {
 		return err
 	}
-	in.Persist = f.For == 0 && f.Kind != fault.KindFlap
+	ends, _ := scenario.FaultOf(f).Lasts()
+	in.Persist = ends == 0 && !f.About().Driven
 	active, err := in.Inject(ctx, f)
 	if err != nil {
 		return faultError(err)
@@ -232,8 +289,8 @@ func completeFault(cmd *cobra.Command, a []string, s string) ([]string, cobra.Sh
 	}
 	var kinds []string
 	if len(a) == 0 {
-		for _, k := range fault.Kinds() {
-			kinds = append(kinds, string(k.Kind)+"\t"+k.What)
+		for _, f := range faults() {
+			kinds = append(kinds, fault.NameOf(f)+"\t"+f.About().What)
 		}
 	}
 	return kinds, cobra.ShellCompDirectiveNoFileComp

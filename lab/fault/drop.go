@@ -1,0 +1,74 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Drop lets no packet of Proto pass on that node, in Direction.
+type Drop struct {
+	Node string `json:"drop"`
+	// Network is the network of the packets; default: all networks of the node.
+	Network string `json:"network,omitempty"`
+	// Peer is the other end of the packets; default: all nodes.
+	Peer string `json:"peer,omitempty"`
+	// Proto is the protocol: bgp (TCP port 179, RFC 4271), bfd (UDP ports 3784 and 3785, RFC 5881, and 4784, RFC 5883),
+	// vrrp (IP protocol 112, RFC 9568) or arp.
+	Proto string `json:"proto" jsonschema:"enum=bgp,enum=bfd,enum=vrrp,enum=arp" help:"bgp, bfd, vrrp or arp"`
+	// Direction is as seen from the node; default both.
+	Direction string `json:"direction,omitempty" jsonschema:"enum=in,enum=out"`
+	Lasting
+	noDefaults
+}
+
+// About describes the fault.
+func (*Drop) About() About {
+	return About{What: "one protocol does not pass: bgp, bfd, vrrp or arp", Requires: netdevOptions}
+}
+
+// Validate checks the node, the peer and the network.
+func (f *Drop) Validate(v *scenario.Validation, path string) {
+	onNetwork(v, path, "drop", f.Node, f.Network)
+	if f.Peer != "" {
+		otherNode(v, path+".peer", f.Node, f.Peer, f.Network)
+	}
+}
+
+// String describes the fault.
+func (f *Drop) String() string {
+	return words(f, fmt.Sprintf("drop %s at %s", f.Proto, strings.TrimSpace(f.Node+" "+f.Direction)), "proto", "direction")
+}
+
+func (f *Drop) action(s spot) action {
+	return s.filter(func(ctx context.Context) ([]layer, error) { return f.layers(ctx, s) })
+}
+
+// layers drops the node's own packets of the protocol. These reach the node's kernel.
+func (f *Drop) layers(ctx context.Context, s spot) ([]layer, error) {
+	if f.Peer != "" {
+		return s.between(ctx, f.Network, f.Peer, f.Direction, f.matches())
+	}
+	l := layer{at: s.at}
+	for _, n := range s.at.on(f.Network) {
+		for _, m := range f.matches() {
+			l.drops = append(l.drops, both(drop{device: s.at.device(n), match: m}, f.Direction)...)
+		}
+	}
+	return []layer{l}, nil
+}
+
+// matches are the protocol's packets.
+func (f *Drop) matches() []match {
+	switch f.Proto {
+	case "bgp":
+		return []match{{l4: protoTCP, dport: 179}, {l4: protoTCP, sport: 179}}
+	case "bfd":
+		return []match{{l4: protoUDP, dport: 3784}, {l4: protoUDP, dport: 3785}, {l4: protoUDP, dport: 4784}}
+	case "vrrp":
+		return []match{{l4: protoVRRP}}
+	}
+	return []match{{ether: etherARP}}
+}

@@ -1,0 +1,60 @@
+package fault
+
+import (
+	"context"
+
+	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Loss drops Percent of that node's packets at random.
+type Loss struct {
+	Node string `json:"loss"`
+	// Network is the network of the packets; default: all networks of the node.
+	Network string `json:"network,omitempty"`
+	// Direction is as seen from the node; default both.
+	Direction string `json:"direction,omitempty" jsonschema:"enum=in,enum=out"`
+	// Percent is the share of packets that are dropped.
+	Percent float64 `json:"percent" jsonschema:"exclusiveMinimum=0,maximum=100" help:"of packets"`
+	Lasting
+	noDefaults
+}
+
+// About describes the fault.
+func (*Loss) About() About {
+	return About{What: "packets dropped at random", Requires: netdevOptions + ", NFT_NUMGEN"}
+}
+
+// Validate checks the node and the network.
+func (f *Loss) Validate(v *scenario.Validation, path string) {
+	onNetwork(v, path, "loss", f.Node, f.Network)
+}
+
+// String describes the fault.
+func (f *Loss) String() string { return words(f, "loss at "+f.Node) }
+
+func (f *Loss) action(s spot) action {
+	return s.filter(func(ctx context.Context) ([]layer, error) { return f.layers(ctx, s) })
+}
+
+// layers loses packets of all protocols. A cluster node's incoming packets are lost where the neighbours send these.
+func (f *Loss) layers(ctx context.Context, s spot) ([]layer, error) {
+	own := layer{at: s.at}
+	var layers []layer
+	for _, n := range s.at.on(f.Network) {
+		for _, d := range both(drop{device: s.at.device(n), percent: f.Percent}, f.Direction) {
+			if d.egress || s.at.kind != node.KindCluster {
+				own.drops = append(own.drops, d)
+				continue
+			}
+			mac, err := s.mac(ctx, s.at, n)
+			if err != nil {
+				return nil, err
+			}
+			for _, x := range s.neighbours(ctx, n) {
+				layers = append(layers, layer{x, []drop{{device: x.device(n), egress: true, to: mac, percent: f.Percent}}})
+			}
+		}
+	}
+	return append(layers, own), nil
+}

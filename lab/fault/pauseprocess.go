@@ -1,0 +1,45 @@
+package fault
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"syscall"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// PauseProcess sends SIGSTOP to Process on that node: the process stays and answers nobody.
+type PauseProcess struct {
+	Node string `json:"pauseProcess"`
+	// Process is a program's name: bgpd, keepalived, cilium-agent …
+	Process string `json:"process"`
+	Lasting
+	noDefaults
+}
+
+// About describes the fault.
+func (*PauseProcess) About() About { return About{What: "SIGSTOP to a process"} }
+
+// Validate checks the node.
+func (f *PauseProcess) Validate(v *scenario.Validation, path string) {
+	anyNode(v, path+".pauseProcess", f.Node)
+}
+
+// String describes the fault.
+func (f *PauseProcess) String() string {
+	return words(f, fmt.Sprintf("pause %s on %s", f.Process, f.Node), "process")
+}
+
+func (f *PauseProcess) action(s spot) action { return &pauseProcess{process{spot: s, name: f.Process}} }
+
+// pauseProcess stops the processes of a name. The undo of a process lets these go on.
+type pauseProcess struct{ process }
+
+func (p *pauseProcess) apply(ctx context.Context, _ json.RawMessage) error {
+	pids, err := p.find(ctx)
+	if err != nil {
+		return err
+	}
+	return signal(pids, syscall.SIGSTOP)
+}

@@ -1,0 +1,65 @@
+package fault
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// RateLimit limits the packets that this node sends to Rate (tc-tbf(8)).
+type RateLimit struct {
+	Node string `json:"rateLimit"`
+	// Network is the network of the packets; default: all networks of the node.
+	Network string `json:"network,omitempty"`
+	// Rate is in bits a second as tc(8) spells them: 500kbit, 10mbit.
+	Rate string `json:"rate" help:"bits a second: 500kbit, 10mbit"`
+	Lasting
+	noDefaults
+}
+
+// About describes the fault.
+func (*RateLimit) About() About {
+	return About{What: "what it sends is limited to a rate such as 10mbit", Requires: "NET_SCH_TBF"}
+}
+
+// Validate checks the node, the network and the rate.
+func (f *RateLimit) Validate(v *scenario.Validation, path string) {
+	onNetwork(v, path, "rateLimit", f.Node, f.Network)
+	if _, err := parseRate(f.Rate); err != nil {
+		v.Add(path+".rate", "%v", err)
+	}
+}
+
+// String describes the fault.
+func (f *RateLimit) String() string { return words(f, "rate limit of "+f.Node) }
+
+func (f *RateLimit) action(s spot) action { return &queue{spot: s, network: f.Network} }
+
+// queues limits the rate. Of two limits the lower is in force.
+func (f *RateLimit) queues(network string, s *sending) {
+	rate, err := parseRate(f.Rate)
+	if err == nil && (f.Network == "" || f.Network == network) && (s.rate == 0 || rate < s.rate) {
+		s.rate = rate
+	}
+}
+
+// parseRate reads bits a second as tc(8) spells them, such as 500kbit or 10mbit, and returns bytes a second.
+func parseRate(s string) (uint64, error) {
+	for _, unit := range []struct {
+		suffix string
+		bits   float64
+	}{{"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}, {"bit", 1}} {
+		number, ok := strings.CutSuffix(strings.ToLower(s), unit.suffix)
+		if !ok {
+			continue
+		}
+		v, err := strconv.ParseFloat(number, 64)
+		if bytes := v * unit.bits / 8; err == nil && bytes >= 1000 && bytes < 1<<32 {
+			return uint64(bytes), nil
+		}
+		break
+	}
+	return 0, fmt.Errorf("seen %q, want bits a second from 8kbit to 30gbit, such as 500kbit or 10mbit", s)
+}

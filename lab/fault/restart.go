@@ -1,0 +1,47 @@
+package fault
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Restart stops and starts that node.
+type Restart struct {
+	Node string `json:"restart"`
+	noDefaults
+}
+
+// About describes the fault.
+func (*Restart) About() About {
+	return About{What: "stopped and started, with the address it had", Whole: true}
+}
+
+// Heals says that the node comes back.
+func (*Restart) Heals() string { return "a restarted node is started by the fault" }
+
+// Validate checks the node.
+func (f *Restart) Validate(v *scenario.Validation, path string) { anyNode(v, path+".restart", f.Node) }
+
+// String describes the fault.
+func (f *Restart) String() string { return words(f, "restart "+f.Node) }
+
+func (f *Restart) action(s spot) action { return &restart{run{spot: s}} }
+
+// restart stops a container and starts the container at once.
+type restart struct{ run }
+
+func (r *restart) apply(ctx context.Context, saved json.RawMessage) error {
+	have, err := r.in.inspect(ctx, r.at.container)
+	if err != nil {
+		return err
+	}
+	if have.State.Running {
+		if err := r.stop(ctx); err != nil {
+			return fmt.Errorf("container %s: %w", r.at.container, err)
+		}
+	}
+	return r.undo(ctx, saved)
+}
