@@ -111,6 +111,7 @@ func TestNothingElsePauses(t *testing.T) {
 		"lab/fault/link.go":         "a flap's rhythm",
 		"lab/watch/connections.go":  "follows the kernel's table of connections",
 		"lab/watch/daemons.go":      "follows the processes of /proc",
+		"tools/runs/progress.go":    "looks at the progress of a run for as long as the run lasts",
 		"tools/skidpad/progress.go": "redraws the terminal",
 		"tools/skidpad/strip.go":    "redraws the terminal",
 	}

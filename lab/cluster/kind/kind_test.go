@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
+	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image/build"
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
@@ -97,7 +98,11 @@ func TestFailureKeepsTheEndOfTheOutput(t *testing.T) {
 }
 
 func TestNodesBeginWithTheControlPlane(t *testing.T) {
-	c := New(nil, &plan.Plan{Cluster: &plan.Cluster{Nodes: []plan.Node{{Name: "w1"}, {Name: "cp", ControlPlane: true}, {Name: "w2"}}}}, "", nil)
+	engine, err := docker.NewClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(&docker.Engine{Client: engine}, &plan.Plan{Cluster: &plan.Cluster{Nodes: []plan.Node{{Name: "w1"}, {Name: "cp", ControlPlane: true}, {Name: "w2"}}}}, "", nil)
 	var names []string
 	for _, n := range c.Nodes() {
 		names = append(names, n.Name())
