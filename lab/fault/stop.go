@@ -2,8 +2,11 @@ package fault
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
+	"golang.org/x/sync/errgroup"
 
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -32,8 +35,29 @@ func (f *Stop) action(s spot) action { return &run{spot: s, end: (*run).stop} }
 // first, a node's systemd stops its units.
 const stopSeconds = 10
 
+// stop stops the riders first, side by side, as an init system does: keepalived takes its addresses off the links. The engine
+// removes the links of a stopped container later, on a busy machine seconds later, and until then the kernel answers ARP for
+// every address on the links.
 func (r *run) stop(ctx context.Context) error {
+	group, riders := errgroup.WithContext(ctx)
+	for _, name := range r.at.riders {
+		group.Go(func() error {
+			if err := r.in.stop(riders, name); !errdefs.IsNotFound(err) {
+				return err
+			}
+			return nil // never made
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return r.in.stop(ctx, r.at.container)
+}
+
+func (in *Injector) stop(ctx context.Context, container string) error {
 	seconds := stopSeconds
-	_, err := r.in.engine.Client.ContainerStop(ctx, r.at.container, client.ContainerStopOptions{Timeout: &seconds})
-	return err
+	if _, err := in.engine.Client.ContainerStop(ctx, container, client.ContainerStopOptions{Timeout: &seconds}); err != nil {
+		return fmt.Errorf("container %s: stopping it: %w", container, err)
+	}
+	return nil
 }
