@@ -108,7 +108,7 @@ func TestNothingElsePauses(t *testing.T) {
 		"lab/wait/wait.go":          "Sleep",
 		"lab/capture/record.go":     "flushes a file regularly while packets are recorded",
 		"lab/fault/journal.go":      "follows a file that other processes write",
-		"lab/fault/link.go":         "a flap's rhythm",
+		"lab/fault/flap.go":         "a flap's rhythm",
 		"lab/watch/connections.go":  "follows the kernel's table of connections",
 		"lab/watch/daemons.go":      "follows the processes of /proc",
 		"tools/runs/progress.go":    "looks at the progress of a run for as long as the run lasts",
