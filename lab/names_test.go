@@ -37,7 +37,9 @@ func TestKindsAreNamedNowhereElse(t *testing.T) {
 			}
 			text, err := os.ReadFile(file)
 			for _, name := range named.FindAllString(string(text), -1) {
-				if path.Join("lab", path.Dir(filepath.ToSlash(file))) != of[name] {
+				folder := path.Join("lab", path.Dir(filepath.ToSlash(file)))
+				// A check is a member, too, and may be about one fault; the bounds of outages by fault are still there.
+				if ofCheck := folder == "lab/check" && of[name] == "lab/fault"; folder != of[name] && !ofCheck {
 					t.Errorf("%s names %s; only lab/kinds.go may", file, name)
 				}
 			}
