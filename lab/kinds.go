@@ -10,7 +10,6 @@ import (
 	"skidpad.dev/skidpad/lab/addon/manifests"
 	"skidpad.dev/skidpad/lab/addon/metallb"
 	"skidpad.dev/skidpad/lab/addon/purelb"
-
 	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/router/bird"
@@ -22,7 +21,7 @@ import (
 )
 
 // Kinds is the list of all members of all kinds. A new member is a folder or a file, and a line here.
-func Kinds() scenario.Kinds {
+func Kinds() scenario.Kinds { //nolint:funlen // a list, one line a member
 	return scenario.Kinds{
 		Routers: []scenario.Member{ // the first is the default
 			frr.Member(),

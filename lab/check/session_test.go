@@ -7,8 +7,6 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-import ()
-
 func TestRouteGone(t *testing.T) {
 	event := func(at int64, router, from, to string) timeline.Event {
 		return timeline.Event{At: at, Lane: timeline.LaneFIB, Subject: router, Fields: map[string]string{"prefix": "198.51.100.1/32", "from": from, "to": to}}

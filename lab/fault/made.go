@@ -45,7 +45,7 @@ func (m Made) about() About {
 	if m.Fault == nil {
 		return About{}
 	}
-	return m.Fault.About()
+	return m.About()
 }
 
 // MarshalJSON writes the fault.

@@ -28,12 +28,6 @@ func glob(t *testing.T, pattern string, least int) []string {
 	return files
 }
 
-// shipped lists every scenario file of the repository: scenarios, their variants and bugs.
-func shipped(t *testing.T) []string {
-	t.Helper()
-	return slices.Concat(glob(t, "../../scenarios/*/scenario.yaml", 22), variants(t), glob(t, "../../scenarios/bugs/*/*.yaml", shippedBugs))
-}
-
 // variants lists the other files in scenarios' folders, which `skidpad test FILE` runs.
 func variants(t *testing.T) []string {
 	t.Helper()

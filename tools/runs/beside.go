@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -53,7 +54,7 @@ func (b *beside) start(dir string) (stop func(), err error) {
 		}
 	}
 	begin := func(script string, args ...string) error {
-		c := exec.Command("sh", append([]string{"-c", script, "sh", strconv.Itoa(os.Getpid())}, args...)...)
+		c := exec.CommandContext(context.Background(), "sh", append([]string{"-c", script, "sh", strconv.Itoa(os.Getpid())}, args...)...)
 		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		if err := c.Start(); err != nil {
 			return err

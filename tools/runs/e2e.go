@@ -50,7 +50,7 @@ func e2e(ctx context.Context, args []string, w io.Writer) (err error) {
 		return err // a run that does not come to its end would be taken for the one before
 	}
 	s := measure()
-	binaries, err := compile(ctx, flags.Args(), w)
+	binaries, err := compile(ctx, flags.Args())
 	defer func() {
 		for _, b := range binaries {
 			err = errors.Join(err, os.Remove(b))
@@ -63,7 +63,7 @@ func e2e(ctx context.Context, args []string, w io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(scratch)
+	defer func() { _ = os.RemoveAll(scratch) }()
 	specs, err := planned(ctx, *labels, scratch, binaries)
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func e2e(ctx context.Context, args []string, w io.Writer) (err error) {
 	fmt.Fprintf(w, "%d specs, about %s; this machine takes %.2f times as long as the reference (%s)\n", len(specs), minutes(p.left(0)), s.slowness(), s)
 	ended := filepath.Join(scratch, "ended.jsonl")
 	// Ginkgo gets a terminal's Ctrl-C itself and takes labs down then; a second signal would cut that short.
-	cmd := exec.Command("go", append([]string{"tool", "ginkgo", "run", "--label-filter=" + *labels, "--randomize-all", "--keep-going",
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), "go", append([]string{"tool", "ginkgo", "run", "--label-filter=" + *labels, "--randomize-all", "--keep-going",
 		"--timeout=" + s.limit(suitesWithin).String(), "--junit-report=suites.xml", "--json-report=suites.json", "--output-dir=" + *reports}, binaries...)...)
 	cmd.Env = append(os.Environ(), pace.Env(s.stretch()), pace.FileEnv+"="+ended)
 	cmd.Stdout, cmd.Stderr = w, w
@@ -85,7 +85,7 @@ func e2e(ctx context.Context, args []string, w io.Writer) (err error) {
 }
 
 // compile builds the suites' test binaries, each in its suite's folder, where Ginkgo runs them.
-func compile(ctx context.Context, suites []string, w io.Writer) ([]string, error) {
+func compile(ctx context.Context, suites []string) ([]string, error) {
 	list := exec.CommandContext(ctx, "go", append([]string{"list", "-f", "{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}"}, suites...)...)
 	list.Stderr = os.Stderr
 	out, err := list.Output()
