@@ -42,23 +42,23 @@ func examplePlan() *plan.Plan {
 	return p
 }
 
-// every returns each member with a value in every field. The values fit the example.
-func every() []Fault {
-	ms := scenario.Duration(time.Millisecond)
-	last := Lasting{For: 2000 * ms}
-	return []Fault{
-		&Kill{Node: "r1-gw", Lasting: last}, &Stop{Node: "r1", Lasting: last}, &Pause{Node: "worker", Lasting: last}, &Restart{Node: "client"},
-		&KillProcess{Node: "r1", Process: "bgpd", Lasting: last}, &PauseProcess{Node: "worker", Process: "kubelet", Lasting: last},
-		&LinkDown{Node: "r1", Network: "edge", Lasting: last}, &Flap{Node: "r1", Network: "edge", Interval: 200 * ms, Lasting: last},
-		&Partition{Node: "r1", Peer: "client", Network: "edge", Direction: "out", Lasting: last},
-		&Drop{Node: "r1", Proto: "bgp", Peer: "worker", Network: "fabric", Direction: "in", Lasting: last},
-		&Loss{Node: "client", Percent: 12.5, Network: "edge", Direction: "in", Lasting: last},
-		&RateLimit{Node: "r1", Rate: "10mbit", Network: "edge", Lasting: last}, &Latency{Node: "r1", Delay: 50 * ms, Jitter: 5 * ms, Network: "edge", Lasting: last},
-		&StaleNeighbor{Node: "client", Peer: "gw", Network: "edge", Lasting: last}, &WrongNeighbor{Node: "worker", Peer: "192.0.2.1", Network: "fabric", Lasting: last},
-		&BGPShut{Router: "r1", Peer: "nodes", Lasting: last}, &BGPClear{Router: "r1", Peer: "worker"}, &BGPSoftClear{Router: "r1", Peer: "worker"},
-		&Cordon{Node: "worker", Lasting: last}, &Drain{Node: "worker", Lasting: last}, &DeleteLease{Lease: "kube-system/x"},
-		&CutAPI{Node: "worker", Lasting: last}, &ScaleToZero{Workload: "echo", Lasting: last},
-	}
+const ms = scenario.Duration(time.Millisecond)
+
+var last = Lasting{For: 2000 * ms}
+
+// examples has each member with a value in every field. The values fit the example's lab. A member's own test may add one.
+var examples = []Fault{
+	&Kill{Node: "r1-gw", Lasting: last}, &Stop{Node: "r1", Lasting: last}, &Pause{Node: "worker", Lasting: last}, &Restart{Node: "client"},
+	&KillProcess{Node: "r1", Process: "bgpd", Lasting: last}, &PauseProcess{Node: "worker", Process: "kubelet", Lasting: last},
+	&LinkDown{Node: "r1", Network: "edge", Lasting: last}, &Flap{Node: "r1", Network: "edge", Interval: 200 * ms, Lasting: last},
+	&Partition{Node: "r1", Peer: "client", Network: "edge", Direction: "out", Lasting: last},
+	&Drop{Node: "r1", Proto: "bgp", Peer: "worker", Network: "fabric", Direction: "in", Lasting: last},
+	&Loss{Node: "client", Percent: 12.5, Network: "edge", Direction: "in", Lasting: last},
+	&RateLimit{Node: "r1", Rate: "10mbit", Network: "edge", Lasting: last}, &Latency{Node: "r1", Delay: 50 * ms, Jitter: 5 * ms, Network: "edge", Lasting: last},
+	&StaleNeighbor{Node: "client", Peer: "gw", Network: "edge", Lasting: last}, &WrongNeighbor{Node: "worker", Peer: "192.0.2.1", Network: "fabric", Lasting: last},
+	&BGPShut{Router: "r1", Peer: "nodes", Lasting: last}, &BGPClear{Router: "r1", Peer: "worker"}, &BGPSoftClear{Router: "r1", Peer: "worker"},
+	&Cordon{Node: "worker", Lasting: last}, &Drain{Node: "worker", Lasting: last}, &DeleteLease{Lease: "kube-system/x"},
+	&CutAPI{Node: "worker", Lasting: last}, &ScaleToZero{Workload: "echo", Lasting: last},
 }
 
 // A member is read from a file, checked, described, made, and read again from a record as another process does.
@@ -68,7 +68,7 @@ func TestEveryMember(t *testing.T) {
 	for _, m := range kinds.Faults {
 		missing[m.Name] = true
 	}
-	for _, f := range every() {
+	for _, f := range examples {
 		name := NameOf(f)
 		delete(missing, name)
 		for _, o := range scenario.OptionsOf(f) {
