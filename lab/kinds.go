@@ -60,6 +60,7 @@ func Kinds() scenario.Kinds { //nolint:funlen // a list, one line a member
 			fault.Member[fault.Loss](),
 			fault.Member[fault.RateLimit](),
 			fault.Member[fault.Latency](),
+			fault.Member[fault.MTU](),
 			fault.Member[fault.StaleNeighbor](),
 			fault.Member[fault.WrongNeighbor](),
 			fault.Member[fault.BGPShut](),
