@@ -60,11 +60,11 @@ func worldPlan(name string) *plan.Plan {
 		}},
 		Clients: []plan.Client{{Name: "client", Container: name + "-client", Network: at("edge", "172.31.202.10"), Via: addr("172.31.202.250")}},
 	}
-	for i, name := range []string{"r1", "r2"} {
+	for i, router := range []string{"r1", "r2"} {
 		other := plan.Neighbor{Name: []string{"r2", "r1"}[i], Address: addr([]string{"172.31.201.3", "172.31.201.2"}[i]), ASN: 64513}
 		self := fmt.Sprint(i + 2)
 		p.Routers = append(p.Routers, plan.Router{
-			Name: name, Container: name + "-" + name, Software: "frr",
+			Name: router, Container: name + "-" + router, Software: "frr",
 			Networks: []plan.Attachment{at("fabric", "172.31.201."+self), at("edge", "172.31.202."+self)},
 			BGP: &plan.Speaker{
 				ASN: 64513, RouterID: addr("172.31.201." + self), HoldTime: 9 * time.Second, Keepalive: 3 * time.Second, MaximumPaths: 16,
