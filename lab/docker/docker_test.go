@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -12,10 +14,12 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
 	"github.com/vishvananda/netlink"
 
 	"skidpad.dev/skidpad/lab/node"
@@ -285,5 +289,33 @@ func TestConnectErrors(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "nonsense")
 	if _, err := Connect(t.Context()); err == nil || !strings.Contains(err.Error(), "DOCKER_HOST") {
 		t.Errorf("wrong address: %v", err)
+	}
+}
+
+// A container of testcontainers closes the client after a call; the connections of other goroutines must live on.
+func TestTheSharedClientKeepsItsConnections(t *testing.T) {
+	var opened atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("API-Version", "1.47") }))
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	c, err := client.New(client.WithHost("tcp://" + server.Listener.Addr().String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := c.Ping(t.Context(), client.PingOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := (shared{c}).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := opened.Load(); n != 1 {
+		t.Errorf("three calls took %d connections, want 1", n)
 	}
 }

@@ -81,6 +81,14 @@ func (e *Engine) Close() error {
 	return nil
 }
 
+// shared is the engine's client for testcontainers, whose containers close the client after every call. The close would end
+// the idle connections of all goroutines: a request that has just taken such a connection fails with "CloseIdleConnections
+// called", and the transport repeats no request with a body.
+type shared struct{ client.APIClient }
+
+// Close leaves the client open; Engine.Close closes the client.
+func (shared) Close() error { return nil }
+
 // containers returns the testcontainers provider, connected through e.Client. The provider is created for the
 // first container only, because its creation reads the engine's whole state.
 func (e *Engine) containers() (*testcontainers.DockerProvider, error) {
@@ -104,7 +112,7 @@ func (e *Engine) containers() (*testcontainers.DockerProvider, error) {
 			return
 		}
 		_ = p.Close()
-		p.SetClient(e.Client)
+		p.SetClient(shared{e.Client})
 		e.provider = p
 	})
 	return e.provider, e.providerErr
