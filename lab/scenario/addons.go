@@ -23,7 +23,7 @@ type Addon struct{ Entry }
 func (*Addon) from(k Kinds) []Member { return k.Addons }
 func (*Addon) noun() string          { return "addon" }
 
-// AddonFields is the part of a scenario file about one addon. The interfaces below are for the addons that have more to say.
+// AddonFields is the part of a scenario file about one addon. The interfaces below are for addons with further properties.
 type AddonFields interface {
 	Fields
 	Roles() []Role
@@ -46,14 +46,14 @@ type ARPAnnouncer interface{ AnnouncesByARP() bool }
 
 // ServiceProxy makes Services work in place of kube-proxy.
 type ServiceProxy interface {
-	// ProxiesServices reports whether the addon is the proxy, and the field that says so, or "".
+	// ProxiesServices reports whether the addon is the proxy, and the field that turns the proxy on, or "".
 	ProxiesServices() (on bool, field string)
 }
 
 // FlowReporter reports the flows of all nodes through one API (Hubble's relay).
 type FlowReporter interface{ ReportsFlows() bool }
 
-// ServiceLister lists, on every node, the Services as the node forwards them.
+// ServiceLister lists the Services in the forwarding state of every node.
 type ServiceLister interface{ ListsServices() bool }
 
 // NodeSpeaker is an addon that speaks BGP on every node.
@@ -95,7 +95,7 @@ func (a Addon) Pools() (field string, pools []netip.Prefix) {
 // path returns the path of the entry at an index.
 func (a Addon) path(i int) string { return join(fmt.Sprintf("spec.addons[%d]", i), a.Name) }
 
-// NodeSpeaker returns the addon that speaks BGP on the nodes, or nil. Validation refuses a second one.
+// NodeSpeaker returns the addon that speaks BGP on the nodes, or nil. Validation refuses a second speaker.
 func (s *Spec) NodeSpeaker() *NodeSpeaker {
 	for i, a := range s.Addons {
 		f, ok := a.Fields.(NodeSpeaking)
@@ -138,7 +138,7 @@ func anyAddon[T any](s *Spec, satisfies func(T) bool) bool {
 	})
 }
 
-// OtherGives reports whether another addon than fields gives LoadBalancer addresses.
+// OtherGives reports whether an addon other than fields gives LoadBalancer addresses.
 func (s *Spec) OtherGives(fields Fields) bool {
 	return slices.ContainsFunc(s.Addons, func(a Addon) bool { return a.Fields != fields && slices.Contains(a.Roles(), RoleLoadBalancer) })
 }
@@ -146,7 +146,7 @@ func (s *Spec) OtherGives(fields Fields) bool {
 // DefaultPool returns the default prefix of LoadBalancer addresses.
 func DefaultPool() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")} }
 
-// DefaultPool6 is DefaultPool of IPv6.
+// DefaultPool6 returns the default IPv6 prefix of LoadBalancer addresses.
 func DefaultPool6() []netip.Prefix {
 	return []netip.Prefix{netip.MustParsePrefix("2001:db8:198:51::/112")}
 }

@@ -2,34 +2,35 @@ package scenario
 
 import "time"
 
-// Bug is the report of a bug, and how to tell whether it is there: two halves of one scenario that should differ, what
-// to do to them, and what to look at then.
+// Bug is the report of a bug, with a test for the bug: two halves of one scenario that should differ, the steps for each half,
+// and the observations after the steps.
 type Bug struct {
 	Title string `json:"title"`
 	Link  string `json:"link" jsonschema:"example=https://github.com/cilium/cilium/issues/40358"`
-	// Component is what has the bug. Where it is an addon's name or a router's software, a half's version is that one's.
+	// Component is the program with the bug. If Component is the name of an addon or of a router software, the version of a
+	// half is the version of this addon or software.
 	Component string `json:"component" jsonschema:"example=cilium"`
-	Affected  string `json:"affected"`          // which versions, in the report's words
-	FixedIn   string `json:"fixedIn,omitempty"` // which release has the fix, in words; unset, nobody knows of one
-	Broken    Half   `json:"broken"`            // what should fail
-	// Fixed is what should hold: a release with the fix or, where there is none to be had, what avoids the bug. Unset, a
-	// broken half that fails is called still broken.
+	Affected  string `json:"affected"`          // the affected versions, in the report's words
+	FixedIn   string `json:"fixedIn,omitempty"` // the release with the fix, in words; unset, no release with the fix is known
+	Broken    Half   `json:"broken"`            // the half that should fail
+	// Fixed is the half that should hold: a release with the fix or, without such a release, a way around the bug. Unset, the
+	// verdict on a broken half that fails is "still broken".
 	Fixed *Half `json:"fixed,omitempty"`
-	// Setup prepares a half. Where it fails, nothing is known of the bug.
+	// Setup prepares a half. If the setup fails, the outcome of the half is unknown.
 	Setup   []BugStep     `json:"setup,omitempty"`
 	Trigger []BugStep     `json:"trigger"`
 	Observe []Observation `json:"observe"`
 }
 
-// The names of a bug's halves, and of what else its trigger can be put to.
+// The names of a bug's halves, and of further scenarios that can run the bug's trigger.
 const (
 	HalfBroken  = "broken"
 	HalfFixed   = "fixed"
-	HalfPatched = "patched" // the broken half's scenario with somebody's own source
-	HalfTried   = "tried"   // and with any other version
+	HalfPatched = "patched" // the broken half's scenario with a component built from the user's own source
+	HalfTried   = "tried"   // the broken half's scenario with any other version
 )
 
-// Half is one side of the comparison: the scenario with something set.
+// Half is one side of the comparison: the scenario with some values set.
 type Half struct {
 	What    string `json:"what"`                                          // in a few words: Cilium 1.18.1; masquerading on
 	Version string `json:"version,omitempty" jsonschema:"example=1.18.1"` // of the component
@@ -37,22 +38,22 @@ type Half struct {
 	Set map[string]any `json:"set,omitempty"`
 }
 
-// BugStep is one thing that is done to a half. Exactly one of its verbs is set.
+// BugStep is one action on a half. Exactly one verb is set.
 type BugStep struct {
-	// Only keeps the step to one half; what avoids a bug is done to the fixed one only.
+	// Only limits the step to one half. A step that avoids the bug is for the fixed half only.
 	Only string `json:"only,omitempty" jsonschema:"enum=broken,enum=fixed"`
 
 	Fault   *Fault   `json:"fault,omitempty"`
-	Clear   string   `json:"clear,omitempty"`   // undoes the fault of that name
+	Clear   string   `json:"clear,omitempty"`   // ends the fault with this name
 	Apply   string   `json:"apply,omitempty"`   // Kubernetes manifests
 	Kubectl string   `json:"kubectl,omitempty"` // a command line after kubectl, run on the control plane's node
 	Exec    *Exec    `json:"exec,omitempty"`
 	Send    *Send    `json:"send,omitempty"`
 	Await   *Await   `json:"await,omitempty"`
-	Hold    Duration `json:"hold,omitempty"` // lets time pass in which something could happen
+	Hold    Duration `json:"hold,omitempty"` // waits for this long, because an event could come
 
-	As  string   `json:"as,omitempty"`  // names a fault or what is sent
-	For Duration `json:"for,omitempty"` // of a fault: it is undone after so long, and the next step comes then
+	As  string   `json:"as,omitempty"`  // the name of the fault or of the flow
+	For Duration `json:"for,omitempty"` // of a fault: the fault ends after this time, and then the next step begins
 }
 
 // The verbs of a step.
@@ -73,7 +74,7 @@ type Exec struct {
 	Run  string `json:"run"`
 }
 
-// Send begins a flow of packets, which ends when all was observed.
+// Send begins a flow of packets. The flow ends when all observations are complete.
 type Send struct {
 	From string `json:"from"`
 	// To is a target: loadBalancer/W, clusterIP/W, externalIP/W, pod/W, nodePort/W@NODE of workload W, or ADDRESS:PORT.
@@ -83,43 +84,45 @@ type Send struct {
 	Flows int      `json:"flows,omitempty" jsonschema:"minimum=1,maximum=32"`        // side by side; default 1
 }
 
-// Await waits until a signal is as it should be. In setup and trigger, that it does not come is no verdict: it is unknown.
+// Await waits until the signal is right. In setup and trigger, a signal that does not become right makes the verdict unknown.
 type Await struct {
 	Signal Signal    `json:"signal"`
 	Right  Condition `json:"right"`
 	Within Duration  `json:"within,omitempty"` // default 60 s
 }
 
-// Observation is what tells whether the bug is there.
+// Observation shows whether the bug is there.
 type Observation struct {
 	Name   string    `json:"name"`
 	Signal Signal    `json:"signal"`
 	Right  Condition `json:"right"`
-	// Wrong is how the bug shows. Unset, it is whatever is not right; set, what is neither is unknown.
+	// Wrong is the condition of the signal with the bug. Unset, every signal that is not right is wrong. Set, a signal that is
+	// neither right nor wrong is unknown.
 	Wrong *Condition `json:"wrong,omitempty"`
-	// Within is how long right may be waited for; unset, one look counts. An absence (max, lacks, is: [], changed: false,
-	// never) counts from 3 s after the trigger's last act on; as before and never, at the end of within.
+	// Within is how long to wait for right; unset, one look counts. An absence (max, lacks, is: []) counts no earlier than 3 s
+	// after the last act of the trigger. changed: false and never: true count at the end of within, and also no earlier than
+	// these 3 s.
 	Within Duration `json:"within,omitempty"`
-	// During is how long right must go on; the first look that is not right counts.
+	// During is how long right must go on. The first look that is not right decides.
 	During Duration `json:"during,omitempty"`
-	// Control marks what must be right for the rest to prove anything: where it is not, the half is unknown.
+	// Control marks a precondition of the other observations. If a control is not right, the half is unknown.
 	Control bool `json:"control,omitempty"`
 }
 
-// Condition says what a signal must be like. All that is set must hold.
+// Condition describes the right or wrong state of a signal. All fields that are set must hold.
 type Condition struct {
-	Is      []string `json:"is,omitempty"`      // these and nothing else, in any order
-	Has     string   `json:"has,omitempty"`     // one of them contains this text
-	Lacks   string   `json:"lacks,omitempty"`   // none of them does
-	Min     *int     `json:"min,omitempty"`     // of a number, or of how many there are
-	Max     *int     `json:"max,omitempty"`     // likewise
-	Longer  Duration `json:"longer,omitempty"`  // than so; without an end it is waited for until so long has passed
-	Shorter Duration `json:"shorter,omitempty"` // than so; likewise
-	Never   *bool    `json:"never,omitempty"`   // of elapsed: the event has not come by now
-	Changed *bool    `json:"changed,omitempty"` // since before the trigger
+	Is      []string `json:"is,omitempty"`      // exactly these texts, in any order
+	Has     string   `json:"has,omitempty"`     // at least one text contains this text
+	Lacks   string   `json:"lacks,omitempty"`   // no text contains this text
+	Min     *int     `json:"min,omitempty"`     // the least number, or the least count of texts
+	Max     *int     `json:"max,omitempty"`     // the largest number, or the largest count of texts
+	Longer  Duration `json:"longer,omitempty"`  // the measured time is longer; without an end, the verdict comes after this time
+	Shorter Duration `json:"shorter,omitempty"` // the measured time is shorter; without an end, the verdict comes after this time
+	Never   *bool    `json:"never,omitempty"`   // of the signal elapsed: the event has not come yet
+	Changed *bool    `json:"changed,omitempty"` // whether the signal differs from the signal before the trigger
 }
 
-// What a bug means where it says nothing.
+// The defaults of a bug.
 const (
 	DefaultAwait = Duration(60 * time.Second)
 )

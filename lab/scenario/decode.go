@@ -12,14 +12,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// decoder fills Go values from YAML nodes strictly: every unknown field, repeated key and wrong type
-// is a problem with its path and line, and decoding goes on after it.
+// decoder fills Go values from YAML nodes strictly. Every unknown field, repeated key and wrong type is a problem with path
+// and line. After a problem, decoding goes on.
 type decoder struct {
 	*problems
 	kinds Kinds
 }
 
-// decode fills v from n. The rule is of the field that v is, or whose list v is in.
+// decode fills v from n. The rule belongs to the field v, or to the field with the list that contains v.
 func (d decoder) decode(n *yaml.Node, v reflect.Value, path string, r rule) {
 	if _, ok := d.lines[path]; !ok {
 		d.lines[path] = n.Line
@@ -98,8 +98,8 @@ func (d decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 	}
 }
 
-// pairs calls do for each pair of a mapping, and returns which keys there are; nil for what is not a
-// mapping. Repeated keys are problems and are not handed on.
+// pairs calls do for each pair of a mapping, and returns the set of keys; nil if the node is no mapping. For a repeated key,
+// pairs adds a problem and does not call do.
 func (d decoder) pairs(n *yaml.Node, path string, do func(name string, value *yaml.Node)) map[string]bool {
 	if n.Kind != yaml.MappingNode {
 		d.add(path, "seen %s, want a mapping", seen(n))
@@ -123,7 +123,7 @@ func (d decoder) pairs(n *yaml.Node, path string, do func(name string, value *ya
 	return given
 }
 
-// addAt is add with a line of the caller's.
+// addAt is add, with the line from the caller.
 func (d decoder) addAt(path string, line int, format string, args ...any) {
 	d.problems.list = append(d.problems.list, Problem{Path: path, Line: line, Message: fmt.Sprintf(format, args...)})
 }
@@ -148,7 +148,7 @@ func (d decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 	})
 }
 
-// free returns any value as JSON knows it: maps with string keys, lists, strings, numbers, booleans.
+// free returns any value in the types of JSON: maps with string keys, lists, strings, numbers, booleans.
 func (d decoder) free(n *yaml.Node, path string) any {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -187,7 +187,7 @@ func (d decoder) text(n *yaml.Node, v reflect.Value, path string, r rule) {
 	if !ok {
 		what := seen(n)
 		if v.Type() == reflect.TypeFor[Secret]() && n.Kind == yaml.ScalarNode {
-			what = "a value that is not shown" // `password: 12345` is a number, and a password all the same
+			what = "a value that is not shown" // the number in `password: 12345` is a password, too
 		}
 		d.add(path, "seen %s, want %s", what, wanted(v.Type(), r))
 		return

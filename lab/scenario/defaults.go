@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// What a scenario means where it says nothing.
+// The defaults of a scenario.
 const (
 	DefaultKubernetes     = "v1.36"
 	DefaultWorkers        = 2
@@ -15,7 +15,7 @@ const (
 	DefaultWithin         = Duration(30 * time.Second)
 )
 
-// Or sets *v to the default when it is unset.
+// Or sets *v to the default if *v is unset.
 func Or[T comparable](v *T, def T) {
 	var unset T
 	if *v == unset {
@@ -23,7 +23,7 @@ func Or[T comparable](v *T, def T) {
 	}
 }
 
-// setDefaults fills in what the file left out. It is idempotent.
+// setDefaults fills in the fields that the file leaves out. A second call changes nothing.
 func (s *Scenario) setDefaults() {
 	spec := &s.Spec
 	if c := spec.Cluster; c != nil {

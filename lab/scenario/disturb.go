@@ -2,16 +2,16 @@ package scenario
 
 import "time"
 
-// What a disturbing check means where it says nothing.
+// The defaults of a check that disturbs.
 const (
 	DefaultEvery = Duration(time.Millisecond)
 	DefaultProto = "udp"
 )
 
-// AllNodes names every node of the cluster in a fault that can meet several nodes at once.
+// AllNodes stands for all nodes of the cluster, in faults that can hit several nodes at once.
 const AllNodes = "nodes"
 
-// Probe is the flow that a check measures with: attempts at a fixed pace from a node to a workload.
+// Probe is the flow of a check that measures: attempts at a fixed pace from a node to a workload.
 type Probe struct {
 	// From is a client, a router, a cluster node or a workload's pod on a node (pod/echo@worker).
 	From     string `json:"from"`
@@ -21,8 +21,8 @@ type Probe struct {
 	Proto string `json:"proto,omitempty" jsonschema:"enum=udp,enum=tcp,enum=http"`
 	// Every is the pause between two attempts of a flow, from 1 ms to 1 s; default 1 ms.
 	Every Duration `json:"every,omitempty"`
-	// Flows is how many flows run side by side, each from a port of its own so that they spread over equal
-	// paths and over backends; default 1. The worst of them counts.
+	// Flows is the number of parallel flows; default 1. Each flow has another source port, so the flows spread over equal
+	// paths and over backends. The worst flow counts.
 	Flows int `json:"flows,omitempty" jsonschema:"minimum=1,maximum=32"`
 }
 

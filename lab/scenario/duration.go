@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Duration is a length of time that a scenario file spells as Go does: 100ms, 9s, 1m30s.
+// Duration is a length of time in the notation of Go: 100ms, 9s, 1m30s.
 type Duration time.Duration
 
 // Std returns d as a time.Duration.
 func (d Duration) Std() time.Duration { return time.Duration(d) }
 
-// String spells d as a scenario file does.
+// String returns d in the notation of scenario files.
 func (d Duration) String() string { return time.Duration(d).String() }
 
 // MarshalJSON writes d as a string.

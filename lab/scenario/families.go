@@ -11,15 +11,15 @@ func (f IPFamily) V4() bool { return f != IPv6Family }
 // V6 reports whether pods and services have IPv6 addresses.
 func (f IPFamily) V6() bool { return f == IPv6Family || f == DualFamily }
 
-// DualStack reports whether pods and services have an IPv6 address beside their IPv4 one.
+// DualStack reports whether pods and services have both an IPv4 and an IPv6 address.
 func (s *Spec) DualStack() bool { return s.Cluster != nil && s.Cluster.IPFamily == DualFamily }
 
-// IPv4 reports whether BGP carries IPv4 routes: everywhere but with a cluster that has no IPv4. The lab's networks have an
-// IPv4 prefix in any case: engines want one, and BGP names routers by IPv4 addresses.
+// IPv4 reports whether BGP carries IPv4 routes. Only a cluster without IPv4 turns IPv4 routes off. The lab's networks always
+// have an IPv4 prefix, because engines require a prefix, and BGP names routers by IPv4 addresses.
 func (s *Spec) IPv4() bool { return s.Cluster == nil || s.Cluster.IPFamily.V4() }
 
-// IPv6 reports whether the lab's networks have an IPv6 prefix, and BGP carries IPv6 routes: where the cluster has IPv6, and,
-// without a cluster, where a network is given one.
+// IPv6 reports whether the lab's networks have an IPv6 prefix and BGP carries IPv6 routes. With a cluster, the cluster's IP
+// family decides. Without a cluster, one network with an IPv6 prefix is enough.
 func (s *Spec) IPv6() bool {
 	if s.Cluster != nil {
 		return s.Cluster.IPFamily.V6()
@@ -32,14 +32,14 @@ func (s *Spec) IPv6() bool {
 	return false
 }
 
-// ipFamily checks what the IP family wants of the cluster's prefixes and of its provider.
+// ipFamily checks the cluster's prefixes and provider against the IP family.
 func (v *Validation) ipFamily(path string, c *Cluster) {
 	v.otherFamily(path, c)
 	if !c.IPFamily.V6() {
 		return
 	}
-	// The controller manager hands out a /64 to each node, of at most 16 bits more than the prefix has; the API server
-	// takes at most 20 bits of service addresses.
+	// The controller manager gives each node a /64. These /64 prefixes extend the pod prefix by at most 16 bits. The API
+	// server accepts at most 20 bits of service addresses.
 	nodes := len(v.spec.NodeNames())
 	if bits := c.PodCIDR6.Bits(); c.PodCIDR6.IsValid() && (bits < 48 || bits > 64 || nodes > 1<<(64-bits)) {
 		v.Add(path+".podCIDR6", "seen %s, want /48 to /64 with a /64 for each of %d nodes", c.PodCIDR6, nodes)
@@ -55,14 +55,14 @@ func (v *Validation) ipFamily(path string, c *Cluster) {
 	}
 }
 
-// withoutIPv4 checks that a cluster without IPv4 has nothing that would give it IPv4 addresses.
+// withoutIPv4 checks that a cluster without IPv4 has no part with IPv4 addresses.
 func (v *Validation) withoutIPv4(path string, c *Cluster) {
 	if c.APIEndpoint != nil {
 		v.NotYet(path+".apiEndpoint", fmt.Sprintf("an endpoint, or several control planes, with ipFamily %s", c.IPFamily), "one control plane, or ipFamily dual")
 	}
 }
 
-// otherFamily checks that a cluster is asked for no address of a family that it does not have.
+// otherFamily checks that no address belongs to a family that the cluster lacks.
 func (v *Validation) otherFamily(path string, c *Cluster) {
 	refuse := func(path string, a netip.Addr, written fmt.Stringer, want string) {
 		if a.Is4() && !c.IPFamily.V4() || a.Is6() && !c.IPFamily.V6() {
@@ -102,7 +102,7 @@ func (v *Validation) otherFamily(path string, c *Cluster) {
 	}
 }
 
-// spans6 adds the IPv6 prefixes of networks and cluster to those that must not overlap.
+// spans6 adds the IPv6 prefixes of networks and cluster to the prefixes that must not overlap.
 func (v *Validation) spans6(add func(path, what string, p netip.Prefix)) {
 	for i, n := range v.spec.Networks {
 		path := fmt.Sprintf("spec.networks[%d].ipv6", i)

@@ -49,7 +49,8 @@ func (f Fault) String() string {
 	return f.Name
 }
 
-// Lasts reports whether the fault stays until something ends it, and after how long it ends by itself; 0 is never.
+// Lasts reports whether the fault stays until something ends the fault, and after how long the fault ends without help; 0 is
+// never.
 func (f Fault) Lasts() (after Duration, ok bool) {
 	lasting, ok := f.Fields.(interface{ EndsAfter() Duration })
 	if !ok {
@@ -58,7 +59,7 @@ func (f Fault) Lasts() (after Duration, ok bool) {
 	return lasting.EndsAfter(), true
 }
 
-// Heals returns why the lab repairs what the fault breaks without an end of the fault; empty if the lab does not.
+// Heals returns the reason why the lab repairs the damage without an end of the fault; empty if the lab does not.
 func (f Fault) Heals() string {
 	if healing, ok := f.Fields.(interface{ Heals() string }); ok {
 		return healing.Heals()
@@ -66,7 +67,7 @@ func (f Fault) Heals() string {
 	return ""
 }
 
-// Option is a field of a member as a scenario file spells it.
+// Option is a field of a member, under the name in scenario files.
 type Option struct {
 	Name     string
 	Required bool
@@ -89,7 +90,7 @@ func OptionsOf(fields Fields) []Option {
 // Set reports whether the option has a value other than the zero value.
 func (o Option) Set() bool { return !reflect.ValueOf(o.Value).IsZero() }
 
-// ReadFault reads a fault that is made in a lab of the scenario: YAML or JSON, as in a scenario file. It returns the mistakes.
+// ReadFault reads a fault for a lab of the scenario: YAML or JSON, as in a scenario file. ReadFault returns all mistakes.
 func (s *Scenario) ReadFault(data []byte) (Fault, []Problem) {
 	found := newProblems()
 	root, err := parseDocument(data)

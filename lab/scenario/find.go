@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Router returns the router of that name, or nil.
+// Router returns the router with the given name, or nil.
 func (s *Spec) Router(name string) *Router {
 	for i := range s.Routers {
 		if s.Routers[i].Name == name {
@@ -15,7 +15,7 @@ func (s *Spec) Router(name string) *Router {
 	return nil
 }
 
-// Gateway returns the gateway of that name, or nil.
+// Gateway returns the gateway with the given name, or nil.
 func (s *Spec) Gateway(name string) *Gateway {
 	for i := range s.Gateways {
 		if s.Gateways[i].Name == name {
@@ -25,7 +25,7 @@ func (s *Spec) Gateway(name string) *Gateway {
 	return nil
 }
 
-// Echo returns the echo workload of that name, or nil.
+// Echo returns the echo workload with the given name, or nil.
 func (s *Spec) Echo(name string) *Echo {
 	for _, w := range s.Workloads {
 		if w.Echo != nil && w.Echo.Name == name {
@@ -35,7 +35,7 @@ func (s *Spec) Echo(name string) *Echo {
 	return nil
 }
 
-// FirstWorkload is the name of the first workload, or "".
+// FirstWorkload returns the name of the first workload, or "".
 func (s *Spec) FirstWorkload() string {
 	if len(s.Workloads) == 0 || s.Workloads[0].Echo == nil {
 		return ""
@@ -48,8 +48,8 @@ func (s *Spec) HasNetwork(name string) bool {
 	return slices.ContainsFunc(s.Networks, func(n Network) bool { return n.Name == name })
 }
 
-// NodeNames are the names that a scenario calls its cluster's nodes by, in the provider's order:
-// control-plane, control-plane2 …, worker, worker2 …. It is empty without a cluster.
+// NodeNames returns the names of the cluster's nodes in scenario files, in the provider's order: control-plane, control-plane2
+// …, worker, worker2 …. Without a cluster the list is empty.
 func (s *Spec) NodeNames() []string {
 	if s.Cluster == nil || s.Cluster.Workers == nil {
 		return nil

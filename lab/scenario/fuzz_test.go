@@ -9,7 +9,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// FuzzParse reads any bytes as a scenario file, and plans the lab of a file that is valid.
+// FuzzParse reads any bytes as a scenario file, and plans the lab of a valid file.
 func FuzzParse(f *testing.F) {
 	small.Seed(f, func(data []byte) { f.Add(data) }, "testdata/*.yaml", "../../scenarios/*/scenario.yaml", "../../scenarios/bugs/*/*.yaml")
 	kinds := lab.Kinds()

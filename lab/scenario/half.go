@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Halves are the names of the halves that a bug has.
+// Halves returns the names of the halves of a bug.
 func (b *Bug) Halves() []string {
 	if b.Fixed == nil {
 		return []string{HalfBroken}
@@ -17,7 +17,7 @@ func (b *Bug) Halves() []string {
 	return []string{HalfBroken, HalfFixed}
 }
 
-// Half returns the scenario of one half of a bug: with its values set, without the bug and without checks.
+// Half returns the scenario of one half of a bug: with the values of the half, without the bug and without checks.
 func (s *Scenario) Half(h Half) (*Scenario, error) {
 	spec, err := treeOf(s.Spec)
 	if err != nil {
@@ -43,7 +43,7 @@ func (s *Scenario) Half(h Half) (*Scenario, error) {
 	return Parse(s.Metadata.Name+" with "+h.What, data, s.kinds)
 }
 
-// treeOf is a value as JSON knows it.
+// treeOf returns a value as a JSON tree.
 func treeOf(v any) (map[string]any, error) {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -56,7 +56,7 @@ func treeOf(v any) (map[string]any, error) {
 	return tree, nil
 }
 
-// setVersion gives a component its version, wherever the spec has it; it reports whether it has it at all.
+// setVersion sets the version of a component everywhere in the spec, and reports whether the spec has the component.
 func setVersion(spec map[string]any, component, version string) bool {
 	found := false
 	addons, _ := spec["addons"].([]any)
@@ -75,7 +75,7 @@ func setVersion(spec map[string]any, component, version string) bool {
 	return found
 }
 
-// put sets the value at a path such as routers[0].bgp.asn. What lies on the way is made where it is missing; a list is not.
+// put sets the value at a path such as routers[0].bgp.asn. put adds missing mappings on the way, but no lists.
 func put(tree map[string]any, path string, value any) error {
 	var at any = tree
 	words := strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' })

@@ -11,7 +11,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// shippedBugs is how many bugs there are under scenarios/bugs, at least.
+// shippedBugs is the least number of bugs under scenarios/bugs.
 const shippedBugs = 23
 
 func TestShippedBugs(t *testing.T) {
@@ -29,7 +29,7 @@ func TestShippedBugs(t *testing.T) {
 	}
 }
 
-// TestHalfOfItself holds for every scenario that a half with nothing set is the scenario itself.
+// TestHalfOfItself checks for every scenario that a half without set values equals the scenario.
 func TestHalfOfItself(t *testing.T) {
 	for _, file := range glob(t, "../../scenarios/*/scenario.yaml", 2) {
 		s, err := scenario.Load(file, lab.Kinds())

@@ -6,24 +6,24 @@ import (
 	"slices"
 )
 
-// K3s is what the nodes of provider k3s are told beyond the cluster's own fields
-// (https://docs.k3s.io/cli/server, https://docs.k3s.io/installation/private-registry). The servers keep their state in an
-// etcd of its own beside them, and flannel, kube-proxy and k3s's network policy are always off.
+// K3s has the settings for nodes of provider k3s, beyond the cluster's own fields (https://docs.k3s.io/cli/server,
+// https://docs.k3s.io/installation/private-registry). The servers keep the cluster's state in a separate etcd beside the
+// servers. flannel, kube-proxy and the network policy of k3s are always off.
 type K3s struct {
-	Release string `json:"release,omitempty" jsonschema:"example=1.36.3-k3s1"` // of its image; default: that of kubernetes with -k3s1
-	// Disable are packaged components that are not deployed; default: servicelb, traefik, metrics-server, local-storage.
+	Release string `json:"release,omitempty" jsonschema:"example=1.36.3-k3s1"` // the image's release; default: kubernetes with -k3s1
+	// Disable lists packaged components that k3s does not deploy; default: servicelb, traefik, metrics-server, local-storage.
 	Disable []string `json:"disable,omitempty"`
-	// Mirrors are where images are pulled from, instead of the registry that their name says.
+	// Mirrors lists sources of images, in place of the registries in the names of the images.
 	Mirrors []Mirror `json:"mirrors,omitempty"`
 }
 
 // Mirror is an entry of registries.yaml.
 type Mirror struct {
-	Registry  string   `json:"registry"`  // a registry's host, or * for every one
-	Endpoints []string `json:"endpoints"` // URLs, tried in this order
+	Registry  string   `json:"registry"`  // the host of a registry, or * for every registry
+	Endpoints []string `json:"endpoints"` // URLs; k3s tries the URLs in this order
 }
 
-// packaged are the components that `k3s server --disable` takes.
+// packaged lists the components that `k3s server --disable` accepts.
 func packaged() []string {
 	return []string{"coredns", "servicelb", "traefik", "local-storage", "metrics-server", "runtimes"}
 }

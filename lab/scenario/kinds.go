@@ -29,8 +29,8 @@ type Member struct {
 type Fields interface {
 	// SetDefaults fills in the fields that the file leaves out. A second call changes nothing.
 	SetDefaults(s *Spec)
-	// Validate adds a problem for each mistake. The path is that of the fields: spec.checks[0].reach, or
-	// that of the entry where the fields stand beside the name.
+	// Validate adds a problem for each mistake. The path leads to the fields: spec.checks[0].reach. For fields beside the
+	// name, the path leads to the entry.
 	Validate(v *Validation, path string)
 }
 
@@ -49,7 +49,7 @@ type Flat struct{ Entry }
 type member interface {
 	// from returns the members of the kind.
 	from(Kinds) []Member
-	// noun is what errors call a member of the kind.
+	// noun is the word for a member of the kind in errors.
 	noun() string
 	entry() *Entry
 	flat() bool
@@ -76,7 +76,7 @@ func (e Entry) validate(v *Validation, path string) {
 	}
 }
 
-// MarshalJSON writes the entry as the file has it.
+// MarshalJSON writes the entry in the form of the file.
 func (e Entry) MarshalJSON() ([]byte, error) {
 	if e.Fields == nil && e.raw == nil {
 		return []byte("{}"), nil
@@ -87,7 +87,7 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]Fields{e.Name: e.Fields})
 }
 
-// UnmarshalJSON keeps the fields until Bind says of which type these are.
+// UnmarshalJSON keeps the raw fields until Bind knows the type of the fields.
 func (e *Entry) UnmarshalJSON(data []byte) error {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(data, &all); err != nil {
@@ -103,7 +103,7 @@ func (e *Entry) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MarshalJSON writes the entry as the file has it.
+// MarshalJSON writes the entry in the form of the file.
 func (e Flat) MarshalJSON() ([]byte, error) {
 	switch {
 	case e.Fields != nil:
@@ -114,7 +114,7 @@ func (e Flat) MarshalJSON() ([]byte, error) {
 	return []byte("{}"), nil
 }
 
-// UnmarshalJSON keeps the fields until Bind says of which type these are.
+// UnmarshalJSON keeps the raw fields until Bind knows the type of the fields.
 func (e *Flat) UnmarshalJSON(data []byte) error {
 	e.Entry = Entry{raw: slices.Clone(data)}
 	return nil
@@ -182,13 +182,13 @@ func (d decoder) member(n *yaml.Node, m member, path string) {
 	}
 }
 
-// Bind gives the members of a scenario that was read from JSON their types.
+// Bind gives the members of a scenario from JSON their types.
 func (s *Scenario) Bind(kinds Kinds) error {
 	s.kinds = kinds
 	return bind(reflect.ValueOf(s).Elem(), kinds)
 }
 
-// Clone is a deep copy of the scenario.
+// Clone returns a deep copy of the scenario.
 func (s *Scenario) Clone() (*Scenario, error) {
 	data, err := json.Marshal(s)
 	if err != nil {
@@ -201,7 +201,7 @@ func (s *Scenario) Clone() (*Scenario, error) {
 	return &copied, copied.Bind(s.kinds)
 }
 
-// bind walks a value and everything that belongs to it.
+// bind walks a value and all parts of the value.
 func bind(v reflect.Value, kinds Kinds) error {
 	if v.CanAddr() && v.CanInterface() {
 		if m, ok := v.Addr().Interface().(member); ok {

@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// testing members: a fault {blow: NODE, hard: N} and signals {sound: {of: NODE}} and {name: TEXT}.
+// The members for tests: a fault {blow: NODE, hard: N} and signals {sound: {of: NODE}} and {name: TEXT}.
 type (
 	blow struct {
 		Node string `json:"blow"`
@@ -99,7 +99,8 @@ func TestMistakesOfMembersHaveTheirPath(t *testing.T) {
 	}
 }
 
-// A lab's label holds the scenario as JSON; the members get their types back by name.
+// TestMembersComeBackFromJSON checks that members from JSON get back the types by name. The label of a lab has the scenario as
+// JSON.
 func TestMembersComeBackFromJSON(t *testing.T) {
 	file, _ := decodeTest(t, testText)
 	data, err := json.Marshal(file)

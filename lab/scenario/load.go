@@ -15,12 +15,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFileSize bounds a scenario file, in bytes. A scenario is a page of text; what is larger is
-// another file given by mistake.
+// maxFileSize bounds a scenario file, in bytes. A scenario is a page of text. A larger file is a different file, given by
+// mistake.
 const maxFileSize = 1 << 20
 
-// Load reads a scenario file, fills in the defaults and validates it. Every mistake is in the one
-// *Invalid that it returns. kinds are the members that the file may name.
+// Load reads a scenario file, fills in the defaults and validates the scenario. The returned *Invalid has every mistake. kinds
+// are the members that the file may name.
 func Load(path string, kinds Kinds) (*Scenario, error) {
 	data, err := read(path)
 	if err != nil {
@@ -50,7 +50,7 @@ func read(path string) ([]byte, error) {
 	return data, nil
 }
 
-// Parse is Load for data at hand; name is what errors call it.
+// Parse is Load for data in memory. Errors call the data name.
 func Parse(name string, data []byte, kinds Kinds) (*Scenario, error) {
 	found := newProblems()
 	root, err := parseDocument(data)
@@ -72,7 +72,7 @@ func Parse(name string, data []byte, kinds Kinds) (*Scenario, error) {
 	return s, nil
 }
 
-// syntaxError is a file that is not one YAML document, with the line on which that shows.
+// syntaxError reports a file that is not exactly one YAML document, with the line of the mistake.
 type syntaxError struct {
 	line    int
 	message string
@@ -107,8 +107,8 @@ func isEmpty(doc *yaml.Node) bool {
 	return len(doc.Content) == 0 || doc.Content[0].ShortTag() == "!!null"
 }
 
-// asSyntaxError takes the line out of a YAML error. Of its errors, the parser (not the scanner below it)
-// counts lines from 0.
+// asSyntaxError takes the line out of a YAML error. In errors of the parser, lines count from 0. In errors of the scanner,
+// lines count from 1.
 func asSyntaxError(err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	line := 0

@@ -28,7 +28,7 @@ func glob(t *testing.T, pattern string, least int) []string {
 	return files
 }
 
-// variants lists the other files in scenarios' folders, which `skidpad test FILE` runs.
+// variants lists the other files in the folders of scenarios. `skidpad test FILE` runs these files.
 func variants(t *testing.T) []string {
 	t.Helper()
 	all := slices.DeleteFunc(glob(t, "../../scenarios/*/*.yaml", 22), func(file string) bool { return filepath.Base(file) == "scenario.yaml" })
@@ -74,7 +74,7 @@ func TestVariants(t *testing.T) {
 	}
 }
 
-// TestDocumentedExamples loads each scenario that a document shows.
+// TestDocumentedExamples loads each scenario in a document.
 func TestDocumentedExamples(t *testing.T) {
 	block := regexp.MustCompile("(?s)```yaml\n(.*?)```")
 	loaded := 0

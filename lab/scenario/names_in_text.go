@@ -7,17 +7,18 @@ import (
 	"strings"
 )
 
-// A bug's texts name what only the lab knows, since two labs of a bug run side by side on subnets of their own:
+// inText matches a name in a text of a bug. Two labs of a bug run side by side on different subnets, and only the lab knows the
+// addresses. Thus a text has names in place of addresses:
 //
 //	@{r1.fabric}       the address of a router, client or gateway on a network
-//	@{worker.ip}       the address of a cluster node; @{worker.name} is what Kubernetes calls it
-//	@{fabric.subnet}   a network's prefix; @{fabric.host} is its bridge's own address
-//	@{fabric.100}      an address of it: the 100th, for a VIP (the plan uses 1, 11-60, 64-127 and 201-254)
-//	@{loadBalancer/W}  the first address of workload W of that kind: pod, clusterIP, externalIP, loadBalancer
+//	@{worker.ip}       the address of a cluster node; @{worker.name} is the node's name in Kubernetes
+//	@{fabric.subnet}   the prefix of a network; @{fabric.host} is the address of the network's bridge
+//	@{fabric.100}      the 100th address of the network, for a VIP (the plan uses 1, 11-60, 64-127 and 201-254)
+//	@{loadBalancer/W}  the first address of workload W of the kind pod, clusterIP, externalIP or loadBalancer
 //	@{service/N}       the first load-balancer address of Service N in namespace default
 var inText = regexp.MustCompile(`@\{[^}]*\}`)
 
-// NamesIn returns the names that a text has in @{…}, each once.
+// NamesIn returns the names in @{…} of a text, each name once.
 func NamesIn(text string) []string {
 	var all []string
 	for _, m := range inText.FindAllString(text, -1) {
@@ -28,12 +29,12 @@ func NamesIn(text string) []string {
 	return all
 }
 
-// FillIn puts values in the place of the names in a text.
+// FillIn replaces the names in a text with values.
 func FillIn(text string, values map[string]string) string {
 	return inText.ReplaceAllStringFunc(text, func(m string) string { return values[m[2:len(m)-1]] })
 }
 
-// Text checks that all names in a text stand for something.
+// Text checks that the scenario knows all names in a text.
 func (v *Validation) Text(path, text string) {
 	for _, name := range NamesIn(text) {
 		if !v.stands(name) {

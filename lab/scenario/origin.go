@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// PodOrigin is a pod as the place that packets come from: that of a workload on a node.
+// PodOrigin is a pod as the source of packets: the pod of a workload on a node.
 type PodOrigin struct{ Workload, Node string }
 
-// ParsePodOrigin reads pod/W@NODE, and reports whether the text is of that form.
+// ParsePodOrigin reads pod/W@NODE, and reports whether the text has this form.
 func ParsePodOrigin(s string) (PodOrigin, bool) {
 	rest, ok := strings.CutPrefix(s, "pod/")
 	workload, node, at := strings.Cut(rest, "@")
 	return PodOrigin{workload, node}, ok && at && workload != "" && node != ""
 }
 
-// Origin checks the sender of packets: a client, a router, a node of the cluster, or a workload's pod on one.
+// Origin checks the sender of packets: a client, a router, a node of the cluster, or a workload's pod on a node.
 func (v *Validation) Origin(path, from string) {
 	known := v.Senders()
 	switch p, isPod := ParsePodOrigin(from); {
@@ -31,7 +31,7 @@ func (v *Validation) Origin(path, from string) {
 	}
 }
 
-// Nodes checks that every name is that of a cluster node.
+// Nodes checks that every name is the name of a cluster node.
 func (v *Validation) Nodes(path string, all []string) {
 	v.Repeated(path, all)
 	known := v.spec.NodeNames()

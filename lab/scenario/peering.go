@@ -14,7 +14,7 @@ type BFD struct {
 	Multiplier int      `json:"multiplier,omitempty" jsonschema:"minimum=2,maximum=50"` // default 3
 }
 
-// SetDefaults fills in the times; nil stays nil.
+// SetDefaults fills in the times. A nil BFD stays nil.
 func (b *BFD) SetDefaults() {
 	if b == nil {
 		return
@@ -23,32 +23,32 @@ func (b *BFD) SetDefaults() {
 	Or(&b.Multiplier, DefaultBFDMultiplier)
 }
 
-// What BFD means where it says nothing.
+// The defaults of BFD.
 const (
 	DefaultBFDInterval   = Duration(300 * time.Millisecond)
 	DefaultBFDMultiplier = 3
 )
 
-// RoutePolicy is set on every route that a peer sends or is sent.
+// RoutePolicy sets attributes on every route from a peer or to a peer.
 type RoutePolicy struct {
-	Communities []Community `json:"communities,omitempty"` // added to those there are
+	Communities []Community `json:"communities,omitempty"` // added to the communities of the route
 	LocalPref   *uint32     `json:"localPref,omitempty"`
 	MED         *uint32     `json:"med,omitempty"`
 }
 
-// Community is a BGP community (RFC 1997) as people write it, both halves in decimal: 64512:100.
+// Community is a BGP community (RFC 1997) in the usual notation, two decimal numbers: 64512:100.
 type Community string
 
-// Secret is a password. It reaches a router's configuration and nothing else: written in any way, also as a part of
-// a plan or of a lab's own record, only a mark is left of it, which differs from one secret to another.
+// Secret is a password. Only the configuration of a router contains the password. Every other output, such as a plan or the
+// record of a lab, contains a mark in place of the password. Different secrets have different marks.
 type Secret string
 
-// secretMark begins what is written instead of a secret.
+// secretMark is the begin of every mark.
 const secretMark = "secret-"
 
 var secretForm = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]{1,80}$`)
 
-// String is the mark.
+// String returns the mark.
 func (s Secret) String() string {
 	if s == "" || strings.HasPrefix(string(s), secretMark) {
 		return string(s)
@@ -57,13 +57,13 @@ func (s Secret) String() string {
 	return secretMark + hex.EncodeToString(sum[:4])
 }
 
-// GoString is the mark, too.
+// GoString returns the mark, too.
 func (s Secret) GoString() string { return s.String() }
 
 // MarshalText writes the mark.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Reveal returns the secret itself, for a router's configuration. ok is false where only the mark is left.
+// Reveal returns the secret itself, for the configuration of a router. ok is false if only the mark is left.
 func (s Secret) Reveal() (secret string, ok bool) {
 	return string(s), !strings.HasPrefix(string(s), secretMark)
 }

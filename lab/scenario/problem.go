@@ -10,18 +10,18 @@ import (
 
 // Problem is one mistake in a scenario file.
 type Problem struct {
-	Path    string // as in spec.routers[1].bgp.asn; empty for the file as a whole
+	Path    string // such as spec.routers[1].bgp.asn; empty for the file as a whole
 	Line    int    // from 1; 0 for the file as a whole
 	Message string // seen …, want …
 }
 
-// Invalid is the error of a scenario file that cannot be used. It holds every mistake, by line.
+// Invalid is the error of an unusable scenario file, with every mistake in order of lines.
 type Invalid struct { //nolint:errname // reads as what the file is: scenario.Invalid
 	File     string
 	Problems []Problem
 }
 
-// Error writes one line a problem: FILE:LINE: PATH: seen …, want ….
+// Error returns a line for each problem: FILE:LINE: PATH: seen …, want ….
 func (e *Invalid) Error() string {
 	lines := make([]string, 0, len(e.Problems))
 	for _, p := range e.Problems {
@@ -39,7 +39,7 @@ func (e *Invalid) Error() string {
 	return plain.Text(strings.Join(lines, "\n"))
 }
 
-// problems collects mistakes. It knows on which line each path of the file stands.
+// problems collects mistakes, and knows the line of each path in the file.
 type problems struct {
 	list  []Problem
 	lines map[string]int
@@ -47,8 +47,8 @@ type problems struct {
 
 func newProblems() *problems { return &problems{lines: map[string]int{}} }
 
-// add records a mistake at a path. A path that the file does not have, such as a default's, gets the
-// line of its nearest ancestor.
+// add records a mistake at a path. A path that the file does not have, such as the path of a default, gets the line of the
+// nearest ancestor.
 func (p *problems) add(path, format string, args ...any) {
 	p.list = append(p.list, Problem{Path: path, Line: p.lineOf(path), Message: fmt.Sprintf(format, args...)})
 }
@@ -69,21 +69,20 @@ func parentOf(path string) string {
 	return path[:max(0, strings.LastIndexAny(path, ".["))]
 }
 
-// has reports whether a mistake is known at the path, above it or below it. What follows from such a
-// mistake is not worth a line of its own.
+// has reports whether the path, a parent or a child has a mistake. Problems that follow from this mistake are left out.
 func (p *problems) has(path string) bool {
 	return slices.ContainsFunc(p.list, func(q Problem) bool {
 		return q.Path == "" || within(q.Path, path) || within(path, q.Path)
 	})
 }
 
-// within reports whether path is outer or lies below it.
+// within reports whether path is outer or a child of outer.
 func within(path, outer string) bool {
 	rest, ok := strings.CutPrefix(path, outer)
 	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
-// err returns nil, or an *Invalid with the problems in order of their lines.
+// err returns nil, or an *Invalid with the problems in order of lines.
 func (p *problems) err(file string) error {
 	if len(p.list) == 0 {
 		return nil

@@ -5,14 +5,15 @@ import (
 	"slices"
 )
 
-// Rack is a network with some of the cluster's nodes. Its router is their default route and the one that they peer with.
+// Rack is a network with some of the nodes of the cluster. The router of the rack is the default route and the BGP peer of
+// these nodes.
 type Rack struct {
 	Network string   `json:"network"`
 	Router  string   `json:"router"`
 	Nodes   []string `json:"nodes"`
 }
 
-// RackOf returns the rack that a node is in, or nil where the cluster has none.
+// RackOf returns the rack of a node, or nil if the cluster has no racks.
 func (c *Cluster) RackOf(node string) *Rack {
 	for i := range c.Racks {
 		if slices.Contains(c.Racks[i].Nodes, node) {
@@ -22,7 +23,7 @@ func (c *Cluster) RackOf(node string) *Rack {
 	return nil
 }
 
-// nodeNetworks are the networks that nodes are on.
+// nodeNetworks lists the networks of the nodes.
 func (c *Cluster) nodeNetworks() []string {
 	if len(c.Racks) == 0 {
 		return []string{c.Network}
@@ -34,7 +35,8 @@ func (c *Cluster) nodeNetworks() []string {
 	return all
 }
 
-// racks checks that every node is in one rack, and every rack has a network and a router of its own.
+// racks checks that every node is in exactly one rack, and that every rack has a network of the rack alone, and a router on
+// this network.
 func (v *Validation) racks(path string, c *Cluster) {
 	if len(c.Racks) == 0 {
 		return

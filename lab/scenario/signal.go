@@ -1,12 +1,12 @@
 package scenario
 
-// Signal is something that can be looked at in a lab: {NAME: fields}.
+// Signal is a readable property of a lab: {NAME: fields}.
 type Signal struct{ Entry }
 
 func (*Signal) from(k Kinds) []Member { return k.Signals }
 func (*Signal) noun() string          { return "signal" }
 
-// Judgement says which conditions can judge a signal.
+// Judgement is the set of conditions that can judge a signal.
 type Judgement int
 
 // The judgements.
@@ -22,7 +22,7 @@ type SignalFields interface {
 	JudgedBy() Judgement
 }
 
-// JudgedBy says which conditions can judge the signal. ok is false for a signal with a mistake of form.
+// JudgedBy returns the conditions that can judge the signal. ok is false for a signal with a mistake of form.
 func (s Signal) JudgedBy() (by Judgement, ok bool) {
 	f, ok := s.Fields.(SignalFields)
 	if !ok {
@@ -36,7 +36,7 @@ type namedSet struct {
 	set  bool
 }
 
-// Verb returns which of a step's verbs is set; empty where none is, or several are.
+// Verb returns the verb of a step; empty without a verb, or with several verbs.
 func (s BugStep) Verb() string {
 	verb := ""
 	for _, k := range s.verbs() {

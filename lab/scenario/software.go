@@ -9,7 +9,7 @@ import (
 // Software names the software of a router: a member of Kinds.Routers. The first member is the default.
 type Software string
 
-// SoftwareFields are the Fields of a router software. The path in Validate is the router's: spec.routers[0].
+// SoftwareFields are the Fields of a router software. Validate gets the path of the router: spec.routers[0].
 type SoftwareFields interface {
 	Fields
 	// Abilities are the features of scenario files that the software has.
@@ -21,7 +21,7 @@ type Abilities uint32
 
 // The features.
 const (
-	// ForwardsByBGP: the kernel forwards by the routes that BGP learned.
+	// ForwardsByBGP: the kernel forwards by BGP routes.
 	ForwardsByBGP Abilities = 1 << iota
 	// RoutesIPv6: IPv6 sessions carry IPv6 routes.
 	RoutesIPv6
@@ -87,7 +87,8 @@ func (v *Validation) RouterAt(path string) *Router {
 	return nil
 }
 
-// Able reports whether a router's software has an ability. Unknown software has all: that mistake is reported elsewhere.
+// Able reports whether a router's software has an ability. Unknown software has all abilities, because another rule reports
+// the unknown name.
 func (v *Validation) Able(r *Router, ability Abilities) bool {
 	of := v.kinds.Software(r.Software)
 	return of == nil || of.Abilities()&ability == ability
@@ -108,7 +109,7 @@ func orList(names []string) string {
 	return strings.Join(names, "")
 }
 
-// software checks that a router's software can do all that the scenario asks of the router.
+// software checks that a router's software has all abilities that the scenario requests of the router.
 func (v *Validation) software(path string, r *Router) {
 	of := v.kinds.Software(r.Software)
 	if of == nil {
@@ -143,7 +144,8 @@ func (v *Validation) software(path string, r *Router) {
 	}
 }
 
-// forwarding checks that routes which BGP learned are in the kernel of each router that packets are sent to.
+// forwarding checks that the routers of gateways, clients and racks put BGP routes into the kernel, because packets go to
+// these routers.
 func (v *Validation) forwarding(r *Router) {
 	seen := fmt.Sprintf("%s, whose %s puts no routes into the kernel", r.Name, r.Software)
 	for i, g := range v.spec.Gateways {

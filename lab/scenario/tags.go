@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// field is what a struct tag says of a scenario field. The jsonschema tag is the one source of bounds
-// and enumerations: the schema is generated from it, and the decoder enforces it.
+// field is the content of the struct tags of a scenario field. The jsonschema tag is the only source of bounds and
+// enumerations: the schema is generated from the tag, and the decoder enforces the tag.
 type field struct {
 	index    []int
 	name     string
@@ -21,14 +21,14 @@ type field struct {
 // rule bounds a scalar. The zero rule allows everything.
 type rule struct {
 	enum     []string
-	example  string // the first; of an address, its family is the one that is wanted
-	v4, v6   string // of addresses and prefixes: an example of each family that is taken
+	example  string // the first example; the family of an example address is the wanted family
+	v4, v6   string // of addresses and prefixes: an example of each accepted family
 	min, max int64
 	bounded  bool
 	above    bool // min itself is out of bounds
 }
 
-// fieldsOf returns the fields of a struct type, in order of declaration, those of embedded structs included.
+// fieldsOf returns the fields of a struct type in order of declaration, with the fields of embedded structs.
 func fieldsOf(t reflect.Type) []field {
 	fields := make([]field, 0, t.NumField())
 	for i := range t.NumField() {
@@ -82,7 +82,7 @@ func parseRule(tag string) rule {
 	return r
 }
 
-// takes reports whether an address is of a family that the field has an example of; without examples, IPv4.
+// takes reports whether the field accepts the family of an address: a family with an example or, without examples, IPv4.
 func (r rule) takes(a netip.Addr) bool {
 	switch {
 	case a.Is4():
@@ -93,7 +93,7 @@ func (r rule) takes(a netip.Addr) bool {
 	return a.Is6() && r.v6 != ""
 }
 
-// family says which address or prefix is wanted, with an example.
+// family describes the wanted address or prefix, with an example.
 func (r rule) family(noun, example string) string {
 	switch {
 	case r.v4 != "" && r.v6 != "":

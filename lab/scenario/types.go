@@ -1,10 +1,10 @@
-// Package scenario holds what is asked for: the types of a scenario file, their defaults, and the
-// validation that reports every mistake of a file at once, with path and line.
+// Package scenario has the types of a scenario file, the defaults, and the validation. The validation reports every mistake of
+// a file at once, with path and line.
 package scenario
 
 import "net/netip"
 
-// APIVersion and Kind are what a scenario file must name.
+// APIVersion and Kind are the required values of the fields apiVersion and kind.
 const (
 	APIVersion = "skidpad.dev/v1alpha1"
 	Kind       = "Scenario"
@@ -16,20 +16,20 @@ type Scenario struct {
 	Kind       string   `json:"kind" jsonschema:"enum=Scenario"`
 	Metadata   Metadata `json:"metadata"`
 	Spec       Spec     `json:"spec"`
-	// Bug makes it the reproduction of one; see skidpad repro.
+	// Bug makes the scenario the reproduction of a bug; see skidpad repro.
 	Bug *Bug `json:"bug,omitempty"`
 
-	kinds Kinds // by which the file was read; of each half, too
+	kinds Kinds // the members that the file may name; the halves of a bug use the same members
 }
 
-// Metadata names a scenario. Labels are free; `origin` and `cni` are shown by listings.
+// Metadata names a scenario. Labels are free; listings show the labels `origin` and `cni`.
 type Metadata struct {
 	Name        string            `json:"name"`
 	Description string            `json:"description,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"`
 }
 
-// Spec is what the scenario asks for.
+// Spec describes the lab of the scenario.
 type Spec struct {
 	Networks  []Network  `json:"networks"`
 	Cluster   *Cluster   `json:"cluster,omitempty"`
@@ -44,13 +44,13 @@ type Spec struct {
 // Network is one L2 segment: a Linux bridge of its own.
 type Network struct {
 	Name string `json:"name"`
-	// IPv4 is the segment's prefix (/16 to /24). Unset, a free /24 is found in the pool.
+	// IPv4 is the segment's prefix (/16 to /24). Unset, the lab takes a free /24 of the pool.
 	IPv4 *netip.Prefix `json:"ipv4,omitempty"`
-	// IPv6 is its second prefix (a /64). Unset, a free one is found in a lab that has IPv6.
+	// IPv6 is the segment's second prefix (a /64). Unset, a lab with IPv6 takes a free /64.
 	IPv6 *netip.Prefix `json:"ipv6,omitempty" jsonschema:"example=2001:db8:0:1::/64"`
-	// Masquerade has the host give its own address to what leaves the network, as container engines do unasked; default
-	// false. Where bridged packets pass the host's firewall (net.bridge.bridge-nf-call-iptables), it also rewrites what
-	// merely crosses to another of the lab's networks, which breaks DSR.
+	// Masquerade lets the host replace the source address of packets that leave the network with the host's own address, as
+	// container engines usually do; default false. If bridged packets pass the host's firewall
+	// (net.bridge.bridge-nf-call-iptables), masquerading also rewrites packets to other networks of the lab, and DSR breaks.
 	Masquerade bool `json:"masquerade,omitempty"`
 }
 
@@ -63,7 +63,7 @@ const (
 	ProviderK3s  Provider = "k3s"
 )
 
-// KubeProxy says which kube-proxy a cluster runs.
+// KubeProxy is the mode of the kube-proxy that a cluster runs.
 type KubeProxy string
 
 // The kube-proxy modes; `none` leaves services to the CNI.
@@ -74,7 +74,7 @@ const (
 	KubeProxyNFTables KubeProxy = "nftables"
 )
 
-// IPFamily says which addresses a cluster gives to pods and services.
+// IPFamily lists the address families of pods and services in a cluster.
 type IPFamily string
 
 // The IP families.
@@ -98,12 +98,12 @@ type Cluster struct {
 	PodCIDR6     netip.Prefix `json:"podCIDR6,omitempty,omitzero" jsonschema:"example=fd00:10:244::/56"`
 	ServiceCIDR6 netip.Prefix `json:"serviceCIDR6,omitempty,omitzero" jsonschema:"example=fd00:10:96::/112"`
 	Network      string       `json:"network,omitempty"` // default: the first network
-	// APIEndpoint is one address in front of the API servers; it is there by default where there are several.
+	// APIEndpoint is one address in front of the API servers; default: an endpoint, if the cluster has several API servers.
 	APIEndpoint *APIEndpoint `json:"apiEndpoint,omitempty"`
-	// JoinLater names nodes that are made and do not join at bring-up: `skidpad node join` and the check join have them do so.
+	// JoinLater names nodes that bring-up makes, but does not join. `skidpad node join` and the check join let the nodes join.
 	JoinLater []string `json:"joinLater,omitempty"`
-	K3s       *K3s     `json:"k3s,omitempty"` // of provider k3s only
-	// Racks put the nodes on several networks, which routers connect. Without them all nodes are on Network.
+	K3s       *K3s     `json:"k3s,omitempty"` // for provider k3s only
+	// Racks put the nodes on several networks. Routers connect the networks. Without racks, all nodes are on Network.
 	Racks []Rack `json:"racks,omitempty"`
 }
 
@@ -111,8 +111,8 @@ type Cluster struct {
 type Router struct {
 	Name     string   `json:"name"`
 	Software Software `json:"software,omitempty"` // default: the first of the list
-	// Version is the software's, where it is not to be the image catalogue's own. Of FRR, 8.4.4, 10.3 and 10.7.1 can be built (of
-	// Debian 12, 13 and testing); any other can only be pulled.
+	// Version is the version of the software; default: the image catalogue's version. Of FRR, 8.4.4, 10.3 and 10.7.1 can be
+	// built (from Debian 12, 13 and testing); every other version can only be pulled.
 	Version  string   `json:"version,omitempty" jsonschema:"example=8.4.4"`
 	Networks []string `json:"networks"`
 	BGP      *BGP     `json:"bgp,omitempty"`
@@ -122,14 +122,14 @@ type Router struct {
 type BGP struct {
 	ASN   uint32 `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
 	Peers []Peer `json:"peers,omitempty"`
-	// HoldTime is at least 3 s (RFC 4271, 4.2) and a whole number of seconds; default 9 s.
-	// Keepalives go out at a third of it.
+	// HoldTime is at least 3 s (RFC 4271, 4.2) and a whole number of seconds; default 9 s. The router sends keepalives at a
+	// third of the hold time.
 	HoldTime Duration `json:"holdTime,omitempty"`
 	// GracefulRestart keeps a restarting peer's routes (RFC 4724); default false.
 	GracefulRestart bool `json:"gracefulRestart,omitempty"`
 	// MaximumPaths bounds the ECMP set; default 16.
 	MaximumPaths int `json:"maximumPaths,omitempty" jsonschema:"minimum=1,maximum=256"`
-	// Announce names networks of the router's whose prefixes it tells its peers of.
+	// Announce lists the router's networks whose prefixes the router advertises to all peers.
 	Announce []string `json:"announce,omitempty"`
 }
 
@@ -137,27 +137,28 @@ type BGP struct {
 type Peer struct {
 	Nodes  string `json:"nodes,omitempty" jsonschema:"enum=all"` // "all"
 	Router string `json:"router,omitempty"`                      // a router's name
-	// ASN is the peer's. For a router it defaults to that router's own, for nodes to Cilium's.
+	// ASN is the peer's AS number; default: the other router's own ASN, and for nodes the ASN of the nodes' BGP speaker.
 	ASN uint32 `json:"asn,omitempty" jsonschema:"minimum=1,maximum=4294967295"`
 
-	// BFD is to be on at both ends.
+	// BFD must be on at both ends.
 	BFD *BFD `json:"bfd,omitempty"`
 	// Password signs every segment (TCP MD5, RFC 2385): 1 to 80 letters, digits and ._~+/=-, the same at both ends.
 	Password Secret `json:"password,omitempty"`
-	// Multihop is the TTL of what an external peer is sent, so how many hops away it may be; unset is 1.
+	// Multihop is the TTL of packets to an external peer, and thus the largest distance of the peer in hops; unset means 1.
 	Multihop int `json:"multihop,omitempty" jsonschema:"minimum=2,maximum=255"`
-	// TTLSecurity is how many hops away an external peer may be, by the TTL of what it sends (RFC 5082); at both ends.
+	// TTLSecurity is the largest distance of an external peer in hops, by the TTL of the peer's packets (RFC 5082). Both ends
+	// must set TTLSecurity.
 	TTLSecurity int `json:"ttlSecurity,omitempty" jsonschema:"minimum=1,maximum=254"`
-	// RouteReflectorClient makes the router reflect routes to this internal peer and from it (RFC 4456).
+	// RouteReflectorClient makes the router reflect routes to this internal peer and from this peer (RFC 4456).
 	RouteReflectorClient bool `json:"routeReflectorClient,omitempty"`
-	// MaxPrefixes is how many routes the peer may send; one more ends the session, which stays down.
+	// MaxPrefixes is the largest number of routes from the peer. One more route ends the session, and the session stays down.
 	MaxPrefixes int `json:"maxPrefixes,omitempty" jsonschema:"minimum=1,maximum=1000000"`
-	// Import and Export are set on what the peer sends and is sent.
+	// Import applies to routes from the peer. Export applies to routes to the peer.
 	Import *RoutePolicy `json:"import,omitempty"`
 	Export *RoutePolicy `json:"export,omitempty"`
 }
 
-// Gateway is an address on each of its networks that several routers guard.
+// Gateway is an address on each of the listed networks. Several routers guard the address.
 type Gateway struct {
 	Name     string   `json:"name"`
 	Protocol string   `json:"protocol,omitempty" jsonschema:"enum=vrrp"` // vrrp (keepalived, VRRPv3); default vrrp
@@ -167,18 +168,18 @@ type Gateway struct {
 	AdvertInterval Duration `json:"advertInterval,omitempty"`
 }
 
-// Client is a host on a network that is not part of the cluster.
+// Client is a host on a network, outside the cluster.
 type Client struct {
 	Name    string `json:"name"`
 	Network string `json:"network"`
-	// Gateway or Router names its default route's next hop; unset, it reaches its own segment only.
+	// Gateway or Router is the next hop of the default route; unset, the client reaches only hosts on the same segment.
 	Gateway string `json:"gateway,omitempty"`
 	Router  string `json:"router,omitempty"`
-	// Echo has the client answer probes itself, on port 8080, as the echo workload does.
+	// Echo lets the client itself answer probes, on port 8080, as the echo workload does.
 	Echo bool `json:"echo,omitempty"`
 }
 
-// Advertisement is a kind of address that a node's BGP speaker announces.
+// Advertisement is a kind of address that a BGP speaker on a node announces.
 type Advertisement string
 
 // The kinds of advertisement.
@@ -189,12 +190,13 @@ const (
 	AdvertiseLoadBalancer Advertisement = "loadBalancerIP"
 )
 
-// Workload is what is deployed for probes to reach. Exactly one field is set.
+// Workload is a program for probes to reach. Exactly one field is set.
 type Workload struct {
 	Echo *Echo `json:"echo,omitempty"`
 }
 
-// Echo is the echo workload: it answers UDP, TCP and HTTP with who answered and whom it saw.
+// Echo is the echo workload. The workload answers UDP, TCP and HTTP, and names the answering pod and the source address of the
+// request.
 type Echo struct {
 	Name     string  `json:"name,omitempty"`                                        // default echo
 	Replicas int     `json:"replicas,omitempty" jsonschema:"minimum=1,maximum=100"` // default 2
@@ -207,9 +209,9 @@ type Service struct {
 	ExternalIPs           []netip.Addr `json:"externalIPs,omitempty" jsonschema:"example=203.0.113.50,example=2001:db8:203::50"`
 	ExternalTrafficPolicy string       `json:"externalTrafficPolicy,omitempty" jsonschema:"enum=Cluster,enum=Local"` // Cluster or Local; default Cluster
 	InternalTrafficPolicy string       `json:"internalTrafficPolicy,omitempty" jsonschema:"enum=Cluster,enum=Local"` // Cluster or Local; default Cluster
-	// LoadBalancerIP asks for one address of the pool; unset, the next free one is given.
+	// LoadBalancerIP requests an address of the pool; unset, the service gets the next free address.
 	LoadBalancerIP *netip.Addr `json:"loadBalancerIP,omitempty" jsonschema:"example=203.0.113.50,example=2001:db8:203::50"`
-	// Annotations are the Service's own, such as kube-router.io/service.scheduler: lc.
+	// Annotations are annotations of the Service, such as kube-router.io/service.scheduler: lc.
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
@@ -229,6 +231,6 @@ const (
 	TargetExternalIP   Target = "externalIP"
 	TargetLoadBalancer Target = "loadBalancer"
 	TargetNodePort     Target = "nodePort"
-	// TargetClient is a client that answers probes; of a probe only, whose workload names the client.
+	// TargetClient is a client that answers probes. Only a probe can have this target; the probe's workload names the client.
 	TargetClient Target = "client"
 )

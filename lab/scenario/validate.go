@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// Validation checks what a decoded scenario means. Every rule adds its own problems, so that all of
-// them come at once; what follows from a mistake of the file's form is left out.
+// Validation checks the meaning of a decoded scenario. Every rule adds problems, and all problems are reported together. A
+// problem that follows from a mistake of form is left out.
 type Validation struct {
 	spec  *Spec
 	kinds Kinds
-	form  problems // the mistakes of form, from decoding
+	form  problems // mistakes of form, from decoding
 	found *problems
-	named map[string]string // faults and flows of a bug's steps so far, by name
+	named map[string]string // faults and flows of the earlier steps of a bug, by name
 }
 
 func validate(s *Scenario, found *problems) {
@@ -31,14 +31,14 @@ func validate(s *Scenario, found *problems) {
 	v.halves(s)
 }
 
-// Add records a problem, unless the value at the path could not be decoded in the first place.
+// Add records a problem, unless the value at the path could not be decoded.
 func (v *Validation) Add(path, format string, args ...any) {
 	if !v.form.has(path) {
 		v.found.add(path, format, args...)
 	}
 }
 
-// Spec is the spec that is checked, with its defaults.
+// Spec returns the checked spec, with defaults.
 func (v *Validation) Spec() *Spec { return v.spec }
 
 // Malformed reports whether the value at the path, or a part of the value, could not be decoded.
@@ -57,18 +57,18 @@ func (v *Validation) Network(path, name string) bool {
 	return false
 }
 
-// on reports whether a router is on a network. Of one whose networks are not known, or of a network that
-// does not exist, it says so too: that mistake is reported where it was made.
+// on reports whether a router is on a network. If the networks of the router are unknown, or the network does not exist, on
+// also returns true, because another rule reports the mistake.
 func (v *Validation) on(r *Router, network string) bool {
 	return len(r.Networks) == 0 || !v.spec.HasNetwork(network) || slices.Contains(r.Networks, network)
 }
 
-// Unknown records a reference to what does not exist, and what does.
+// Unknown records a reference to a missing name, and lists the existing names.
 func (v *Validation) Unknown(path, name, kind string, known []string) {
 	v.Add(path, "seen %q, want %s", name, oneOf(kind, known))
 }
 
-// oneOf says what may be named, for an error.
+// oneOf lists the allowed names for an error.
 func oneOf(kind string, known []string) string {
 	known = slices.DeleteFunc(slices.Compact(slices.Clone(known)), func(name string) bool { return name == "" })
 	if len(known) == 0 {
@@ -77,7 +77,7 @@ func oneOf(kind string, known []string) string {
 	return fmt.Sprintf("a %s of the scenario: %s", kind, list(known))
 }
 
-// Repeated checks that a list names nothing twice.
+// Repeated checks that a list has no name twice.
 func (v *Validation) Repeated(path string, all []string) {
 	for i, name := range all {
 		if slices.Index(all, name) < i {
@@ -93,7 +93,7 @@ func (v *Validation) NotEmpty(path string, length int) {
 	}
 }
 
-// ExactlyOne checks that one field of several is set.
+// ExactlyOne checks that exactly one field is set.
 func (v *Validation) ExactlyOne(path, fields string, set ...bool) bool {
 	count := 0
 	for _, s := range set {
@@ -112,7 +112,7 @@ func (v *Validation) ExactlyOne(path, fields string, set ...bool) bool {
 	return false
 }
 
-// NotYet records what the format allows and this version cannot run.
+// NotYet records a value that the format allows, but this version cannot run.
 func (v *Validation) NotYet(path string, seen, want any) {
 	v.Add(path, "seen %v, which cannot be run yet, want %v", seen, want)
 }

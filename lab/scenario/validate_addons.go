@@ -91,7 +91,7 @@ func (v *Validation) services() {
 	}
 }
 
-// Advertised checks a list of kinds of address to announce.
+// Advertised checks a list of announced kinds of address.
 func (v *Validation) Advertised(path string, all []Advertisement) {
 	v.NotEmpty(path, len(all))
 	kinds := make([]string, 0, len(all))
@@ -109,7 +109,7 @@ func (v *Validation) Speaks(path string, asn uint32, hold Duration, peers []stri
 	v.NodePeers(path+".peers", peers)
 }
 
-// NodePeers checks the routers that nodes peer with: the routers exist, are in reach, and expect the nodes.
+// NodePeers checks the peers of the nodes: each router exists, is in reach, and expects the nodes.
 func (v *Validation) NodePeers(path string, peers []string) {
 	v.Repeated(path, peers)
 	for j, name := range peers {
@@ -140,7 +140,7 @@ func (v *Validation) NodesBFD(path string, b *BFD, peers []string) {
 	}
 }
 
-// bfdWithNodes reports whether a router asks the nodes for BFD, or has no session with them.
+// bfdWithNodes reports whether a router requests BFD with the nodes, or has no session with the nodes.
 func (b *BGP) bfdWithNodes() bool {
 	for _, p := range b.Peers {
 		if p.Nodes != "" {

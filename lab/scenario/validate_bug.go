@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// bug checks the section's own references; that each half is a scenario is for halves to check.
+// bug checks the references within the section. The function halves checks that each half is a valid scenario.
 func (v *Validation) bug(b *Bug) {
 	if b == nil {
 		return
@@ -18,7 +18,7 @@ func (v *Validation) bug(b *Bug) {
 	}
 	v.NotEmpty("bug.trigger", len(b.Trigger))
 	v.NotEmpty("bug.observe", len(b.Observe))
-	named := map[string]string{} // faults and flows so far, by name
+	named := map[string]string{} // faults and flows of the earlier steps, by name
 	for i, s := range b.Setup {
 		v.bugStep(fmt.Sprintf("bug.setup[%d]", i), s, named)
 		if s.Await != nil && s.Await.Right.Changed != nil {
@@ -46,10 +46,10 @@ func (v *Validation) bug(b *Bug) {
 	}
 }
 
-// halves checks that each half of a bug is a scenario.
+// halves checks that each half of a bug is a valid scenario.
 func (v *Validation) halves(s *Scenario) {
 	if s.Bug == nil || len(v.found.list) > 0 {
-		return // what is wrong with the scenario is wrong with its halves
+		return // every mistake of the scenario is also a mistake of the halves
 	}
 	halves := map[string]*Half{"bug.broken": &s.Bug.Broken, "bug.fixed": s.Bug.Fixed}
 	for _, path := range []string{"bug.broken", "bug.fixed"} {
@@ -130,7 +130,7 @@ func (v *Validation) send(path string, s BugStep) {
 	}
 }
 
-// Place checks that one can execute something there: in a node, or in the network of a workload's pod.
+// Place checks that a command can run at the place: in a node, or in the network of a workload's pod.
 func (v *Validation) Place(path, name string) {
 	if pod, ok := strings.CutPrefix(name, "pod/"); ok {
 		workload, node, at := strings.Cut(pod, "@")
@@ -145,7 +145,7 @@ func (v *Validation) Place(path, name string) {
 	}
 }
 
-// signal checks the fields. named are the faults and flows of earlier steps.
+// signal checks the fields. named has the faults and flows of earlier steps.
 func (v *Validation) signal(path string, s Signal, named map[string]string) {
 	v.named = named
 	s.validate(v, path)
@@ -165,7 +165,7 @@ func (v *Validation) Router(path, name string) {
 	}
 }
 
-// condition checks that there is one, and that it can judge the signal.
+// condition checks that a condition exists, and that the condition can judge the signal.
 func (v *Validation) condition(path string, s Signal, c Condition) {
 	times := c.Longer != 0 || c.Shorter != 0
 	others := c.Is != nil || c.Has != "" || c.Lacks != "" || c.Min != nil || c.Max != nil || c.Changed != nil

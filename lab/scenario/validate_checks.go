@@ -46,7 +46,7 @@ func (v *Validation) Client(path, name string) {
 	}
 }
 
-// Targets checks that the workload exists and has the addresses that are asked for.
+// Targets checks that the workload exists and has the requested addresses.
 func (v *Validation) Targets(path string, to []Target, workload string) {
 	v.NotEmpty(path+".to", len(to))
 	kinds := make([]string, 0, len(to))
@@ -66,7 +66,7 @@ func (v *Validation) Targets(path string, to []Target, workload string) {
 	}
 }
 
-// Workload finds a workload, or says which there are.
+// Workload finds a workload by name, or adds a problem with the existing names.
 func (v *Validation) Workload(path, name string) *Echo {
 	if e := v.spec.Echo(name); e != nil {
 		return e
@@ -81,7 +81,7 @@ func (v *Validation) Workload(path, name string) *Echo {
 	return nil
 }
 
-// HasAddress checks that a workload has an address of that kind.
+// HasAddress checks that a workload has an address of the kind t.
 func (v *Validation) HasAddress(at string, t Target, e *Echo) {
 	switch {
 	case t == TargetExternalIP && len(e.Service.ExternalIPs) == 0:

@@ -31,9 +31,8 @@ func (v *Validation) cluster() {
 	v.clusterPrefixes(c)
 }
 
-// clusterPrefixes checks that there is a /24 of the pod prefix for each node, which is what the
-// controller manager's node IPAM hands out, and that the API server takes the service prefix (at most
-// 20 bits of addresses; the cluster's DNS wants the tenth).
+// clusterPrefixes checks that the pod prefix has a /24 for each node, the size from the controller manager's node IPAM, and
+// that the API server accepts the service prefix (at most 20 bits of addresses; the cluster's DNS takes the tenth address).
 func (v *Validation) clusterPrefixes(c *Cluster) {
 	nodes := len(v.spec.NodeNames())
 	if bits := c.PodCIDR.Bits(); c.PodCIDR.IsValid() && (bits < 8 || bits > 24 || nodes > 1<<(24-bits)) {

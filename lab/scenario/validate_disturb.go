@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// mostAttempts bounds what the flows of one check send together, a second: the prober shares its processors with
-// the lab.
+// mostAttempts bounds the attempts a second of all flows of a check together. The prober shares its processors with the lab.
 const mostAttempts = 8000
 
-// Senders are the nodes that a flow can come from.
+// Senders lists the nodes that can send a flow.
 func (v *Validation) Senders() []string {
 	var known []string
 	for _, c := range v.spec.Clients {
@@ -35,7 +34,7 @@ func (v *Validation) Probe(path string, p *Probe) {
 	}
 }
 
-// Answering checks that a client of that name answers probes.
+// Answering checks that a client of this name answers probes.
 func (v *Validation) Answering(path, name string) {
 	var known []string
 	for _, c := range v.spec.Clients {
@@ -48,7 +47,8 @@ func (v *Validation) Answering(path, name string) {
 	}
 }
 
-// Tolerance checks that the check says how long an outage it accepts, and whether from the bound or on its own.
+// Tolerance checks that the check has exactly one limit for the outage: an absolute limit, or a tolerance beyond the computed
+// bound.
 func (v *Validation) Tolerance(path string, maxOutage, tolerance Duration) {
 	switch {
 	case v.form.has(path+".maxOutage") || v.form.has(path+".tolerance"):
@@ -59,7 +59,7 @@ func (v *Validation) Tolerance(path string, maxOutage, tolerance Duration) {
 	}
 }
 
-// Guards are the containers that guard gateways: r1-gw.
+// Guards lists the containers that guard gateways: r1-gw.
 func (v *Validation) Guards() []string {
 	var all []string
 	for _, g := range v.spec.Gateways {

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// firstControlPlane is the node that kubeadm initialises; all others join.
+// firstControlPlane is the node that kubeadm initialises. All other nodes join.
 const firstControlPlane = "control-plane"
 
-// apiServerPort is where kubeadm's API servers listen on every control-plane node.
+// apiServerPort is the port of kubeadm's API servers on every control-plane node.
 const apiServerPort = 6443
 
-// endpoint checks the address in front of the API servers, and who joins later.
+// endpoint checks the address in front of the API servers, and the nodes that join later.
 func (v *Validation) endpoint(c *Cluster) {
 	v.joinLater(c)
 	e := c.APIEndpoint
@@ -32,7 +32,8 @@ func (v *Validation) endpoint(c *Cluster) {
 	}
 }
 
-// joinLater checks that nodes that join later are the scenario's, and that somebody is there whom they can join.
+// joinLater checks that the nodes are nodes of the scenario other than the first control plane, and that the provider supports
+// a later join.
 func (v *Validation) joinLater(c *Cluster) {
 	known := slices.DeleteFunc(v.spec.NodeNames(), func(n string) bool { return n == firstControlPlane })
 	v.Repeated("spec.cluster.joinLater", c.JoinLater)

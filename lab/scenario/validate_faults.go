@@ -2,7 +2,7 @@ package scenario
 
 import "slices"
 
-// Known checks that a list has a name. The noun says what the list has.
+// Known checks that a list contains a name. The noun describes the entries of the list.
 func (v *Validation) Known(path, name, noun string, known []string) bool {
 	if slices.Contains(known, name) {
 		return true
@@ -27,7 +27,7 @@ func (v *Validation) LinkOf(path, node, network string) {
 	}
 }
 
-// NetworksOf lists the networks that a node has links on; nil if the scenario does not say so.
+// NetworksOf lists the networks with a link of the node; nil if the scenario does not define the links.
 func (v *Validation) NetworksOf(node string) []string {
 	if r := v.spec.Router(v.HomeOf(node)); r != nil {
 		return r.Networks
@@ -46,7 +46,7 @@ func (v *Validation) NetworksOf(node string) []string {
 	return []string{v.spec.Cluster.Network}
 }
 
-// HomeOf returns the node that owns a node's network namespace: the router of a gateway's guard, else the node.
+// HomeOf returns the owner of the node's network namespace: for the guard of a gateway the router, else the node.
 func (v *Validation) HomeOf(node string) string {
 	for _, g := range v.spec.Gateways {
 		for _, m := range g.Members {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// maxMembers bounds a gateway's members: the plan gives each a VRRP priority ten below the last.
+// maxMembers bounds the members of a gateway. The plan gives each member a VRRP priority ten below the member before.
 const maxMembers = 10
 
 func (v *Validation) gateways() {

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// maxName bounds a name, so that host names made of a lab's, a router's and a gateway's stay under 63
-// characters (RFC 1035, 2.3.4).
+// maxName bounds a name. Host names contain the names of a lab, a router and a gateway, and must stay under 63 characters (RFC
+// 1035, 2.3.4).
 const maxName = 30
 
-// Limits of a scenario: how many addresses the plan's scheme has for each of them on a network.
+// The limits of a scenario. The plan's scheme has this many addresses on a network for each kind of node.
 const (
 	maxRouters  = 50
 	maxClients  = 40
@@ -29,8 +29,8 @@ func (v *Validation) Label(path, name string) {
 	}
 }
 
-// names checks every name, and that none is used twice among what runs side by side: routers, clients,
-// gateways' containers and cluster nodes share one space, since commands name them alike.
+// names checks every name, and that no name is used twice. Routers, clients, the containers of gateways and cluster nodes
+// share one name space, because commands name all of them in the same way.
 func (v *Validation) names() {
 	s := v.spec
 	v.NotEmpty("spec.networks", len(s.Networks))
@@ -40,7 +40,7 @@ func (v *Validation) names() {
 	networks, nodes, gateways, workloads := unique{v: v}, unique{v: v}, unique{v: v}, unique{v: v}
 	for i, n := range s.Networks {
 		networks.add(fmt.Sprintf("spec.networks[%d].name", i), n.Name)
-		// A network's name is the name of an interface inside the containers (IFNAMSIZ).
+		// The name of a network is also the name of an interface in the containers (IFNAMSIZ).
 		if len(n.Name) > 15 {
 			v.Add(fmt.Sprintf("spec.networks[%d].name", i), "seen %q, want at most 15 characters: interfaces are named for networks", shorten(n.Name))
 		}
@@ -74,10 +74,10 @@ func (v *Validation) atMost(path string, seen, most int) {
 	}
 }
 
-// unique checks names that share one space.
+// unique checks the names of one name space.
 type unique struct {
 	v     *Validation
-	first map[string]string // name to the path that had it first
+	first map[string]string // from a name to the first path with the name
 }
 
 func (u *unique) add(path, name string) {

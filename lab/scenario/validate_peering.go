@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// announce checks that a router announces networks that it is on.
+// announce checks that a router announces only networks of the router.
 func (v *Validation) announce(path string, r *Router) {
 	v.Repeated(path, r.BGP.Announce)
 	for i, n := range r.BGP.Announce {
@@ -20,8 +20,8 @@ func (v *Validation) announce(path string, r *Router) {
 	}
 }
 
-// peering checks how a router is to speak with a peer: what one end says and the other must say too, what the
-// software at this end can do, and what goes together.
+// peering checks the settings of the session with a peer: each setting alone, settings that exclude each other, settings for
+// internal or external peers only, and settings that both ends must have.
 func (v *Validation) peering(at string, r *Router, p Peer) {
 	v.policy(at+".import", p.Import)
 	v.policy(at+".export", p.Export)
@@ -49,7 +49,7 @@ func (v *Validation) peering(at string, r *Router, p Peer) {
 	}
 }
 
-// otherEnd is what the other router says of the same session.
+// otherEnd returns the other router's entry for the same session.
 func (v *Validation) otherEnd(r *Router, p Peer) (Peer, bool) {
 	other := v.spec.Router(p.Router)
 	if p.Router == "" || other == nil || other.BGP == nil {
@@ -62,8 +62,8 @@ func (v *Validation) otherEnd(r *Router, p Peer) (Peer, bool) {
 	return other.BGP.Peers[i], true
 }
 
-// bothEnds checks what keeps a session down if only one end has it. Passwords are not compared: a wrong one is a
-// fault that people look for.
+// bothEnds checks the settings that keep a session down if only one end has the setting. Passwords are not compared, because a
+// wrong password is a fault that people look for.
 func (v *Validation) bothEnds(at string, p, back Peer) {
 	for _, o := range []struct {
 		field       string

@@ -5,16 +5,16 @@ import (
 	"net/netip"
 )
 
-// span is a prefix of the scenario, with where it stands and what it is.
+// span is a prefix of the scenario, with path and description.
 type span struct {
 	path   string
 	what   string
 	prefix netip.Prefix
 }
 
-// prefixes checks the prefixes one by one, and that none overlaps another. A VIP inside a network would
-// be taken for a host of that segment and never reach a router; inside the pod or service prefix it
-// would collide with the cluster's own addresses.
+// prefixes checks each prefix, and that no prefix overlaps another. Hosts on a segment treat a VIP inside the segment's
+// network as a neighbour, so packets to the VIP never reach a router. A VIP inside the pod or service prefix collides with the
+// cluster's own addresses.
 func (v *Validation) prefixes() {
 	spans := v.spans()
 	for _, s := range spans {
@@ -31,7 +31,7 @@ func (v *Validation) prefixes() {
 	}
 }
 
-// spans returns every prefix that the scenario knows: networks first, then the cluster's, then VIPs.
+// spans returns every prefix in the scenario: first the networks, then the cluster's prefixes, then VIPs.
 func (v *Validation) spans() []span {
 	var spans []span
 	add := func(path, what string, p netip.Prefix) {
@@ -74,7 +74,7 @@ func (v *Validation) spans() []span {
 	return spans
 }
 
-// unusable says why hosts cannot have addresses of a prefix; "" if they can.
+// unusable returns the reason why hosts cannot have addresses of a prefix, or "".
 func unusable(p netip.Prefix) string {
 	for _, reserved := range []struct{ prefix, why string }{
 		{"0.0.0.0/8", "which means this host (RFC 1122)"},
@@ -100,7 +100,7 @@ func noun(p netip.Prefix) string {
 	return "a prefix"
 }
 
-// written spells a single address without its length.
+// written returns the text of a prefix. A single address has no length.
 func written(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return p.Addr().String()

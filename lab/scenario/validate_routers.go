@@ -24,7 +24,7 @@ func (v *Validation) routers() {
 	}
 }
 
-// ASN refuses the numbers that no speaker may use as its own.
+// ASN refuses reserved AS numbers.
 func (v *Validation) ASN(path string, asn uint32) {
 	switch asn {
 	case 0:
@@ -36,7 +36,7 @@ func (v *Validation) ASN(path string, asn uint32) {
 	}
 }
 
-// holdTime checks RFC 4271, 4.2: whole seconds in 16 bits, and at least three of them.
+// holdTime checks RFC 4271, 4.2: whole seconds in 16 bits, and at least three seconds.
 func (v *Validation) holdTime(path string, d Duration) {
 	if d.Std() < 3*time.Second || d.Std() > 65535*time.Second || d.Std()%time.Second != 0 {
 		v.Add(path, "seen %s, want whole seconds from 3s to 65535s (RFC 4271, 4.2)", d)
@@ -65,7 +65,7 @@ func (v *Validation) peers(path string, r *Router) {
 	}
 }
 
-// nodesPeer checks that the cluster's nodes are in reach and speak BGP with this router.
+// nodesPeer checks that the router reaches the cluster's nodes, and that the nodes speak BGP with the router.
 func (v *Validation) nodesPeer(at string, r *Router, p Peer) {
 	cluster := v.spec.Cluster
 	if cluster == nil {
@@ -88,7 +88,7 @@ func (v *Validation) nodesPeer(at string, r *Router, p Peer) {
 	}
 }
 
-// routerPeer checks that the other router is there, in reach, and peers with this one.
+// routerPeer checks that the other router exists, is in reach, and peers with this router.
 func (v *Validation) routerPeer(at string, r *Router, p Peer) {
 	other := v.spec.Router(p.Router)
 	switch {

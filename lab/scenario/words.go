@@ -9,10 +9,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxSeen bounds how much of a value an error quotes, in characters.
+// maxSeen bounds the part of a value that an error quotes, in characters.
 const maxSeen = 60
 
-// seen says what a node is, for an error.
+// seen describes a YAML node for an error.
 func seen(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -38,7 +38,7 @@ func shorten(s string) string {
 	return s
 }
 
-// wanted says what a field of a type and rule may hold, for an error.
+// wanted describes the accepted values of a field by type and rule, for an error.
 func wanted(t reflect.Type, r rule) string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -74,7 +74,7 @@ func wanted(t reflect.Type, r rule) string {
 	return "a whole number"
 }
 
-// join puts a field's name behind a path.
+// join appends the name of a field to a path.
 func join(path, name string) string {
 	if path == "" {
 		return name
