@@ -1,5 +1,5 @@
-// Package gateway guards an address on each of several networks by VRRP: keepalived in a container of its
-// own beside each member, in the router's namespaces, so that a router may run any image.
+// Package gateway guards an address on each of several networks by VRRP. Beside each member, keepalived runs in a
+// container of its own, in the router's namespaces. The router's image can therefore be any image.
 package gateway
 
 import (
@@ -22,7 +22,7 @@ import (
 
 const (
 	directory = "/etc/skidpad/gateway"
-	// readyWithin is many times what a start takes (under a second), for machines that are busy.
+	// readyWithin is many times the usual start time (under a second), for busy machines.
 	readyWithin = 60 * time.Second
 )
 
@@ -35,17 +35,17 @@ var notifyScript []byte
 //go:embed track.sh
 var trackScript []byte
 
-// Gateway is a guarded address, one on each of its networks.
+// Gateway is a guarded address, one on each network of the gateway.
 type Gateway struct {
 	engine  *docker.Engine
 	lab     string
 	image   string
 	plan    plan.Gateway
-	routers map[string]string // member to its router's container
+	routers map[string]string // the router's container, by member
 }
 
-// New returns a gateway of a plan, running or not; it does no I/O. image is what the engine calls keepalived's
-// image; only Start needs it.
+// New returns a gateway of a plan, running or not, without I/O. image is the engine's name of keepalived's image; only
+// Start needs the image.
 func New(e *docker.Engine, p *plan.Plan, g plan.Gateway, image string) *Gateway {
 	containers := make(map[string]string, len(p.Routers))
 	for _, r := range p.Routers {
@@ -57,8 +57,8 @@ func New(e *docker.Engine, p *plan.Plan, g plan.Gateway, image string) *Gateway 
 // Name returns the scenario's name of the gateway: gw.
 func (g *Gateway) Name() string { return g.plan.Name }
 
-// Start makes every member run, where it does not yet, side by side, and waits until one holds the addresses.
-// The routers' containers must run; their daemons need not be ready.
+// Start makes all members run, side by side, leaves running members alone, and waits until one member holds the
+// addresses. The routers' containers must run; their daemons need not be ready.
 func (g *Gateway) Start(ctx context.Context) error {
 	group, starting := errgroup.WithContext(ctx)
 	for _, m := range g.plan.Members {
@@ -101,8 +101,9 @@ func (g *Gateway) spec(m plan.GatewayGuard) (docker.Spec, error) {
 		Lab: g.lab, Role: string(node.KindGateway), Node: m.Router + "-" + g.plan.Name, Name: m.Container, Image: g.image,
 		Entrypoint: cmd,
 		NetworkOf:  router,
-		// Sharing the router's PID namespace, it ends when the router's container does, however that ends. Else it
-		// would keep the network namespace alive, with its interfaces, and go on holding the address for a dead router.
+		// In the router's PID namespace, keepalived always ends together with the router's container. Otherwise
+		// keepalived would keep the network namespace and the interfaces alive, and would hold the address for a dead
+		// router.
 		PIDOf:  router,
 		CapAdd: []string{"NET_ADMIN", "NET_RAW"},
 		Files: []docker.File{
@@ -114,7 +115,8 @@ func (g *Gateway) spec(m plan.GatewayGuard) (docker.Spec, error) {
 	}, nil
 }
 
-// Members returns what each member says of itself, in the order of the plan. One that cannot be asked is Unknown.
+// Members returns the state that each member reports, in the order of the plan. The state is Unknown if a member does
+// not answer.
 func (g *Gateway) Members(ctx context.Context) []Member {
 	list := make([]Member, len(g.plan.Members))
 	var group errgroup.Group
@@ -124,7 +126,7 @@ func (g *Gateway) Members(ctx context.Context) []Member {
 			return nil
 		})
 	}
-	_ = group.Wait() // no function of it returns an error
+	_ = group.Wait() // the functions return no errors
 	return list
 }
 
@@ -150,13 +152,13 @@ func (g *Gateway) addresses() []netip.Addr {
 	return list
 }
 
-// Holder returns the router that has the gateway's addresses, all of them and alone, in its kernel. In any
-// other case, also while they move, it is an error that says who has what.
+// Holder returns the router that has all of the gateway's addresses in its kernel, if no other router has any. In all
+// other cases, also during a move, Holder returns an error with the addresses of each router.
 func (g *Gateway) Holder(ctx context.Context) (string, error) {
 	return g.HolderAmong(g.Members(ctx))
 }
 
-// HolderAmong is Holder by what Members returned.
+// HolderAmong is Holder with the result of an earlier call of Members.
 func (g *Gateway) HolderAmong(members []Member) (string, error) {
 	return holder(g.Name(), members, g.addresses())
 }

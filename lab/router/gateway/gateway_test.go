@@ -105,9 +105,9 @@ func TestTrack(t *testing.T) {
 		{"10.244.1.0/24 via 10.89.0.3", false}, // the first route of several
 		{"10.244.1.0/24 via 10.89.0.3\n198.51.100.0/32 via 10.89.0.3", false}, // still filling
 		{"10.244.1.0/24 via 10.89.0.3\n198.51.100.0/32 via 10.89.0.3", true},
-		{"198.51.100.0/32 via 10.89.0.3", true}, // a route less is no loss of all
+		{"198.51.100.0/32 via 10.89.0.3", true}, // losing one of the routes is not losing all
 		{"", false},
-		{"198.51.100.0/32 via 10.89.0.3", false}, // as before the loss, but seen once since
+		{"198.51.100.0/32 via 10.89.0.3", false}, // the same as before the loss, but only seen once since
 		{"198.51.100.0/32 via 10.89.0.3", true},
 	} {
 		if got := track(t, dir, look.routes); got != look.want {

@@ -14,7 +14,7 @@ import (
 // State is a VRRP router's state, in keepalived's words.
 type State string
 
-// The states. Unknown is a member that cannot be asked, or has not said yet.
+// The states. Unknown: the member does not answer, or has not reported a state yet.
 const (
 	Unknown State = ""
 	Master  State = "MASTER"
@@ -23,17 +23,17 @@ const (
 	Stopped State = "STOP"
 )
 
-// Member is what a gateway's member says of itself.
+// Member is the state that a gateway's member reports.
 type Member struct {
 	Router string    `json:"router"`
 	State  State     `json:"state"`
-	Since  time.Time `json:"since,omitzero"` // when it entered the state, by the host's wall clock
-	// Addresses are those of the gateway's that the router's kernel has.
+	Since  time.Time `json:"since,omitzero"` // when the state began, by the host's wall clock
+	// Addresses are the gateway's addresses in the router's kernel.
 	Addresses []netip.Addr `json:"addresses,omitempty"`
 	Seen      string       `json:"seen,omitempty"` // why the state is unknown
 }
 
-// String says it in a few words.
+// String describes the member in a few words.
 func (m Member) String() string {
 	if m.State == Unknown {
 		return fmt.Sprintf("%s: unknown (%s)", m.Router, m.Seen)
@@ -41,7 +41,7 @@ func (m Member) String() string {
 	return fmt.Sprintf("%s: %s with %v", m.Router, m.State, m.Addresses)
 }
 
-// parseMember reads a line that notify.sh wrote, and after it the output of `ip -j -4 addr show`.
+// parseMember reads a line of notify.sh, followed by the output of `ip -j addr show`.
 func parseMember(data []byte, addresses []netip.Addr) (Member, error) {
 	line, rest, _ := bytes.Cut(data, []byte("\n"))
 	fields := strings.Fields(string(line))
@@ -71,7 +71,7 @@ func parseMember(data []byte, addresses []netip.Addr) (Member, error) {
 	return m, nil
 }
 
-// parseSeconds reads seconds since 1970, with or without a fraction: not every date(1) knows one.
+// parseSeconds reads seconds since 1970, with or without a fraction: some versions of date(1) print no fraction.
 func parseSeconds(s string) (time.Time, error) {
 	whole, fraction, _ := strings.Cut(s, ".")
 	sec, err := strconv.ParseInt(whole, 10, 64)

@@ -37,7 +37,7 @@ func Render(g plan.Gateway, m plan.GatewayGuard) (string, error) {
 	return b.String(), nil
 }
 
-// instance is a virtual router: VRRP knows one for each network and IP family (RFC 9568, 1). All move together.
+// instance is a virtual router: VRRP has one for each network and IP family (RFC 9568, 1). All instances move together.
 type instance struct {
 	Name, Network string
 	Addresses     []netip.Prefix
@@ -57,15 +57,16 @@ func instances(g plan.Gateway) []instance {
 	return all
 }
 
-// linkLocal is the link-local address that ends as another does.
+// linkLocal returns the link-local address with the same last 64 bits as a.
 func linkLocal(a netip.Addr) netip.Addr {
 	b := a.As16()
 	copy(b[:8], []byte{0xfe, 0x80, 0, 0, 0, 0, 0, 0})
 	return netip.AddrFrom16(b)
 }
 
-// base returns the priority of a member without routes: low enough for the highest member without routes to stand below the
-// lowest member with routes, in the order of the members, and at least 1. A member that tracks nothing keeps its full priority.
+// base returns the priority of a member without routes. The priority is at least 1, and low enough: the highest member
+// without routes stands below the lowest member with routes, and the order of the members stays. A member without
+// tracking keeps the full priority.
 func base(g plan.Gateway, m plan.GatewayGuard) int {
 	if !m.TrackBGP && !m.TrackBGP6 {
 		return m.Priority
@@ -77,13 +78,13 @@ func base(g plan.Gateway, m plan.GatewayGuard) int {
 	return max(1, m.Priority-(highest-lowest+1))
 }
 
-// seconds writes an interval as keepalived takes it; VRRPv3 counts hundredths of a second.
+// seconds writes an interval in keepalived's form. VRRPv3 counts hundredths of a second.
 func seconds(d time.Duration) string {
 	return strconv.FormatFloat(d.Round(10*time.Millisecond).Seconds(), 'f', -1, 64)
 }
 
-// MasterDown is how long a member of this priority hears nothing from the master before it takes over: RFC 9568,
-// 6.1, Active_Down_Interval (RFC 5798 called it Master_Down_Interval). The new master's gratuitous ARP follows at once.
+// MasterDown returns the time without adverts from the master after which a member of this priority takes over: RFC
+// 9568, 6.1, Active_Down_Interval (RFC 5798: Master_Down_Interval). The new master sends gratuitous ARP at once.
 func MasterDown(priority int, advert time.Duration) time.Duration {
 	skew := time.Duration(256-priority) * advert / 256
 	return 3*advert + skew
