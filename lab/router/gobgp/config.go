@@ -12,7 +12,7 @@ import (
 	"skidpad.dev/skidpad/lab/router/internal/reveal"
 )
 
-// config is gobgpd's configuration file, in the parts that labs use.
+// config is gobgpd's configuration file, limited to the parts used in labs.
 type config struct {
 	Global     global        `yaml:"global"`
 	Zebra      zebra         `yaml:"zebra"`
@@ -23,7 +23,7 @@ type config struct {
 	Dynamic    []dynamicPeer `yaml:"dynamic-neighbors,omitempty"`
 }
 
-// set is a mapping whose fields all are in its config, as OpenConfig has it.
+// set is a mapping with all fields under "config", as in OpenConfig.
 type set[T any] struct {
 	Config T `yaml:"config"`
 }
@@ -51,9 +51,9 @@ type zebra struct {
 		Enabled bool   `yaml:"enabled"`
 		URL     string `yaml:"url"`
 		Version int    `yaml:"version"`
-		// Software is the FRR release of whose protocol version it is.
+		// Software is the FRR release with the wanted version of the zebra protocol.
 		Software string `yaml:"software-name"`
-		// Take are the kinds of routes that zebra tells GoBGP of.
+		// Take lists the kinds of routes that zebra passes to GoBGP.
 		Take []string `yaml:"redistribute-route-type-list,omitempty"`
 	} `yaml:"config"`
 }
@@ -84,7 +84,7 @@ type dynamicPeer struct {
 	} `yaml:"config"`
 }
 
-// peering is what a neighbor and a group of them have alike.
+// peering has the common fields of a neighbor and of a group of neighbors.
 type peering struct {
 	Timers   set[timers]  `yaml:"timers"`
 	Graceful set[restart] `yaml:"graceful-restart"`
@@ -92,7 +92,7 @@ type peering struct {
 	*options `yaml:",inline"`
 }
 
-// options are those parts of a peering that most have not.
+// options has the rarely used fields of a peering.
 type options struct {
 	BFD         *set[bfd]         `yaml:"bfd,omitempty"`
 	Multihop    *set[multihop]    `yaml:"ebgp-multihop,omitempty"`
@@ -100,7 +100,7 @@ type options struct {
 	Reflector   *set[reflector]   `yaml:"route-reflector,omitempty"`
 }
 
-// bfd has its intervals in microseconds.
+// bfd has the intervals in microseconds.
 type bfd struct {
 	Enabled    bool  `yaml:"enabled"`
 	Tx         int64 `yaml:"desired-minimum-tx-interval"`
@@ -148,7 +148,7 @@ type limit struct {
 	Most int `yaml:"max-prefixes"`
 }
 
-// restartTime is for how long peers keep the routes of one that restarts, in seconds: what FRR asks for by default.
+// restartTime is the time that peers keep the routes of a restarting router, in seconds: FRR's default.
 const restartTime = 120
 
 // Render makes a router's gobgpd.yaml. Two runs on the same plan give the same bytes.
@@ -238,7 +238,7 @@ func optionsOf(s *plan.Speaker, o plan.Peering) *options {
 		out.Multihop = &set[multihop]{multihop{true, o.Multihop}}
 	}
 	if o.TTLSecurity > 0 {
-		// What is sent has TTL 255, and each hop takes one off (RFC 5082, 3).
+		// The router sends with TTL 255, and each hop takes one off (RFC 5082, 3).
 		out.TTLSecurity = &set[ttlSecurity]{ttlSecurity{true, 256 - o.TTLSecurity}}
 	}
 	if o.RouteReflectorClient {

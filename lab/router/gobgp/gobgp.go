@@ -1,6 +1,6 @@
-// Package gobgp runs GoBGP as a router: its configuration made from the plan, its state read as JSON. GoBGP is a BGP
-// speaker only, so FRR's zebra runs beside it and writes its routes into the kernel's table, as GoBGP's documentation
-// has it (docs/sources/zebra.md).
+// Package gobgp runs GoBGP as a router: the configuration comes from the plan, the state from GoBGP's JSON. GoBGP is
+// only a BGP speaker. FRR's zebra runs beside GoBGP and writes GoBGP's routes into the kernel's table, as in GoBGP's
+// documentation (docs/sources/zebra.md).
 package gobgp
 
 import (
@@ -26,23 +26,23 @@ var startScript []byte
 // Router is GoBGP in a container.
 type Router struct{ *box.Router }
 
-// Render makes its configuration, gobgpd.yaml, from the plan.
+// Render makes the configuration, gobgpd.yaml, from the plan.
 func (r *Router) Render() (string, error) { return Render(r.Plan) }
 
-// Start makes the router run, where it does not yet, and waits until gobgpd has its configuration. Peers are
-// not waited for.
+// Start makes the router run, unless the router runs, and waits until gobgpd has the configuration. Start does not wait
+// for peers.
 func (r *Router) Start(ctx context.Context) error {
 	config, err := r.Render()
 	if err != nil {
 		return err
 	}
-	command := []string{"/bin/sh", "-c", "trap 'exit 0' TERM INT; sleep infinity & wait"} // it only forwards
+	command := []string{"/bin/sh", "-c", "trap 'exit 0' TERM INT; sleep infinity & wait"} // only forwards
 	if r.Plan.BGP != nil {
 		command = []string{"/bin/bash", startPath, fmt.Sprint(r.Plan.BGP.MaximumPaths)}
 	}
 	return r.Run(ctx, box.Software{
 		Command: command,
-		// What zebra keeps when it leaves root.
+		// zebra keeps these capabilities when zebra leaves root.
 		CapAdd: []string{"NET_ADMIN", "NET_RAW", "SYS_ADMIN"},
 		Files: []docker.File{
 			{Path: startPath, Mode: 0o755, Data: startScript},
@@ -51,7 +51,7 @@ func (r *Router) Start(ctx context.Context) error {
 	})
 }
 
-// answers looks whether gobgpd has the plan's peers.
+// answers returns an error unless gobgpd has the plan's peers.
 func (r *Router) answers(ctx context.Context) error {
 	if r.Plan.BGP == nil {
 		return nil
@@ -74,7 +74,7 @@ func (r *Router) gobgp(ctx context.Context, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-// Sessions returns the BGP sessions, by peer. Peers that are to dial in are listed only while they are there.
+// Sessions returns the BGP sessions, by peer. A peer of a range is in the list only while the peer's session lives.
 func (r *Router) Sessions(ctx context.Context) ([]bgp.Session, error) {
 	out, err := r.gobgp(ctx, "neighbor")
 	if err != nil {
@@ -83,7 +83,7 @@ func (r *Router) Sessions(ctx context.Context) ([]bgp.Session, error) {
 	return parseNeighbors(r.Name(), out, time.Now())
 }
 
-// Routes returns the RIB: what BGP learned, IPv4 unicast, by prefix.
+// Routes returns the RIB: the IPv4 unicast routes that BGP learned, by prefix.
 func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
 	out, err := r.gobgp(ctx, "global", "rib", "-a", "ipv4")
 	if err != nil {
@@ -92,8 +92,8 @@ func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
 	return parseRIB(out)
 }
 
-// Apply brings the running router to the plan's configuration, which gobgpd checks first. It takes only some of what
-// may differ while it runs, so the router is restarted, unless nothing differs.
+// Apply brings the running router to the plan's configuration, after a check by gobgpd. A running gobgpd takes only
+// some of the changes. Apply therefore restarts the router if anything differs.
 func (r *Router) Apply(ctx context.Context) error {
 	config, err := r.Render()
 	if err != nil {

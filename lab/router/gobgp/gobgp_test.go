@@ -19,8 +19,8 @@ func TestRender(t *testing.T) {
 	})
 }
 
-// The JSON in testdata is GoBGP 4.8.0's, of a router with an internal peer r1, a node that dialled in, and a peer
-// whose hold time ended.
+// The JSON in testdata is from GoBGP 4.8.0, on a router with an internal peer r1, a node that dialled in, and a peer
+// with an expired hold time.
 func TestParseNeighbors(t *testing.T) {
 	got, err := parseNeighbors("r2", routertest.Read(t, "neighbors.json"), time.Unix(1795251267, 0))
 	if err != nil {

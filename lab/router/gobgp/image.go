@@ -14,7 +14,7 @@ const (
 	pinned = "4.8.0"
 )
 
-// released is the form of the versions that can be built: the modules of releases 3 and 4 end with that number.
+// released matches the versions that can be built: the module paths of releases 3 and 4 end with the major number.
 var released = regexp.MustCompile(`^[34]\.[0-9]+\.[0-9]+$`)
 
 // imageEntry is the catalogue's entry.
@@ -33,7 +33,7 @@ func imageEntry() image.Entry {
 	}
 }
 
-// debian is a GoBGP router: its daemon and its command line, of the pinned version or of another release. FRR's zebra
+// debian is a GoBGP router: GoBGP's daemon and command line, of the pinned version or of another release. FRR's zebra
 // beside GoBGP writes the routes into the kernel's table: GoBGP itself writes none.
 func debian(version string) build.Debian {
 	path := "github.com/osrg/gobgp/v" + version[:1]

@@ -11,7 +11,7 @@ import (
 
 var tree = filepath.Join("..", "..", "..")
 
-// The image's version is written in two places, since the catalogue must know it without reading the pins.
+// The image's version stands in two places, since the catalogue must know the version without reading the pins.
 func TestThePinnedVersion(t *testing.T) {
 	pins, err := os.ReadFile(filepath.Join(tree, module, "go.mod"))
 	if err != nil {

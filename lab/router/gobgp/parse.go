@@ -10,7 +10,7 @@ import (
 	"skidpad.dev/skidpad/lab/bgp"
 )
 
-// peer is one of `gobgp -j neighbor`: the API's Peer, in the API's JSON.
+// peer is an entry of `gobgp -j neighbor`: the API's Peer, in the API's JSON.
 type peer struct {
 	Conf struct {
 		Description string `json:"description"`
@@ -35,7 +35,7 @@ type peer struct {
 			Keepalive float64 `json:"keepalive_interval"`
 			HoldTime  float64 `json:"negotiated_hold_time"`
 			Uptime    struct {
-				Seconds int64 `json:"seconds"` // when it was established, since 1970
+				Seconds int64 `json:"seconds"` // the start of the session, since 1970
 			} `json:"uptime"`
 		} `json:"state"`
 	} `json:"timers"`
@@ -47,11 +47,11 @@ type peer struct {
 	} `json:"afi_safis"`
 }
 
-// reasons are the API's, of why a session ended (PeerState.DisconnectReason).
+// reasons are the API's reasons for the end of a session (PeerState.DisconnectReason).
 var reasons = []string{"", "administratively down", "hold timer expired", "notification sent", "notification received", "read failed", "write failed",
 	"idle timer expired", "restart timer expired", "graceful restart", "invalid message", "hard reset", "deconfigured", "bad peer AS"}
 
-// parseNeighbors reads `gobgp -j neighbor`. A peer of a range is there only while its session lives.
+// parseNeighbors reads `gobgp -j neighbor`. A peer of a range is in the output only while the peer's session lives.
 func parseNeighbors(router string, data []byte, now time.Time) ([]bgp.Session, error) {
 	var in []peer
 	if err := json.Unmarshal(data, &in); err != nil {
@@ -100,11 +100,11 @@ func (p peer) session(router string, address netip.Addr, now time.Time) bgp.Sess
 	return s
 }
 
-// ribPath is a path in `gobgp -j global rib`, with the attributes as packets have them (RFC 4271, 4.3).
+// ribPath is a path in `gobgp -j global rib`, with the attributes in the form of BGP packets (RFC 4271, 4.3).
 type ribPath struct {
 	Best     bool       `json:"best"` // or as good as the best
 	Invalid  bool       `json:"is-nexthop-invalid"`
-	External bool       `json:"is-from-external"` // zebra told it
+	External bool       `json:"is-from-external"` // the route came from zebra
 	Peer     netip.Addr `json:"peer-address"`
 	Attrs    []struct {
 		Type     int        `json:"type"`
@@ -115,7 +115,7 @@ type ribPath struct {
 	} `json:"attrs"`
 }
 
-// The attributes that are read (RFC 4271, 5.1; RFC 4760, 3).
+// The attributes that parseRIB reads (RFC 4271, 5.1; RFC 4760, 3).
 const (
 	attrASPath    = 2
 	attrNextHop   = 3

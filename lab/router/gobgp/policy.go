@@ -80,7 +80,7 @@ func actionsOf(p *scenario.RoutePolicy) bgpActions {
 	return out
 }
 
-// apply has actions taken on what peers, named by their addresses, send and are sent.
+// apply adds actions for routes received from peers and for routes sent to peers. peers is a prefix or an address.
 func (c *config) apply(name, peers string, received, sent bgpActions) {
 	if received == (bgpActions{}) && sent == (bgpActions{}) {
 		return
@@ -101,7 +101,7 @@ func (c *config) apply(name, peers string, received, sent bgpActions) {
 	}
 }
 
-// announceOnly keeps all routes that zebra told, but those, from peers: it tells of every link.
+// announceOnly announces only prefixes among the routes from zebra: zebra passes the routes of every link.
 func (c *config) announceOnly(prefixes []netip.Prefix) {
 	defined, to := c.policies()
 	set := prefixSet{Name: "announced"}

@@ -9,8 +9,8 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// Shut shuts sessions down administratively until Open; a router that is restarted has forgotten it. GoBGP forgets a peer of a
-// range when its session ends, and takes it again when it dials: it shuts configured neighbours only.
+// Shut shuts sessions down administratively until Open. A restart undoes Shut. GoBGP forgets a peer of a range when the
+// session ends, and accepts the peer again when the peer dials: Shut works for configured neighbours only.
 func (r *Router) Shut(ctx context.Context, of bgp.Peers) error {
 	if len(of.Ranges) > 0 || of.All() && len(r.Plan.BGP.Ranges) > 0 {
 		return fmt.Errorf("router %s: GoBGP shuts no peers of a range; name a neighbour, or have BGP dropped", r.Name())
@@ -18,13 +18,13 @@ func (r *Router) Shut(ctx context.Context, of bgp.Peers) error {
 	return r.each(ctx, of, "disable")
 }
 
-// Open ends what Shut began.
+// Open ends the effect of Shut.
 func (r *Router) Open(ctx context.Context, of bgp.Peers) error { return r.each(ctx, of, "enable") }
 
-// Reset ends sessions, which come up again.
+// Reset ends sessions. The sessions come up again.
 func (r *Router) Reset(ctx context.Context, of bgp.Peers) error { return r.each(ctx, of, "reset") }
 
-// Refresh asks peers for their routes and sends its own anew (RFC 2918); sessions stay.
+// Refresh asks peers for their routes and sends the router's own routes again (RFC 2918). Sessions stay.
 func (r *Router) Refresh(ctx context.Context, of bgp.Peers) error {
 	return r.each(ctx, of, "softreset")
 }
@@ -44,13 +44,13 @@ func (r *Router) each(ctx context.Context, of bgp.Peers, verb string) error {
 			return fmt.Errorf("%s: session with %s: %s: %w", r.Name(), s.Peer, verb, err)
 		}
 	}
-	if !met && len(of.Ranges) == 0 { // of a range nobody may be there
+	if !met && len(of.Ranges) == 0 { // a range may have no peers
 		return of.Nobody(r.Name())
 	}
 	return nil
 }
 
-// rangeOf is the name of the range that a peer is of; nothing where it is of none.
+// rangeOf returns the name of the peer's range; "" for a peer without a range.
 func rangeOf(ranges []plan.Range, peer netip.Addr) string {
 	for _, g := range ranges {
 		if g.Prefix.Contains(peer) {

@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// Stations asks gobgpd. All stations were told while gobgpd ran: labs write none into the configuration.
+// Stations asks gobgpd. All stations are added at run time: labs write none into the configuration.
 func (r *Router) Stations(ctx context.Context) (map[int]bool, error) {
 	out, err := r.bmp(ctx)
 	if err != nil {
@@ -19,7 +19,7 @@ func (r *Router) Stations(ctx context.Context) (map[int]bool, error) {
 
 var stationLine = regexp.MustCompile(`(?m)^127\.0\.0\.1:(\d+) `)
 
-// parseStations reads `gobgp bmp`: a table with a station a line, its address first.
+// parseStations reads `gobgp bmp`: a table with a station a line, beginning with the station's address.
 func parseStations(out []byte) map[int]bool {
 	ports := map[int]bool{}
 	for _, m := range stationLine.FindAllSubmatch(out, -1) {
@@ -30,13 +30,13 @@ func parseStations(out []byte) map[int]bool {
 	return ports
 }
 
-// AddStation asks for all that peers send, before policy: GoBGP keeps the routes of all peers.
+// AddStation asks for all routes from peers, before policy: GoBGP keeps the routes of all peers.
 func (r *Router) AddStation(ctx context.Context, port int) error {
 	_, err := r.bmp(ctx, "add", fmt.Sprintf("127.0.0.1:%d", port), "pre")
 	return err
 }
 
-// RemoveStation takes a station back.
+// RemoveStation removes a station.
 func (r *Router) RemoveStation(ctx context.Context, port int) error {
 	_, err := r.bmp(ctx, "del", fmt.Sprintf("127.0.0.1:%d", port))
 	return err
