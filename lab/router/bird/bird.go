@@ -1,4 +1,4 @@
-// Package bird runs BIRD 2 as a router: its configuration made from the plan, its state read from what birdc shows.
+// Package bird runs BIRD 2 as a router: the configuration comes from the plan, the state from birdc's output.
 package bird
 
 import (
@@ -23,11 +23,11 @@ var startScript []byte
 // Router is BIRD in a container.
 type Router struct{ *box.Router }
 
-// Render makes its configuration, bird.conf, from the plan.
+// Render makes the configuration, bird.conf, from the plan.
 func (r *Router) Render() (string, error) { return Render(r.Plan) }
 
-// Start makes the router run, where it does not yet, and waits until BIRD has its configuration. Peers are
-// not waited for.
+// Start makes the router run, unless the router runs, and waits until BIRD has the configuration. Start does not wait
+// for peers.
 func (r *Router) Start(ctx context.Context) error {
 	config, err := r.Render()
 	if err != nil {
@@ -43,7 +43,7 @@ func (r *Router) Start(ctx context.Context) error {
 	})
 }
 
-// answers looks whether BIRD has the plan's router ID and peers.
+// answers returns an error unless BIRD has the plan's router ID and peers.
 func (r *Router) answers(ctx context.Context) error {
 	out, err := r.birdc(ctx, "show status", "show protocols all")
 	if err != nil || r.Plan.BGP == nil {
@@ -61,10 +61,11 @@ func (r *Router) answers(ctx context.Context) error {
 	return nil
 }
 
-// eachCommand asks each argument in turn. Arguments hold names of protocols as BIRD prints them; a shell never reads them.
+// eachCommand runs each argument in turn. Arguments hold names of protocols from BIRD's output; a shell never reads the
+// names.
 const eachCommand = `for c; do birdc "$c" || exit; done`
 
-// birdc asks several things in turn.
+// birdc runs several commands in turn.
 func (r *Router) birdc(ctx context.Context, commands ...string) ([]byte, error) {
 	out, err := r.Exec(ctx, append([]string{"sh", "-c", eachCommand, "birdc"}, commands...)...)
 	if err != nil {
@@ -73,7 +74,7 @@ func (r *Router) birdc(ctx context.Context, commands ...string) ([]byte, error) 
 	return out, nil
 }
 
-// Sessions returns the BGP sessions, by peer. Peers that are to dial in are listed only while they are there.
+// Sessions returns the BGP sessions, by peer. A peer of a range is in the list only while the peer's session lives.
 func (r *Router) Sessions(ctx context.Context) ([]bgp.Session, error) {
 	out, err := r.birdc(ctx, "show status", "show protocols all")
 	if err != nil {
@@ -82,7 +83,7 @@ func (r *Router) Sessions(ctx context.Context) ([]bgp.Session, error) {
 	return parseSessions(r.Name(), out)
 }
 
-// Routes returns the RIB: what BGP learned, IPv4 unicast, by prefix.
+// Routes returns the RIB: the IPv4 unicast routes that BGP learned, by prefix.
 func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
 	if r.Plan.BGP == nil {
 		return nil, nil
@@ -102,8 +103,8 @@ func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
 	return parseRIB(parseProtocols(protocols), paths, used)
 }
 
-// Apply brings the running router to the plan's configuration: checked first, then BIRD itself finds what
-// differs and restarts no session that does not.
+// Apply brings the running router to the plan's configuration. BIRD checks the configuration first, then finds the
+// differences itself. BIRD restarts no session without a difference.
 func (r *Router) Apply(ctx context.Context) error {
 	config, err := r.Render()
 	if err != nil {
@@ -119,7 +120,7 @@ func (r *Router) Apply(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("configuration of %s: %w", r.Name(), err)
 	}
-	if !bytes.Contains(out, []byte("Reconfigur")) { // -ed, or -ation in progress
+	if !bytes.Contains(out, []byte("Reconfigur")) { // "Reconfigured" or "Reconfiguration in progress"
 		return fmt.Errorf("configuration of %s: BIRD has not taken it: %s", r.Name(), bytes.TrimSpace(out))
 	}
 	return r.Ready(ctx)

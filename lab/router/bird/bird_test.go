@@ -29,7 +29,7 @@ func TestRender(t *testing.T) {
 	})
 }
 
-// The text in testdata is BIRD 2.0.12's, of a router with an internal peer, one that refuses, and two nodes.
+// The text in testdata is from BIRD 2.0.12, on a router with an internal peer, a peer that refuses, and two nodes.
 func TestParseSessions(t *testing.T) {
 	got, err := parseSessions("r1", routertest.Read(t, "protocols.txt"))
 	if err != nil {
@@ -138,7 +138,7 @@ func TestNamesReachBirdcAndNoShell(t *testing.T) {
 	}
 }
 
-// The time to read a table grows with its size, and not with the square: 200,000 routes took minutes.
+// The time to read a table grows in proportion to the size. Quadratic growth took minutes for 200,000 routes.
 func TestALargeTableIsReadSoon(t *testing.T) {
 	var b strings.Builder
 	for i := range 200_000 {

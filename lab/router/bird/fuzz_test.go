@@ -22,7 +22,7 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// FuzzMRT reads any bytes as the file to which BIRD writes its sessions' messages.
+// FuzzMRT reads any bytes as BIRD's file with the messages of the sessions.
 func FuzzMRT(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 1, 0, 16, 0, 5, 0, 0, 0, 20, 0, 0, 0xfd, 0xe9, 0, 0, 0xfd, 0xea, 0, 0, 0, 1, 10, 0, 0, 1, 10, 0, 0, 2, 0, 5, 0, 6})
 	f.Add(make([]byte, mrt.MRT_COMMON_HEADER_LEN))

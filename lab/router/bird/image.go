@@ -7,8 +7,8 @@ import (
 	"skidpad.dev/skidpad/lab/image/build"
 )
 
-// imageEntry is the catalogue's entry. BIRD has a root file system of its own, so a change of BIRD leaves other images as they are.
-// The router brings the program that starts BIRD.
+// imageEntry is the catalogue's entry. BIRD has a root file system of its own: a change of BIRD leaves other images as
+// they are. The router brings the program that starts BIRD.
 func imageEntry() image.Entry {
 	debian := build.Debian{
 		Name: "bird", Main: "bird2", Version: "2.0.12", Config: build.Idle(),

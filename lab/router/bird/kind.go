@@ -20,15 +20,15 @@ func Member() scenario.Member {
 // SetDefaults changes nothing: the software has no fields of its own.
 func (*Software) SetDefaults(*scenario.Spec) {}
 
-// Validate finds no mistakes besides requests beyond the abilities.
+// Validate finds no mistakes. Another check finds requests beyond the abilities.
 func (*Software) Validate(*scenario.Validation, string) {}
 
-// Abilities are the features of scenario files that BIRD has here.
+// Abilities returns the features of scenario files that BIRD has here.
 func (*Software) Abilities() scenario.Abilities {
 	return scenario.AllAbilities() &^ (scenario.RoutesIPv6 | scenario.ReportsRestart)
 }
 
-// New returns a handle; it does no I/O. ref is what the engine calls the image; only Start needs it.
+// New returns a handle, without I/O. ref is the engine's name of the image; only Start needs the image.
 func (*Software) New(e *docker.Engine, p *plan.Plan, r plan.Router, ref string) router.Router {
 	x := &Router{box.NewRouter(e, p, r, ref)}
 	x.Answers = x.answers
@@ -43,7 +43,7 @@ func (*Software) Daemons() router.Daemons {
 	return router.Daemons{Routing: []string{"bird"}}
 }
 
-// Commands are for people and for reports.
+// Commands returns commands for people and for reports.
 func (*Software) Commands() router.Commands {
 	return router.Commands{
 		Sessions: "birdc show protocols",

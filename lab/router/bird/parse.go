@@ -14,18 +14,18 @@ import (
 	"skidpad.dev/skidpad/lab/bgp"
 )
 
-// BIRD has no output for programs. What birdc shows is stable over 2.0, and bird.conf sets how it writes times.
+// BIRD has no output for programs. birdc's output is stable over 2.0, and bird.conf sets the form of times.
 
-// clock is how bird.conf has BIRD write times.
+// clock is the form of times that bird.conf sets.
 const clock = "2006-01-02 15:04:05.000"
 
-// protocol is one of `show protocols all`, with the lines below its first as fields.
+// protocol is an entry of `show protocols all`. The lines below the first line are the fields.
 type protocol struct {
 	kind   string // BGP, Kernel, Device …
 	since  time.Time
 	fields map[string]string
-	routes string // of its channel: 1 imported, 2 exported, 0 preferred
-	peer   string // its host name, where it tells one
+	routes string // of the protocol's channel: 1 imported, 2 exported, 0 preferred
+	peer   string // the peer's host name, if known
 }
 
 var protocolLine = regexp.MustCompile(`^(\S+) +([A-Z]\S*) +\S+ +(?:up|down|start|stop|flush) +(\S+ \S+)`)
@@ -53,7 +53,7 @@ func parseProtocols(data []byte) map[string]protocol {
 		case "Hostname":
 			p.peer = value
 		default:
-			if _, again := p.fields[key]; !again { // a channel has a State of its own
+			if _, again := p.fields[key]; !again { // a channel also has a State
 				p.fields[key] = value
 			}
 		}
@@ -80,7 +80,7 @@ var (
 	exported   = regexp.MustCompile(`([0-9]+) exported`)
 )
 
-// parseRouterID reads `show status`; invalid where it says none.
+// parseRouterID reads `show status`; the address is invalid if the output has no router ID.
 func parseRouterID(data []byte) netip.Addr {
 	if m := statusID.FindSubmatch(data); m != nil {
 		if a, err := netip.ParseAddr(string(m[1])); err == nil {
@@ -90,7 +90,7 @@ func parseRouterID(data []byte) netip.Addr {
 	return netip.Addr{}
 }
 
-// parseSessions reads `show status` and `show protocols all`. What waits for peers of a range is no session.
+// parseSessions reads `show status` and `show protocols all`. A protocol that waits for peers of a range is no session.
 func parseSessions(router string, data []byte) ([]bgp.Session, error) {
 	m := serverTime.FindSubmatch(data)
 	if m == nil {
@@ -128,7 +128,7 @@ func (p protocol) session(router string, peer netip.Addr, now time.Time) (bgp.Se
 		}
 		*to = uint32(asn)
 	}
-	// BIRD's own states beside the RFC's: Down, Close, Passive.
+	// BIRD has more states than the RFC: Down, Close, Passive.
 	s.State, _ = bgp.ParseState(p.fields["BGP state"])
 	if s.State != bgp.Established {
 		s.Reason = p.fields["Last error"]
@@ -140,7 +140,7 @@ func (p protocol) session(router string, peer netip.Addr, now time.Time) (bgp.Se
 	return s, nil
 }
 
-// timer reads what a timer is set to: 6.946/9 is 9 s.
+// timer returns the configured value of a timer: 9 s for 6.946/9.
 func (p protocol) timer(name string) time.Duration {
 	if m := timer.FindStringSubmatch(p.fields[name]); m != nil {
 		if seconds, err := strconv.ParseFloat(m[1], 64); err == nil {
@@ -160,14 +160,14 @@ func count(what *regexp.Regexp, routes string) int {
 }
 
 var (
-	// A prefix begins a route; where it has several paths, those after the first leave it out.
+	// A prefix begins a route. Further paths of the same route have no prefix.
 	pathLine = regexp.MustCompile(`^(\S+)? +(unicast|unreachable|blackhole|prohibited) \[(\S+) [^\]]*\]( \*)?`)
 	viaLine  = regexp.MustCompile(`^\tvia (\S+) on (\S+)`)
 	asPath   = regexp.MustCompile(`^\tBGP\.as_path: (.*)$`)
 )
 
-// parseRIB reads `show route all`, of BGP's routes, and `show route export fib`: the first tells every path, the
-// second which next hops of them the kernel is given.
+// parseRIB reads `show route all` of BGP's routes, and `show route export fib`. The first output has every path, the
+// second the next hops that BIRD gives to the kernel.
 func parseRIB(protocols map[string]protocol, paths, used []byte) ([]bgp.Route, error) {
 	routes, err := parseRoutes(protocols, paths)
 	if err != nil {

@@ -22,8 +22,8 @@ const fib = "fib"
 
 // Render makes a router's bird.conf. Two runs on the same plan give the same bytes.
 //
-// Without graceful restart in the plan it is off, not left to BIRD's default, which would help a peer that
-// restarts by keeping its routes (RFC 4724): a negative control would then prove nothing.
+// Without graceful restart in the plan, bird.conf turns graceful restart off. BIRD's default would keep the routes of a
+// restarting peer (RFC 4724), and a negative control would then prove nothing.
 func Render(r plan.Router) (string, error) {
 	t, err := template.New("bird.conf").Funcs(template.FuncMap{
 		"seconds":      func(d time.Duration) int { return max(1, int(d/time.Second)) },
@@ -46,7 +46,7 @@ func Render(r plan.Router) (string, error) {
 	return b.String(), nil
 }
 
-// routerID is the plan's; without BGP it is of no consequence, but BIRD wants one.
+// routerID is the plan's router ID. Without BGP the router ID has no effect, but BIRD requires one.
 func routerID(r plan.Router) string {
 	switch {
 	case r.BGP != nil:
@@ -62,6 +62,6 @@ func hasBFD(s plan.Speaker) bool {
 		slices.ContainsFunc(s.Ranges, func(r plan.Range) bool { return r.BFD != nil })
 }
 
-// protocolName is what a peer, or a range of them, is called in BIRD's configuration: a name of its own, since a
-// scenario's may be a word of BIRD's language.
+// protocolName returns the name of a peer, or of a range, in BIRD's configuration. The prefix avoids clashes: a
+// scenario's name may be a word of BIRD's language.
 func protocolName(name string) string { return "to-" + name }

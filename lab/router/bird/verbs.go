@@ -12,16 +12,16 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// Shut shuts sessions down administratively until Open; a router that is restarted has forgotten it.
+// Shut shuts sessions down administratively until Open. A restart undoes Shut.
 func (r *Router) Shut(ctx context.Context, of bgp.Peers) error {
 	listening, sessions, err := r.protocols(ctx, of)
 	if err != nil {
 		return err
 	}
-	return r.each(ctx, "disable", append(listening, sessions...)) // first nobody new, then those there are
+	return r.each(ctx, "disable", append(listening, sessions...)) // first no new peers, then the existing sessions
 }
 
-// Open ends what Shut began.
+// Open ends the effect of Shut.
 func (r *Router) Open(ctx context.Context, of bgp.Peers) error {
 	listening, sessions, err := r.protocols(ctx, of)
 	if err != nil {
@@ -30,7 +30,7 @@ func (r *Router) Open(ctx context.Context, of bgp.Peers) error {
 	return r.each(ctx, "enable", append(listening, sessions...))
 }
 
-// Reset ends sessions, which come up again.
+// Reset ends sessions. The sessions come up again.
 func (r *Router) Reset(ctx context.Context, of bgp.Peers) error {
 	_, sessions, err := r.protocols(ctx, of)
 	if err != nil {
@@ -39,7 +39,7 @@ func (r *Router) Reset(ctx context.Context, of bgp.Peers) error {
 	return r.each(ctx, "restart", sessions)
 }
 
-// Refresh asks peers for their routes and sends its own anew (RFC 2918); sessions stay.
+// Refresh asks peers for their routes and sends the router's own routes again (RFC 2918). Sessions stay.
 func (r *Router) Refresh(ctx context.Context, of bgp.Peers) error {
 	_, sessions, err := r.protocols(ctx, of)
 	if err != nil {
@@ -48,7 +48,7 @@ func (r *Router) Refresh(ctx context.Context, of bgp.Peers) error {
 	return r.each(ctx, "reload", sessions)
 }
 
-// protocols are those that take the peers of a range, and those of one peer each.
+// protocols returns the protocols that wait for peers of a range, and the protocols with one peer each.
 func (r *Router) protocols(ctx context.Context, of bgp.Peers) (listening, sessions []string, err error) {
 	out, err := r.birdc(ctx, "show protocols all")
 	if err != nil {
@@ -61,7 +61,7 @@ func (r *Router) protocols(ctx context.Context, of bgp.Peers) (listening, sessio
 	return listening, sessions, err
 }
 
-// pick finds the protocols of peers by name, in order. BIRD calls each peer of a range by the range's name and a number.
+// pick finds the protocols of peers by name, in order. BIRD names each peer of a range after the range, with a number.
 func pick(all map[string]protocol, of bgp.Peers, ranges []plan.Range) (listening, sessions []string) {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if all[name].kind != "BGP" {
@@ -81,7 +81,7 @@ func pick(all map[string]protocol, of bgp.Peers, ranges []plan.Range) (listening
 	return listening, sessions
 }
 
-// each has birdc do the same to every protocol, and looks that each was named in the answer.
+// each runs the same birdc command on every protocol, and checks that the answer names each protocol.
 func (r *Router) each(ctx context.Context, verb string, protocols []string) error {
 	for _, name := range protocols {
 		out, err := r.birdc(ctx, verb+` "`+name+`"`)

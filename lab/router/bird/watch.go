@@ -19,15 +19,15 @@ import (
 	"skidpad.dev/skidpad/lab/wait"
 )
 
-// BIRD exports no BMP before version 2.14. BIRD writes the messages of its peers and the states of its sessions to a file,
-// as they happen (RFC 6396). A router's start script begins a new file, and a new control socket, with each BIRD.
+// BIRD exports no BMP before version 2.14. BIRD writes the messages of peers and the states of sessions to a file, as
+// they happen (RFC 6396). A router's start script begins a new file, and a new control socket, with each BIRD.
 const (
 	runFolder = "/run/bird"
 	dumpFile  = "bgp.mrt"
 	socket    = "bird.ctl"
 )
 
-// Follow reads BIRD's file until ctx ends. The control socket shows that BIRD is gone.
+// Follow reads BIRD's file until ctx ends. The control socket shows the end of BIRD.
 func (r *Router) Follow(ctx context.Context, pid int, to router.Listener) error {
 	return follow(ctx, fmt.Sprintf("/proc/%d/root%s", pid, runFolder), to)
 }
@@ -51,8 +51,8 @@ func follow(ctx context.Context, folder string, to router.Listener) error {
 // dialAgainAfter is the pause between attempts to find BIRD.
 const dialAgainAfter = 200 * time.Millisecond
 
-// dial waits until BIRD takes a connection to its control socket. Nothing is asked. The time is unlimited, since a daemon may
-// be down for long.
+// dial waits until BIRD takes a connection to the control socket. dial sends nothing. The time is unlimited, since a
+// daemon may be down for long.
 func dial(ctx context.Context, socket string) (net.Conn, error) {
 	for {
 		var d net.Dialer
@@ -78,7 +78,7 @@ func oneLife(ctx context.Context, alive net.Conn, folder string, to router.Liste
 	}
 	stop := context.AfterFunc(ctx, func() { _ = alive.Close() })
 	defer stop()
-	go func() { // its greeting, then nothing until it ends
+	go func() { // BIRD's greeting, then nothing until BIRD ends
 		_, _ = io.Copy(io.Discard, alive)
 		_ = changes.Close()
 	}()
@@ -99,14 +99,14 @@ func oneLife(ctx context.Context, alive net.Conn, folder string, to router.Liste
 	}
 }
 
-// mrtFile is a file that grows by records. It need not be there yet.
+// mrtFile is a growing file of records. The file may be missing at first.
 type mrtFile struct {
 	path string
 	file *os.File
-	rest []byte // of which no record has been taken yet
+	rest []byte // bytes not read as a record yet
 }
 
-// tell reports the records that are new in the file.
+// tell reports the new records in the file.
 func (f *mrtFile) tell(to router.Listener) error {
 	if err := f.read(); err != nil {
 		return err
@@ -148,14 +148,14 @@ func (f *mrtFile) close() {
 	}
 }
 
-// next takes a record; nil where there is no whole one. After an error the next one can be taken.
+// next takes a record; nil without a whole record. After an error, the next record can be taken.
 func (f *mrtFile) next() (*mrt.MRTMessage, error) {
 	if len(f.rest) < mrt.MRT_COMMON_HEADER_LEN {
 		return nil, nil
 	}
 	header, err := mrt.ParseHeader(f.rest[:mrt.MRT_COMMON_HEADER_LEN])
 	if err != nil {
-		f.rest = nil // no telling where the next begins
+		f.rest = nil // the start of the next record is unknown
 		return nil, err
 	}
 	whole := mrt.MRT_COMMON_HEADER_LEN + int(header.Len)

@@ -17,7 +17,7 @@ import (
 	"skidpad.dev/skidpad/lab/router"
 )
 
-// fakeBIRD writes what BIRD would, and has a control socket.
+// fakeBIRD writes BIRD's records, and has a control socket.
 type fakeBIRD struct {
 	t      *testing.T
 	folder string
@@ -25,7 +25,7 @@ type fakeBIRD struct {
 	socket net.Listener
 }
 
-// start begins a life of BIRD's, as the router's start script does: with neither file nor socket of an earlier one.
+// start begins a life of BIRD, as the router's start script does: without the file and the socket of an earlier life.
 func (f *fakeBIRD) start() {
 	f.t.Helper()
 	file, control := filepath.Join(f.folder, dumpFile), filepath.Join(f.folder, socket)
@@ -40,7 +40,7 @@ func (f *fakeBIRD) start() {
 	}
 }
 
-// die closes the control connection, which serve holds.
+// die closes the control connection that serve holds.
 func (f *fakeBIRD) die(conn net.Conn) {
 	_, _ = f.file.Close(), f.socket.Close()
 	_ = conn.Close()
@@ -59,7 +59,7 @@ func (f *fakeBIRD) write(at time.Time, kind mrt.MRTSubTypeBGP4MP, body mrt.Body,
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	// In two pieces: the first may be read before the second is there.
+	// In two pieces: a reader may read the first piece before the second piece is written.
 	for _, piece := range [][]byte{b[:20], b[20:]} {
 		if _, err := f.file.Write(piece); err != nil {
 			f.t.Fatal(err)
@@ -97,7 +97,7 @@ func nlri(t *testing.T, prefix string) []bgp.PathNLRI {
 	return []bgp.PathNLRI{{NLRI: n}}
 }
 
-// heard writes each report down as a line.
+// heard records each report as a line.
 type heard chan string
 
 func (h heard) Begin()                             { h <- "begin" }
