@@ -15,8 +15,8 @@ import (
 	"skidpad.dev/skidpad/lab/node"
 )
 
-// FIB reads the kernel's main routing tables on a node, IPv4 and IPv6, ordered by prefix. Link-local prefixes, which
-// every IPv6 interface has, are left out.
+// FIB reads the kernel's main routing tables on a node, IPv4 and IPv6, ordered by prefix. FIB leaves out link-local
+// prefixes, since every IPv6 interface has them.
 func FIB(ctx context.Context, n node.Node) ([]bgp.Route, error) {
 	out, err := n.Exec(ctx, "sh", "-c", "ip -j -N -4 route show && ip -j -N -6 route show")
 	if err != nil {
@@ -29,7 +29,7 @@ func FIB(ctx context.Context, n node.Node) ([]bgp.Route, error) {
 	return routes, nil
 }
 
-// kernelRoute is a route as `ip -j route show` writes it.
+// kernelRoute is a route in the output of `ip -j route show`.
 type kernelRoute struct {
 	Type     string `json:"type"` // absent for unicast
 	Dst      string `json:"dst"`
@@ -55,11 +55,12 @@ func (h kernelHop) hop() bgp.NextHop {
 	return bgp.NextHop{Address: h.Gateway, Interface: h.Dev}
 }
 
-// protocols names the rtnetlink protocol numbers that labs meet (linux/rtnetlink.h). Numbers are asked for,
-// since whether iproute2 knows the name depends on a file that images may lack. It leaves boot out.
+// protocols names the rtnetlink protocol numbers of labs (linux/rtnetlink.h). FIB asks for numbers, since iproute2
+// takes the names from a file, and images may lack the file. ip(8) omits the protocol boot.
 var protocols = map[string]string{"": "boot", "2": "kernel", "3": "boot", "4": "static", "11": "zebra", "12": "bird", "186": "bgp", "196": "static"}
 
-// parseFIB reads what `ip -j -N route show` writes, once for each family. Some versions write nothing for an empty table.
+// parseFIB reads the output of `ip -j -N route show`, once for each family. Some versions print nothing for an empty
+// table.
 func parseFIB(data []byte) ([]bgp.Route, error) {
 	var out []bgp.Route
 	tables := json.NewDecoder(bytes.NewReader(data))
@@ -105,8 +106,8 @@ func routesOf(in []kernelRoute) ([]bgp.Route, error) {
 	return out, nil
 }
 
-// parsePrefix reads a destination as ip(8) writes it: default, a prefix, or an address for a host route. An IPv6
-// route has a preference (RFC 4191), an IPv4 one has none: by that, default routes are told apart.
+// parsePrefix reads a destination in the output of ip(8): default, a prefix, or an address for a host route. Only IPv6
+// routes have a preference (RFC 4191): the preference shows the family of a default route.
 func parsePrefix(k kernelRoute) (netip.Prefix, error) {
 	s := k.Dst
 	if s == "default" && k.Pref != "" {

@@ -1,6 +1,5 @@
-// Package netns is what every container with interfaces of its own shares, routers and clients: the
-// program that names the interfaces for the lab's networks before anything else runs, and the reader
-// of the kernel's routes.
+// Package netns has the parts shared by all containers with interfaces of their own, routers and clients: the program
+// that names the interfaces after the lab's networks before anything else runs, and the reader of the kernel's routes.
 package netns
 
 import (
@@ -20,10 +19,10 @@ var initScript []byte
 // Init is the file that Entrypoint runs.
 func Init() docker.File { return docker.File{Path: initPath, Mode: 0o755, Data: initScript} }
 
-// Entrypoint is a container's: the program that renames each interface to its network's name, found by
-// its address, takes the engine's default route away, sets one by way of gateway where that is valid, and
-// becomes the command. It needs sh, ip(8) and NET_ADMIN, and works again when the container is restarted. gateways
-// are at most one of each IP family.
+// Entrypoint returns a container's entry point: a program that finds each interface by the address and renames the
+// interface to the network's name. The program also removes the engine's default route, sets a default route via each
+// valid gateway, and then becomes the command. The program needs sh, ip(8) and NET_ADMIN, and also works after a
+// restart of the container. gateways has at most one address of each IP family.
 func Entrypoint(networks []plan.Attachment, gateways []netip.Addr, command ...string) []string {
 	cmd := []string{"/bin/sh", initPath}
 	for _, g := range gateways {
@@ -41,7 +40,7 @@ func Entrypoint(networks []plan.Attachment, gateways []netip.Addr, command ...st
 	return append(append(cmd, "--"), command...)
 }
 
-// Attach is where the engine connects the container: each of its networks by the engine's name for it.
+// Attach returns the container's connections in the engine: each network by the engine's name.
 func Attach(all []plan.Network, to []plan.Attachment) []docker.Attach {
 	names := make(map[string]string, len(all))
 	for _, n := range all {
@@ -54,11 +53,11 @@ func Attach(all []plan.Network, to []plan.Attachment) []docker.Attach {
 	return list
 }
 
-// fiveTuple are the fields of a packet that decide about its way: both addresses, the protocol and both ports (ip-sysctl,
-// fib_multipath_hash_fields).
+// fiveTuple is the set of packet fields for the choice of a path: both addresses, the protocol and both ports
+// (ip-sysctl, fib_multipath_hash_fields).
 const fiveTuple = "55" // 0x01 + 0x02 + 0x04 + 0x10 + 0x20
 
-// RouterSysctls are the kernel settings of a router's network namespace, by the networks that it is on.
+// RouterSysctls returns the kernel settings of a router's network namespace, for the router's networks.
 func RouterSysctls(networks []plan.Attachment) map[string]string {
 	settings := HostSysctls(networks)
 	for _, n := range networks {
@@ -71,26 +70,27 @@ func RouterSysctls(networks []plan.Attachment) map[string]string {
 	}
 	maps.Copy(settings, map[string]string{
 		"net.ipv4.ip_forward": "1",
-		// Answers may come back on another interface than questions leave by: ECMP, DSR.
+		// Questions and answers may use different interfaces: ECMP, DSR.
 		"net.ipv4.conf.all.rp_filter":     "0",
 		"net.ipv4.conf.default.rp_filter": "0",
-		// ECMP by addresses and ports, so that flows of one client spread. Policy 1 would say so more simply, but takes a
-		// hash that a packet has already, and what a socket on this host sends has one: a number that the sender's kernel
-		// draws for the socket, and draws anew when it retransmits. No router of another machine sees that.
+		// ECMP by addresses and ports spreads the flows of one client. Policy 1 is simpler, but prefers a hash stored
+		// in the packet. A packet from a socket on this host has a stored hash: the sender's kernel draws a number for
+		// the socket, and draws again at a retransmission. A router on another machine never sees the stored hash.
 		"net.ipv4.fib_multipath_hash_policy": "3",
 		"net.ipv4.fib_multipath_hash_fields": fiveTuple,
-		// Every packet that has no way is answered: at the default rate of one ICMP error a second and receiver, a
-		// test that must be told so would hear nothing.
+		// The kernel answers every packet without a route. At the default rate of one ICMP error a second and receiver,
+		// a test that waits for the error would see none.
 		"net.ipv4.icmp_ratelimit": "0",
-		// ARP is answered on the interface that has the address only, and asked with an address of the interface
-		// that asks: else a gateway's address on one network would answer on the other, too.
+		// The kernel answers ARP only on the interface with the address, and asks with an address of the asking
+		// interface. Otherwise a gateway's address on one network would also answer on the other network.
 		"net.ipv4.conf.all.arp_ignore":   "1",
 		"net.ipv4.conf.all.arp_announce": "2",
 	})
 	return settings
 }
 
-// HostSysctls are the kernel settings of the network namespace of any host with interfaces of its own: none without IPv6.
+// HostSysctls returns the kernel settings of the network namespace of any host with interfaces of its own: none without
+// IPv6.
 func HostSysctls(networks []plan.Attachment) map[string]string {
 	settings := map[string]string{}
 	for _, n := range networks {
@@ -100,11 +100,11 @@ func HostSysctls(networks []plan.Attachment) map[string]string {
 		for _, which := range []string{"all", "default"} {
 			at := "net.ipv6.conf." + which + "."
 			settings[at+"disable_ipv6"] = "0"
-			// Nobody advertises routes or prefixes here; a way that came so would lead past the lab's routers.
+			// No router advertises routes or prefixes here. An advertised route would lead past the lab's routers.
 			settings[at+"accept_ra"] = "0"
-			// The engine sees to it that no address is there twice; to find out takes a second in which it cannot be used.
+			// The engine avoids duplicate addresses. Duplicate address detection would block each address for a second.
 			settings[at+"accept_dad"] = "0"
-			// An interface is down while it is renamed, and loses its addresses unless told otherwise.
+			// A rename needs the interface down. By default, the interface then loses the addresses.
 			settings[at+"keep_addr_on_down"] = "1"
 		}
 	}

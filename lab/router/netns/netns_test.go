@@ -16,7 +16,7 @@ import (
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 func TestParseFIB(t *testing.T) {
-	// iproute2 6.1's, of an FRR router between two nodes that announce one address.
+	// From iproute2 6.1, on an FRR router between two nodes that announce the same address.
 	data, err := os.ReadFile(filepath.Join("testdata", "fib.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestEntrypoint(t *testing.T) {
 	}
 }
 
-// The script meets an ip(8) that only writes down what it was asked: names that change places, a route to take away.
+// A fake ip(8) only records the commands: renames, the removed default route, new routes.
 func TestInitScript(t *testing.T) {
 	tests := []struct {
 		name, addresses string
