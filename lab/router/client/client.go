@@ -1,5 +1,5 @@
-// Package client runs hosts beyond the routers: containers on one network, with a default route by way of
-// a gateway or a router.
+// Package client runs hosts beyond the routers: containers on one network, with a default route via a gateway or a
+// router.
 package client
 
 import (
@@ -22,8 +22,8 @@ const stayPath = "/usr/local/lib/skidpad/stay.sh"
 //go:embed stay.sh
 var stayScript []byte
 
-// Start makes a client run, where it does not yet, and waits until its route stands. files are put into
-// it beside its own; image is what the engine calls the client's image.
+// Start makes a client run, unless the client runs, and waits for the client's route. Start puts files into the
+// container, beside the client's own files. image is the engine's name of the client's image.
 func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, c plan.Client, image string, files ...docker.File) error {
 	at := []plan.Attachment{c.Network}
 	stay := []string{"/bin/sh", stayPath}
@@ -61,7 +61,7 @@ func prefixes(all []netip.Prefix) []string {
 	return texts
 }
 
-// standing returns an error that says which route of the client's is missing.
+// standing returns an error if a route of the client is missing. The error names the route.
 func standing(routes []bgp.Route, c plan.Client) error {
 	link := netip.PrefixFrom(c.Network.Address, c.Network.Bits).Masked()
 	if r, ok := bgp.Find(routes, link); !ok || len(r.NextHops) != 1 || r.NextHops[0].Interface != c.Network.Network {
