@@ -1,4 +1,4 @@
-// Package exabgp runs ExaBGP as a router that announces: its configuration made from the plan, its state read from
+// Package exabgp runs ExaBGP as a router that announces: the configuration comes from the plan, the state from
 // exabgpcli. ExaBGP puts no routes into the kernel.
 package exabgp
 
@@ -16,7 +16,7 @@ import (
 const (
 	configPath = "/etc/exabgp/exabgp.conf"
 	startPath  = "/usr/local/lib/skidpad/exabgp.sh"
-	// runningPath is the configuration in force, without the neighbors that are shut.
+	// runningPath is the running configuration, without the neighbors that Shut removed.
 	runningPath = "/run/exabgp/exabgp.conf"
 )
 
@@ -45,7 +45,7 @@ func (r *Router) Start(ctx context.Context) error {
 	})
 }
 
-// answers looks whether ExaBGP has the plan's peers.
+// answers returns an error unless ExaBGP has the plan's peers.
 func (r *Router) answers(ctx context.Context) error {
 	out, err := r.cli(ctx, "show neighbor extensive")
 	if err != nil || r.Plan.BGP == nil {
@@ -63,7 +63,7 @@ func (r *Router) answers(ctx context.Context) error {
 	return nil
 }
 
-// cli is the shell command that asks ExaBGP. exabgpcli serves one user at a time.
+// cli returns the shell command that asks ExaBGP. exabgpcli serves one user at a time.
 func cli(command string) string { return "flock /run/exabgp.lock exabgpcli " + command }
 
 func (r *Router) cli(ctx context.Context, command string) ([]byte, error) {
@@ -89,7 +89,7 @@ func (r *Router) Sessions(ctx context.Context) ([]bgp.Session, error) {
 	return sessions(r.Plan, outs[0], outs[1], outs[2])
 }
 
-// Routes returns the RIB: the IPv4 unicast routes that BGP learned, by prefix. ExaBGP uses none of them.
+// Routes returns the RIB: the IPv4 unicast routes that BGP learned, by prefix. ExaBGP uses none of the routes.
 func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
 	out, err := r.cli(ctx, "show adj-rib in extensive")
 	if err != nil {
@@ -116,7 +116,7 @@ func (r *Router) Apply(ctx context.Context) error {
 	return r.Ready(ctx)
 }
 
-// load has ExaBGP take a configuration, until ExaBGP ends.
+// load makes ExaBGP take a configuration, until ExaBGP ends.
 func (r *Router) load(ctx context.Context, config string) error {
 	const script = `printf %s "$1" >` + runningPath + ` && kill -USR1 "$(cat /run/exabgp/pid)"`
 	if out, err := r.Exec(ctx, "sh", "-c", script, "sh", config); err != nil {

@@ -20,7 +20,7 @@ func TestRender(t *testing.T) {
 	})
 }
 
-// The texts in testdata are ExaBGP 4.2.21's, of a session that is established, with one route received and two sent.
+// The texts in testdata are from ExaBGP 4.2.21, of an established session with one route received and two routes sent.
 func TestSessions(t *testing.T) {
 	r := routertest.Speaker()
 	r.BGP.Neighbors = []plan.Neighbor{{Name: "r1", Address: routertest.Addr("127.0.0.3"), ASN: 64514}, {Name: "r9", Address: routertest.Addr("192.0.2.9"), ASN: 64515}}

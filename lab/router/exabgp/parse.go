@@ -62,7 +62,8 @@ func parseNeighbors(data []byte) (map[netip.Addr]neighbor, error) {
 	return all, nil
 }
 
-// sessions joins the configured peers with what ExaBGP says of them, and with the counts of routes received and sent.
+// sessions joins the configured peers with ExaBGP's report on the peers, and with the counts of routes received and
+// sent.
 func sessions(r plan.Router, neighbors, in, out []byte) ([]bgp.Session, error) {
 	have, err := parseNeighbors(neighbors)
 	if err != nil {

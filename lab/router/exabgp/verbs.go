@@ -10,14 +10,15 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// Shut takes peers out of the running configuration until Open: ExaBGP cannot disable a neighbor. The peer is sent a
-// notification. A router that is restarted has forgotten the shut.
+// Shut removes peers from the running configuration until Open: ExaBGP cannot disable a neighbor. ExaBGP sends the peer
+// a notification. A restart undoes Shut.
 func (r *Router) Shut(ctx context.Context, of bgp.Peers) error { return r.keep(ctx, of, true) }
 
-// Open ends what Shut began.
+// Open ends the effect of Shut.
 func (r *Router) Open(ctx context.Context, of bgp.Peers) error { return r.keep(ctx, of, false) }
 
-// keep loads the configuration without the peers that are shut. The running configuration shows which are shut by now.
+// keep loads the configuration without the peers to shut. The running configuration shows the peers that are already
+// shut.
 func (r *Router) keep(ctx context.Context, of bgp.Peers, shut bool) error {
 	running, err := r.Exec(ctx, "cat", runningPath)
 	if err != nil {
@@ -42,12 +43,12 @@ func (r *Router) keep(ctx context.Context, of bgp.Peers, shut bool) error {
 	return r.load(ctx, config)
 }
 
-// Reset ends sessions, which come up again.
+// Reset ends sessions. The sessions come up again.
 func (r *Router) Reset(ctx context.Context, of bgp.Peers) error {
 	return r.each(ctx, of, "neighbor %s teardown 4") // administrative reset (RFC 4486)
 }
 
-// Refresh asks peers for their routes and sends its own again (RFC 2918); sessions stay.
+// Refresh asks peers for their routes and sends the router's own routes again (RFC 2918). Sessions stay.
 func (r *Router) Refresh(ctx context.Context, of bgp.Peers) error {
 	if err := r.each(ctx, of, "neighbor %s announce route-refresh ipv4 unicast"); err != nil {
 		return err
