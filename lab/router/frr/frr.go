@@ -1,4 +1,4 @@
-// Package frr runs FRRouting as a router: its configuration made from the plan, its state read as JSON.
+// Package frr runs FRRouting as a router: the configuration comes from the plan, the state from FRR's JSON.
 package frr
 
 import (
@@ -25,11 +25,11 @@ var startScript []byte
 // Router is FRR in a container.
 type Router struct{ *box.Router }
 
-// Render makes its configuration, frr.conf, from the plan.
+// Render makes the configuration, frr.conf, from the plan.
 func (r *Router) Render() (string, error) { return Render(r.Plan) }
 
-// Start makes the router run, where it does not yet, and waits until bgpd has its configuration. Peers
-// are not waited for.
+// Start makes the router run, unless the router runs, and waits until bgpd has the configuration. Start does not wait
+// for peers.
 func (r *Router) Start(ctx context.Context) error {
 	config, err := r.Render()
 	if err != nil {
@@ -37,7 +37,7 @@ func (r *Router) Start(ctx context.Context) error {
 	}
 	return r.Run(ctx, box.Software{
 		Command: []string{"/bin/sh", startPath},
-		// What FRR's daemons keep when they leave root: zebra installs routes and bgpd binds to devices.
+		// FRR's daemons keep these capabilities when they leave root: zebra installs routes and bgpd binds to devices.
 		CapAdd: []string{"NET_ADMIN", "NET_RAW", "SYS_ADMIN"},
 		Files: []docker.File{
 			{Path: startPath, Mode: 0o755, Data: startScript},
@@ -48,7 +48,7 @@ func (r *Router) Start(ctx context.Context) error {
 	})
 }
 
-// answers looks whether vtysh is answered by bgpd with the plan's router ID and peers.
+// answers returns an error unless bgpd answers vtysh with the plan's router ID and peers.
 func (r *Router) answers(ctx context.Context) error {
 	out, err := r.vtysh(ctx, "show bgp vrfs json")
 	if err != nil || r.Plan.BGP == nil {
@@ -68,7 +68,7 @@ func (r *Router) vtysh(ctx context.Context, command string) ([]byte, error) {
 	return r.Exec(ctx, "vtysh", "-c", command)
 }
 
-// Sessions returns the BGP sessions, by peer. Peers that are to dial in are listed only while they are there.
+// Sessions returns the BGP sessions, by peer. A peer of a range is in the list only while the peer's session lives.
 func (r *Router) Sessions(ctx context.Context) ([]bgp.Session, error) {
 	out, err := r.vtysh(ctx, "show bgp neighbors json")
 	if err != nil {
@@ -77,7 +77,7 @@ func (r *Router) Sessions(ctx context.Context) ([]bgp.Session, error) {
 	return parseNeighbors(r.Name(), out)
 }
 
-// Routes returns the RIB: what BGP learned, unicast, by prefix.
+// Routes returns the RIB: the unicast routes that BGP learned, by prefix.
 func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
 	var all []bgp.Route
 	for _, family := range r.families() {
@@ -95,7 +95,7 @@ func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
 	return all, nil
 }
 
-// families are the address families that the router has.
+// families returns the router's address families.
 func (r *Router) families() []string {
 	for _, a := range r.Plan.Networks {
 		if a.Address6.IsValid() {
@@ -105,9 +105,9 @@ func (r *Router) families() []string {
 	return []string{"ipv4"}
 }
 
-// Apply brings the running router to the plan's configuration: checked first, then only the differences
-// are told to the daemons, so that untouched sessions stay. Where FRR cannot change that while it runs (its
-// reload fails, or the image has no Python for it), the router is restarted.
+// Apply brings the running router to the plan's configuration. FRR checks the configuration first, and the daemons then
+// get only the differences: untouched sessions stay. Apply restarts the router if a running FRR cannot make the change
+// (the reload fails, or the image has no Python for the reload).
 func (r *Router) Apply(ctx context.Context) error {
 	config, err := r.Render()
 	if err != nil {

@@ -46,7 +46,7 @@ func TestRender(t *testing.T) {
 	})
 }
 
-// The JSON in testdata is FRR 8.4.4's, of a router with an internal peer r1 and two nodes that dialled in.
+// The JSON in testdata is from FRR 8.4.4, on a router with an internal peer r1 and two nodes that dialled in.
 func TestParseNeighbors(t *testing.T) {
 	got, err := parseNeighbors("r2", routertest.Read(t, "neighbors.json"))
 	if err != nil {
@@ -109,7 +109,7 @@ func TestParseWhatIsEmptyOrWrong(t *testing.T) {
 	if r, err := parseRIB([]byte(` {"vrfId": 0, "routes": {  }  } `)); err != nil || len(r) != 0 {
 		t.Errorf("no routes: %v, %v", r, err)
 	}
-	// What vtysh writes while bgpd is being started.
+	// The output of vtysh during the start of bgpd.
 	_, err := parseNeighbors("r1", []byte("bgpd is not running\n"))
 	if err == nil || !strings.Contains(err.Error(), `"bgpd is not running`) {
 		t.Errorf("the error does not show what was read: %v", err)

@@ -7,8 +7,8 @@ import (
 	"skidpad.dev/skidpad/lab/image/build"
 )
 
-// releases lists the versions of FRR that can be built, oldest first, each with the release of Debian that has the version.
-// Debian's testing release (forky) moves on; the version here has to follow.
+// releases lists the versions of FRR that can be built, oldest first, each with the release of Debian that has the
+// version. Debian's testing release (forky) moves on; the version here has to follow.
 func releases() []struct{ version, suite string } {
 	return []struct{ version, suite string }{{"8.4.4", build.Suite}, {"10.3", "trixie"}, {"10.7.1", "forky"}}
 }

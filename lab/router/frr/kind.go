@@ -35,12 +35,12 @@ func (*Software) Validate(v *scenario.Validation, path string) {
 	}
 }
 
-// Abilities are the features of scenario files that FRR has here.
+// Abilities returns the features of scenario files that FRR has here.
 func (*Software) Abilities() scenario.Abilities {
 	return scenario.AllAbilities()
 }
 
-// New returns a handle; it does no I/O. ref is what the engine calls the image; only Start needs it.
+// New returns a handle, without I/O. ref is the engine's name of the image; only Start needs the image.
 func (*Software) New(e *docker.Engine, p *plan.Plan, r plan.Router, ref string) router.Router {
 	x := &Router{box.NewRouter(e, p, r, ref)}
 	x.Answers = x.answers
@@ -55,7 +55,7 @@ func (*Software) Daemons() router.Daemons {
 	return router.Daemons{Routing: []string{"bgpd", "zebra"}, Others: []string{"bfdd", "staticd", "mgmtd", "watchfrr"}}
 }
 
-// Commands are for people and for reports.
+// Commands returns commands for people and for reports.
 func (*Software) Commands() router.Commands {
 	return router.Commands{
 		Sessions: "vtysh -c 'show bgp summary'",

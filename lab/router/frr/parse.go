@@ -27,8 +27,8 @@ type neighbor struct {
 	} `json:"addressFamilyInfo"`
 }
 
-// parseNeighbors reads `show bgp neighbors json`: an object with a member for each peer. A peer that dialled in
-// (listen range) is there only while its session lives.
+// parseNeighbors reads `show bgp neighbors json`: an object with a member for each peer. A peer that dialled in (listen
+// range) is in the output only while the peer's session lives.
 func parseNeighbors(router string, data []byte) ([]bgp.Session, error) {
 	var in map[string]json.RawMessage
 	if err := json.Unmarshal(data, &in); err != nil {
@@ -38,7 +38,7 @@ func parseNeighbors(router string, data []byte) ([]bgp.Session, error) {
 	for key, raw := range in {
 		peer, err := netip.ParseAddr(key)
 		if err != nil {
-			continue // newer versions add members that are not peers
+			continue // newer versions add members besides the peers
 		}
 		var n neighbor
 		if err := json.Unmarshal(raw, &n); err != nil {
@@ -59,7 +59,7 @@ func (n neighbor) session(router string, peer netip.Addr) bgp.Session {
 	if s.PeerName == "" {
 		s.PeerName = n.Hostname
 	}
-	// FRR's own states between a session's end and its next start (Clearing, Deleted) are none of the RFC's.
+	// FRR has more states than the RFC between the end of a session and the next start: Clearing, Deleted.
 	s.State, _ = bgp.ParseState(n.State)
 	if s.State != bgp.Established {
 		s.Reason = n.Reset
@@ -82,11 +82,11 @@ type ribPath struct {
 	Best      bool   `json:"bestpath"`
 	Multipath bool   `json:"multipath"`
 	From      string `json:"pathFrom"`
-	PeerID    string `json:"peerId"` // "(unspec)" for a route of its own
+	PeerID    string `json:"peerId"` // "(unspec)" for a route of the router's own
 	ASPath    string `json:"path"`
 	NextHops  []struct {
 		IP   netip.Addr `json:"ip"`
-		Used bool       `json:"used"` // an IPv6 peer tells two; one is used
+		Used bool       `json:"used"` // an IPv6 peer sends two next hops; FRR uses one of the two
 	} `json:"nexthops"`
 }
 
@@ -134,8 +134,8 @@ func (p ribPath) path() bgp.Path {
 	return out
 }
 
-// parseInstance reads `show bgp vrfs json`: the router ID that the default instance has by now, invalid where
-// there is no instance yet, and how many peers are configured.
+// parseInstance reads `show bgp vrfs json`: the default instance's current router ID and the number of configured
+// peers. The router ID is invalid if there is no instance yet.
 func parseInstance(data []byte) (netip.Addr, int, error) {
 	var in struct {
 		VRFs map[string]struct {

@@ -17,8 +17,8 @@ import (
 //go:embed frr.conf.tmpl
 var configTemplate string
 
-// daemonsFile says which daemons FRR's scripts start and how. bgpd's BMP module lets a monitoring station
-// watch it; it does nothing until it is configured.
+// daemonsFile lists the daemons that FRR's scripts start, with options. bgpd's BMP module lets a monitoring station
+// watch bgpd; the module does nothing until configured.
 const daemonsFile = `zebra=yes
 bgpd=yes
 staticd=yes
@@ -32,12 +32,12 @@ bfdd_options="-A 127.0.0.1"
 
 const vtyshFile = "service integrated-vtysh-config\n"
 
-// peer is a neighbor or a range of them, as the template's parts take it.
+// peer is a neighbor or a range of neighbors, in the form for the template's parts.
 type peer struct {
-	Peer string // what FRR calls it: an address, or a peer group
+	Peer string // the peer in FRR's words: an address, or a peer group
 	Name string
-	// V6 is that the session is over IPv6. Of the two next hops that such a peer on the same link tells (RFC 2545, 3),
-	// the global one is taken: it names the node, and the same in every router.
+	// V6 marks a session over IPv6. A peer on the same link sends two next hops (RFC 2545, 3). FRR then takes the
+	// global next hop: the global address names the node, and is the same in every router.
 	V6 bool
 	plan.Peering
 }
@@ -52,11 +52,11 @@ func peerOf(called any, p any) (peer, error) {
 	return peer{}, fmt.Errorf("lab bug: no peer: %T", p)
 }
 
-// From and To name the route maps of what the peer sends and is sent. A router's two sessions with another, one of
-// each family, have their own.
+// From names the route map for routes from the peer. The two sessions with another router, one for each family, have
+// separate route maps.
 func (p peer) From() string { return p.routeMap("from") }
 
-// To names the second.
+// To names the route map for routes to the peer.
 func (p peer) To() string { return p.routeMap("to") }
 
 func (p peer) routeMap(way string) string {
@@ -66,7 +66,7 @@ func (p peer) routeMap(way string) string {
 	return way + "-" + p.Name
 }
 
-// profiles are the peers with BFD, one of each name: its sessions of both families share a profile.
+// profiles returns the peers with BFD, one peer for each name: the sessions of both families share a profile.
 func profiles(s plan.Speaker) []peer {
 	var found []peer
 	add := func(name string, p plan.Peering) {
@@ -85,10 +85,12 @@ func profiles(s plan.Speaker) []peer {
 
 // Render makes a router's frr.conf. Two runs on the same plan give the same bytes.
 //
-// Without graceful restart in the plan it is disabled, not left to FRR's default, which would help a peer
-// that restarts by keeping its routes (RFC 4724): a negative control would then prove nothing. With it, routes are told
-// without bgpd's second of waiting for more (coalesce-time): bgpd 8.4.4 does not make its End-of-RIB wait, too, and a peer
-// that restarts would take that for all there is, and delete what it had kept, until the routes come.
+// Without graceful restart in the plan, frr.conf disables graceful restart. FRR's default would keep the routes of a
+// restarting peer (RFC 4724), and a negative control would then prove nothing.
+//
+// With graceful restart, bgpd sends routes without a delay: by default, bgpd waits a second for more routes
+// (coalesce-time). bgpd 8.4.4 does not delay the End-of-RIB in the same way. A restarting peer would take the early
+// End-of-RIB for the end of all routes, and would delete the kept routes before the same routes arrive.
 func Render(r plan.Router) (string, error) {
 	t, err := template.New("frr.conf").Funcs(template.FuncMap{
 		"seconds":      func(d time.Duration) int { return max(1, int(d/time.Second)) },
@@ -109,7 +111,7 @@ func Render(r plan.Router) (string, error) {
 	return b.String(), nil
 }
 
-// overIPv6 reports whether a router has sessions over IPv6; IPv6 routes go over those and no others.
+// overIPv6 reports whether a router has sessions over IPv6. IPv6 routes use only sessions over IPv6.
 func overIPv6(r plan.Router) bool {
 	for _, n := range r.BGP.Neighbors {
 		if n.Address.Is6() {

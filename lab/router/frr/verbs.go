@@ -10,15 +10,15 @@ import (
 	"skidpad.dev/skidpad/lab/bgp"
 )
 
-// Shut shuts sessions down administratively until Open; a router that is restarted has forgotten it. FRR cannot shut one of a
-// range's peers alone.
+// Shut shuts sessions down administratively until Open. A restart undoes Shut. FRR cannot shut one peer of a range
+// alone.
 func (r *Router) Shut(ctx context.Context, of bgp.Peers) error { return r.shutdown(ctx, "", of) }
 
-// Open ends what Shut began.
+// Open ends the effect of Shut.
 func (r *Router) Open(ctx context.Context, of bgp.Peers) error { return r.shutdown(ctx, "no ", of) }
 
-// shutdown names every peer: after `no bgp shutdown`, bgpd 8.4.4 starts no session by itself, and two routers that were
-// both shut never find each other again.
+// shutdown names every peer: after `no bgp shutdown`, bgpd 8.4.4 starts no session by itself, and two routers after a
+// Shut of both would never connect again.
 func (r *Router) shutdown(ctx context.Context, no string, of bgp.Peers) error {
 	commands := []string{"configure terminal", fmt.Sprintf("router bgp %d", r.Plan.BGP.ASN)}
 	for _, n := range r.Plan.BGP.Neighbors {
@@ -31,16 +31,16 @@ func (r *Router) shutdown(ctx context.Context, no string, of bgp.Peers) error {
 			commands = append(commands, no+"neighbor "+g.Name+" shutdown")
 		}
 	}
-	if len(commands) == 2 { // nobody to shut
+	if len(commands) == 2 { // no peer to shut
 		return of.Nobody(r.Name())
 	}
 	return r.run(ctx, commands...)
 }
 
-// Reset ends sessions, which come up again.
+// Reset ends sessions. The sessions come up again.
 func (r *Router) Reset(ctx context.Context, of bgp.Peers) error { return r.clear(ctx, of, "") }
 
-// Refresh asks peers for their routes and sends its own anew (RFC 2918); sessions stay.
+// Refresh asks peers for their routes and sends the router's own routes again (RFC 2918). Sessions stay.
 func (r *Router) Refresh(ctx context.Context, of bgp.Peers) error { return r.clear(ctx, of, " soft") }
 
 func (r *Router) clear(ctx context.Context, of bgp.Peers, soft string) error {
@@ -57,7 +57,7 @@ func (r *Router) clear(ctx context.Context, of bgp.Peers, soft string) error {
 	return r.run(ctx, commands...)
 }
 
-// run gives vtysh commands. It reports mistakes on standard output, with a code of 0 for some.
+// run gives commands to vtysh. vtysh reports mistakes on standard output, some with exit code 0.
 func (r *Router) run(ctx context.Context, commands ...string) error {
 	args := []string{"vtysh"}
 	for _, c := range commands {

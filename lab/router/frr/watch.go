@@ -12,7 +12,8 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// stationPrefix begins the names of our stations in a router's configuration. It may hold one from the start:
+// stationPrefix begins the names of our stations in a router's configuration. A configuration may hold a station from
+// the start:
 //
 //	bmp targets skidpad
 //	 bmp monitor ipv4 unicast post-policy
@@ -41,8 +42,8 @@ var (
 	bmpConnect = regexp.MustCompile(`^ *bmp connect 127\.0\.0\.1 port (\d+)`)
 )
 
-// parseStations finds the ports of our stations in bgpd's configuration. One that was told while it ran has its port in
-// its name, and is true.
+// parseStations finds the ports of our stations in bgpd's configuration. The port in a station's name marks a station
+// added at run time: the value is true.
 func parseStations(config []byte) (map[int]bool, error) {
 	if !bytes.Contains(config, []byte("\nrouter bgp ")) {
 		return nil, errors.New("bgpd has no `router bgp` yet; is it being started?")
@@ -66,7 +67,7 @@ func parseStations(config []byte) (map[int]bool, error) {
 
 func stationName(port int) string { return fmt.Sprintf("%s-%d", stationPrefix, port) }
 
-// AddStation changes the running configuration only.
+// AddStation changes only the running configuration.
 func (r *Router) AddStation(ctx context.Context, port int) error {
 	config, err := r.bgpdConfig(ctx)
 	if err != nil {
@@ -80,11 +81,12 @@ func (r *Router) AddStation(ctx context.Context, port int) error {
 		fmt.Sprintf("bmp connect 127.0.0.1 port %d min-retry 100 max-retry 500", port))
 }
 
-// viewOf is what a station is told: what peers send, before policy, where bgpd keeps that of all of them; else what is
-// left after policy (see speaker.update in lab/watch for what is wrong with that).
+// viewOf returns the view for a station: the routes from peers before policy, if bgpd keeps the routes before policy of
+// all peers. Otherwise the view is the routes after policy (speaker.update in lab/watch has the drawbacks).
 //
-// It is not switched on for a watch: bgpd then ignores the withdrawal of a route that it has not kept, and another FRR
-// does not send its routes again when it is asked for them. A router that is watched would behave unlike one that is not.
+// A watch does not turn "soft-reconfiguration inbound" on. bgpd would then ignore the withdrawal of a route received
+// before the change, and another FRR does not send its routes again on request. A watched router would behave unlike a
+// router without a watch.
 func viewOf(config []byte, s *plan.Speaker) string {
 	kept := bytes.Count(config, []byte(" soft-reconfiguration inbound\n"))
 	if peers := len(s.Neighbors) + len(s.Ranges); kept >= peers {
@@ -93,12 +95,12 @@ func viewOf(config []byte, s *plan.Speaker) string {
 	return "post-policy"
 }
 
-// RemoveStation changes the running configuration only.
+// RemoveStation changes only the running configuration.
 func (r *Router) RemoveStation(ctx context.Context, port int) error {
 	return r.configure(ctx, "no bmp targets "+stationName(port))
 }
 
-// configure changes the running configuration only: nothing of it is left after a restart.
+// configure changes only the running configuration: a restart undoes the change.
 func (r *Router) configure(ctx context.Context, commands ...string) error {
 	cmd := []string{"vtysh", "-d", "bgpd", "-c", "configure terminal", "-c", fmt.Sprintf("router bgp %d", r.Plan.BGP.ASN)}
 	for _, c := range commands {
