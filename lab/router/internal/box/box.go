@@ -1,5 +1,5 @@
-// Package box is what routers, gateways and clients do alike with their containers: start them or find
-// them started, restart them with those that live in their namespaces, and wait on a condition.
+// Package box has the container work shared by routers, gateways and clients: to start a container or find a running
+// container, to restart a container together with the containers in its namespaces, and to wait on a condition.
 package box
 
 import (
@@ -17,9 +17,9 @@ import (
 	"skidpad.dev/skidpad/lab/wait"
 )
 
-// Ensure makes the container run. One that runs is left alone; one that was stopped is started with the
-// files that the spec says; one that never started may lack its files, and one whose host in network namespaces
-// was made anew can never start again, so those are made anew.
+// Ensure makes the container run. A running container is left alone. A stopped container is started with the spec's
+// files. A container is made again in two cases: a never started container may lack the files, and a container in the
+// network namespace of a replaced container can never start again.
 func Ensure(ctx context.Context, e *docker.Engine, s docker.Spec) error {
 	have, err := e.Client.ContainerInspect(ctx, s.Name, client.ContainerInspectOptions{})
 	switch {
@@ -51,7 +51,7 @@ func Ensure(ctx context.Context, e *docker.Engine, s docker.Spec) error {
 	}
 }
 
-// lostHost reports whether a container is to share the network namespace of one that is another by now.
+// lostHost reports whether the container's network namespace belongs to a container that has been replaced.
 func lostHost(ctx context.Context, e *docker.Engine, s docker.Spec, have *container.HostConfig) (bool, error) {
 	if s.NetworkOf == "" || have == nil {
 		return false, nil
@@ -63,8 +63,8 @@ func lostHost(ctx context.Context, e *docker.Engine, s docker.Spec, have *contai
 	return string(have.NetworkMode) != "container:"+host.Container.ID, nil
 }
 
-// Restart restarts a container, running or not, and then the riders: containers in its namespaces,
-// which ended with it. A rider that was never made is passed over.
+// Restart restarts a container, running or not, and then the riders: the containers in its namespaces, which ended with
+// the container. Restart leaves out missing riders.
 func Restart(ctx context.Context, e *docker.Engine, name string, riders []string) error {
 	if err := restart(ctx, e, name); err != nil {
 		return err
@@ -72,7 +72,7 @@ func Restart(ctx context.Context, e *docker.Engine, name string, riders []string
 	return eachRider(ctx, riders, func(ctx context.Context, r string) error { return restart(ctx, e, r) })
 }
 
-// eachRider does something with all riders side by side. A rider that was never made is passed over.
+// eachRider calls do for all riders side by side, and leaves out missing riders.
 func eachRider(ctx context.Context, riders []string, do func(ctx context.Context, rider string) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, r := range riders {
@@ -87,14 +87,14 @@ func eachRider(ctx context.Context, riders []string, do func(ctx context.Context
 }
 
 func restart(ctx context.Context, e *docker.Engine, name string) error {
-	second := 1 // nothing in a lab's containers takes longer to end, or has more to save
+	second := 1 // no container of a lab takes longer to end, or has more to save
 	if _, err := e.Client.ContainerRestart(ctx, name, client.ContainerRestartOptions{Timeout: &second}); err != nil {
 		return fmt.Errorf("container %s: restarting it: %w", name, err)
 	}
 	return nil
 }
 
-// Stop stops a container; one that does not run stays so.
+// Stop stops a container. A stopped container stays stopped.
 func Stop(ctx context.Context, e *docker.Engine, name string) error {
 	second := 1
 	if _, err := e.Client.ContainerStop(ctx, name, client.ContainerStopOptions{Timeout: &second}); err != nil {
@@ -103,7 +103,7 @@ func Stop(ctx context.Context, e *docker.Engine, name string) error {
 	return nil
 }
 
-// Await tries every 100 ms until try succeeds, or the container has ended. The error of an overdue wait and of an ended
+// Await tries every 100 ms until try succeeds or the container has ended. The error of an overdue wait and of an ended
 // container carries the container's last lines.
 func Await(ctx context.Context, e *docker.Engine, name, what string, within time.Duration, try func(context.Context) error) error {
 	err := wait.Until(ctx, wait.For{What: what, Within: within}, func(limited context.Context) error {

@@ -14,21 +14,24 @@ import (
 	"skidpad.dev/skidpad/lab/router/netns"
 )
 
-// Router is what a router is whatever its software: a container in its networks, with a life of its own.
+// Router is the common part of routers of every software: a container in the router's networks, with methods to run,
+// restart and stop the container.
 type Router struct {
 	*docker.Container
 	Plan plan.Router
-	// Answers looks whether the software answers with the plan's configuration. Whoever makes a Router sets it.
+	// Answers reports an error unless the software answers with the plan's configuration. The maker of a Router sets
+	// Answers.
 	Answers func(ctx context.Context) error
 
 	engine *docker.Engine
 	lab    string
 	image  string
 	nets   []plan.Network
-	riders []string // containers in the router's namespaces, which are restarted with it
+	riders []string // containers in the router's namespaces; Restart restarts the riders too
 }
 
-// NewRouter returns a handle; it does no I/O. image is what the engine calls the software's image; only Run needs it.
+// NewRouter returns a handle, without I/O. image is the engine's name of the software's image; only Run needs the
+// image.
 func NewRouter(e *docker.Engine, p *plan.Plan, r plan.Router, image string) *Router {
 	return &Router{
 		Container: e.Node(r.Name, node.KindRouter, r.Container), Plan: r,
@@ -36,17 +39,17 @@ func NewRouter(e *docker.Engine, p *plan.Plan, r plan.Router, image string) *Rou
 	}
 }
 
-// readyWithin is many times what a start takes (under two seconds), for machines that are busy.
+// readyWithin is many times the usual start time (under two seconds), for busy machines.
 const readyWithin = 60 * time.Second
 
-// Software is how a router's software is started.
+// Software is the way to start a router's software.
 type Software struct {
 	Command []string
 	CapAdd  []string
 	Files   []docker.File
 }
 
-// Run makes the router run, where it does not yet, and waits until it is ready.
+// Run makes the router run, unless the router runs, and waits until the router is ready.
 func (r *Router) Run(ctx context.Context, s Software) error {
 	err := Ensure(ctx, r.engine, docker.Spec{
 		Lab: r.lab, Role: string(node.KindRouter), Node: r.Plan.Name, Name: r.Plan.Container, Image: r.image,
@@ -67,7 +70,8 @@ func (r *Router) Ready(ctx context.Context) error {
 	return Await(ctx, r.engine, r.Plan.Container, string(r.Plan.Software)+" answers with its configuration", readyWithin, r.Answers)
 }
 
-// Stage puts a configuration beside the one in force and has the software check it. It returns where that is.
+// Stage puts a configuration beside the running configuration, and the software checks the new file. Stage returns the
+// new file's path.
 func (r *Router) Stage(ctx context.Context, path, config string, check ...string) (next string, err error) {
 	next = path + ".new"
 	if err := r.engine.CopyTo(ctx, r.Plan.Container, []docker.File{{Path: next, Mode: 0o640, Data: []byte(config)}}); err != nil {
@@ -82,7 +86,8 @@ func (r *Router) Stage(ctx context.Context, path, config string, check ...string
 	return next, nil
 }
 
-// hide returns a software's output without the passwords of the router's peers: an error quotes the configuration's line.
+// hide returns a software's output without the passwords of the router's peers: an error quotes the configuration's
+// line.
 func hide(s *plan.Speaker, text string) string {
 	if s == nil {
 		return text
@@ -101,7 +106,7 @@ func hide(s *plan.Speaker, text string) string {
 	return text
 }
 
-// Commit lets the configuration that was staged be the one that the router starts with.
+// Commit makes the staged configuration the configuration for the router's next start.
 func (r *Router) Commit(ctx context.Context, path string) error {
 	if _, err := r.Exec(ctx, "mv", path+".new", path); err != nil {
 		return fmt.Errorf("configuration of %s: %w", r.Name(), err)
@@ -112,8 +117,8 @@ func (r *Router) Commit(ctx context.Context, path string) error {
 // FIB returns the kernel's routes, of all origins, by prefix.
 func (r *Router) FIB(ctx context.Context) ([]bgp.Route, error) { return netns.FIB(ctx, r.Container) }
 
-// Restart ends the router, starts it again, with all that lives in its namespaces, and waits until it is ready. It is
-// also how a router that was stopped or killed comes back.
+// Restart ends the router, starts the router again, with all containers in the router's namespaces, and waits until the
+// router is ready. Restart also brings back a stopped or killed router.
 func (r *Router) Restart(ctx context.Context) error {
 	if err := r.release(ctx); err != nil {
 		return err
@@ -124,7 +129,7 @@ func (r *Router) Restart(ctx context.Context) error {
 	return r.Ready(ctx)
 }
 
-// Stop ends the router and all that lives in its namespaces; its container stays for Restart.
+// Stop ends the router and all containers in the router's namespaces. The router's container stays for Restart.
 func (r *Router) Stop(ctx context.Context) error {
 	if err := r.release(ctx); err != nil {
 		return err
@@ -132,9 +137,9 @@ func (r *Router) Stop(ctx context.Context) error {
 	return Stop(ctx, r.engine, r.Plan.Container)
 }
 
-// release stops the riders before the router, as an init system does: keepalived takes its addresses off the links. The
-// engine removes the links of an ended container later, on a busy machine seconds later, and until then the kernel
-// answers ARP for every address on them.
+// release stops the riders before the router, as an init system does: keepalived removes its addresses from the links.
+// The engine removes the links of an ended container later, on a busy machine seconds later, and until then the kernel
+// answers ARP for every address on the links.
 func (r *Router) release(ctx context.Context) error {
 	return eachRider(ctx, r.riders, func(ctx context.Context, rider string) error { return Stop(ctx, r.engine, rider) })
 }

@@ -1,4 +1,4 @@
-// Package nexthop decides what routers of every software announce as the next hop.
+// Package nexthop decides the next hop in the announcements of routers of every software.
 package nexthop
 
 import (
@@ -9,9 +9,9 @@ import (
 
 // Self reports whether the router must name itself as the next hop towards an internal peer.
 //
-// A route from outside keeps its next hop within the AS (RFC 4271, 5.1.3). Where all external peers are on
-// the network on which the internal one is, that is right: it reaches the node itself and goes on doing so
-// when this router is gone. An internal peer elsewhere could not resolve such a next hop, since no IGP runs here.
+// A route from outside keeps its next hop within the AS (RFC 4271, 5.1.3). The kept next hop is right if all external
+// peers are on the internal peer's network: the internal peer reaches the node directly, also after the end of this
+// router. An internal peer elsewhere could not resolve the next hop, since no IGP runs here.
 func Self(r plan.Router, n plan.Neighbor) bool {
 	if n.ASN != r.BGP.ASN {
 		return false

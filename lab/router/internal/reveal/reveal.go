@@ -1,4 +1,4 @@
-// Package reveal gives routers of every software the secrets that their configuration must hold.
+// Package reveal gives routers of every software the secrets for their configuration.
 package reveal
 
 import (
@@ -7,7 +7,8 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Password is the secret itself. It is an error where the plan was read from a lab's own record, which has none.
+// Password returns the secret itself. Password returns an error if the plan comes from a lab's own record: the record
+// has no secrets.
 func Password(s scenario.Secret) (string, error) {
 	if secret, ok := s.Reveal(); ok {
 		return secret, nil

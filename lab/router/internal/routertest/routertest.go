@@ -1,4 +1,4 @@
-// Package routertest is what the tests of every router software have alike: routers to render, and golden files.
+// Package routertest has the common parts of the tests of every router software: routers to render, and golden files.
 package routertest
 
 import (
@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// Addr is an address; of one that is none it panics.
+// Addr returns an address. Addr panics if s is not an address.
 func Addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 // Speaker is r1 of the default lab: internal peer and nodes on one network.
@@ -35,7 +35,7 @@ func Speaker() plan.Router {
 	}
 }
 
-// EveryOption gives a speaker an internal peer and two external ones, each with what can be said of such a peer.
+// EveryOption gives a speaker an internal peer and two external peers, each with the options possible for the peer.
 func EveryOption(r *plan.Router) {
 	number := func(n uint32) *uint32 { return &n }
 	bfd := &scenario.BFD{Interval: scenario.Duration(100 * time.Millisecond), Multiplier: 3}
@@ -52,7 +52,8 @@ func EveryOption(r *plan.Router) {
 	r.BGP.Ranges[0].Peering = plan.Peering{MaxPrefixes: 50, Import: &scenario.RoutePolicy{LocalPref: number(150)}}
 }
 
-// Render renders a speaker, changed in each of several ways, and compares with the golden file of that name.
+// Render renders a speaker with each of several changes, and compares each result with the golden file of the change's
+// name.
 func Render(t *testing.T, render func(plan.Router) (string, error), golden map[string]func(*plan.Router)) {
 	t.Helper()
 	for name, change := range golden {
@@ -68,7 +69,7 @@ func Render(t *testing.T, render func(plan.Router) (string, error), golden map[s
 	}
 }
 
-// Golden compares what was made with a file of testdata.
+// Golden compares got with a file of testdata.
 func Golden(t *testing.T, name, got string) {
 	t.Helper()
 	if *update {
@@ -81,7 +82,7 @@ func Golden(t *testing.T, name, got string) {
 	}
 }
 
-// Read is a file of testdata.
+// Read returns a file of testdata.
 func Read(t *testing.T, name string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", name))
@@ -91,7 +92,7 @@ func Read(t *testing.T, name string) []byte {
 	return data
 }
 
-// Sessions compares the sessions that were read with those that are there.
+// Sessions compares the sessions that a parser read with the wanted sessions.
 func Sessions(t *testing.T, got, want []bgp.Session) {
 	t.Helper()
 	if len(got) != len(want) {
