@@ -27,12 +27,12 @@ import (
 
 const vip = "203.0.113.50/32"
 
-// world is two routers with a gateway, two FRRs that stand for cluster nodes, and a client.
+// world is two routers with a gateway, two FRRs in the place of cluster nodes, and a client.
 type world struct {
 	t       *testing.T
 	engine  *docker.Engine
 	plan    *plan.Plan
-	images  map[scenario.Software]string // what the engine calls them
+	images  map[scenario.Software]string // the engine's names of the images
 	gateway *gateway.Gateway
 	routers map[string]router.Router
 }
@@ -86,10 +86,11 @@ func worldPlan(name string) *plan.Plan {
 	return p
 }
 
-// forReal is the variable that has routers run; `make routers` sets it. They measure, so nothing may run beside them.
+// forReal is the variable that makes these tests run; `make routers` sets the variable. The tests measure times, and
+// nothing else may run at the same time.
 const forReal = "SKIDPAD_ROUTERS"
 
-// newWorld makes the world's networks; r1 and r2 run the software that is named for them, else FRR.
+// newWorld makes the world's networks. r1 and r2 run the named software; without a name, FRR.
 func newWorld(ctx context.Context, t *testing.T, software ...scenario.Software) *world {
 	t.Helper()
 	if os.Getenv(forReal) == "" {
@@ -130,7 +131,7 @@ func newWorld(ctx context.Context, t *testing.T, software ...scenario.Software) 
 	return w
 }
 
-// images are what the engine calls images of the catalogue; they are made where it has none.
+// images returns the engine's names of images of the catalogue, and makes missing images.
 func images(ctx context.Context, t *testing.T, engine *docker.Engine, names []scenario.Software) map[scenario.Software]string {
 	t.Helper()
 	var wanted []plan.Image
@@ -148,7 +149,7 @@ func images(ctx context.Context, t *testing.T, engine *docker.Engine, names []sc
 	return refs
 }
 
-// start runs the routers side by side and returns how long the slowest took.
+// start runs the routers side by side and returns the slowest router's start time.
 func (w *world) start(ctx context.Context, names ...string) time.Duration {
 	w.t.Helper()
 	began := time.Now()
@@ -177,7 +178,7 @@ func (w *world) must(err error) {
 	}
 }
 
-// until waits for a condition and logs how long that took.
+// until waits for a condition and logs the time until the condition holds.
 func (w *world) until(ctx context.Context, what string, within time.Duration, try func() error) {
 	w.t.Helper()
 	began, within := time.Now(), pace.Stretch(within)
@@ -221,7 +222,7 @@ func (w *world) established(ctx context.Context, name string, sessions int) func
 	}
 }
 
-// routed wants the VIP in RIB and FIB by way of exactly these next hops.
+// routed wants the VIP in RIB and FIB via exactly these next hops.
 func (w *world) routed(ctx context.Context, name string, via ...netip.Addr) func() error {
 	return func() error {
 		rib, err := w.routers[name].Routes(ctx)
@@ -285,7 +286,7 @@ func TestRoutersGatewayAndClientForReal(t *testing.T) {
 	w.loseRoutes(ctx)
 	w.apply(ctx)
 
-	// Walking over what runs again changes nothing.
+	// A second start of running routers changes nothing.
 	t.Logf("%6d ms  started again", w.start(ctx, "r1", "r2").Milliseconds())
 	if err := w.gateway.Start(ctx); err != nil {
 		t.Fatal(err)
@@ -313,7 +314,8 @@ func (w *world) killRouter(ctx context.Context) {
 	w.until(ctx, "r1 has all sessions again", 20*time.Second, w.established(ctx, "r1", 3))
 }
 
-// loseRoutes shuts the sessions of r1, then of r2: r1 gives the address up, and takes it again when r2 is no better.
+// loseRoutes shuts the sessions of r1, then of r2. r1 gives the address up, and takes the address again when r2 has no
+// routes either.
 func (w *world) loseRoutes(ctx context.Context) {
 	w.must(w.routers["r1"].Shut(ctx, bgp.Peers{}))
 	w.until(ctx, "r1 has lost its routes: held by r2", 4*time.Second, w.heldBy(ctx, "r2"))
@@ -326,7 +328,7 @@ func (w *world) loseRoutes(ctx context.Context) {
 	w.until(ctx, "held by r1", 10*time.Second, w.heldBy(ctx, "r1"))
 }
 
-// apply changes what can be changed while it runs, then what cannot, then what is wrong.
+// apply makes a change that a running router takes, then a change that needs a restart, then a wrong change.
 func (w *world) apply(ctx context.Context) {
 	changed := w.plan.Routers[0]
 	speaker := *changed.BGP

@@ -14,10 +14,10 @@ import (
 // lab.Kinds. Released, Exporter and Follower are optional.
 type Software interface {
 	scenario.SoftwareFields
-	// New returns the router of a plan, running or not, without I/O. ref is the engine's name of the image; only Start needs
-	// the image.
+	// New returns the router of a plan, running or not, without I/O. ref is the engine's name of the image; only Start
+	// needs the image.
 	New(e *docker.Engine, p *plan.Plan, r plan.Router, ref string) Router
-	// Image is the catalogue's entry, which has the member's name.
+	// Image returns the catalogue's entry. The entry has the member's name.
 	Image() image.Entry
 	Daemons() Daemons
 	Commands() Commands
@@ -25,7 +25,7 @@ type Software interface {
 
 // Daemons are the names of a software's processes, as the kernel has them (at most 15 letters).
 type Daemons struct {
-	// Routing processes hold the routes that BGP learned: the routes go when such a process ends.
+	// Routing processes hold the routes that BGP learned: the routes go when a routing process ends.
 	Routing []string
 	Others  []string
 }
@@ -33,9 +33,9 @@ type Daemons struct {
 // Commands are shell commands for people and for reports.
 type Commands struct {
 	Sessions string   // lists the BGP sessions
-	State    []string // show all there is to know; passwords are left out
-	// Config prints the running configuration without skidpad's own additions. It is empty for software whose configuration
-	// changes with the file only.
+	State    []string // show the whole state; passwords are left out
+	// Config prints the running configuration without skidpad's own additions. Config is empty if the software's
+	// configuration changes with the file only.
 	Config string
 }
 
@@ -62,8 +62,8 @@ func Of(p *plan.Plan, r plan.Router) (Software, error) {
 	return nil, fmt.Errorf("router %s: software %q is not known; wanted is one of: %s", r.Name, r.Software, strings.Join(known, ", "))
 }
 
-// New returns the router of a plan, running or not; it does no I/O. ref is what the engine calls the
-// software's image; only Start needs it.
+// New returns the router of a plan, running or not, without I/O. ref is the engine's name of the software's image; only
+// Start needs the image.
 func New(e *docker.Engine, p *plan.Plan, r plan.Router, ref string) (Router, error) {
 	of, err := Of(p, r)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Routers of every software do the same beside an FRR, a BIRD or a GoBGP as their internal peer: sessions with peers
-// that dial in, ECMP in RIB and FIB, the gateway's move when one dies and when one has lost its routes.
+// Routers of every software pass the same steps with an FRR, a BIRD or a GoBGP as their internal peer: sessions with
+// peers that dial in, and ECMP in RIB and FIB. The gateway moves when a router dies and when a router loses the routes.
 func TestEverySoftwareForReal(t *testing.T) {
 	for _, pair := range [][]scenario.Software{{"bird", "frr"}, {"gobgp", "bird"}, {"frr", "gobgp"}} {
 		t.Run(string(pair[0])+" beside "+string(pair[1]), func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestEverySoftwareForReal(t *testing.T) {
 	}
 }
 
-// verbs shuts, resets and refreshes sessions of r1: of all peers, of the range, and of one alone.
+// verbs shuts, resets and refreshes sessions of r1: of all peers, of the range, and of one peer alone.
 func (w *world) verbs(ctx context.Context, software scenario.Software) {
 	w.t.Helper()
 	r1, n11, n12 := w.routers["r1"], addr("172.31.201.11"), addr("172.31.201.12")
@@ -66,7 +66,7 @@ func (w *world) verbs(ctx context.Context, software scenario.Software) {
 			continue
 		}
 		w.must(err)
-		w.until(ctx, fmt.Sprintf("r1 has %d sessions", left), 5*time.Second, w.established(ctx, "r1", left)) // r2's is none of the range's
+		w.until(ctx, fmt.Sprintf("r1 has %d sessions", left), 5*time.Second, w.established(ctx, "r1", left)) // r2 is not in the range
 		w.must(r1.Open(ctx, of))
 		w.until(ctx, "r1 has its sessions again", 30*time.Second, w.established(ctx, "r1", 3))
 	}
@@ -89,7 +89,7 @@ func (w *world) verbs(ctx context.Context, software scenario.Software) {
 	w.until(ctx, "r1 has two next hops again", 10*time.Second, w.routed(ctx, "r1", n11, n12))
 }
 
-// since is when each of a router's sessions was established.
+// since returns the time at which each of a router's sessions was established.
 func (w *world) since(ctx context.Context, name string) map[netip.Addr]time.Time {
 	w.t.Helper()
 	sessions, err := w.routers[name].Sessions(ctx)
@@ -103,7 +103,7 @@ func (w *world) since(ctx context.Context, name string) map[netip.Addr]time.Time
 	return all
 }
 
-// cutOff keeps BGP from r1, which then has no routes and gives the address up; r2 has its own.
+// cutOff blocks BGP at r1. r1 then has no routes and gives the address up; r2 keeps the routes of its own sessions.
 func (w *world) cutOff(ctx context.Context) {
 	w.t.Helper()
 	w.exec(ctx, "r1", "nft", "add table inet cut; add chain inet cut in { type filter hook input priority 0; }; add rule inet cut in tcp dport 179 drop; add rule inet cut in tcp sport 179 drop")
