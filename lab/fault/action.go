@@ -7,16 +7,16 @@ import (
 	"fmt"
 )
 
-// action makes one fault and takes it back. It acts on what it holds: two faults with one hold overlap, and the hold
-// is put back when the last of them goes, in whatever order.
+// action makes and undoes a fault. An action changes its hold only. Two faults with the same hold overlap; the last fault to
+// go, in any order, restores the hold.
 type action interface {
-	// hold names what is changed: link/r1/fabric.
+	// hold names the changed thing: link/r1/fabric.
 	hold() string
-	// look returns what undo must know of the time before; nil is nothing. It changes nothing.
+	// look returns the state that undo restores; nil if undo needs no state. look changes nothing.
 	look(ctx context.Context) (json.RawMessage, error)
-	// apply makes the fault. It may find it made.
+	// apply makes the fault. The fault may be in force already.
 	apply(ctx context.Context, saved json.RawMessage) error
-	// undo puts back what was. It may find that done, or that what it changed is gone with its container.
+	// undo restores the saved state. The state may be restored already, or be gone together with the container.
 	undo(ctx context.Context, saved json.RawMessage) error
 }
 
@@ -26,7 +26,7 @@ type driven interface {
 	drive(ctx context.Context) error
 }
 
-// errGone says that a container does not run, and what was changed in its namespaces is gone with them.
+// errGone reports a container that does not run. Changes in the container's namespaces are gone with the namespaces.
 var errGone = errors.New("its container does not run")
 
 // action returns the action of a record's fault.
@@ -43,7 +43,7 @@ type nothingToSave struct{}
 
 func (nothingToSave) look(context.Context) (json.RawMessage, error) { return nil, nil }
 
-// encode and decode are what was saved, as a record keeps it.
+// encode and decode convert the saved state to and from the form in a record.
 func encode(v any) (json.RawMessage, error) {
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -9,16 +9,16 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Active is a fault that was injected. Those of List may be another process's.
+// Active is an injected fault. A fault of List may belong to another process.
 type Active struct {
 	record
 	in   *Injector
-	stop context.CancelFunc // ends what drives it; nil for another process's
-	done chan struct{}      // closed when it was cleared or, after For, has undone itself
-	err  error              // of driving it or of undoing itself; to be read when done is closed
+	stop context.CancelFunc // ends the driver; nil for a fault of another process
+	done chan struct{}      // closed when the fault is cleared or, after For, has undone itself
+	err  error              // the error of the driver or of the undo after For; read after done is closed
 }
 
-// begin starts what goes on while the fault is in force: its timer and what drives it.
+// begin starts the timer and the driver of a fault in force.
 func (in *Injector) begin(r *record, act action) *Active {
 	ctx, stop := context.WithCancel(context.Background())
 	a := &Active{record: *r, in: in, stop: stop, done: make(chan struct{})}
@@ -43,7 +43,7 @@ func (in *Injector) begin(r *record, act action) *Active {
 		} else {
 			<-running.Done()
 		}
-		if ctx.Err() == nil { // not cleared by somebody
+		if ctx.Err() == nil { // not cleared meanwhile
 			clearing, cancel := context.WithTimeout(context.Background(), undoWithin)
 			defer cancel()
 			a.err = errors.Join(a.err, in.clear(clearing, r.ID))
@@ -52,14 +52,14 @@ func (in *Injector) begin(r *record, act action) *Active {
 	return a
 }
 
-// Clear undoes the fault and returns when it is undone. A second call, or one after it has undone itself, does nothing.
-// A container that was killed runs again then, with its address and routes, and a router's daemon answers; that BGP
-// sessions, pods or a Kubernetes node come back is for the caller to wait for.
+// Clear undoes the fault and returns when the fault is undone. A second call, or a call after the fault has undone itself,
+// does nothing. After Clear, a killed container runs again with its address and routes, and a router's daemon answers. The
+// caller waits for BGP sessions, pods and Kubernetes nodes.
 func (a *Active) Clear(ctx context.Context) error {
 	if own := a.in.own(a.ID); own != nil {
 		own.stop()
 		select {
-		case <-own.done: // what drove it has ended, or it has undone itself
+		case <-own.done: // the driver has ended, or the fault has undone itself
 		case <-ctx.Done():
 			return fmt.Errorf("fault %s: %w", a.ID, context.Cause(ctx))
 		}
@@ -67,15 +67,15 @@ func (a *Active) Clear(ctx context.Context) error {
 	return a.in.clear(ctx, a.ID)
 }
 
-// own is the fault of this process with an ID, or nil.
+// own returns this process's fault with an ID, or nil.
 func (in *Injector) own(id string) *Active {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.active[id]
 }
 
-// Wait returns when the fault was cleared, or has undone itself; the error is of that. When ctx ends first, it clears
-// the fault.
+// Wait returns when the fault is cleared or has undone itself, with the error of the undo. If ctx ends first, Wait clears the
+// fault.
 func (a *Active) Wait(ctx context.Context) error {
 	select {
 	case <-a.done:
@@ -87,10 +87,10 @@ func (a *Active) Wait(ctx context.Context) error {
 	}
 }
 
-// Window is between which moments, by timeline.Now, the fault came into force.
+// Window returns the begin and the end of the injection, by timeline.Now. The fault came into force between them.
 func (a *Active) Window() (began, inForce int64) { return a.Began, a.Held }
 
-// Injection is how long making it took: what is measured from it is uncertain by as much.
+// Injection returns the duration of the injection: the uncertainty of every time measured from the fault.
 func (a *Active) Injection() time.Duration { return time.Duration(a.Held - a.Began) }
 
 func closed() chan struct{} {

@@ -13,7 +13,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// bgpSessions are a router's BGP sessions: all, or those of a peer.
+// bgpSessions are a router's BGP sessions: all sessions, or the sessions with a peer.
 type bgpSessions struct {
 	nothingToSave
 	spot
@@ -38,7 +38,7 @@ func (r *reset) apply(ctx context.Context, _ json.RawMessage) error {
 
 func (r *reset) undo(context.Context, json.RawMessage) error { return nil }
 
-// speaker is the router, which must run, and those of its peers that are meant: all, a range's, or one.
+// speaker returns the router and the selected peers: all, a range, or a single peer. The router must run.
 func (s *bgpSessions) speaker(ctx context.Context) (router.Router, bgp.Peers, error) {
 	in, at := s.in, s.at
 	have, err := in.inspect(ctx, at.container)
@@ -57,7 +57,7 @@ func (s *bgpSessions) speaker(ctx context.Context) (router.Router, bgp.Peers, er
 	return r, of, err
 }
 
-// peersOf are the peers of a name: all, "nodes", a range, a router or a node by each of its addresses, or an address.
+// peersOf returns the peers of a name: all, "nodes", a range, an address, or a router or node by each address.
 func (in *Injector) peersOf(ctx context.Context, r plan.Router, at place, peer string) (bgp.Peers, error) {
 	var of bgp.Peers
 	if a, err := netip.ParseAddr(peer); err == nil || peer == "" {
@@ -66,7 +66,7 @@ func (in *Injector) peersOf(ctx context.Context, r plan.Router, at place, peer s
 		}
 		return of, nil
 	}
-	for _, g := range r.BGP.Ranges { // all of them are of nodes
+	for _, g := range r.BGP.Ranges { // every range is for nodes
 		if peer == scenario.AllNodes || peer == g.Name {
 			of.Ranges = append(of.Ranges, g.Name)
 		}
@@ -86,7 +86,7 @@ func (in *Injector) peersOf(ctx context.Context, r plan.Router, at place, peer s
 	return of, err
 }
 
-// addressesOn are a node's addresses, of both families, on networks.
+// addressesOn returns a node's addresses of both families on the networks.
 func (in *Injector) addressesOn(ctx context.Context, networks []string, peer string) ([]netip.Addr, error) {
 	x, _ := find(in.plan, peer)
 	have, err := in.inspect(ctx, x.container)

@@ -56,7 +56,7 @@ func (c *cordon) apply(ctx context.Context, _ json.RawMessage) error {
 	return c.set(ctx, true)
 }
 
-// undo puts back whether the node takes pods. Evicted pods stay where they are.
+// undo lets the node take pods again if the node took pods before. Evicted pods do not move back.
 func (c *cordon) undo(ctx context.Context, raw json.RawMessage) error {
 	var saved savedNode
 	if err := decode(raw, &saved); err != nil {

@@ -32,7 +32,8 @@ func (f *CutAPI) action(s spot) action {
 	return s.filter(func(ctx context.Context) ([]layer, error) { return f.layers(ctx, s) })
 }
 
-// layers drops the packets to and from every API server. On a control plane these pass the node's own loopback device, too.
+// layers drops the packets to and from every API server. On a control plane the packets pass the node's own loopback device,
+// too.
 func (f *CutAPI) layers(ctx context.Context, s spot) ([]layer, error) {
 	l := layer{at: s.at}
 	for _, n := range s.in.plan.Cluster.Nodes {

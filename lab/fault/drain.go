@@ -45,8 +45,8 @@ func (d *drain) apply(ctx context.Context, saved json.RawMessage) error {
 	return d.evict(ctx)
 }
 
-// evict evicts the node's pods as `kubectl drain` does, without the pods that would come back: a DaemonSet's and the node's
-// own static pods. It does not wait for the pods' end.
+// evict evicts the node's pods like `kubectl drain`, except the pods of DaemonSets and the node's static pods, because these
+// pods come back. evict does not wait for the end of the pods.
 func (d *drain) evict(ctx context.Context) error {
 	k, err := d.in.api(ctx)
 	if err != nil {

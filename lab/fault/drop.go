@@ -46,7 +46,7 @@ func (f *Drop) action(s spot) action {
 	return s.filter(func(ctx context.Context) ([]layer, error) { return f.layers(ctx, s) })
 }
 
-// layers drops the node's own packets of the protocol. These reach the node's kernel.
+// layers drops the node's own packets of the protocol. The packets reach the node's kernel.
 func (f *Drop) layers(ctx context.Context, s spot) ([]layer, error) {
 	if f.Peer != "" {
 		return s.between(ctx, f.Network, f.Peer, f.Direction, f.matches())
@@ -60,7 +60,7 @@ func (f *Drop) layers(ctx context.Context, s spot) ([]layer, error) {
 	return []layer{l}, nil
 }
 
-// matches are the protocol's packets.
+// matches returns the matches of the protocol's packets.
 func (f *Drop) matches() []match {
 	switch f.Proto {
 	case "bgp":

@@ -5,25 +5,25 @@ import (
 	"strings"
 )
 
-// Skipped is the error of a fault that this host cannot make.
+// Skipped is the error of a fault beyond the powers of this host's kernel.
 type Skipped struct { //nolint:errname // reads as what the fault is: fault.Skipped
 	Fault fmt.Stringer
-	// Needs is the kernel option that is off: NET_SCH_NETEM.
+	// Needs is the missing kernel option: NET_SCH_NETEM.
 	Needs string
-	Err   error // what the kernel said
+	Err   error // the kernel's error
 }
 
-// Error names what is missing.
+// Error names the missing kernel option.
 func (e *Skipped) Error() string {
 	return fmt.Sprintf("fault %s: skipped: this kernel lacks %s: %v", e.Fault, e.Needs, e.Err)
 }
 
-// Unwrap returns what the kernel said.
+// Unwrap returns the kernel's error.
 func (e *Skipped) Unwrap() error { return e.Err }
 
-// Invalid is the error of a fault that cannot be meant. It holds every mistake.
+// Invalid is the error of a fault with mistakes. Invalid holds every mistake.
 type Invalid struct { //nolint:errname // reads as what the fault is: fault.Invalid
-	Fault    string // as it was written, or its String
+	Fault    string // the fault as written, or String of the fault
 	Problems []string
 }
 
@@ -32,12 +32,12 @@ func (e *Invalid) Error() string {
 	return fmt.Sprintf("fault %s: %s", e.Fault, strings.Join(e.Problems, "; "))
 }
 
-// NotFoundError says that no fault has this ID.
+// NotFoundError reports an ID without a fault.
 type NotFoundError struct {
 	Lab, ID string
 }
 
-// Error says how to see which there are.
+// Error names the command that lists the faults.
 func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("lab %s has no fault %q in force; see `skidpad fault list --name %s`", e.Lab, e.ID, e.Lab)
 }

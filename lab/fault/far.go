@@ -12,7 +12,7 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// The calls of an agent. A call of inject lasts as long as its fault.
+// The calls of an agent. A call of inject lasts as long as the fault.
 const (
 	callInject = "fault/inject"
 	callClear  = "fault/clear"
@@ -55,7 +55,7 @@ type order struct {
 	Session string          `json:"session"`
 	Persist bool            `json:"persist,omitempty"`
 	ID      string          `json:"id,omitempty"`
-	Record  json.RawMessage `json:"record,omitempty"` // of inject: the fault alone
+	Record  json.RawMessage `json:"record,omitempty"` // for inject: only the fault
 }
 
 // told is a message of the agent.
@@ -66,7 +66,7 @@ type told struct {
 	// Lacks and Kernel are the parts of a Skipped.
 	Lacks  string `json:"lacks,omitempty"`
 	Kernel string `json:"kernel,omitempty"`
-	Done   bool   `json:"done,omitempty"` // the fault was cleared, or has undone itself
+	Done   bool   `json:"done,omitempty"` // the fault is cleared, or has undone itself
 }
 
 // add hands the events to the injector's sink, in this machine's time zone.
@@ -77,7 +77,7 @@ func (in *Injector) add(events []timeline.Event) {
 	}
 }
 
-// injectFar is Inject by the agent.
+// injectFar is Inject via the agent.
 func (in *Injector) injectFar(ctx context.Context, c *agent.Client, f Fault) (*Active, error) {
 	request, err := json.Marshal(record{Fault: Made{Fault: f}, Lab: in.plan.Lab})
 	if err != nil {
@@ -87,7 +87,7 @@ func (in *Injector) injectFar(ctx context.Context, c *agent.Client, f Fault) (*A
 	if err != nil {
 		return nil, err
 	}
-	// The agent undoes what it has begun, and then answers.
+	// The agent undoes its unfinished work and then answers.
 	finish := context.AfterFunc(ctx, s.Finish)
 	var answer told
 	err = s.Receive(&answer)
@@ -103,7 +103,7 @@ func (in *Injector) injectFar(ctx context.Context, c *agent.Client, f Fault) (*A
 		s.Abort(err)
 		return nil, err
 	}
-	if !finish() { // too late to be withdrawn
+	if !finish() { // too late for a withdrawal
 		return nil, errors.Join(context.Cause(ctx), in.clearFar(context.WithoutCancel(ctx), c, r.ID))
 	}
 	a := &Active{record: *r, in: in, done: make(chan struct{})}
@@ -157,7 +157,7 @@ func (in *Injector) listFar(ctx context.Context, c *agent.Client) ([]*record, er
 
 func (in *Injector) closeFar(ctx context.Context, c *agent.Client) error {
 	if c.Gone() {
-		return nil // the agent's guard has undone all
+		return nil // the agent's guard has undone all faults
 	}
 	var answer told
 	err := c.Do(ctx, callClose, order{Session: in.far.session}, &answer)
@@ -166,7 +166,7 @@ func (in *Injector) closeFar(ctx context.Context, c *agent.Client) error {
 }
 
 // Handlers returns the agent's end of injectors in a lab. open returns a new injector of the lab. The second result undoes
-// what is still in force, except the faults that stay until they are cleared.
+// the faults still in force, except the faults that stay until Clear.
 func Handlers(open func(timeline.Sink) (*Injector, error)) (handlers map[string]agent.Handler, end func(context.Context) error) {
 	h := &sessions{open: open, all: map[string]*session{}}
 	return map[string]agent.Handler{
@@ -175,7 +175,7 @@ func Handlers(open func(timeline.Sink) (*Injector, error)) (handlers map[string]
 			a, err := s.own(o.ID).Find(ctx, o.ID)
 			var missing *NotFoundError
 			if errors.As(err, &missing) {
-				return told{}, nil // it was cleared meanwhile
+				return told{}, nil // cleared meanwhile
 			}
 			if err == nil {
 				err = a.Clear(ctx)
@@ -198,18 +198,19 @@ func Handlers(open func(timeline.Sink) (*Injector, error)) (handlers map[string]
 	}, h.end
 }
 
-// sessions are the injectors of one client, by its own names for them.
+// sessions are the injectors of a client, by the client's names of the injectors.
 type sessions struct {
 	open func(timeline.Sink) (*Injector, error)
 	mu   sync.Mutex
 	all  map[string]*session
 }
 
-// session is one injector of a client: one here for the faults that end with the client, and one for those that stay.
+// session is an injector of a client. Here the session has an injector for the faults that end with the client, and a second
+// injector for the faults that stay.
 type session struct {
 	bound, persist *Injector
 	mu             sync.Mutex
-	events         []timeline.Event // that the client does not know yet
+	events         []timeline.Event // not yet sent to the client
 }
 
 func (h *sessions) session(name string) (*session, error) {
@@ -236,7 +237,7 @@ func (h *sessions) session(name string) (*session, error) {
 	return s, nil
 }
 
-// own returns the injector that has made a fault, and any one for the faults of other processes.
+// own returns the injector of a fault, and either injector for a fault of another process.
 func (s *session) own(id string) *Injector {
 	if s.persist.own(id) != nil {
 		return s.persist
@@ -244,7 +245,7 @@ func (s *session) own(id string) *Injector {
 	return s.bound
 }
 
-// take returns the events of a fault, or of all for "", and forgets them.
+// take removes and returns the events of a fault, or of all faults for "".
 func (s *session) take(id string) (taken []timeline.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -260,7 +261,7 @@ func (s *session) take(id string) (taken []timeline.Event) {
 	return taken
 }
 
-// answer is the handler of a call with one answer.
+// answer is the handler of a call with a single answer.
 func (h *sessions) answer(do func(context.Context, *session, order) (told, error)) agent.Handler {
 	return func(ctx context.Context, stream *agent.Stream) error {
 		var o order
@@ -316,13 +317,13 @@ func (h *sessions) inject(ctx context.Context, stream *agent.Stream) error {
 	}
 	select {
 	case <-a.done:
-	case <-open.Done(): // end undoes the fault, unless it is to stay
+	case <-open.Done(): // end undoes the fault, unless the fault stays
 		return nil
 	}
 	return errors.Join(a.err, stream.Send(told{Events: s.take(a.ID), Done: true}))
 }
 
-// end undoes the faults of all sessions whose client is gone.
+// end undoes the faults of all sessions of a client that is gone.
 func (h *sessions) end(ctx context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// distant returns an injector whose faults are made by the other end of a stream, in another folder. The second result ends
-// the stream, and returns when that end has finished.
+// distant returns an injector that makes the faults at the other end of a stream, in another folder. The second result ends
+// the stream, and returns when the other end has finished.
 func distant(t *testing.T, dir string, w *world, sink timeline.Sink) (*Injector, func() error) {
 	t.Helper()
 	near, other := net.Pipe()
@@ -60,7 +60,7 @@ func TestFaultsByAnAgent(t *testing.T) {
 	if _, err := in.Inject(t.Context(), &Kill{Node: "nobody"}); err == nil {
 		t.Error("a fault of a node that is not there was made")
 	}
-	// The client goes away, and the agent undoes what is left.
+	// The client goes away, and the agent undoes the remaining faults.
 	if err := end(); err != nil {
 		t.Error(err)
 	}

@@ -1,8 +1,8 @@
 // Package fault disturbs a lab: nodes, links, protocols, BGP sessions, the cluster. Each fault is data with an undo. The
-// injector writes the fault down in the lab's folder first, so that any later process can list and undo the fault. A fault
+// injector first writes the fault down in the lab's folder. Any later process can therefore list and undo the fault. A fault
 // acts in the lab's namespaces or through the lab's API server only.
 //
-// A member is one file: the type with the fields that scenario files and the command line have, its validation, words,
+// A member is one file: the type with the fields of scenario files and the command line, the validation, the words, the
 // action, and the bound of the outage.
 package fault
 
@@ -15,7 +15,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Fault is the pointer to a member's fields. The first field has the member's name, and holds the target.
+// Fault is a pointer to a member's fields. The first field has the member's name and holds the target.
 type Fault interface {
 	scenario.Fields
 	// String describes the fault in a few words.
@@ -29,10 +29,10 @@ type Fault interface {
 // About describes a member.
 type About struct {
 	What     string // in a few words
-	Requires string // kernel options, for faults that only some hosts can make
-	// Driven marks a fault that a process drives as long as the fault is in force.
+	Requires string // kernel options, if only some hosts can make the fault
+	// Driven marks a fault with a process that drives the fault while the fault is in force.
 	Driven bool
-	// Whole marks a fault of a container as a whole. These are undone first.
+	// Whole marks a fault of a whole container. Such faults are undone first.
 	Whole bool
 }
 
@@ -50,7 +50,7 @@ type member[T any] interface {
 	Fault
 }
 
-// Member returns a fault as a member of the kind, for the list of all members.
+// Member returns the member of the kind for the list of all members.
 func Member[T any, P member[T]]() scenario.Member {
 	return scenario.Member{Name: NameOf(P(new(T))), New: func() scenario.Fields { return P(new(T)) }}
 }
@@ -61,13 +61,13 @@ type Lasting struct {
 	For scenario.Duration `json:"for,omitempty" help:"undo the fault after this time"`
 }
 
-// EndsAfter returns after how long the fault ends by itself; 0 is never.
+// EndsAfter returns the time until the fault ends by itself; 0: never.
 func (l Lasting) EndsAfter() scenario.Duration { return l.For }
 
-// NameOf is the fault's name, as files spell it: linkDown.
+// NameOf returns the fault's name in the spelling of scenario files: linkDown.
 func NameOf(f Fault) string { return scenario.FaultOf(f).Name }
 
-// TargetOf is the name of the fault's target: r1, worker; of some faults a Lease or a workload.
+// TargetOf returns the name of the fault's target: r1, worker. Some faults have a Lease or a workload as the target.
 func TargetOf(f Fault) string {
 	_, target := scenario.FaultOf(f).Verb()
 	return target
@@ -92,7 +92,7 @@ func plain(s string) string {
 // Options lists the fields of a fault besides the target.
 func Options(f Fault) []scenario.Option { return scenario.OptionsOf(f)[1:] }
 
-// words adds the options to a phrase, without those that the phrase contains: latency at r1 (delay 50ms).
+// words adds the options to a phrase, except options in the phrase: latency at r1 (delay 50ms).
 func words(f Fault, phrase string, contained ...string) string {
 	var rest []string
 	for _, o := range Options(f) {
@@ -106,7 +106,7 @@ func words(f Fault, phrase string, contained ...string) string {
 	return phrase + " (" + strings.Join(rest, ", ") + ")"
 }
 
-// manifold is a fault that may have several targets at once.
+// manifold is a fault with possibly several targets at once.
 type manifold interface {
 	each(p *plan.Plan) []Fault
 }

@@ -46,7 +46,8 @@ const ms = scenario.Duration(time.Millisecond)
 
 var last = Lasting{For: 2000 * ms}
 
-// examples has each member with a value in every field. The values fit the example's lab. A member's own test may add one.
+// examples has each member with a value in every field. The values fit the example's lab. A member's own test may add an
+// example.
 var examples = []Fault{
 	&Kill{Node: "r1-gw", Lasting: last}, &Stop{Node: "r1", Lasting: last}, &Pause{Node: "worker", Lasting: last}, &Restart{Node: "client"},
 	&KillProcess{Node: "r1", Process: "bgpd", Lasting: last}, &PauseProcess{Node: "worker", Process: "kubelet", Lasting: last},
@@ -113,7 +114,7 @@ func TestEveryMember(t *testing.T) {
 	}
 }
 
-// The file has every fault with every field, so the tests of valid files and of the schema cover all.
+// The file has every fault with every field, and the tests of valid files and of the schema therefore cover all faults.
 func TestOneFileHasEveryFault(t *testing.T) {
 	s, err := scenario.Load("../scenario/testdata/valid-faults.yaml", kinds)
 	if err != nil {
@@ -140,7 +141,7 @@ func TestOneFileHasEveryFault(t *testing.T) {
 	}
 }
 
-// A record keeps the form that earlier versions wrote; a fault that is not known is listed, and refused without a panic.
+// A record keeps the form of earlier versions. An unknown fault is listed, and refused without a panic.
 func TestRecordsOfOtherVersions(t *testing.T) {
 	in := New(nil, examplePlan(), t.TempDir(), nil, nil)
 	for id, fault := range map[string]string{

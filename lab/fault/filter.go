@@ -13,11 +13,11 @@ import (
 // netdevOptions are the kernel options for dropping on devices in both directions (egress since Linux 5.16).
 const netdevOptions = "NF_TABLES_NETDEV, NETFILTER_INGRESS, NETFILTER_EGRESS"
 
-// filter drops packets, by a table of its own in each namespace that the layers name.
+// filter drops packets with a separate table in each namespace of the layers.
 //
-// It drops on devices (nftables' family netdev): the hooks there see ARP and forwarded packets, too. Incoming packets of a
-// cluster node are special: Cilium's programs take packets off the device before nftables sees these, so the drop is where
-// the neighbours send as well.
+// filter drops on devices (nftables' family netdev), because the hooks of a device also see ARP and forwarded packets.
+// Incoming packets of a cluster node are special: Cilium's programs take packets off the device before nftables sees the
+// packets. The drop is therefore also at the neighbours' sending side.
 //
 //	r1 ──egress── bridge ──[tc: Cilium]──ingress── worker
 //	      │                                  │
@@ -38,10 +38,10 @@ const tablePrefix = "skidpad_"
 
 func (f *filter) table() string { return tablePrefix + f.id }
 
-// hold is the fault's own: filters do not touch each other.
+// hold is unique to the fault: filters do not touch each other.
 func (f *filter) hold() string { return "filter/" + f.id }
 
-// layer is the drops that go into one place's namespace.
+// layer is the drops in the namespace of a place.
 type layer struct {
 	at    place
 	drops []drop
@@ -65,7 +65,7 @@ func (f *filter) apply(ctx context.Context, _ json.RawMessage) error {
 	return nil
 }
 
-// undo takes the table away wherever it is: the lab may have changed since.
+// undo removes the table from every namespace, because the lab may have changed since.
 func (f *filter) undo(ctx context.Context, _ json.RawMessage) error {
 	var errs []error
 	done := map[string]bool{}
@@ -82,7 +82,7 @@ func (f *filter) undo(ctx context.Context, _ json.RawMessage) error {
 	return errors.Join(errs...)
 }
 
-// both is a drop on the way out, in or both, as the direction says.
+// both returns the drop on the way out, in or both, by the direction.
 func both(d drop, direction string) []drop {
 	var list []drop
 	if direction != "in" {
@@ -96,8 +96,8 @@ func both(d drop, direction string) []drop {
 	return list
 }
 
-// between parts two places: each frame from one to the other is dropped when it leaves and, for broadcast and
-// multicast, which have no one's address, when it arrives.
+// between parts two places. Each frame from a place to the other is dropped on the way out. Broadcast and multicast frames
+// carry no node's address, and are dropped on the way in.
 func (s spot) between(ctx context.Context, network, with, direction string, matches []match) ([]layer, error) {
 	peer, _ := find(s.in.plan, with)
 	a, b := layer{at: s.at}, layer{at: peer}
@@ -124,7 +124,7 @@ func (s spot) between(ctx context.Context, network, with, direction string, matc
 	return []layer{a, b}, nil
 }
 
-// neighbours are the places with a namespace of their own on a network, that run.
+// neighbours returns the running places with a separate namespace on a network.
 func (s spot) neighbours(ctx context.Context, network string) []place {
 	var list []place
 	for _, x := range places(s.in.plan) {
@@ -157,19 +157,19 @@ const (
 	apiPort   = 6443 // of kind's API servers
 )
 
-// match is which packets are meant; zero values match all.
+// match selects packets; zero values match all.
 type match struct {
 	ether        uint16
 	l4           uint8
 	sport, dport uint16
-	saddr, daddr netip.Addr // of the family that ether says
+	saddr, daddr netip.Addr // of the family in ether
 }
 
-// drop is one rule: which packets are dropped on a device.
+// drop is a rule: the device and the match of the dropped packets.
 type drop struct {
 	device   string
 	egress   bool
 	from, to net.HardwareAddr
 	match    match
-	percent  float64 // of those that match; 0 is all
+	percent  float64 // of the matching packets; 0 is all
 }

@@ -42,7 +42,7 @@ type flap struct {
 	interval time.Duration
 }
 
-// drive goes on after apply, which has taken the link down.
+// drive starts with the link down, after apply.
 func (f *flap) drive(ctx context.Context) error {
 	tick := time.NewTicker(f.interval)
 	defer tick.Stop()
@@ -58,7 +58,7 @@ func (f *flap) drive(ctx context.Context) error {
 	}
 }
 
-// turn is one change of the link. While another fault holds the link down, the link stays down.
+// turn changes the link once. While another fault holds the link down, the link stays down.
 func (f *flap) turn(ctx context.Context, up bool) error {
 	release, err := f.in.store.lock(ctx, f.hold())
 	if err != nil {

@@ -29,7 +29,7 @@ func FuzzJournal(f *testing.F) {
 	})
 }
 
-// FuzzRecord reads any bytes as the record of a fault, and holds that a record that is read can be written again.
+// FuzzRecord reads any bytes as the record of a fault, and checks that every readable record can be written again.
 func FuzzRecord(f *testing.F) {
 	s := store{dir: f.TempDir(), known: kinds.Faults}
 	f.Add([]byte(`{"id":"a1b2c3","lab":"l","fault":{"kind":"kill","node":"r1"},"state":"inForce","since":"2026-11-20T10:00:00Z","began":1,"pid":1,"hold":"r1","saved":{}}`))

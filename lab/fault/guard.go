@@ -22,14 +22,14 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// envGuard makes this program a guard of faults when it is set: see Serve.
+// envGuard, if set, makes this program a guard of faults: see Serve.
 const envGuard = "SKIDPAD_FAULT_GUARD"
 
 // guardWithin bounds a guard's start.
 const guardWithin = 15 * time.Second
 
-// guard is the handle on a process that outlives this one and undoes its faults when it is gone, also when it was
-// killed. The two are joined by a pipe, which the kernel closes when this process ends.
+// guard is the handle of a second process. The guard process outlives the maker process, and undoes the maker's faults after
+// the maker's end, also after a kill. A pipe joins the two processes; the kernel closes the pipe when the maker ends.
 //
 //	maker ── pipe ──▸ guard (own session, SKIDPAD_LAB=<lab> in its environment, so that `down` ends it)
 //	  │ dies            │ reads the pipe's end
@@ -40,16 +40,16 @@ type guard struct {
 	ended chan struct{}
 }
 
-// charge is what a guard is told.
+// charge is the message to a new guard.
 type charge struct {
 	Token string     `json:"token"`
-	Dir   string     `json:"dir"` // the lab's
+	Dir   string     `json:"dir"` // the lab's folder
 	Plan  *plan.Plan `json:"plan"`
 }
 
-// Serve makes this program a guard if an injector has started the program as one: Serve does a guard's work then, and ends the
-// program. The list of all members calls Serve at the program's start, so any program that makes faults can be killed at any
-// moment, a suite's test binary, too.
+// Serve makes this program a guard if an injector has started the program as a guard: Serve then does a guard's work and ends
+// the program. The list of all members calls Serve at the program's start. Any program with faults, including a suite's test
+// binary, may therefore be killed at any moment.
 func Serve(kinds scenario.Kinds) {
 	if os.Getenv(envGuard) == "" {
 		return
@@ -61,13 +61,13 @@ func Serve(kinds scenario.Kinds) {
 	os.Exit(0)
 }
 
-// guarded returns the token of this process's guard, which it starts at the first call.
+// guarded returns the token of this process's guard. The first call starts the guard.
 func (in *Injector) guarded(ctx context.Context) (string, error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.guard != nil {
 		select {
-		case <-in.guard.ended: // somebody killed it: faults in force have no guard, those to come get one
+		case <-in.guard.ended: // the guard was killed: faults in force have no guard, new faults get a new guard
 		default:
 			return in.guard.token, nil
 		}
@@ -92,12 +92,12 @@ func (in *Injector) startGuard(ctx context.Context) (*guard, error) {
 		return nil, err
 	}
 	defer log.Close()
-	// It must not end with this call's context: it is for the time after.
+	// The guard must not end with this call's context: the guard works after the call.
 	cmd := exec.Command("/proc/self/exe") //nolint:noctx // see above
 	cmd.Args = []string{"skidpad-fault-guard", in.plan.Lab}
 	cmd.Env = append(os.Environ(), envGuard+"=1", docker.EnvLab+"="+in.plan.Lab)
 	cmd.Stderr = log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C at a terminal is for the maker alone
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C at a terminal reaches only the maker
 	pipe, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func (in *Injector) startGuard(ctx context.Context) (*guard, error) {
 	return g, nil
 }
 
-// Close undoes the faults of this injector that are in force and lets its guard go.
+// Close undoes this injector's faults in force and ends the guard.
 func (in *Injector) Close(ctx context.Context) error {
 	if c := in.far.used(); c != nil {
 		return in.closeFar(ctx, c)
@@ -154,7 +154,7 @@ func (in *Injector) Close(ctx context.Context) error {
 	return err
 }
 
-// watchOver is the guard's work: to wait for the maker's end, and to undo what it left.
+// watchOver is the guard's work: watchOver waits for the maker's end, and undoes the maker's remaining faults.
 func watchOver(pipe io.Reader, ready io.WriteCloser, kinds scenario.Kinds) error {
 	in := bufio.NewReader(pipe)
 	var c charge
@@ -200,7 +200,7 @@ func watchOver(pipe io.Reader, ready io.WriteCloser, kinds scenario.Kinds) error
 	return err
 }
 
-// KubeAt opens the API of a lab's cluster by the lab's folder, for New.
+// KubeAt opens the API of a lab's cluster by the lab's folder folder, for New.
 func KubeAt(e *docker.Engine, p *plan.Plan, dir string) func(context.Context) (*cluster.Kube, error) {
 	return func(ctx context.Context) (*cluster.Kube, error) {
 		if p.Cluster == nil {

@@ -13,7 +13,7 @@ import (
 	"skidpad.dev/skidpad/lab/docker"
 )
 
-// envMaker makes the test binary a maker of a fault that waits to be killed.
+// envMaker makes the test binary a maker: the maker makes a fault and waits for a kill.
 const envMaker = "SKIDPAD_TEST_FAULT_MAKER"
 
 func TestMain(m *testing.M) {
@@ -33,14 +33,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A maker that is killed outright leaves nothing: its guard takes its faults back, and ends.
+// A killed maker leaves no fault: the guard undoes the maker's faults, and ends.
 func TestGuardClearsForAKilledMaker(t *testing.T) {
-	// A socket's file outlives its engine, so the engine is asked, as the guard will ask it.
+	// A socket's file outlives its engine, and therefore the test asks the engine, like the guard.
 	if _, err := docker.Connect(t.Context()); err != nil {
 		t.Skip("the guard connects to an engine: ", err)
 	}
 	dir := t.TempDir()
-	// Another process's fault, which is none of this guard's business.
+	// A fault of another process, not to be undone by this guard.
 	other := store{dir: filepath.Join(dir, "faults")}
 	if err := other.write(&record{ID: "ffffff", Lab: "lab1", Maker: "another", State: InForce, Hold: "bgp/y/", Fault: Made{ID: "ffffff", Fault: &BGPClear{Router: "r1"}}}); err != nil {
 		t.Fatal(err)

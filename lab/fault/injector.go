@@ -20,10 +20,10 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// undoWithin bounds the undoing of a fault whose maker is told to end, or whose injection failed.
+// undoWithin bounds the undo of a fault after a failed injection, or when the maker has to end.
 const undoWithin = 90 * time.Second
 
-// Injector makes faults in one lab. Its methods may be called from several goroutines.
+// Injector makes faults in one lab. Several goroutines may call the methods.
 type Injector struct {
 	engine *docker.Engine
 	plan   *plan.Plan
@@ -31,20 +31,20 @@ type Injector struct {
 	store  store
 	kube   func(context.Context) (*cluster.Kube, error)
 	sink   timeline.Sink
-	make   func(*record) (action, error) // action, but in tests
+	make   func(*record) (action, error) // the method action, except in tests
 	far    far
 
-	// Persist makes faults that outlive this process: they stay until they are cleared. Flaps cannot.
+	// Persist makes faults outlive this process: the faults stay until Clear. Flaps cannot persist.
 	Persist bool
 
 	mu     sync.Mutex
 	guard  *guard
-	active map[string]*Active // of this process
+	active map[string]*Active // the faults of this process
 }
 
-// New returns an injector for the lab of a plan; it does no I/O. dir is the lab's folder (lab.Dir): faults are written
-// down in its folder faults. kube opens the cluster's API; nil will do for faults that do not need it. sink gets an
-// event when a fault was injected and when it was undone; it may be nil.
+// New returns an injector for the lab of a plan, without any I/O. dir is the lab's folder (lab.Dir); the records of faults
+// are in the subfolder faults. kube opens the cluster's API, and may be nil for faults without a need of the API. sink gets
+// an event after each injection and each undo, and may be nil.
 func New(e *docker.Engine, p *plan.Plan, dir string, kube func(context.Context) (*cluster.Kube, error), sink timeline.Sink) *Injector {
 	if sink == nil {
 		sink = timeline.SinkFunc(func(timeline.Event) {})
@@ -61,9 +61,9 @@ func New(e *docker.Engine, p *plan.Plan, dir string, kube func(context.Context) 
 	return in
 }
 
-// Inject makes a fault and returns when it is in force. Unless Persist is set, it is undone when this process ends,
-// however that happens. A fault that cannot be meant is an *Invalid, one that this host cannot make a *Skipped. When
-// it fails, or ctx ends before it is in force, what was begun is undone.
+// Inject makes a fault and returns when the fault is in force. Without Persist, the fault is undone at any end of this
+// process. A fault with mistakes is an *Invalid; a fault beyond this host's kernel is a *Skipped. If Inject fails, or ctx
+// ends before the fault is in force, Inject undoes the changes.
 func (in *Injector) Inject(ctx context.Context, f Fault) (*Active, error) {
 	f, err := in.read(f)
 	if err != nil {
@@ -150,7 +150,7 @@ func (in *Injector) read(f Fault) (Fault, error) {
 	return all[0], nil
 }
 
-// fieldsOf are the target and the options that are set, as JSON has these.
+// fieldsOf returns the target and the set options, with the names and values of JSON.
 func fieldsOf(f Fault) (map[string]any, error) {
 	data, err := json.Marshal(f)
 	if err != nil {
@@ -168,7 +168,7 @@ func fieldsOf(f Fault) (map[string]any, error) {
 	return given, nil
 }
 
-// named says which fault failed, unless the error does.
+// named adds the name of the failed fault to the error, unless the error has the name.
 func named(f Fault, err error) error {
 	var skipped *Skipped
 	if errors.As(err, &skipped) {
@@ -177,7 +177,7 @@ func named(f Fault, err error) error {
 	return fmt.Errorf("fault %s: %w", f, err)
 }
 
-// remember writes the record, with what its hold was like before the first fault on it.
+// remember writes the record, with the state of the hold before the first fault on the hold.
 func (in *Injector) remember(ctx context.Context, act action, r *record) error {
 	others, err := in.store.others(r.Hold, "")
 	if err != nil {
@@ -192,7 +192,7 @@ func (in *Injector) remember(ctx context.Context, act action, r *record) error {
 	return in.store.write(r)
 }
 
-// withdraw undoes what failed halfway.
+// withdraw undoes a half-made fault.
 func (in *Injector) withdraw(ctx context.Context, act action, r *record) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
 	defer cancel()
@@ -203,7 +203,7 @@ func (in *Injector) withdraw(ctx context.Context, act action, r *record) error {
 	return in.store.remove(r.ID)
 }
 
-// putBack undoes a fault, or makes the latest other fault on the same hold anew, if there is one.
+// putBack undoes a fault. If other faults have the same hold, putBack makes the latest of these faults again instead.
 func (in *Injector) putBack(ctx context.Context, act action, r *record) error {
 	r.State = Clearing
 	if err := in.store.write(r); err != nil {
@@ -232,7 +232,7 @@ func ignoreGone(err error) error {
 	return err
 }
 
-// clear undoes a fault by its ID. One that was cleared meanwhile is no error.
+// clear undoes the fault with an ID. A fault cleared meanwhile is no error.
 func (in *Injector) clear(ctx context.Context, id string) error {
 	if c, err := in.far.client(ctx); err != nil {
 		return err
@@ -294,7 +294,7 @@ func (in *Injector) records(ctx context.Context) ([]*record, error) {
 	return in.store.list()
 }
 
-// Find returns the fault with an ID; a *NotFoundError says that there is none.
+// Find returns the fault with an ID; a *NotFoundError if no fault has the ID.
 func (in *Injector) Find(ctx context.Context, id string) (*Active, error) {
 	list, err := in.List(ctx)
 	if err != nil {
@@ -307,13 +307,14 @@ func (in *Injector) Find(ctx context.Context, id string) (*Active, error) {
 	return &list[i], nil
 }
 
-// ClearAll undoes every fault of the lab, of all processes, and returns those that are undone. One that fails does not
-// keep it from undoing the rest.
+// ClearAll undoes every fault of the lab, of all processes, and returns the undone faults. After a failed undo, ClearAll goes
+// on with the rest.
 func (in *Injector) ClearAll(ctx context.Context) ([]Active, error) {
 	return in.clearWhere(ctx, func(record) bool { return true })
 }
 
-// clearWhere undoes the faults that match: containers first, since what is to be undone inside needs them running.
+// clearWhere undoes the matching faults: faults of containers first, because an undo inside a container needs a running
+// container.
 func (in *Injector) clearWhere(ctx context.Context, match func(record) bool) ([]Active, error) {
 	list, err := in.List(ctx)
 	if err != nil {
@@ -339,7 +340,7 @@ func (in *Injector) clearWhere(ctx context.Context, match func(record) bool) ([]
 	return cleared, errors.Join(failed...)
 }
 
-// note tells the timeline, and the journal for other processes' timelines.
+// note adds an event to the timeline, and to the journal for the timelines of other processes.
 func (in *Injector) note(r *record, kind, text string, began, ended int64) {
 	fields := map[string]string{"id": r.ID, "kind": r.Fault.Kind(), "node": r.Fault.Node()}
 	for _, o := range Options(r.Fault.Fault) {
@@ -352,10 +353,10 @@ func (in *Injector) note(r *record, kind, text string, began, ended int64) {
 		Subject: r.Fault.Node(), Kind: kind, Text: text, Until: ended, Fields: fields,
 	}
 	if err := in.store.tell(e); err != nil {
-		fields["journal"] = err.Error() // the fault itself is as it should be
+		fields["journal"] = err.Error() // the fault itself has no error
 	}
 	in.sink.Add(e)
 }
 
-// MarshalJSON writes what is known of the fault.
+// MarshalJSON writes the record of the fault.
 func (a Active) MarshalJSON() ([]byte, error) { return json.Marshal(a.record) }

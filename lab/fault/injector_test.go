@@ -18,7 +18,7 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// world is what fake faults disturb: a value by the name of a hold.
+// world is the object of fake faults: a value by the name of a hold.
 type world struct {
 	mu sync.Mutex
 	at map[string]string
@@ -42,7 +42,7 @@ func (w *world) String() string {
 	return fmt.Sprint(w.at)
 }
 
-// fake sets the value of its hold to its kind.
+// fake sets the value of the hold to the kind of the fault.
 type fake struct {
 	world *world
 	r     *record
@@ -65,7 +65,7 @@ func (f *fake) undo(_ context.Context, saved json.RawMessage) error {
 	return err
 }
 
-// faked is an injector of fake faults.
+// faked returns an injector of fake faults.
 func faked(dir string, w *world, sink timeline.Sink) *Injector {
 	in := New(nil, examplePlan(), dir, nil, sink)
 	in.Persist = true
@@ -75,8 +75,8 @@ func faked(dir string, w *world, sink timeline.Sink) *Injector {
 
 func clean() *world { return &world{at: map[string]string{"link/r1": "up", "link/client": "up"}} }
 
-// However faults of one thing overlap, it is disturbed as the latest of them says while any is left, and as before when
-// none is. Each is cleared by another injector than made it, as by another process.
+// Faults of the same hold overlap in any order. The hold has the value of the latest remaining fault, and the old value after
+// the last fault. A second injector, in the role of another process, clears each fault.
 func TestOverlapsOfOneHold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp("", "faults")

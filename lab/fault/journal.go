@@ -15,11 +15,11 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// journalName is the file, beside the records, to which every injector appends what it does: a watch in another process
-// learns of faults from it.
+// journalName is a file beside the records. Every injector appends each action to the file, for watches in other processes.
 const journalName = "journal.jsonl"
 
-// looksEvery is how often Follow looks for new lines. Events bring their own times, so it costs no precision.
+// looksEvery is how often Follow looks for new lines. The events contain the times, and the interval therefore costs no
+// precision.
 const looksEvery = 50 * time.Millisecond
 
 // entry is a line of the journal.
@@ -28,7 +28,7 @@ type entry struct {
 	Event timeline.Event `json:"event"`
 }
 
-// tell appends an event to the journal, in one write, so that lines of several processes do not mix.
+// tell appends an event to the journal in a single write. The lines of several processes therefore do not mix.
 func (s store) tell(e timeline.Event) error {
 	line, err := json.Marshal(entry{agent.ClientPID(), e})
 	if err != nil {
@@ -42,8 +42,8 @@ func (s store) tell(e timeline.Event) error {
 	return errors.Join(err, f.Close())
 }
 
-// Follow hands sink the events of all faults that other processes make and undo, from now on until ctx ends. dir is the
-// lab's folder. ready is called when nothing more is missed.
+// Follow passes to sink the events of all faults of other processes, from now on until ctx ends. dir is the lab's folder.
+// Follow calls ready as soon as no later event can be missed.
 func Follow(ctx context.Context, dir string, sink timeline.Sink, ready func()) error {
 	path := filepath.Join(dir, "faults", journalName)
 	j := journal{path: path}
@@ -69,13 +69,13 @@ func Follow(ctx context.Context, dir string, sink timeline.Sink, ready func()) e
 	}
 }
 
-// journal is a reader of a journal that grows.
+// journal reads a growing journal.
 type journal struct {
 	path   string
 	offset int64
 }
 
-// next returns the events of other processes that were written since. A line that is not whole yet is left for later.
+// next returns the new events of other processes. An incomplete line is left for the next call.
 func (j *journal) next() ([]timeline.Event, error) {
 	f, err := os.Open(j.path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -84,7 +84,7 @@ func (j *journal) next() ([]timeline.Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("journal of faults: %w", err)
 	}
-	defer func() { _ = f.Close() }() // it was only read
+	defer func() { _ = f.Close() }() // opened only for reading
 	data, err := io.ReadAll(io.NewSectionReader(f, j.offset, 1<<20))
 	if err != nil {
 		return nil, fmt.Errorf("journal of faults: %w", err)

@@ -40,15 +40,15 @@ func (r *run) kill(ctx context.Context) error {
 	return err
 }
 
-// cut takes the links of a container down before the kill: a power cut is silent. Otherwise the kernel would close the
-// container's connections in order, and forward until the engine has cleaned up, on a busy machine for longer than a
-// gateway's backup waits.
+// cut takes the links of a container down before the kill, because a power cut is silent. Otherwise the kernel closes the
+// container's connections in order, and forwards until the engine has cleaned up. On a busy machine the cleanup can take
+// longer than the wait of a gateway's backup.
 //
 // Links go down one after the other, and a routing daemon reports the first link's loss to its neighbours via the second.
-// So a single transaction drops the packets on all links before. If the kernel cannot drop, only the links go down.
+// Therefore a single transaction first drops the packets on all links. If the kernel cannot drop, only the links go down.
 func (r *run) cut(ctx context.Context) error {
 	if r.at.home != r.at.container {
-		return nil // it lives in another's namespace, which stays
+		return nil // a guard lives in the router's namespace, and the router stays
 	}
 	have, err := r.in.inspect(ctx, r.at.container)
 	if err != nil {

@@ -25,7 +25,7 @@ func (*KillProcess) About() About {
 	return About{What: "SIGKILL to a process; its supervisor, if any, starts it again"}
 }
 
-// Heals says that the process comes back.
+// Heals reports that the process comes back.
 func (*KillProcess) Heals() string { return "a killed process is started again by what watches it" }
 
 // Validate checks the node.
@@ -44,7 +44,7 @@ func (f *KillProcess) String() string {
 	return words(f, fmt.Sprintf("kill %s on %s", f.Process, on), "process")
 }
 
-// each is the fault on each cluster node.
+// each returns a fault for each cluster node.
 func (f *KillProcess) each(p *plan.Plan) []Fault {
 	if f.Node != scenario.AllNodes || p.Cluster == nil {
 		return []Fault{f}

@@ -25,7 +25,7 @@ func (l *link) device() string { return l.at.device(l.at.on(l.network)[0]) }
 
 func (l *link) hold() string { return "link/" + l.at.home + "/" + l.device() }
 
-// savedRoute is a route that the kernel drops with its link and that nobody in the namespace would set again.
+// savedRoute is a route that the kernel drops with the link. No program in the namespace sets the route again.
 type savedRoute struct {
 	Dst      string `json:"dst,omitempty"` // empty is the default route
 	Gateway  string `json:"gateway,omitempty"`
@@ -58,9 +58,10 @@ func (l *link) look(ctx context.Context) (json.RawMessage, error) {
 	return encode(saved)
 }
 
-// ours are the routes to be set again: not the kernel's, which come with the link, nor those of routing daemons, which
-// know better by then (rtnetlink.h: 11 zebra, 12 bird, 186 bgp, 196 zebra's static). The kernel's have no gateway;
-// Cilium gives its routes to other nodes' pods the kernel's number.
+// ours returns the routes for the undo. ours leaves out the kernel's routes, because the kernel sets these again with the
+// link, and the routes of routing daemons, because the daemons may have newer routes by then (rtnetlink.h: 11 zebra, 12 bird,
+// 186 bgp, 196 zebra's static). A kernel's route has no gateway: Cilium's routes to the pods of other nodes have the kernel's
+// number, too.
 func ours(routes []netlink.Route) []savedRoute {
 	var list []savedRoute
 	for _, r := range routes {
@@ -80,7 +81,7 @@ func ours(routes []netlink.Route) []savedRoute {
 		}
 		list = append(list, s)
 	}
-	// What is on the link comes first: gateways are found by it.
+	// Routes to the link's own subnet come first: the kernel needs these routes for the gateways.
 	slices.SortStableFunc(list, func(a, b savedRoute) int { return b.Scope - a.Scope })
 	return list
 }
@@ -119,7 +120,7 @@ func (l *link) set(ns *netns, up bool) error {
 	return nil
 }
 
-// undo sets the link up, waits for its carrier and sets the routes that went with it.
+// undo sets the link up, waits for the carrier and sets the saved routes.
 func (l *link) undo(ctx context.Context, saved json.RawMessage) error {
 	var routes []savedRoute
 	if err := decode(saved, &routes); err != nil {

@@ -37,7 +37,7 @@ func (f *Loss) action(s spot) action {
 	return s.filter(func(ctx context.Context) ([]layer, error) { return f.layers(ctx, s) })
 }
 
-// layers loses packets of all protocols. A cluster node's incoming packets are lost where the neighbours send these.
+// layers loses packets of all protocols. The loss of a cluster node's incoming packets is at the neighbours' sending side.
 func (f *Loss) layers(ctx context.Context, s spot) ([]layer, error) {
 	own := layer{at: s.at}
 	var layers []layer

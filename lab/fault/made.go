@@ -7,11 +7,11 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Made is a fault that was injected. Its JSON is {id, kind, node} and the options, beside these.
+// Made is an injected fault. The JSON is {id, kind, node} with the options as further fields.
 type Made struct {
 	ID string
 	Fault
-	// kind and node are of a fault that this program does not know: another version of it wrote the record.
+	// kind and node belong to an unknown fault: another version of this program wrote the record.
 	kind, node string
 	rest       map[string]json.RawMessage
 }
@@ -81,7 +81,7 @@ func (m *Made) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// bind gives the fault its type. A fault without a member of its name stays unknown.
+// bind gives the fault its type. A fault without a member of the same name stays unknown.
 func (m *Made) bind(known []scenario.Member) error {
 	for _, k := range known {
 		f, ok := k.New().(Fault)

@@ -8,7 +8,8 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// leastMTU6 is the least MTU of a link with IPv6 (RFC 8200, 5). Below, Linux takes the IPv6 addresses off the link.
+// leastMTU6 is the least MTU of a link with IPv6 (RFC 8200, 5). If the MTU is smaller, Linux takes the IPv6 addresses off the
+// link.
 const leastMTU6 = 1280
 
 // MTU changes the MTU of the node's link to Network. The other end of the link keeps its MTU, so the link loses larger packets
@@ -47,7 +48,7 @@ type mtu struct {
 
 func (m *mtu) hold() string { return "mtu/" + m.at.home + "/" + m.device() }
 
-// look remembers the link's MTU.
+// look returns the link's MTU.
 func (m *mtu) look(ctx context.Context) (json.RawMessage, error) {
 	var was int
 	err := m.in.inside(ctx, m.at, func(ns *netns) error {

@@ -16,7 +16,7 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// familyOf is an address' family, as netlink numbers them.
+// familyOf returns the address family in netlink's numbers.
 func familyOf(a net.IP) int {
 	if a.To4() != nil {
 		return netlink.FAMILY_V4
@@ -24,20 +24,20 @@ func familyOf(a net.IP) int {
 	return netlink.FAMILY_V6
 }
 
-// nobody is a MAC that no container has: locally administered, and not of the engine's 02:42.
+// nobody returns a MAC of no container: locally administered, and without the engine's prefix 02:42.
 func nobody() net.HardwareAddr { return net.HardwareAddr{0x02, 0xde, 0xad, 0xbe, 0xef, 0x01} }
 
-// neighbor changes one entry of a neighbour table.
+// neighbor changes a single entry of a neighbour table.
 type neighbor struct {
 	spot
 	network, peer string
-	state         int // of the wrong entry
+	state         int // the state of the wrong entry
 }
 
 func (n *neighbor) hold() string { return "neighbor/" + n.at.home + "/" + n.network + "/" + n.peer }
 
-// savedNeighbor is which entry is meant, and what it was if somebody had made it: the kernel would not learn that
-// again by itself.
+// savedNeighbor is the key of the entry. If a program had made the entry, savedNeighbor also has the old content, because the
+// kernel cannot learn the content again by itself.
 type savedNeighbor struct {
 	Network  string     `json:"network"`
 	Address  netip.Addr `json:"address"`
@@ -76,7 +76,7 @@ func (n *neighbor) apply(ctx context.Context, raw json.RawMessage) error {
 	}
 	return n.with(ctx, saved, func(ns *netns, index int) error {
 		address := net.IP(saved.Address.AsSlice())
-		// An entry of an agent's stays the agent's when it is only replaced.
+		// A replaced entry keeps the mark of the agent that made the entry. So the entry is deleted first.
 		if err := ns.forget(index, address); err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func (n *neighbor) apply(ctx context.Context, raw json.RawMessage) error {
 	})
 }
 
-// undo takes the entry away, if it is still ours: the kernel then asks for the neighbour anew.
+// undo deletes the entry if the entry still has our MAC. The kernel then asks for the neighbour again.
 func (n *neighbor) undo(ctx context.Context, raw json.RawMessage) error {
 	var saved savedNeighbor
 	if err := decode(raw, &saved); err != nil {
@@ -129,7 +129,7 @@ func (n *neighbor) with(ctx context.Context, saved savedNeighbor, do func(ns *ne
 	})
 }
 
-// entry is the neighbour table's for an address, or nil.
+// entry returns the neighbour table's entry of an address, or nil.
 func (n *netns) entry(index int, address net.IP) (*netlink.Neigh, error) {
 	list, err := n.NeighList(index, familyOf(address))
 	if err != nil {
@@ -151,7 +151,7 @@ func (n *netns) forget(index int, address net.IP) error {
 	return nil
 }
 
-// addressOf finds a peer's address, as seen from a place, and on which network that is.
+// addressOf finds a peer's address from the view of a place, and the network of the address.
 func (in *Injector) addressOf(ctx context.Context, from place, network, peer string) (string, netip.Addr, error) {
 	for _, n := range from.on(network) {
 		a, err := in.addressOn(ctx, n, peer)
@@ -165,8 +165,8 @@ func (in *Injector) addressOf(ctx context.Context, from place, network, peer str
 	return "", netip.Addr{}, fmt.Errorf("peer %s: no address of it is on a network of %s (%v)", peer, from.name, from.on(network))
 }
 
-// addressOn finds a peer's address on a network, the IPv4 one where the lab routes IPv4; an invalid one says that it has
-// none there.
+// addressOn finds a peer's address on a network: the IPv4 address if the lab routes IPv4. The address is invalid if the peer
+// has no address on the network.
 func (in *Injector) addressOn(ctx context.Context, network, peer string) (netip.Addr, error) {
 	at := slices.IndexFunc(in.plan.Networks, func(n plan.Network) bool { return n.Name == network })
 	if at < 0 {
@@ -201,7 +201,7 @@ func (in *Injector) addressOn(ctx context.Context, network, peer string) (netip.
 	return in.first(ep.Address, ep.Address6), nil
 }
 
-// first is the one of two addresses that packets go to: of IPv4 where the lab routes that.
+// first returns the destination of packets: the IPv4 address if the lab routes IPv4, else the IPv6 address.
 func (in *Injector) first(v4, v6 netip.Addr) netip.Addr {
 	if in.plan.Scenario != nil && !in.plan.Scenario.Spec.IPv4() {
 		return v6

@@ -12,13 +12,14 @@ import (
 	vns "github.com/vishvananda/netns"
 )
 
-// netns is a container's network namespace, as the host may work in it: images need no programs for that.
+// netns is a container's network namespace. The host works in the namespace, and images therefore need no programs for
+// faults.
 type netns struct {
 	*netlink.Handle
 	ns vns.NsHandle
 }
 
-// inside calls do with the network namespace that a place is in. A container that does not run is errGone.
+// inside calls do with the network namespace of a place. If the container does not run, the error is errGone.
 func (in *Injector) inside(ctx context.Context, at place, do func(*netns) error) error {
 	have, err := in.inspect(ctx, at.home)
 	if err != nil {
@@ -41,7 +42,7 @@ func (in *Injector) inside(ctx context.Context, at place, do func(*netns) error)
 	return enter(ns, do)
 }
 
-// notOurs keeps faults away from the namespace that this process is in, which is the host's.
+// notOurs keeps faults away from the namespace of this process, the host's namespace.
 func notOurs(ns vns.NsHandle) error {
 	own, err := vns.GetFromPath("/proc/self/ns/net")
 	if err != nil {
@@ -73,7 +74,7 @@ func (n *netns) nft() (*nftables.Conn, error) {
 	return c, nil
 }
 
-// mac is an interface's hardware address.
+// mac returns an interface's hardware address.
 func (n *netns) mac(device string) (net.HardwareAddr, error) {
 	l, err := n.LinkByName(device)
 	if err != nil {

@@ -12,13 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lackError is the kernel's refusal of something it was built without.
+// lackError is the kernel's refusal of a feature that the kernel was built without.
 type lackError struct{ err error }
 
 func (e *lackError) Error() string { return e.err.Error() }
 func (e *lackError) Unwrap() error { return e.err }
 
-// install makes a table of drops, replacing one of that name. It is one transaction: all of it or nothing.
+// install makes a table of drops, and replaces a table of the same name. The new table appears in a single transaction,
+// completely or not at all.
 func (n *netns) install(table string, drops []drop) error {
 	if err := n.uninstall(table); err != nil || len(drops) == 0 {
 		return err
@@ -54,7 +55,7 @@ func (n *netns) install(table string, drops []drop) error {
 	return nil
 }
 
-// uninstall removes a table of ours; one that is not there is no error.
+// uninstall removes a table of ours. A missing table is no error.
 func (n *netns) uninstall(table string) error {
 	c, err := n.nft()
 	if err != nil {
@@ -75,10 +76,10 @@ func (n *netns) uninstall(table string) error {
 	return nil
 }
 
-// register is where each comparison loads what it compares.
+// register holds the loaded value of each comparison.
 const register = 1
 
-// exprs are the rule's expressions: each comparison ends the rule where it fails.
+// exprs returns the rule's expressions. A failed comparison ends the rule.
 func (d drop) exprs() []expr.Any {
 	var list []expr.Any
 	equal := func(load expr.Any, want []byte) {
@@ -122,11 +123,11 @@ func (d drop) exprs() []expr.Any {
 	return append(list, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})
 }
 
-// parts is how finely a percentage is told: to a ten-thousandth of a percent.
+// parts is the resolution of a percentage: a ten-thousandth of a percent.
 const parts = 1_000_000
 
-// oneIn goes on for a percentage of packets, drawn at random. Comparing is by bytes, so the draw is put into
-// network order first.
+// oneIn matches a percentage of packets at random. The kernel compares byte by byte, and the random number is therefore first
+// put into network order.
 func oneIn(percent float64) []expr.Any {
 	below := make([]byte, 4)
 	binary.BigEndian.PutUint32(below, uint32(math.Round(percent/100*parts)))

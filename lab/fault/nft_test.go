@@ -31,13 +31,13 @@ func private(t *testing.T, do func(*netns)) {
 		t.Fatal(err)
 	}
 	defer home.Close()
-	ns, err := vns.New() // the thread is in it from here on
+	ns, err := vns.New() // from here on, the thread is in the new namespace
 	if err != nil {
 		t.Skip("no network namespace can be made here:", err)
 	}
 	defer ns.Close()
 	if err := vns.Set(home); err != nil {
-		t.Fatal(err) // the thread is spoilt, and ends with its goroutine
+		t.Fatal(err) // the thread is in the wrong namespace, and ends with the goroutine
 	}
 	if err := notOurs(ns); err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func private(t *testing.T, do func(*netns)) {
 	}
 }
 
-// ruleset is all of the namespace's nftables, as text.
+// ruleset returns all tables of the namespace as text.
 func ruleset(t rapid.TB, n *netns) string {
 	t.Helper()
 	c, err := n.nft()
@@ -96,7 +96,7 @@ func ruleset(t rapid.TB, n *netns) string {
 	return strings.Join(lines, "\n")
 }
 
-// foreign is somebody else's table, which faults must leave alone.
+// foreign makes a table of another program. Faults must not touch the table.
 func foreign(t *testing.T, n *netns) {
 	t.Helper()
 	c, err := n.nft()
@@ -129,7 +129,7 @@ func genDrop() *rapid.Generator[drop] {
 	})
 }
 
-// Whatever faults overlap, and in whatever order they go, nothing of them stays and nothing else is touched.
+// Faults overlap and go in any order. No rule of a fault stays, and no other rule changes.
 func TestOverlappingFiltersUndoInAnyOrder(t *testing.T) {
 	private(t, func(n *netns) {
 		foreign(t, n)
@@ -175,7 +175,7 @@ func TestOverlappingFiltersUndoInAnyOrder(t *testing.T) {
 	})
 }
 
-// Of two queues on one interface, either may go first; at the end there is none.
+// Of two queues on the same interface, either queue may go first. At the end the interface has no queue.
 func TestOverlappingQueues(t *testing.T) {
 	private(t, func(n *netns) {
 		kind := func() string {
@@ -204,7 +204,7 @@ func TestOverlappingQueues(t *testing.T) {
 	})
 }
 
-// Routes that go with their link come back with it.
+// Routes lost with the link come back with the link.
 func TestLinkRoutes(t *testing.T) {
 	private(t, func(n *netns) {
 		dev, err := n.LinkByName("fabric")

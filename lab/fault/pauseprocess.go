@@ -33,7 +33,7 @@ func (f *PauseProcess) String() string {
 
 func (f *PauseProcess) action(s spot) action { return &pauseProcess{process{spot: s, name: f.Process}} }
 
-// pauseProcess stops the processes of a name. The undo of a process lets these go on.
+// pauseProcess stops the processes of a name. The undo of process lets the stopped processes go on.
 type pauseProcess struct{ process }
 
 func (p *pauseProcess) apply(ctx context.Context, _ json.RawMessage) error {

@@ -7,15 +7,15 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// place is a node of the plan as faults see it.
+// place is a node of the plan from the view of faults.
 type place struct {
 	name      string
 	kind      node.Kind
 	container string
-	// home is the container whose network namespace it is in: its own, or its router's.
+	// home is the container with the network namespace of the place: the own container, or the router's.
 	home     string
-	networks []string // the scenario's names
-	riders   []string // containers that live in its namespaces
+	networks []string // names of the scenario
+	riders   []string // other containers in the namespaces of this place
 }
 
 // places lists the containers that faults can break, each router before the gateways' members in its namespaces.
@@ -36,7 +36,7 @@ func placeOf(x plan.Place, riders []string) place {
 	return place{name: x.Name, kind: x.Kind, container: x.Container, home: x.Home, networks: x.NetworkNames(), riders: riders}
 }
 
-// find looks a place up by the scenario's name or the container's.
+// find returns the place with a name. The name is the scenario's or the container's.
 func find(p *plan.Plan, name string) (place, bool) {
 	all := places(p)
 	i := slices.IndexFunc(all, func(x place) bool { return x.name == name || x.container == name })
@@ -46,7 +46,7 @@ func find(p *plan.Plan, name string) (place, bool) {
 	return all[i], true
 }
 
-// device is the name of the place's interface on a network: routers and clients name theirs for it.
+// device returns the name of the place's interface on a network. Routers and clients name the interface after the network.
 func (x place) device(network string) string {
 	if x.kind == node.KindCluster {
 		return "eth0"
@@ -54,7 +54,7 @@ func (x place) device(network string) string {
 	return network
 }
 
-// on are the networks that a fault is about: the one it names, or all of the place's.
+// on returns the networks of a fault: the named network, or all networks of the place.
 func (x place) on(network string) []string {
 	if network != "" {
 		return []string{network}
@@ -62,7 +62,7 @@ func (x place) on(network string) []string {
 	return x.networks
 }
 
-// shared are the networks that two places are both on.
+// shared returns the common networks of two places.
 func (x place) shared(y place, network string) []string {
 	var list []string
 	for _, n := range x.on(network) {

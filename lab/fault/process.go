@@ -18,14 +18,15 @@ import (
 	"skidpad.dev/skidpad/lab/router"
 )
 
-// process finds the processes of a name in a container, and undoes faults of these.
+// process finds the processes of a name in a container, and undoes faults of the processes.
 type process struct {
 	spot
 	name string
 }
 
-// How long a supervisor may take to start a killed process again: systemd and the kubelet wait some seconds, or longer
-// when it happens often. watchfrr takes four seconds, but minutes if it gets stuck, as after zebra's death.
+// Limits of the time until a supervisor has started a killed process again. systemd and the kubelet wait some seconds, and
+// longer after several deaths. watchfrr takes four seconds, but minutes if watchfrr gets stuck, for example after zebra's
+// death.
 const (
 	respawnWithin = 60 * time.Second
 	routerWithin  = 15 * time.Second
@@ -35,7 +36,7 @@ func (p *process) hold() string {
 	return "process/" + p.at.container + "/" + p.name
 }
 
-// savedProcesses are those that run before.
+// savedProcesses are the processes before the fault.
 type savedProcesses struct {
 	PIDs []int `json:"pids"`
 }
@@ -51,8 +52,8 @@ func (p *process) look(ctx context.Context) (json.RawMessage, error) {
 	return encode(savedProcesses{pids})
 }
 
-// undo lets a stopped process go on, and waits until a killed one was started again by its supervisor. A gateway's
-// member has none and is started here; a router whose supervisor does not manage is restarted as a whole.
+// undo lets a stopped process go on, and waits until the supervisor has started a killed process again. A gateway's member
+// has no supervisor: undo starts the member. If a router's supervisor fails, undo restarts the whole router.
 func (p *process) undo(ctx context.Context, _ json.RawMessage) error {
 	pids, err := p.find(ctx)
 	if err != nil {
@@ -75,8 +76,8 @@ func (p *process) undo(ctx context.Context, _ json.RawMessage) error {
 	return err
 }
 
-// back returns nil when the process runs again and, on a router, BGP can be asked: the death of one of its daemons may
-// take others along.
+// back returns nil when the process runs again and, on a router, BGP answers. The death of a router's daemon may end other
+// daemons, too.
 func (p *process) back(ctx context.Context) error {
 	pids, err := p.find(ctx)
 	if err != nil {
@@ -97,7 +98,7 @@ func (p *process) back(ctx context.Context) error {
 	return err
 }
 
-// restart starts a container that ended with its process.
+// restart starts a container that ended with the process.
 func (p *process) restart(ctx context.Context, gone error) error {
 	if !errors.Is(gone, errGone) || p.at.kind != node.KindGateway {
 		return gone
@@ -105,8 +106,9 @@ func (p *process) restart(ctx context.Context, gone error) error {
 	return p.in.reviveMember(ctx, p.at)
 }
 
-// find returns the host's IDs of the processes of that name in the container: those of its PID namespace and of the
-// namespaces within, such as pods'. A router's are its own, not its gateways' members', which share the namespace.
+// find returns the host's IDs of the container's processes with the name. The processes are in the container's PID namespace
+// or in namespaces within, for example of pods. For a router, find leaves out the processes of the gateways' members,
+// although the members share the namespace.
 func (p *process) find(ctx context.Context) ([]int, error) {
 	have, err := p.in.inspect(ctx, p.at.container)
 	if err != nil {
@@ -122,11 +124,11 @@ func (p *process) find(ctx context.Context) ([]int, error) {
 	return slices.DeleteFunc(pids, func(pid int) bool { return !names(pid, p.name) }), nil
 }
 
-// procfs is the host's: faults find and signal processes from there.
+// procfs is the host's process file system. Faults find and signal processes from the host.
 const procfs = "/proc"
 
-// descendants are a process and all that it, or its children, started, by the host's IDs. What is orphaned in a PID
-// namespace becomes its first process's child (pid_namespaces(7)), so none of a container's are missed.
+// descendants returns the host's IDs of a process and of all processes below. An orphan in a PID namespace becomes a child of
+// the namespace's first process (pid_namespaces(7)), and descendants therefore finds every process of a container.
 func descendants(root int) ([]int, error) {
 	entries, err := os.ReadDir(procfs)
 	if err != nil {
@@ -146,7 +148,7 @@ func descendants(root int) ([]int, error) {
 	return all, nil
 }
 
-// parentOf is the second field after the command in /proc/PID/stat; the command may hold anything (proc(5)).
+// parentOf returns the second field after the command in /proc/PID/stat. The command may contain any text (proc(5)).
 func parentOf(pid int) int {
 	stat, err := os.ReadFile(filepath.Join(procfs, strconv.Itoa(pid), "stat"))
 	if err != nil {
@@ -160,8 +162,8 @@ func parentOf(pid int) int {
 	return parent
 }
 
-// names reports whether a process runs that program: by its first argument or, for scripts, by its thread's name. A
-// zombie does not run.
+// names reports whether a process runs the program, by the first argument or, for scripts, by the thread's name. A zombie
+// does not run.
 func names(pid int, program string) bool {
 	dir := filepath.Join(procfs, strconv.Itoa(pid))
 	line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
@@ -177,7 +179,7 @@ func names(pid int, program string) bool {
 	return err == nil && strings.TrimSpace(string(comm)) == program[:min(len(program), 15)]
 }
 
-// signal sends a signal to each; one that has ended needs none.
+// signal sends a signal to each process, and skips ended processes.
 func signal(pids []int, sig syscall.Signal) error {
 	var errs []error
 	for _, pid := range pids {

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// queue changes how an interface sends: the rate or the delay. All such faults of an interface make one queue together: the
-// lowest rate, and the sum of the delays.
+// queue changes the rate or the delay of an interface. All faults of this type on an interface share a queue, with the lowest
+// rate and the sum of the delays.
 type queue struct {
 	spot
 	network string
@@ -23,12 +23,12 @@ type queueing interface {
 	queues(network string, s *sending)
 }
 
-// rootHandle is of the queues that we make: 5d:.
+// rootHandle is the handle of our queues: 5d:.
 const rootHandle = 0x5d
 
 func (q *queue) hold() string { return "queue/" + q.at.home }
 
-// look refuses an interface to which somebody else gave a queue, since that could not be put back.
+// look refuses an interface with a queue of another program, because undo cannot restore the queue.
 func (q *queue) look(ctx context.Context) (json.RawMessage, error) {
 	return nil, q.in.inside(ctx, q.at, func(ns *netns) error {
 		for _, n := range q.at.on(q.network) {
@@ -44,7 +44,7 @@ func (q *queue) look(ctx context.Context) (json.RawMessage, error) {
 	})
 }
 
-// root is the queue at an interface's root, or nil.
+// root returns the queue at an interface's root, or nil.
 func (n *netns) root(device string) (netlink.Link, netlink.Qdisc, error) {
 	dev, err := n.LinkByName(device)
 	if err != nil {
@@ -68,7 +68,7 @@ func (q *queue) apply(ctx context.Context, _ json.RawMessage) error {
 
 func (q *queue) undo(ctx context.Context, _ json.RawMessage) error { return q.rebuild(ctx) }
 
-// rebuild gives each interface of the place the queue that all faults in force ask for.
+// rebuild gives each interface of the place a queue for all faults in force.
 func (q *queue) rebuild(ctx context.Context) error {
 	records, err := q.in.store.others(q.hold(), "")
 	if err != nil {
@@ -90,7 +90,7 @@ func (q *queue) rebuild(ctx context.Context) error {
 	})
 }
 
-// explain says which option a kernel lacks that does not know a kind of queue.
+// explain names the missing kernel option if the kernel does not know the queue's type.
 func (q *queue) explain(err error) error {
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) {
 		return &Skipped{q.of, q.of.About().Requires, err}
@@ -98,7 +98,7 @@ func (q *queue) explain(err error) error {
 	return err
 }
 
-// sending is how an interface is to send; the zero value is as ever.
+// sending is the wanted rate and delay of an interface; the zero value is an interface without a fault.
 type sending struct {
 	rate          uint64 // bytes a second; 0 is unlimited
 	delay, jitter time.Duration
@@ -117,7 +117,7 @@ func (n *netns) send(device string, want sending) error {
 	}
 	at := netlink.QdiscAttrs{LinkIndex: dev.Attrs().Index, Handle: netlink.MakeHandle(rootHandle, 0), Parent: netlink.HANDLE_ROOT}
 	if want.rate > 0 {
-		// 10 ms worth at the least, and room for a full packet that the sender left to be cut up.
+		// The burst is at least 10 ms of traffic, with room for a full packet before segmentation.
 		burst := uint32(max(want.rate/100, 3200))
 		tbf := &netlink.Tbf{QdiscAttrs: at, Rate: want.rate, Buffer: netlink.Xmittime(want.rate, burst), Limit: burst + uint32(want.rate/20)}
 		if err := n.QdiscAdd(tbf); err != nil {

@@ -37,7 +37,7 @@ func (f *RateLimit) String() string { return words(f, "rate limit of "+f.Node) }
 
 func (f *RateLimit) action(s spot) action { return &queue{spot: s, network: f.Network} }
 
-// queues limits the rate. Of two limits the lower is in force.
+// queues limits the rate. Of two limits, the lower limit is in force.
 func (f *RateLimit) queues(network string, s *sending) {
 	rate, err := parseRate(f.Rate)
 	if err == nil && (f.Network == "" || f.Network == network) && (s.rate == 0 || rate < s.rate) {
@@ -45,7 +45,7 @@ func (f *RateLimit) queues(network string, s *sending) {
 	}
 }
 
-// parseRate reads bits a second as tc(8) spells them, such as 500kbit or 10mbit, and returns bytes a second.
+// parseRate reads bits a second in the form of tc(8), for example 500kbit or 10mbit, and returns bytes a second.
 func parseRate(s string) (uint64, error) {
 	for _, unit := range []struct {
 		suffix string

@@ -19,48 +19,50 @@ import (
 	"skidpad.dev/skidpad/lab/wait"
 )
 
-// State is how far a fault has come.
+// State is the progress of a fault.
 type State string
 
 // The states.
 const (
-	Injecting State = "injecting" // begun; if that lasts, its maker died, and it may be in force in part
+	Injecting State = "injecting" // begun; if the state lasts, the maker has died, and the fault may be partly in force
 	InForce   State = "inForce"
 	Clearing  State = "clearing" // being undone
-	Failed    State = "failed"   // undoing it failed; the fault may be in force
+	Failed    State = "failed"   // the undo failed; the fault may be in force
 )
 
-// record is what is written down of a fault, before it is made.
+// record is the description of a fault on disk, written before the fault is made.
 type record struct {
 	ID    string `json:"id"`
 	Lab   string `json:"lab"`
 	Fault Made   `json:"fault"`
 	State State  `json:"state"`
-	Error string `json:"error,omitempty"` // of the undoing
-	// Since and Until are when injecting began, and when the fault undoes itself, by the wall clock.
+	Error string `json:"error,omitempty"` // the error of the undo
+	// Since is the begin of the injection. Until is the time when the fault undoes itself. Both are by the wall clock.
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until,omitzero"`
-	// Began and Held are when injecting began and ended, by timeline.Now. The fault came into force between them.
+	// Began and Held are the begin and the end of the injection, by timeline.Now. The fault came into force between Began and
+	// Held.
 	Began int64 `json:"began"`
 	Held  int64 `json:"held,omitempty"`
-	// Maker is who must be alive for it: a guard's token. Empty is a fault that stays until it is cleared.
+	// Maker is the token of the guard that must be alive for the fault. "" is a fault that stays until Clear.
 	Maker string `json:"maker,omitempty"`
 	PID   int    `json:"pid"`
-	// Hold is what the fault has changed. Of several with one hold, only the last to go puts it back.
+	// Hold is the thing changed by the fault. If several faults have the same hold, only the last fault to go restores the
+	// hold.
 	Hold string `json:"hold"`
-	// Saved is what the hold was like before the first of them.
+	// Saved is the state of the hold before the first of these faults.
 	Saved json.RawMessage `json:"saved,omitempty"`
 }
 
-// store keeps records in a folder of the lab, a file each.
+// store keeps the records in a folder of the lab. Each record is a file.
 type store struct {
 	dir   string
-	known []scenario.Member // the faults that records may name
+	known []scenario.Member // the possible faults of records
 }
 
 func (s store) path(id string) string { return filepath.Join(s.dir, id+".json") }
 
-// newID is an ID that no fault of the lab has.
+// newID returns an ID that no fault of the lab has.
 func (s store) newID() string {
 	for {
 		b := make([]byte, 3)
@@ -72,7 +74,7 @@ func (s store) newID() string {
 	}
 }
 
-// write replaces the record's file, whole or not at all.
+// write replaces the record's file, completely or not at all.
 func (s store) write(r *record) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return fmt.Errorf("faults of lab %s: %w", r.Lab, err)
@@ -91,7 +93,7 @@ func (s store) write(r *record) error {
 	return nil
 }
 
-// read returns a record; os.ErrNotExist is one that was cleared.
+// read returns a record; the error is os.ErrNotExist if the fault is cleared.
 func (s store) read(id string) (*record, error) {
 	if id == "" || strings.ContainsAny(id, "./") {
 		return nil, fmt.Errorf("fault %q: %w", id, os.ErrNotExist)
@@ -107,7 +109,7 @@ func (s store) read(id string) (*record, error) {
 	return r, nil
 }
 
-// parse reads a record as JSON has it.
+// parse reads a record from JSON.
 func (s store) parse(data []byte) (*record, error) {
 	r := &record{}
 	if err := json.Unmarshal(data, r); err != nil {
@@ -151,21 +153,21 @@ func (s store) list() ([]*record, error) {
 	return all, nil
 }
 
-// others are the records, besides one, of the same hold, the oldest first.
+// others returns the records of a hold except the record with the ID, the oldest first.
 func (s store) others(hold, id string) ([]*record, error) {
 	all, err := s.list()
 	return slices.DeleteFunc(all, func(r *record) bool { return r.Hold != hold || r.ID == id }), err
 }
 
-// lock takes the lock on a hold, which keeps injecting and undoing of it apart in all processes. The kernel lets
-// go of it when its holder dies.
+// lock takes the lock on a hold. The lock keeps injections and undos of the hold apart, in all processes. The kernel releases
+// the lock when the holder dies.
 func (s store) lock(ctx context.Context, hold string) (release func(), err error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("faults: %w", err)
 	}
 	name := strings.ReplaceAll(hold, "/", "_")
 	if strings.HasPrefix(hold, "filter/") {
-		name = "filter" // each has a hold of its own; a file for each would only pile up
+		name = "filter" // each filter has a separate hold, and a lock file for each filter would pile up
 	}
 	f, err := os.OpenFile(filepath.Join(s.dir, "."+name+".lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

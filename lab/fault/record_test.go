@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// An ID comes from the command line, and names no file outside of the lab's folder.
+// An ID comes from the command line, and must not name a file outside of the lab's folder.
 func TestAnIDIsNoPath(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "outside.json"), []byte(`{"id":"x"}`), 0o600); err != nil {

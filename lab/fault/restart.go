@@ -19,7 +19,7 @@ func (*Restart) About() About {
 	return About{What: "stopped and started, with the address it had", Whole: true}
 }
 
-// Heals says that the node comes back.
+// Heals reports that the node comes back.
 func (*Restart) Heals() string { return "a restarted node is started by the fault" }
 
 // Validate checks the node.
@@ -30,7 +30,7 @@ func (f *Restart) String() string { return words(f, "restart "+f.Node) }
 
 func (f *Restart) action(s spot) action { return &restart{run{spot: s}} }
 
-// restart stops a container and starts the container at once.
+// restart stops a container and starts the container again at once.
 type restart struct{ run }
 
 func (r *restart) apply(ctx context.Context, saved json.RawMessage) error {

@@ -15,7 +15,7 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// nodeWithin bounds the wait for a cluster node's systemd to have set its routes.
+// nodeWithin bounds the wait until a cluster node's systemd has set the node's routes.
 const nodeWithin = 60 * time.Second
 
 // endpoint is a container's place on a network, by the engine's name of the network.
@@ -26,7 +26,7 @@ type endpoint struct {
 	Aliases  []string   `json:"aliases,omitempty"`
 }
 
-// addresses are its addresses of every family that it has.
+// addresses returns the valid addresses of both families.
 func (e endpoint) addresses() []netip.Addr {
 	return slices.DeleteFunc([]netip.Addr{e.Address, e.Address6}, func(a netip.Addr) bool { return !a.IsValid() })
 }
@@ -44,8 +44,9 @@ func endpointsOf(c container.InspectResponse) map[string]endpoint {
 	return list
 }
 
-// reviveNode starts a cluster node. Nodes are made without addresses of their choice, and the engine hands out the next
-// free ones at each start; Kubernetes and everybody's configuration go by the old ones, so those are asked for first.
+// reviveNode starts a cluster node. Nodes are made without fixed addresses, and the engine gives the next free addresses at
+// each start. Kubernetes and every configuration use the old addresses, and reviveNode therefore first asks for the old
+// addresses.
 func (in *Injector) reviveNode(ctx context.Context, at place, before map[string]endpoint) error {
 	for name, ep := range before {
 		if err := in.pin(ctx, at.container, name, ep); err != nil {
@@ -68,7 +69,7 @@ func (in *Injector) reviveNode(ctx context.Context, at place, before map[string]
 	return in.await(ctx, at.name+": its routes stand", nodeWithin, func(ctx context.Context) error { return in.routed(ctx, at) })
 }
 
-// pin makes a stopped container ask for the addresses that it had.
+// pin makes a stopped container ask for the old addresses.
 func (in *Injector) pin(ctx context.Context, name, on string, ep endpoint) error {
 	have, err := in.inspect(ctx, name)
 	if err != nil {
@@ -96,7 +97,7 @@ func (in *Injector) pin(ctx context.Context, name, on string, ep endpoint) error
 	return nil
 }
 
-// routed returns an error while a cluster node lacks one of the plan's routes.
+// routed returns an error while a cluster node lacks a route of the plan.
 func (in *Injector) routed(ctx context.Context, at place) error {
 	if in.plan.Cluster == nil {
 		return nil

@@ -27,7 +27,7 @@ type run struct {
 
 func (r *run) hold() string { return "run/" + r.at.container }
 
-// look remembers the addresses: the engine would give a cluster node the next free one.
+// look returns the addresses: without a request for the old addresses, the engine gives a cluster node the next free address.
 func (r *run) look(ctx context.Context) (json.RawMessage, error) {
 	have, err := r.in.inspect(ctx, r.at.container)
 	if err != nil {
@@ -83,7 +83,7 @@ func (r *run) undo(ctx context.Context, saved json.RawMessage) error {
 	return r.in.revive(ctx, r.at, before)
 }
 
-// inspect looks at a container; one that is not there is errGone.
+// inspect returns the engine's data of a container. The error of a missing container is errGone.
 func (in *Injector) inspect(ctx context.Context, name string) (container.InspectResponse, error) {
 	have, err := in.engine.Client.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
 	switch {
@@ -97,7 +97,7 @@ func (in *Injector) inspect(ctx context.Context, name string) (container.Inspect
 	return have.Container, nil
 }
 
-// revive makes a container run that has ended, with the addresses that it had.
+// revive starts an ended container with the old addresses.
 func (in *Injector) revive(ctx context.Context, at place, before map[string]endpoint) error {
 	switch at.kind {
 	case node.KindRouter:
@@ -118,7 +118,8 @@ func (in *Injector) revive(ctx context.Context, at place, before map[string]endp
 	return in.reviveNode(ctx, at, before)
 }
 
-// reviveMember starts a gateway's member. Where its router does not run, it comes back with that.
+// reviveMember starts a gateway's member. If the member's router does not run, reviveMember does nothing: the member comes
+// back with the router.
 func (in *Injector) reviveMember(ctx context.Context, at place) error {
 	home, err := in.inspect(ctx, at.home)
 	if err != nil || !home.State.Running {
@@ -139,7 +140,7 @@ func (in *Injector) reviveMember(ctx context.Context, at place) error {
 	})
 }
 
-// await tries every 50 ms until try succeeds, or the container is gone.
+// await calls try every 50 ms until try succeeds, or the container is gone.
 func (in *Injector) await(ctx context.Context, what string, within time.Duration, try func(context.Context) error) error {
 	return wait.Until(ctx, wait.For{What: what, Within: within, Every: 50 * time.Millisecond}, func(ctx context.Context) error {
 		err := try(ctx)

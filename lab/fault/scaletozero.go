@@ -45,7 +45,7 @@ type savedScale struct {
 	Replicas int32 `json:"replicas"`
 }
 
-// where is the workload's Deployment.
+// where returns the workload's Deployment.
 func (s *scale) where() (namespace, name string) {
 	for _, w := range s.in.plan.Workloads {
 		if w.Name == s.workload {
@@ -70,7 +70,7 @@ func (s *scale) look(ctx context.Context) (json.RawMessage, error) {
 
 func (s *scale) apply(ctx context.Context, _ json.RawMessage) error { return s.set(ctx, 0) }
 
-// undo asks for the replicas of before. The caller waits for ready pods.
+// undo asks for the old number of replicas. The caller waits for ready pods.
 func (s *scale) undo(ctx context.Context, raw json.RawMessage) error {
 	var saved savedScale
 	if err := decode(raw, &saved); err != nil {

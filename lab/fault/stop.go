@@ -31,13 +31,13 @@ func (f *Stop) String() string { return words(f, "stop "+f.Node) }
 
 func (f *Stop) action(s spot) action { return &run{spot: s, end: (*run).stop} }
 
-// stopSeconds is how long a container may take to end in order before the engine kills the container: keepalived hands over
-// first, a node's systemd stops its units.
+// stopSeconds is the time for an orderly end before the engine kills the container. keepalived hands over first, and a node's
+// systemd stops the units.
 const stopSeconds = 10
 
-// stop stops the riders first, side by side, as an init system does: keepalived takes its addresses off the links. The engine
-// removes the links of a stopped container later, on a busy machine seconds later, and until then the kernel answers ARP for
-// every address on the links.
+// stop first stops the riders, in parallel, like an init system: keepalived takes the VIPs off the links. The engine removes
+// the links of a stopped container later, on a busy machine seconds later. Until then the kernel answers ARP for every
+// address on the links.
 func (r *run) stop(ctx context.Context) error {
 	group, riders := errgroup.WithContext(ctx)
 	for _, name := range r.at.riders {

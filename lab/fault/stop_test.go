@@ -13,7 +13,7 @@ import (
 	"skidpad.dev/skidpad/lab/docker"
 )
 
-// A stopped router's guard hands the gateway over before the router's links stay behind.
+// The guard of a stopped router hands the gateway over before the router stops. The router's links may stay for a while.
 func TestRidersStopFirst(t *testing.T) {
 	var stopped []string
 	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -8,23 +8,23 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// noDefaults is part of members whose fields have no defaults.
+// noDefaults is part of members without defaults.
 type noDefaults struct{}
 
 // SetDefaults does nothing.
 func (noDefaults) SetDefaults(*scenario.Spec) {}
 
-// anyNode checks that the scenario has a node, router, client or gateway's guard of that name.
+// anyNode checks the name of a node, router, client or gateway's guard.
 func anyNode(v *scenario.Validation, path, name string) {
 	v.Known(path, name, "client, router, node or gateway's guard", v.Containers())
 }
 
-// clusterNode checks that the cluster has a node of that name.
+// clusterNode checks the name of a cluster node.
 func clusterNode(v *scenario.Validation, path, name string) {
 	v.Known(path, name, "node", v.Spec().NodeNames())
 }
 
-// onNetwork checks a fault of a node's links: of all links without a network.
+// onNetwork checks a fault of a node's links. Without a network, the fault is on all links.
 func onNetwork(v *scenario.Validation, path, verb, node, network string) {
 	anyNode(v, path+"."+verb, node)
 	if network != "" {
@@ -32,7 +32,7 @@ func onNetwork(v *scenario.Validation, path, verb, node, network string) {
 	}
 }
 
-// oneLink checks a fault of one link. A node with several links needs a network.
+// oneLink checks a fault of a single link. A node with several links needs a network.
 func oneLink(v *scenario.Validation, path, verb, node, network string) {
 	onNetwork(v, path, verb, node, network)
 	if on := v.NetworksOf(node); network == "" && len(on) > 1 {
@@ -65,7 +65,7 @@ func neighbourOf(v *scenario.Validation, path, peer string) {
 	}
 }
 
-// sessionsOf checks a fault of a router's BGP sessions: of all sessions without a peer.
+// sessionsOf checks a fault of a router's BGP sessions. Without a peer, the fault is on all sessions.
 func sessionsOf(v *scenario.Validation, path, verb, router, peer string) {
 	if !v.Known(path+"."+verb, router, "router", v.RouterNames()) {
 		return
@@ -75,7 +75,7 @@ func sessionsOf(v *scenario.Validation, path, verb, router, peer string) {
 	}
 	_, err := netip.ParseAddr(peer)
 	speakers := append(v.RouterNames(), v.Spec().NodeNames()...)
-	// The groups of sessions that nodes open are nodes, nodes6 and nodes-NETWORK.
+	// The groups of the nodes' sessions are nodes, nodes6 and nodes-NETWORK.
 	if peer != "" && err != nil && !slices.Contains(speakers, peer) && !strings.HasPrefix(peer, scenario.AllNodes) {
 		v.Add(path+".peer", "seen %q, want %q, an address or a speaker of the scenario: %s", peer, scenario.AllNodes, strings.Join(speakers, ", "))
 	}
