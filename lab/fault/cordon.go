@@ -56,7 +56,7 @@ func (c *cordon) apply(ctx context.Context, _ json.RawMessage) error {
 	return c.set(ctx, true)
 }
 
-// undo lets the node take pods again if the node took pods before. Evicted pods do not move back.
+// undo restores the node's old setting for new pods. Evicted pods do not move back.
 func (c *cordon) undo(ctx context.Context, raw json.RawMessage) error {
 	var saved savedNode
 	if err := decode(raw, &saved); err != nil {

@@ -205,8 +205,8 @@ type sessions struct {
 	all  map[string]*session
 }
 
-// session is an injector of a client. Here the session has an injector for the faults that end with the client, and a second
-// injector for the faults that stay.
+// session is the agent's side of a client's injector: bound makes the faults that end with the client, and persist makes the
+// faults that stay.
 type session struct {
 	bound, persist *Injector
 	mu             sync.Mutex

@@ -96,8 +96,8 @@ func both(d drop, direction string) []drop {
 	return list
 }
 
-// between parts two places. Each frame from a place to the other is dropped on the way out. Broadcast and multicast frames
-// carry no node's address, and are dropped on the way in.
+// between parts two places. A frame to the other place's MAC is dropped on the way out. Broadcast and multicast frames do not
+// carry the other place's MAC, and are dropped by the source MAC on the way in.
 func (s spot) between(ctx context.Context, network, with, direction string, matches []match) ([]layer, error) {
 	peer, _ := find(s.in.plan, with)
 	a, b := layer{at: s.at}, layer{at: peer}

@@ -200,7 +200,7 @@ func watchOver(pipe io.Reader, ready io.WriteCloser, kinds scenario.Kinds) error
 	return err
 }
 
-// KubeAt opens the API of a lab's cluster by the lab's folder folder, for New.
+// KubeAt returns a function for New that opens the API of the lab's cluster from the lab's folder.
 func KubeAt(e *docker.Engine, p *plan.Plan, dir string) func(context.Context) (*cluster.Kube, error) {
 	return func(ctx context.Context) (*cluster.Kube, error) {
 		if p.Cluster == nil {

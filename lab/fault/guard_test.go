@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 // A killed maker leaves no fault: the guard undoes the maker's faults, and ends.
 func TestGuardClearsForAKilledMaker(t *testing.T) {
-	// A socket's file outlives its engine, and therefore the test asks the engine, like the guard.
+	// A socket's file outlives the engine, and the test therefore asks the engine, like the guard.
 	if _, err := docker.Connect(t.Context()); err != nil {
 		t.Skip("the guard connects to an engine: ", err)
 	}

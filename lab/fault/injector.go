@@ -119,7 +119,8 @@ func (in *Injector) Inject(ctx context.Context, f Fault) (*Active, error) {
 	return in.begin(r, act), nil
 }
 
-// read checks a fault as if a scenario file of the lab had it. A container's name of the target becomes the scenario's.
+// read checks a fault like an entry in a scenario file of the lab. If the target is a container's name, read puts in the
+// scenario's name.
 func (in *Injector) read(f Fault) (Fault, error) {
 	if in.plan.Scenario == nil {
 		return nil, fmt.Errorf("lab %s has no scenario in its plan, so faults cannot be checked", in.plan.Lab)

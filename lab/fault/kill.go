@@ -44,11 +44,11 @@ func (r *run) kill(ctx context.Context) error {
 // container's connections in order, and forwards until the engine has cleaned up. On a busy machine the cleanup can take
 // longer than the wait of a gateway's backup.
 //
-// Links go down one after the other, and a routing daemon reports the first link's loss to its neighbours via the second.
-// Therefore a single transaction first drops the packets on all links. If the kernel cannot drop, only the links go down.
+// Links go down in turn, and a routing daemon reports the first link's loss to its neighbours via the second. Therefore a
+// single transaction first drops the packets on all links. If the kernel cannot drop, only the links go down.
 func (r *run) cut(ctx context.Context) error {
 	if r.at.home != r.at.container {
-		return nil // a guard lives in the router's namespace, and the router stays
+		return nil // a guard lives in a router's namespace, and the router stays
 	}
 	have, err := r.in.inspect(ctx, r.at.container)
 	if err != nil {

@@ -81,7 +81,7 @@ func (m *Made) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// bind gives the fault its type. A fault without a member of the same name stays unknown.
+// bind gives the fault the type of the member. A fault without a member of the same name stays unknown.
 func (m *Made) bind(known []scenario.Member) error {
 	for _, k := range known {
 		f, ok := k.New().(Fault)

@@ -76,7 +76,7 @@ func (n *neighbor) apply(ctx context.Context, raw json.RawMessage) error {
 	}
 	return n.with(ctx, saved, func(ns *netns, index int) error {
 		address := net.IP(saved.Address.AsSlice())
-		// A replaced entry keeps the mark of the agent that made the entry. So the entry is deleted first.
+		// A replaced entry keeps the mark of an agent. Therefore the agent's entry is deleted first.
 		if err := ns.forget(index, address); err != nil {
 			return err
 		}
@@ -88,7 +88,8 @@ func (n *neighbor) apply(ctx context.Context, raw json.RawMessage) error {
 	})
 }
 
-// undo deletes the entry if the entry still has our MAC. The kernel then asks for the neighbour again.
+// undo deletes the wrong entry, and sets the saved entry again, if any. Without a saved entry, the kernel asks for the
+// neighbour again. An entry with another MAC than ours stays.
 func (n *neighbor) undo(ctx context.Context, raw json.RawMessage) error {
 	var saved savedNeighbor
 	if err := decode(raw, &saved); err != nil {

@@ -104,7 +104,7 @@ type sending struct {
 	delay, jitter time.Duration
 }
 
-// send makes an interface's queue: tbf at the root for the rate, netem below it or at the root for the delay.
+// send makes an interface's queue: tbf at the root for the rate, and netem for the delay, below tbf or at the root.
 func (n *netns) send(device string, want sending) error {
 	dev, root, err := n.root(device)
 	if err != nil {

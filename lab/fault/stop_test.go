@@ -13,7 +13,8 @@ import (
 	"skidpad.dev/skidpad/lab/docker"
 )
 
-// The guard of a stopped router hands the gateway over before the router stops. The router's links may stay for a while.
+// The guard of a router stops before the router. The guard can therefore hand the gateway over before the router's links stay
+// behind.
 func TestRidersStopFirst(t *testing.T) {
 	var stopped []string
 	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
