@@ -1,4 +1,4 @@
-// Package addon installs what a scenario puts into its cluster: addons such as Cilium, and workloads.
+// Package addon installs the software of a scenario's cluster: addons, for example Cilium, and workloads.
 package addon
 
 import (
@@ -7,14 +7,14 @@ import (
 	"skidpad.dev/skidpad/lab/cluster"
 )
 
-// Addon is something that is installed into a cluster. Its verbs are called in the order of this interface;
-// each may be called again on a lab that has it already, and then changes nothing that is as planned.
+// Addon is software for a cluster. Callers call the methods in the order of this interface. A repeated call changes nothing
+// if the lab fits the plan.
 type Addon interface {
 	Name() string
-	// Prepare reads what is needed from the host. It needs no cluster, so it can run while one is made.
+	// Prepare reads the needed files from the host. Prepare needs no cluster, and can run while the cluster starts.
 	Prepare(ctx context.Context) error
-	// Install hands everything to the API server and waits for nothing else.
+	// Install hands all objects to the API server and waits for nothing else.
 	Install(ctx context.Context, k *cluster.Kube) error
-	// Ready waits until it works; the error of a wait that failed says which pods are not ready and why.
+	// Ready waits until the addon works. The error of a failed wait names the pods that are not ready, and the reasons.
 	Ready(ctx context.Context, k *cluster.Kube) error
 }

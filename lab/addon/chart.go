@@ -21,8 +21,8 @@ import (
 // chartSource is the place of a chart.
 type chartSource struct {
 	path string // a folder or an archive
-	tree string // the root of the module's source tree, if the chart is part of the tree
-	from string // for people
+	tree string // the root of the module's source tree, if the tree contains the chart
+	from string // a description for messages
 }
 
 // findChart looks for a chart at the given path, in Go's module cache, and in the Helm repository.
@@ -77,7 +77,7 @@ func moduleDir(ctx context.Context, module, version string) (string, error) {
 		return dir, nil
 	}
 	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", module+"@"+version)
-	cmd.Dir = os.TempDir() // outside of any module, whose requirements would be read
+	cmd.Dir = os.TempDir() // outside of any module; otherwise go reads the requirements of the module
 	out, err = cmd.Output()
 	var found struct{ Dir, Error string }
 	if jsonErr := json.Unmarshal(out, &found); jsonErr != nil {

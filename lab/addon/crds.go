@@ -43,7 +43,7 @@ func readDefinitions(dir string, d *plan.Definitions) ([]*apiextensionsv1.Custom
 	return all, nil
 }
 
-// readCRDs reads definitions from files. One document a file is what generators write.
+// readCRDs reads definitions from files. Generators write a single document per file.
 func readCRDs(pattern string) ([]*apiextensionsv1.CustomResourceDefinition, error) {
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
@@ -69,8 +69,8 @@ func readCRDs(pattern string) ([]*apiextensionsv1.CustomResourceDefinition, erro
 	return all, nil
 }
 
-// widen makes the format of an integer fit its bound. Generators write int32 for Go's uint32, whose bound Kubernetes 1.36
-// then takes for a mistake of the definition, and it refuses every object of the kind.
+// widen makes the format of an integer fit the integer's bound. Generators write int32 for Go's uint32. Kubernetes 1.36 takes
+// the bound of a uint32 for a mistake in the definition, and refuses every object of the kind.
 func widen(s *apiextensionsv1.JSONSchemaProps) {
 	if s == nil {
 		return
@@ -90,8 +90,9 @@ func widen(s *apiextensionsv1.JSONSchemaProps) {
 	}
 }
 
-// createCRDs creates those that are not there. They are created, not applied: the server's bookkeeping of the fields
-// of such large objects costs more than all the rest, and the operator owns them from then on.
+// createCRDs creates the missing definitions. createCRDs does not apply the definitions: with apply, the server records the
+// owner of each field, and for these large objects the record costs more than the rest. From then on the operator owns the
+// definitions.
 func createCRDs(ctx context.Context, k *cluster.Kube, crds []*apiextensionsv1.CustomResourceDefinition) error {
 	client := k.Dynamic.Resource(apiextensionsv1.SchemeGroupVersion.WithResource("customresourcedefinitions"))
 	group, ctx := errgroup.WithContext(ctx)

@@ -1,10 +1,10 @@
 package addon
 
-// For the tests that need the list of all members, which imports this package.
+// ReadDefinitions exports readDefinitions to tests with the list of all members. The list imports this package.
 var ReadDefinitions = readDefinitions
 
 // Values returns the values of the chart.
 func (a *Planned) Values() map[string]any { return a.values }
 
-// Manifests returns the manifests with the images put in.
+// Manifests returns the manifests with the references of the images.
 func (a *Planned) Manifests() []string { return a.manifests }

@@ -23,11 +23,11 @@ import (
 	"skidpad.dev/skidpad/lab/cluster"
 )
 
-// place is where a release is installed.
+// place is the name and the namespace of a release.
 type place struct{ release, namespace string }
 
-// installRelease installs or upgrades a release and does not wait for its pods. A release that is as wanted is left
-// alone; one that an interrupted installation left behind is taken over.
+// installRelease installs or upgrades a release and does not wait for the pods. installRelease does not touch a release that
+// is as wanted, and replaces a release left by an interrupted installation.
 func installRelease(ctx context.Context, k *cluster.Kube, at place, ch *chart.Chart, values map[string]any, log func(string)) error {
 	cfg := &action.Configuration{}
 	if err := cfg.Init(&getter{config: k.Config, namespace: at.namespace}, at.namespace, "secrets", func(string, ...any) {}); err != nil {
@@ -45,7 +45,7 @@ func installRelease(ctx context.Context, k *cluster.Kube, at place, ch *chart.Ch
 		log("release is installed already")
 		return nil
 	case last.Info != nil && last.Info.Status.IsPending():
-		// Helm refuses any work on a release whose last operation never ended.
+		// Helm refuses any work on a release with an unfinished operation.
 		if _, err = cfg.Releases.Delete(at.release, last.Version); err == nil {
 			err = install(ctx, cfg, at, ch, values)
 		}
@@ -64,7 +64,7 @@ func installRelease(ctx context.Context, k *cluster.Kube, at place, ch *chart.Ch
 func install(ctx context.Context, cfg *action.Configuration, at place, ch *chart.Chart, values map[string]any) error {
 	in := action.NewInstall(cfg)
 	in.ReleaseName, in.Namespace, in.CreateNamespace = at.release, at.namespace, at.namespace != metav1.NamespaceSystem
-	// The API server validates what it is given; its OpenAPI document is large and slow to make just after a start.
+	// The API server validates the objects anyway. The server's OpenAPI document is large, and takes long just after a start.
 	in.DisableOpenAPIValidation = true
 	in.TakeOwnership = true
 	_, err := in.RunWithContext(ctx, ch, values)
@@ -76,7 +76,7 @@ func asWanted(r *release.Release, ch *chart.Chart, values map[string]any) bool {
 	if r.Info == nil || r.Info.Status != release.StatusDeployed || r.Chart == nil || r.Chart.Metadata.Version != ch.Metadata.Version {
 		return false
 	}
-	// Values have passed through JSON in the release's record; compare them as JSON, whose maps are sorted.
+	// The values in the release's record have passed through JSON. Therefore compare JSON texts; maps in JSON are sorted.
 	was, err1 := json.Marshal(r.Config)
 	want, err2 := json.Marshal(values)
 	return err1 == nil && err2 == nil && string(was) == string(want)

@@ -38,7 +38,8 @@ func load(t *testing.T, name string) (*plan.Plan, map[string]image.Resolved) {
 	return p, images
 }
 
-// The chart takes our images for all its containers, and the definitions carry the label by which the operator leaves them.
+// The chart takes our images for all containers. Because of the label on the definitions, the operator leaves the definitions
+// alone.
 func TestChartUsesOurImages(t *testing.T) {
 	p, images := load(t, "valid-cilium-kube-router-purelb.yaml")
 	a := p.Addon("cilium")

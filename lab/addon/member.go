@@ -7,8 +7,8 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Fields is the part of a scenario file about one addon, and the plan of the addon. The interfaces below, and those of
-// lab/scenario, are for the addons that have more to say.
+// Fields is the part of a scenario file about a single addon, and the plan of the addon. The interfaces below, and the
+// interfaces of lab/scenario, are for addons with further powers.
 type Fields interface {
 	scenario.AddonFields
 	plan.AddonFields
@@ -39,11 +39,11 @@ func Images(addons []scenario.Member) []image.Entry {
 // Announcer lets nodes answer ARP for LoadBalancer addresses.
 type Announcer interface {
 	scenario.ARPAnnouncer
-	// AnnouncerLost returns the bound of the outage when the announcing node dies, in a cluster of so many nodes.
+	// AnnouncerLost returns the bound of the outage when the announcing node dies, in a cluster with this number of nodes.
 	AnnouncerLost(nodes int) bound.Bound
 }
 
-// Leaser is an Announcer whose nodes agree on the announcing node by a Lease for each workload.
+// Leaser is an Announcer with a Lease for each workload. Via the Lease the nodes agree on the announcing node.
 type Leaser interface {
 	Lease(w plan.Workload) (namespace, name string)
 }

@@ -7,8 +7,8 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// members counts the nodes that a DaemonSet has to run on: the nodes that join at bring-up, whether the API lists them yet
-// or not, and those of cluster.joinLater that have joined since.
+// members counts the wanted nodes of a DaemonSet: all nodes of the bring-up, even before the API lists the node, and the
+// nodes of cluster.joinLater that have joined since.
 func members(ctx context.Context, k *cluster.Kube, c *plan.Cluster) (int, error) {
 	count := len(c.Members())
 	if count == len(c.Nodes) {

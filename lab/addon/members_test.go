@@ -18,8 +18,8 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// later is a lab whose second worker joins later, and its API: the nodes that it lists, and a DaemonSet and a Deployment of
-// each name, of which the DaemonSet runs on so many nodes.
+// later returns a lab with a second worker that joins later, and the API of the lab. The API lists the given nodes, a
+// DaemonSet and a Deployment. The DaemonSet runs on runsOn nodes.
 func later(runsOn int64, nodes ...string) (*plan.Plan, *cluster.Kube) {
 	p, _ := planned()
 	p.Cluster.Nodes[2].Later = true
@@ -46,14 +46,13 @@ func later(runsOn int64, nodes ...string) (*plan.Plan, *cluster.Kube) {
 
 const kubeSystem = "kube-system"
 
-// TestReadyOnMembers holds that addons wait for the nodes that are in the cluster, not for those that may join some day, and for
-// these as soon as they have joined.
+// TestReadyOnMembers checks that addons wait for the nodes in the cluster. Nodes for later count only after the join.
 func TestReadyOnMembers(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		runsOn int64
 		nodes  []string
-		wait   string // of the wait that goes on; empty where it ends
+		wait   string // the text of the unfinished wait; "" if the wait ends
 	}{
 		{"one is to join later", 2, []string{"control-plane", "worker"}, ""},
 		{"it has joined", 3, []string{"control-plane", "worker", "worker2"}, ""},
@@ -87,8 +86,8 @@ func TestReadyOnMembers(t *testing.T) {
 	}
 }
 
-// TestSpreadOnMembers holds that replicas are not spread over more workers than join at bring-up: the second would wait for a
-// node that nobody has join.
+// TestSpreadOnMembers checks that replicas are spread only over the workers of the bring-up. Otherwise the second replica
+// waits for a node that does not join.
 func TestSpreadOnMembers(t *testing.T) {
 	p, images := planned()
 	p.Cluster.Nodes[2].Later = true

@@ -14,12 +14,12 @@ import (
 	"skidpad.dev/skidpad/lab/cluster"
 )
 
-// servicesUnread is what a kubelet says of a container that it was asked to start before it had its first list of
-// services. It tries again only after its back-off of 10 s and more, or when the pod changes.
+// servicesUnread is the message of a kubelet about a container that has to start before the kubelet has the first list of
+// services. The kubelet tries again only after a back-off of at least 10 s, or when the pod changes.
 const servicesUnread = "services have not yet been read at least once"
 
-// nudge changes an annotation of each pod of the selection that waits for that back-off, so that its kubelet tries again
-// now. It goes on until ctx ends; what it cannot see or change costs time and nothing else, so it tells nobody.
+// nudge changes an annotation of each selected pod in the back-off, and the kubelet therefore tries again at once. nudge goes
+// on until ctx ends. nudge reports no errors, because an error costs only time.
 func nudge(ctx context.Context, k *cluster.Kube, namespace, labels string) {
 	w, err := k.Client.CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{LabelSelector: labels})
 	if err != nil {
@@ -42,7 +42,7 @@ func nudge(ctx context.Context, k *cluster.Kube, namespace, labels string) {
 	}
 }
 
-// startedTooEarly reports whether a container of the pod waits because its kubelet had no services yet.
+// startedTooEarly reports whether a container of the pod waits because the kubelet had no services yet.
 func startedTooEarly(pod *corev1.Pod) bool {
 	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
 		for _, s := range list {

@@ -28,11 +28,12 @@ var (
 // plannedWithin bounds each of Ready's waits.
 const plannedWithin = 6 * time.Minute
 
-// Planned is an addon whose plan says all: definitions from a Go module, a Helm chart, manifests, what to wait for.
+// Planned is an addon with a complete plan: definitions from a Go module, a Helm chart, manifests, and the objects to wait
+// for.
 type Planned struct {
 	plan      plan.Addon
 	cluster   *plan.Cluster
-	values    map[string]any // of the chart, with the images and the parts that are there
+	values    map[string]any // of the chart, with the images and the parts of this lab
 	manifests []string
 	ready     []plan.Ready
 	log       func(string)
@@ -43,8 +44,8 @@ type Planned struct {
 
 var _ Addon = (*Planned)(nil)
 
-// NewPlanned returns an addon of the plan with its images, by plan.Image.Key. log, which may be nil, gets a line for each event
-// of interest.
+// NewPlanned returns an addon of the plan with its images, by plan.Image.Key. log gets a line for each event of interest, and
+// may be nil.
 func NewPlanned(p *plan.Plan, a plan.Addon, images map[string]image.Resolved, log func(string)) (*Planned, error) {
 	if p.Cluster == nil {
 		return nil, errors.New("lab bug: the plan has no cluster for " + a.Name)
@@ -66,7 +67,7 @@ func NewPlanned(p *plan.Plan, a plan.Addon, images map[string]image.Resolved, lo
 	}
 	for _, part := range p.Parts {
 		if part.Addon != a.Name || slices.ContainsFunc(part.Images, func(i plan.Image) bool { _, ok := images[i.Key()]; return !ok }) {
-			continue // another's part, or a part that is left out
+			continue // a part of another addon, or a part that is left out
 		}
 		for _, i := range part.Images {
 			pairs = append(pairs, written(i, images[i.Key()])...)
@@ -84,7 +85,7 @@ func NewPlanned(p *plan.Plan, a plan.Addon, images map[string]image.Resolved, lo
 	return out, nil
 }
 
-// written pairs each way to write an image in the plan with the image's reference, or half of it.
+// written pairs each form of an image in the plan with the image's reference, or with half of the reference.
 func written(i plan.Image, r image.Resolved) []string {
 	repository, tag := i.RefParts()
 	cut := strings.LastIndexByte(r.Ref, ':')
@@ -157,7 +158,7 @@ func (a *Planned) Configure(ctx context.Context, k *cluster.Kube) error {
 	return nil
 }
 
-// replaced is a value of maps, lists and scalars with its strings rewritten.
+// replaced returns a value of maps, lists and scalars with all strings rewritten.
 func replaced(v any, r *strings.Replacer) any {
 	switch v := v.(type) {
 	case string:
@@ -178,7 +179,7 @@ func replaced(v any, r *strings.Replacer) any {
 	return v
 }
 
-// Ready waits for every DaemonSet and Deployment that the plan names.
+// Ready waits for every DaemonSet and Deployment of the plan.
 func (a *Planned) Ready(ctx context.Context, k *cluster.Kube) error {
 	nodes, err := members(ctx, k, a.cluster)
 	if err != nil {
@@ -227,7 +228,7 @@ func deploymentAvailable(seen []*unstructured.Unstructured, want int) (bool, str
 	return current(seen[0]) && available >= want && updated >= want, text
 }
 
-// current reports whether an object's status is about its present specification.
+// current reports whether an object's status is about the present specification.
 func current(u *unstructured.Unstructured) bool {
 	return number(u, "observedGeneration") >= int(u.GetGeneration())
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestDefinitionsFitTheirBounds holds that no definition has a bound that its format cannot say: MetalLB's AS numbers.
+// TestDefinitionsFitTheirBounds checks that no definition has a bound outside of the format's range: MetalLB's AS numbers.
 func TestDefinitionsFitTheirBounds(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "crd.yaml")
 	const text = `---

@@ -14,7 +14,7 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// Status is where a workload answers, as Kubernetes has it now.
+// Status is the current addresses, ports and pods of a workload in Kubernetes.
 type Status struct {
 	Name            string       `json:"name"`
 	Pods            []Pod        `json:"pods"`
@@ -25,17 +25,17 @@ type Status struct {
 	Nodes           []NodeStatus `json:"nodes"`
 }
 
-// Pod is one replica. Its address is the zero Addr while it has none.
+// Pod is a replica. Address is the zero Addr while the pod has no address.
 type Pod struct {
 	Name    string     `json:"name"`
 	Node    string     `json:"node"`
 	Address netip.Addr `json:"address,omitzero"`
-	// Addresses are all that it has: one, or one of each IP family.
+	// Addresses are all addresses of the pod: a single address, or an address of each IP family.
 	Addresses []netip.Addr `json:"addresses,omitempty"`
 	Ready     bool         `json:"ready"`
 }
 
-// Port is a port of the Service. NodePort is 0 where it has none; Pod is where its pods answer.
+// Port is a port of the Service. NodePort is 0 if the Service has no node port. Pod is the port of the pods.
 type Port struct {
 	Name     string `json:"name"`     // http or udp
 	Protocol string `json:"protocol"` // TCP or UDP
@@ -44,13 +44,13 @@ type Port struct {
 	Pod      int    `json:"pod"`
 }
 
-// NodeStatus is a cluster node as Kubernetes knows it.
+// NodeStatus is the status of a cluster node in Kubernetes.
 type NodeStatus struct {
 	Name      string       `json:"name"`
-	Addresses []netip.Addr `json:"addresses"` // internal ones
+	Addresses []netip.Addr `json:"addresses"` // internal addresses
 	Ready     bool         `json:"ready"`
-	Reason    string       `json:"reason,omitempty"` // why it is not
-	Taints    []string     `json:"taints,omitempty"` // those of cluster.PassingTaints that it has
+	Reason    string       `json:"reason,omitempty"` // why the node is not ready
+	Taints    []string     `json:"taints,omitempty"` // the node's taints in cluster.PassingTaints
 }
 
 // ReadStatus reads a workload's pods and Service and the cluster's nodes, all sorted by name.
@@ -128,7 +128,7 @@ func ReadNodes(ctx context.Context, k *cluster.Kube) ([]NodeStatus, error) {
 	return nodes, nil
 }
 
-// addresses parses what are addresses; a headless service's "None" is not.
+// addresses parses the addresses, and skips other texts, for example a headless service's "None".
 func addresses(texts ...string) []netip.Addr {
 	var list []netip.Addr
 	for _, t := range texts {

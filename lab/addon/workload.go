@@ -22,9 +22,9 @@ import (
 const (
 	// workloadLabel names a workload's pods.
 	workloadLabel = "app.kubernetes.io/name"
-	// servicePort is where a workload's Service answers, TCP and UDP.
+	// servicePort is the port of a workload's Service, TCP and UDP.
 	servicePort = 80
-	// workloadWithin is many times what pods take (10 s), for machines that are busy.
+	// workloadWithin is many times the usual start of pods (10 s), for busy machines.
 	workloadWithin = 6 * time.Minute
 )
 
@@ -33,7 +33,7 @@ var (
 	servicesResource = schema.GroupVersionResource{Version: "v1", Resource: "services"}
 )
 
-// Workload is a deployment with its service.
+// Workload is a Deployment with a Service.
 type Workload struct {
 	plan    plan.Workload
 	lab     string
@@ -43,7 +43,7 @@ type Workload struct {
 
 var _ Addon = (*Workload)(nil)
 
-// NewWorkload is a workload of the plan with its image, by plan.Image.Key.
+// NewWorkload returns a workload of the plan with the image from images, by plan.Image.Key.
 func NewWorkload(p *plan.Plan, w plan.Workload, images map[string]image.Resolved) (*Workload, error) {
 	img, ok := images[w.Image.Key()]
 	if !ok {
@@ -58,26 +58,27 @@ func NewWorkload(p *plan.Plan, w plan.Workload, images map[string]image.Resolved
 	return &Workload{plan: w, lab: p.Lab, image: img.Ref, workers: max(workers, 1)}, nil
 }
 
-// Selector are the labels that a workload's pods are known by.
+// Selector returns the labels of a workload's pods.
 func Selector(w plan.Workload) map[string]string { return map[string]string{workloadLabel: w.Name} }
 
-// Name is how messages call it.
+// Name returns the workload's name for messages.
 func (w *Workload) Name() string { return "workload " + w.plan.Name }
 
 // Prepare has nothing to do.
 func (w *Workload) Prepare(context.Context) error { return nil }
 
-// Install applies the Deployment and the Service. It may run before the CNI: the pods then wait for it on their nodes.
+// Install applies the Deployment and the Service. Install may run before the CNI: the pods then wait on the nodes for the
+// CNI.
 func (w *Workload) Install(ctx context.Context, k *cluster.Kube) error {
 	return k.ApplyObjects(ctx, w.Objects()...)
 }
 
-// Objects are the workload's Kubernetes objects.
+// Objects returns the workload's Kubernetes objects.
 func (w *Workload) Objects() []runtime.Object {
 	return []runtime.Object{w.deployment(), w.service()}
 }
 
-// Ready waits for every replica, and for the Service's address where a load balancer has to give one.
+// Ready waits for every replica, and for the LoadBalancer address of a Service of type LoadBalancer.
 func (w *Workload) Ready(ctx context.Context, k *cluster.Kube) error {
 	selector := workloadLabel + "=" + w.plan.Name
 	err := k.WaitFor(ctx, cluster.Wait{
@@ -107,7 +108,7 @@ func podsReady(seen []*unstructured.Unstructured, want int) (bool, string) {
 	return ready >= want && len(seen) == want, fmt.Sprintf("%d of %d pods ready, %d wanted", ready, len(seen), want)
 }
 
-// families is how many addresses of a kind the service has.
+// families returns the number of IP families: the Service has an address of each kind per family.
 func (w *Workload) families() int {
 	if w.plan.DualStack {
 		return 2
@@ -155,8 +156,8 @@ func (w *Workload) deployment() *appsv1.Deployment {
 				ObjectMeta: metav1.ObjectMeta{Labels: meta.Labels},
 				Spec: corev1.PodSpec{
 					TerminationGracePeriodSeconds: &grace,
-					// The echo asks nothing of the API. A token's volume would hold a pod up that was placed before
-					// its node's network: the kubelet mounts it only after growing pauses.
+					// The echo does not use the API. A token's volume delays a pod that was placed before the node's network,
+					// because the kubelet mounts the volume only after growing pauses.
 					AutomountServiceAccountToken: &no,
 					EnableServiceLinks:           &no,
 					Containers:                   []corev1.Container{w.container()},
@@ -179,8 +180,8 @@ func (w *Workload) container() corev1.Container {
 			{Name: "http", ContainerPort: int32(w.plan.Ports.HTTP), Protocol: corev1.ProtocolTCP},
 			{Name: "udp", ContainerPort: int32(w.plan.Ports.UDP), Protocol: corev1.ProtocolUDP},
 		},
-		// A pod that requests nothing has the least weight that the kernel knows. What answers probes is to be late as
-		// seldom as can be on a busy machine: a prober cannot tell late from lost.
+		// A pod without a CPU request has the kernel's least weight. The echo must rarely be late on a busy machine, because
+		// a prober cannot tell a late answer from a lost answer.
 		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m")}},
 		ReadinessProbe: &corev1.Probe{
 			ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/", Port: intstr.FromString("http"), Scheme: corev1.URISchemeHTTP}},
@@ -189,8 +190,8 @@ func (w *Workload) container() corev1.Container {
 	}
 }
 
-// early lets pods be placed on nodes whose network is still to come, so that they start the moment it does. A
-// node that is lost is another taint (unreachable) and still drives them off.
+// early tolerates nodes without a network. The pods are placed early, and start as soon as the network is there. A lost node
+// has another taint (unreachable) and still drives the pods off.
 func early() []corev1.Toleration {
 	var list []corev1.Toleration
 	for _, key := range cluster.PassingTaints {
@@ -199,7 +200,8 @@ func early() []corev1.Toleration {
 	return list
 }
 
-// spread puts the replicas evenly on the workers of the bring-up, also on those that have not joined yet when the first has.
+// spread puts the replicas evenly on the workers of the bring-up. If only the first worker has joined, the other workers
+// count, too.
 func (w *Workload) spread(selector map[string]string) []corev1.TopologySpreadConstraint {
 	domains, honor := int32(min(w.plan.Replicas, w.workers)), corev1.NodeInclusionPolicyHonor
 	return []corev1.TopologySpreadConstraint{{
@@ -223,7 +225,7 @@ func (w *Workload) service() *corev1.Service {
 		},
 	}
 	if s.LoadBalancerIP != nil {
-		// Deprecated since Kubernetes 1.24, and still what every giver of addresses understands.
+		// The field is deprecated since Kubernetes 1.24, but every allocator of addresses still understands the field.
 		spec.LoadBalancerIP = s.LoadBalancerIP.String()
 	}
 	if w.plan.DualStack {
@@ -234,7 +236,7 @@ func (w *Workload) service() *corev1.Service {
 		policy := corev1.ServiceInternalTrafficPolicy(p)
 		spec.InternalTrafficPolicy = &policy
 	}
-	// The API refuses this field on a ClusterIP service that has no external address.
+	// The API refuses this field on a ClusterIP Service without an external address.
 	if s.ExternalTrafficPolicy != "" && (s.Type != string(corev1.ServiceTypeClusterIP) || len(external) > 0) {
 		spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicy(s.ExternalTrafficPolicy)
 	}

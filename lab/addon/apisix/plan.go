@@ -6,7 +6,7 @@ import (
 
 const namespace = "ingress-apisix"
 
-// The images that chart 2.14.0 of APISIX names.
+// The images of APISIX's chart 2.14.0.
 const (
 	apisixVersion     = "3.16.0-ubuntu"
 	controllerVersion = "2.0.1"
@@ -14,7 +14,7 @@ const (
 )
 
 // PlanAddon plans the gateway and its ingress controller. The controller hands the configuration to the gateway itself
-// (APISIX's API-driven standalone mode), so that no etcd is installed beside the cluster's own.
+// (APISIX's API-driven standalone mode). No second etcd is therefore necessary.
 func (a *Addon) PlanAddon(*plan.Builder) plan.Addon {
 	gateway, controller := plan.Image{Name: "apisix", Version: apisixVersion}, plan.Image{Name: "apisix-ingress-controller", Version: controllerVersion}
 	adc := plan.Image{Name: "apisix-adc", Version: adcVersion}

@@ -11,11 +11,11 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// name is what BIRD is called among the addons, and its DaemonSet.
+// name is the name of BIRD's container and DaemonSet.
 const name = "bird"
 
-// start writes BIRD's configuration, has BIRD check it, and runs BIRD anew whenever it ends, as systemd does where
-// BIRD is a node's own service; the kubelet would wait longer each time.
+// start writes BIRD's configuration, lets BIRD check the configuration, and starts BIRD again after each end, like systemd
+// for a service of the node. The kubelet would wait longer each time.
 //
 //	$0 an argument for BIRD, or nothing
 const start = `set -eu
@@ -33,13 +33,13 @@ while :; do
 done
 `
 
-// PlanAddon plans BIRD's DaemonSet on the nodes' own network. All nodes have the same configuration. It is in the pod's
-// template, so that pods follow when it changes, all at once.
+// PlanAddon plans BIRD's DaemonSet on the nodes' own network. All nodes have the same configuration. The configuration is
+// part of the pod's template: a change replaces all pods at once.
 func (o *Addon) PlanAddon(b *plan.Builder) plan.Addon {
 	image := plan.Image{Name: "bird"}
 	argument := ""
 	if o.GracefulRestart {
-		argument = "-R" // it comes back as one that restarted, and tells nothing before it knows all (RFC 4724, 4.1)
+		argument = "-R" // BIRD comes back as a restarting speaker, and defers all routes until BIRD has the peers' routes (RFC 4724, 4.1)
 	}
 	pod := map[string]any{
 		"hostNetwork": true, "priorityClassName": "system-node-critical", "tolerations": object.Everywhere(),
@@ -48,7 +48,7 @@ func (o *Addon) PlanAddon(b *plan.Builder) plan.Addon {
 			"name": name, "image": image.Ref(), "imagePullPolicy": "IfNotPresent",
 			"command": []any{"/bin/bash", "-c", start, argument},
 			"env":     []any{map[string]any{"name": "BIRD_CONF", "value": o.conf(b)}},
-			"readinessProbe": map[string]any{ // it answers when it has taken its configuration
+			"readinessProbe": map[string]any{ // BIRD answers after reading the configuration
 				"exec": map[string]any{"command": []any{"birdc", "-r", "show", "status"}}, "periodSeconds": 2,
 			},
 			"securityContext": map[string]any{"capabilities": map[string]any{"add": []any{"NET_ADMIN", "NET_RAW"}}},
@@ -61,9 +61,8 @@ func (o *Addon) PlanAddon(b *plan.Builder) plan.Addon {
 	}
 }
 
-// conf is bird.conf: the static route that is announced, and a session with each router, from which nothing is
-// taken. BIRD touches no route of the kernel's. The route's device is Cilium's, so a node without Cilium announces
-// nothing.
+// conf returns bird.conf: the announced static route, and a session with each router. BIRD imports nothing from the sessions,
+// and does not touch the kernel's routes. The route's device is Cilium's. A node without Cilium therefore announces nothing.
 func (o *Addon) conf(b *plan.Builder) string {
 	var t strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&t, format+"\n", args...) }
@@ -91,5 +90,5 @@ func (o *Addon) conf(b *plan.Builder) string {
 	return t.String()
 }
 
-// recovery is how long a BIRD that restarted waits at the most for routers to tell theirs before it tells its own.
+// recovery is the longest wait of a restarted BIRD for the routers' routes before BIRD announces the own routes.
 const recovery = 5 * time.Second

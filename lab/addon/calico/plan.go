@@ -13,17 +13,18 @@ import (
 )
 
 const (
-	// module is the only version of Calico's repository that is a Go module; its definitions are those of 3.28.5.
+	// module is the Go module of Calico's repository. moduleVersion is the only version of the module, with the definitions
+	// of 3.28.5.
 	module        = "github.com/projectcalico/calico"
 	moduleVersion = "v1.11.0-cni-plugin.0.20250813170300-a0db560f0520"
 	api           = "crd.projectcalico.org/v1"
-	// reflectorLabel marks route reflectors, and reflectorCluster is their cluster ID (RFC 4456, 7).
+	// reflectorLabel marks route reflectors. reflectorCluster is the reflectors' cluster ID (RFC 4456, 7).
 	reflectorLabel   = "skidpad.dev/route-reflector"
 	reflectorCluster = "244.0.0.1"
 )
 
-// PlanAddon plans Calico's node agent, CNI plugin and controllers over Kubernetes' own API as the store. Each node's pods
-// get addresses of the prefix that Kubernetes gives the node, so that one route a node is announced.
+// PlanAddon plans Calico's node agent, CNI plugin and controllers over Kubernetes' own API as the store. The pods of a node
+// get addresses from the node's prefix in Kubernetes. Each node therefore announces a single route.
 func (c *Addon) PlanAddon(b *plan.Builder) plan.Addon {
 	node, cni := plan.Image{Name: "calico-node", Version: c.Version}, plan.Image{Name: "calico-cni", Version: c.Version}
 	controllers := plan.Image{Name: "calico-kube-controllers", Version: c.Version}
@@ -52,7 +53,8 @@ func (c *Addon) PlanAddon(b *plan.Builder) plan.Addon {
 	return a
 }
 
-// network is what the install program writes for containerd. It fills in what stands between underscores.
+// network is the template of the network configuration for containerd. Calico's install program replaces the names between
+// underscores, and writes the file.
 const network = `{"name":"k8s-pod-network","cniVersion":"0.3.1","plugins":[` +
 	`{"type":"calico","log_level":"info","log_file_path":"/var/log/calico/cni/cni.log","datastore_type":"kubernetes",` +
 	`"nodename":"__KUBERNETES_NODE_NAME__","mtu":0,"ipam":{"type":"host-local","subnet":"usePodCidr"},"policy":{"type":"k8s"},` +
@@ -82,7 +84,7 @@ func accounts() []string {
 	return slices.Concat(node, plugin, controllers)
 }
 
-// resources are the pool of pod addresses and who peers with whom.
+// resources returns the pool of pod addresses and the BGP peers.
 func (c *Addon) resources(b *plan.Builder) []string {
 	doc := func(kind, name string, spec map[string]any) string {
 		return object.Named(api, kind, "", name, map[string]any{"spec": spec})

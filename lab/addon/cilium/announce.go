@@ -18,7 +18,7 @@ func (c *Addon) AnnouncerLost(int) bound.Bound {
 	return bound.Lease{Duration: l.LeaseDuration.Std(), RenewDeadline: l.LeaseRenewDeadline.Std(), RetryPeriod: l.LeaseRetryPeriod.Std()}.Lost()
 }
 
-// Lease returns the Lease by which the agents agree on the announcing node (Cilium documentation, L2 Announcements: leader
+// Lease returns the Lease for the agents' choice of the announcing node (Cilium documentation, L2 Announcements: leader
 // election).
 func (c *Addon) Lease(w plan.Workload) (namespace, name string) {
 	return metav1.NamespaceSystem, fmt.Sprintf("cilium-l2announce-%s-%s", w.Namespace, w.Service.Name)

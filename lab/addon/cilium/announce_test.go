@@ -7,7 +7,7 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// Cilium calls the Lease of a Service cilium-l2announce-NAMESPACE-NAME
+// The Lease of a Service has the name cilium-l2announce-NAMESPACE-NAME
 // (https://docs.cilium.io/en/stable/network/l2-announcements/).
 func TestLeaseName(t *testing.T) {
 	for want, w := range map[string]plan.Workload{

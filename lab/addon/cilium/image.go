@@ -5,7 +5,7 @@ import (
 	"skidpad.dev/skidpad/lab/image/build"
 )
 
-// hubbleUIVersion is the release that the chart of Cilium 1.19 names.
+// hubbleUIVersion is the release in the chart of Cilium 1.19.
 const hubbleUIVersion = "0.13.5"
 
 // Images returns the catalogue's entries.

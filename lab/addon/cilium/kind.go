@@ -143,8 +143,8 @@ func (c *Addon) Validate(v *scenario.Validation, path string) {
 	}
 }
 
-// validate checks the demands of Kubernetes' leader election on the three times: lease > renew deadline > 1.2 × retry period. An
-// agent with other times ends at its start.
+// validate checks the rules of Kubernetes' leader election for the three times: lease > renew deadline > 1.2 × retry period.
+// An agent with other times ends at the start.
 func (l *L2) validate(v *scenario.Validation, path string) {
 	if l.LeaseDuration <= l.LeaseRenewDeadline {
 		v.Add(path+".leaseDuration", "seen %s, want more than leaseRenewDeadline, %s", l.LeaseDuration, l.LeaseRenewDeadline)
@@ -157,7 +157,7 @@ func (l *L2) validate(v *scenario.Validation, path string) {
 	}
 }
 
-// unavailable lists the releases that can be neither pulled nor built.
+// unavailable lists the releases without an image and without a possible build.
 var unavailable = map[string]bool{"1.19.2": true, "1.17.4": true}
 
 func (c *Addon) validateVersion(v *scenario.Validation, path string) {

@@ -9,15 +9,14 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// name6 is the name of the resources that are there a second time, for IPv6.
+// name6 is the name of the second resource of a kind, for IPv6.
 const name6 = object.Name + "-6"
 
-// advertiseLabel ties advertisements to the peers' address family; on a Service, the value `no` keeps
-// it from being announced.
+// advertiseLabel ties advertisements to the peers' address family. A Service with the value `no` is not announced.
 const advertiseLabel = "skidpad.dev/advertise"
 
-// manifests writes Cilium's own resources: where LoadBalancer addresses come from, whom the nodes
-// peer with and what they announce, and what is announced by ARP.
+// manifests returns Cilium's own resources: the pool of LoadBalancer addresses, the BGP peers and advertisements of the
+// nodes, and the addresses for ARP.
 func (c *Addon) manifests(b *plan.Builder) []string {
 	api := "cilium.io/" + c.api()
 	var docs []string
@@ -44,7 +43,7 @@ func (c *Addon) manifests(b *plan.Builder) []string {
 	return docs
 }
 
-// api is the version of the BGP and pool resources: Cilium 1.18 made v2alpha1 into v2.
+// api returns the version of the BGP and pool resources: Cilium 1.18 made v2alpha1 into v2.
 func (c *Addon) api() string {
 	if c.before(18) {
 		return "v2alpha1"
@@ -69,8 +68,8 @@ func pool(api string, c *Addon) map[string]any {
 	return resource(api, "CiliumLoadBalancerIPPool", map[string]any{"allowFirstLastIPs": "No", "blocks": blocks})
 }
 
-// advertisement announces pod prefixes, and each asked-for address of every Service that does not opt
-// out. A selector that is left out would select none.
+// advertisement announces pod prefixes, and each asked-for address of every Service, except Services that opt out. The
+// selector is necessary: without a selector, Cilium selects no Service.
 func advertisement(api string, bgp *BGP) map[string]any {
 	spelling := map[scenario.Advertisement]string{
 		scenario.AdvertiseClusterIP:    "ClusterIP",
@@ -99,8 +98,8 @@ func advertisement(api string, bgp *BGP) map[string]any {
 	return doc
 }
 
-// peerConfig is of sessions that carry one family's routes. Each family has sessions of its own: over an IPv4 session,
-// releases of Cilium name an IPv4-mapped address as the next hop of IPv6 routes (cilium/cilium#37831).
+// peerConfig configures the sessions of a single address family. Each family has separate sessions: over an IPv4 session,
+// releases of Cilium send an IPv4-mapped address as the next hop of IPv6 routes (cilium/cilium#37831).
 func peerConfig(api string, bgp *BGP, name, family string) map[string]any {
 	hold := int64(bgp.HoldTime.Std() / time.Second)
 	spec := map[string]any{
@@ -123,8 +122,9 @@ func peerConfig(api string, bgp *BGP, name, family string) map[string]any {
 	return doc
 }
 
-// routerIDs name the nodes of a cluster without IPv4, in IPv4's form (RFC 4271, 4.2). Left to themselves, agents take four
-// bytes of a random MAC, another after each restart; those of Cilium 1.16 start no speaker.
+// routerIDs gives router IDs to the nodes of a cluster without IPv4, in the form of an IPv4 address (RFC 4271, 4.2).
+// Otherwise, agents take four bytes of a random MAC, with another value after each restart. Agents of Cilium 1.16 then start
+// no speaker.
 func routerIDs(b *plan.Builder, api string) []string {
 	var docs []string
 	for i, short := range b.Spec().NodeNames() {
@@ -137,8 +137,8 @@ func routerIDs(b *plan.Builder, api string) []string {
 	return docs
 }
 
-// bgpClusters makes every node a speaker with a session to each router on its network. All nodes are alike, or those of
-// a rack are.
+// bgpClusters makes every node a speaker with a session to each router on the node's network. All nodes have the same
+// configuration or, with racks, all nodes of a rack.
 func bgpClusters(b *plan.Builder, api string, bgp *BGP) []map[string]any {
 	if len(b.Spec().Cluster.Racks) == 0 {
 		return []map[string]any{speakers(b, api, bgp, "")}
@@ -177,8 +177,8 @@ func speakers(b *plan.Builder, api string, bgp *BGP, network string) map[string]
 	})
 }
 
-// announcers are workers, controlPlanes or all. Where nothing is said they are the workers, if there are any: the control
-// plane's node has no pods to answer with, and the leases end with it.
+// announcers returns workers, controlPlanes or all. The default is workers, if the cluster has workers: the control plane's
+// node has no pods for an answer, and the leases end with the node.
 func announcers(b *plan.Builder, l *L2) string {
 	if w := b.Spec().Cluster.Workers; l.Nodes == "" && w != nil && *w > 0 {
 		return "workers"

@@ -11,8 +11,8 @@ import (
 
 const module = "github.com/cilium/cilium"
 
-// PlanAddon plans Cilium. The definitions beside the chart carry the label that the operator looks for: the operator writes
-// definitions without its own version's label again.
+// PlanAddon plans Cilium. The definitions beside the chart carry the label of the operator's version. The operator overwrites
+// definitions without this label.
 func (c *Addon) PlanAddon(b *plan.Builder) plan.Addon {
 	a := plan.Addon{
 		Version: c.Version,
@@ -55,7 +55,7 @@ func (c *Addon) PlanAddon(b *plan.Builder) plan.Addon {
 	return a
 }
 
-// setImage is the chart's setting of an image. The nodes hold the images before they start, under names without a digest.
+// setImage returns the chart's values of an image. The nodes hold the images before they start, under names without a digest.
 func setImage(i plan.Image) map[string]any {
 	return map[string]any{"override": i.Ref(), "useDigest": false, "pullPolicy": "IfNotPresent"}
 }
@@ -64,7 +64,7 @@ func hubbleReady(name string) plan.Ready {
 	return plan.Ready{Kind: "Deployment", Namespace: metav1.NamespaceSystem, Name: name, Pods: "k8s-app=" + name}
 }
 
-// hubbleUI is the page of Hubble. No image of the page is built here, so a lab can do without.
+// hubbleUI returns the web page of Hubble as an optional part, because skidpad builds no image of the page.
 func hubbleUI() plan.Part {
 	front, back := plan.Image{Name: "hubble-ui", Version: hubbleUIVersion}, plan.Image{Name: "hubble-ui-backend", Version: hubbleUIVersion}
 	return plan.Part{
@@ -75,8 +75,8 @@ func hubbleUI() plan.Part {
 	}
 }
 
-// values are the chart's values that make packets of a client beyond the routers arrive, and
-// answers go back from the node that the pod is on.
+// values returns the chart's values. With these values, packets of a client beyond the routers arrive, and answers leave
+// directly from the pod's node.
 func (c *Addon) values(b *plan.Builder, images []plan.Image) map[string]any {
 	host, port := b.APIServer()
 	values := map[string]any{
@@ -87,7 +87,7 @@ func (c *Addon) values(b *plan.Builder, images []plan.Image) map[string]any {
 		"autoDirectNodeRoutes": true,
 		"ipam":                 map[string]any{"mode": "kubernetes"},
 		"loadBalancer":         map[string]any{"mode": "dsr", "dsrDispatch": "opt"},
-		// Without lbExternalClusterIP a ClusterIP is announced, and what comes for it is dropped.
+		// Without lbExternalClusterIP, Cilium announces a ClusterIP but drops the packets to the ClusterIP.
 		"bpf":             map[string]any{"masquerade": true, "lbExternalClusterIP": true},
 		"bgpControlPlane": map[string]any{"enabled": c.BGP != nil},
 		"l2announcements": map[string]any{"enabled": c.L2 != nil},
@@ -95,21 +95,22 @@ func (c *Addon) values(b *plan.Builder, images []plan.Image) map[string]any {
 		"hubble":          hubbleValues(c.Hubble, images),
 		"image":           setImage(images[0]),
 		"operator":        map[string]any{"replicas": 1, "image": setImage(images[1])},
-		// Without Envoy there is nothing behind the layer 7 proxy.
+		// Without Envoy, nothing answers behind the layer 7 proxy.
 		"l7Proxy": false,
-		// The rest is for a quick start: one init container fewer on each node (with it, overrides by
-		// CiliumNodeConfig), and a look each second, not every other, at whether the agent is up.
+		// The rest is for a quick start: an init container fewer on each node (without overrides by CiliumNodeConfig), and a
+		// startup probe each second instead of every two seconds.
 		"daemon":       map[string]any{"configSources": "config-map:cilium-config"},
 		"startupProbe": map[string]any{"periodSeconds": 1},
 	}
 	if b.Spec().Cluster.Provider == scenario.ProviderKind {
-		// Two init containers fewer: kind's nodes have from their start what the first would mount (PlanAddon), and
-		// run no udev, which is what the second guards against: it applies sysctl.d to new interfaces.
+		// Two init containers fewer. The first mounts file systems, but kind's nodes have these mounts from the start
+		// (PlanAddon). The second guards against udev, because udev applies sysctl.d to new interfaces, but kind's nodes run
+		// no udev.
 		values["cgroup"] = map[string]any{"autoMount": map[string]any{"enabled": false}, "hostRoot": cgroupRoot}
 		values["sysctlfix"] = map[string]any{"enabled": false}
 	}
 	if len(b.Spec().Cluster.Racks) > 0 {
-		// A direct route to a node that is no neighbour cannot be; its pods are reached by the rack's router.
+		// Cilium cannot set a direct route to a node in another rack. The rack's router leads to the pods of the node.
 		values["directRoutingSkipUnreachable"] = true
 	}
 	if b.Spec().IPv4() {
@@ -130,16 +131,16 @@ func (c *Addon) values(b *plan.Builder, images []plan.Image) map[string]any {
 		}
 	}
 	if b.Host().NoSysResource {
-		// The chart's list of capabilities asks for SYS_RESOURCE, which this host cannot grant.
+		// The chart's list of capabilities contains SYS_RESOURCE, but this host cannot grant SYS_RESOURCE.
 		values["securityContext"] = map[string]any{"privileged": true}
 	}
 	return values
 }
 
-// cgroupRoot is where Cilium's chart has the agent look for cgroup2, for its socket load balancing.
+// cgroupRoot is the agent's path of cgroup2 in Cilium's chart, for the socket load balancing.
 const cgroupRoot = "/run/cilium/cgroupv2"
 
-// hubbleValues are the chart's values of Hubble. The values of the page are those of a part of the lab.
+// hubbleValues returns the chart's values of Hubble. The values of the page come from the optional part: see hubbleUI.
 func hubbleValues(h *Hubble, images []plan.Image) map[string]any {
 	if h == nil {
 		return map[string]any{"enabled": false}

@@ -53,7 +53,8 @@ func (k *Addon) Roles() []scenario.Role {
 	return []scenario.Role{scenario.RoleBGP}
 }
 
-// NodeSpeaker returns kube-router's BGP. A running lab cannot turn graceful restart, an argument of the pods.
+// NodeSpeaker returns kube-router's BGP. A running lab cannot turn graceful restart on or off, because graceful restart is an
+// argument of the pods.
 func (k *Addon) NodeSpeaker() *scenario.NodeSpeaker {
 	return &scenario.NodeSpeaker{ASN: k.ASN, Peers: k.Peers}
 }
@@ -68,7 +69,7 @@ func (k *Addon) Validate(v *scenario.Validation, path string) {
 	v.Speaks(path, k.ASN, k.HoldTime, k.Peers)
 	v.Advertised(path+".advertise", k.Advertise)
 	if v.Spec().DualStack() {
-		// The plan gives kube-router IPv4 prefixes alone, so the routers would wait for IPv6 sessions forever.
+		// The plan gives kube-router only IPv4 prefixes. The routers would wait for IPv6 sessions forever.
 		v.NotYet(path, "kubeRouter with ipFamily dual", "ipFamily ipv4")
 	}
 }

@@ -17,8 +17,8 @@ const (
 	confFile   = "/etc/cni/net.d/10-kuberouter.conflist"
 )
 
-// PlanAddon plans kube-router's DaemonSet. What it is to do is in its arguments; since its strict validation it
-// announces external and LoadBalancer addresses of the ranges that it is told only.
+// PlanAddon plans kube-router's DaemonSet. The arguments select the work. Because of kube-router's strict validation,
+// kube-router announces external and LoadBalancer addresses only in the ranges of the arguments.
 func (k *Addon) PlanAddon(b *plan.Builder) plan.Addon {
 	image := plan.Image{Name: "kube-router", Version: k.Version}
 	a := plan.Addon{Version: k.Version, Images: []plan.Image{image}, Ready: []plan.Ready{{Kind: "DaemonSet", Namespace: metav1.NamespaceSystem, Name: "kube-router"}}}
@@ -44,7 +44,8 @@ func (k *Addon) PlanAddon(b *plan.Builder) plan.Addon {
 	return a
 }
 
-// cniConf is the pods' network: a bridge on each node. kube-router adds the node's pod prefix to it.
+// cniConf returns the configuration of the pods' network: a bridge on each node. kube-router adds the node's pod prefix to
+// the configuration.
 func cniConf() string {
 	return object.Named("v1", "ConfigMap", metav1.NamespaceSystem, "kube-router-cni", map[string]any{"data": map[string]any{
 		"cni-conf.json": `{"cniVersion":"0.3.0","name":"skidpad","plugins":[` +
@@ -101,7 +102,7 @@ func (k *Addon) pod(b *plan.Builder, image plan.Image) map[string]any {
 		volumes = append(volumes, object.HostPath("cni-conf-dir", "/etc/cni/net.d", "DirectoryOrCreate"),
 			map[string]any{"name": "cni-conf", "configMap": map[string]any{"name": "kube-router-cni"}})
 		mounts = append(mounts, object.Mount("cni-conf-dir", "/etc/cni/net.d"))
-		// The plugins that it names are in the node image.
+		// The node image contains the plugins of the configuration.
 		pod["initContainers"] = []any{map[string]any{
 			"name": "install-cni", "image": image.Ref(), "imagePullPolicy": "IfNotPresent",
 			"command":      []any{"/bin/sh", "-c", "test -f " + confFile + " || cp /etc/kube-router/cni-conf.json " + confFile},
@@ -109,7 +110,7 @@ func (k *Addon) pod(b *plan.Builder, image plan.Image) map[string]any {
 		}}
 	}
 	if k.ServiceProxy {
-		// For DSR it enters pods' namespaces by way of their runtime.
+		// For DSR, kube-router enters the pods' namespaces via the container runtime.
 		pod["hostIPC"] = true
 		volumes = append(volumes, object.HostPath("containerd", "/run/containerd", "Directory"))
 		mounts = append(mounts, object.Mount("containerd", "/run/containerd"))

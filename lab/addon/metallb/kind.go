@@ -69,7 +69,8 @@ func (m *Addon) Roles() []scenario.Role {
 // AddressPools returns the prefixes of LoadBalancer addresses.
 func (m *Addon) AddressPools() (string, []netip.Prefix) { return "pools", m.Pools }
 
-// NodeSpeaker returns the speakers' BGP. A running lab cannot turn graceful restart: MetalLB refuses the change of a peer.
+// NodeSpeaker returns the speakers' BGP. A running lab cannot turn graceful restart on or off: MetalLB refuses the change of
+// a peer.
 func (m *Addon) NodeSpeaker() *scenario.NodeSpeaker {
 	if m.BGP == nil {
 		return nil

@@ -11,12 +11,12 @@ import (
 const (
 	module         = "go.universe.tf/metallb"
 	namespace      = "metallb-system"
-	metricsPort    = 7472 // metrics, by which pods tell that they are up
+	metricsPort    = 7472 // metrics, also the readiness of the pods
 	memberlistPort = 7946
 )
 
-// PlanAddon plans MetalLB's controller and speakers. The webhooks that check its resources are left out, and with them
-// the certificates that a bring-up would wait for: validation has been through the scenario already.
+// PlanAddon plans MetalLB's controller and speakers. The plan leaves out the webhooks that check MetalLB's resources. A
+// bring-up therefore does not wait for certificates. The validation of the scenario has done the checks already.
 func (m *Addon) PlanAddon(b *plan.Builder) plan.Addon {
 	controller, speaker := plan.Image{Name: "metallb-controller", Version: m.Version}, plan.Image{Name: "metallb-speaker", Version: m.Version}
 	a := plan.Addon{
@@ -91,7 +91,8 @@ func restricted(add ...any) map[string]any {
 	return map[string]any{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": capabilities}
 }
 
-// speakerPod is the pod of every node. Memberlist is not encrypted: its key would be one more thing to wait for.
+// speakerPod returns the pod of every node. Memberlist is not encrypted, because a bring-up would also have to wait for the
+// key.
 func (m *Addon) speakerPod(b *plan.Builder, image plan.Image, frr bool) map[string]any {
 	env := append(object.APIEnv(b),
 		object.FromField("METALLB_NODE_NAME", "spec.nodeName"), object.FromField("METALLB_HOST", "status.hostIP"), object.FromField("METALLB_POD_NAME", "metadata.name"))
@@ -122,7 +123,7 @@ func (m *Addon) speakerPod(b *plan.Builder, image plan.Image, frr bool) map[stri
 	return pod
 }
 
-// resources say which addresses there are, and how they are announced.
+// resources returns the pools of addresses and the ways of announcement.
 func (m *Addon) resources(b *plan.Builder) []string {
 	doc := func(api, kind, name string, spec map[string]any) string {
 		return object.Named("metallb.io/"+api, kind, namespace, name, map[string]any{"spec": spec})
@@ -156,8 +157,8 @@ func (m *Addon) resources(b *plan.Builder) []string {
 	return append(docs, doc("v1beta1", "BGPAdvertisement", object.Name, map[string]any{"ipAddressPools": ours}))
 }
 
-// frrFiles are the files that FRR starts with; the speaker writes frr.conf anew. bgpd listens nowhere: the
-// nodes open the sessions.
+// frrFiles returns FRR's files at the start. The speaker overwrites frr.conf later. bgpd does not listen: the nodes open the
+// sessions.
 func frrFiles() string {
 	daemons := []string{"bgpd=yes", "bfdd=yes", "vtysh_enable=yes",
 		`zebra_options="-A 127.0.0.1 -s 90000000"`, `bgpd_options="-A 127.0.0.1 -p 0"`, `bfdd_options="-A 127.0.0.1"`}
@@ -184,7 +185,7 @@ func frrVolumes() []any {
 	return volumes
 }
 
-// frrInit copies FRR's first files, and the program that reloads it, to where both sides see them.
+// frrInit copies FRR's first files and the reload program to volumes for FRR and the reloader.
 func frrInit(speaker plan.Image) []any {
 	return []any{
 		map[string]any{"name": "cp-frr-files", "image": plan.Image{Name: "frr"}.Ref(), "imagePullPolicy": "IfNotPresent",

@@ -8,31 +8,32 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// Name is the name of every resource of ours in a cluster, and the name's beginning if there are several.
+// Name is the name of every resource of ours in a cluster. If a kind has several resources, the names begin with Name.
 const Name = "skidpad"
 
-// ConnectRetry is the time before a node tries a router again, in seconds. It is the least that speakers allow: a lab waits
-// for sessions that fail while routers start.
+// ConnectRetry is the time before a node tries a router again, in seconds: the minimum of all speakers. Sessions fail while
+// routers start, and a lab waits for the retry.
 const ConnectRetry = 1
 
-// APIEnv tells a pod on the host's network the place of the API server before any program makes its ClusterIP work.
+// APIEnv returns the environment variables with the address of the API server. A pod on the host's network needs the address
+// before the API's ClusterIP works.
 func APIEnv(b *plan.Builder) []any {
 	host, port := b.APIServer()
 	return []any{Env("KUBERNETES_SERVICE_HOST", host), Env("KUBERNETES_SERVICE_PORT", strconv.Itoa(port))}
 }
 
-// Env is an environment variable.
+// Env returns an environment variable.
 func Env(name, value string) any { return map[string]any{"name": name, "value": value} }
 
-// FromField is an environment variable that holds a field of its pod.
+// FromField returns an environment variable with a field of the pod.
 func FromField(name, path string) map[string]any {
 	return map[string]any{"name": name, "valueFrom": map[string]any{"fieldRef": map[string]any{"fieldPath": path}}}
 }
 
-// Everywhere tolerates every taint: what runs on each node from when it joins.
+// Everywhere tolerates every taint: the pods run on each node from the node's join on.
 func Everywhere() []any { return []any{map[string]any{"operator": "Exists"}} }
 
-// Named is an object with a namespace; an empty one is left out.
+// Named returns an object with a namespace. Named leaves out an empty namespace.
 func Named(api, kind, namespace, name string, rest map[string]any) string {
 	meta := map[string]any{"name": name}
 	if namespace != "" {
@@ -45,7 +46,7 @@ func Named(api, kind, namespace, name string, rest map[string]any) string {
 	return plan.YAML(doc)
 }
 
-// Rule is one rule of a role.
+// Rule returns a rule of a role.
 func Rule(group, resources, verbs string) any {
 	return map[string]any{"apiGroups": []any{group}, "resources": Words(resources), "verbs": Words(verbs)}
 }
@@ -59,7 +60,8 @@ func Words(text string) []any {
 	return all
 }
 
-// Account is a ServiceAccount with what it may do in the whole cluster, and in its namespace alone.
+// Account returns a ServiceAccount with the account's rights in the whole cluster, and the rights only in the account's
+// namespace.
 func Account(namespace, name string, cluster, local []any) []string {
 	const rbac = "rbac.authorization.k8s.io"
 	subjects := []any{map[string]any{"kind": "ServiceAccount", "name": name, "namespace": namespace}}
@@ -78,7 +80,7 @@ func Account(namespace, name string, cluster, local []any) []string {
 	return docs
 }
 
-// PodsOf is a DaemonSet or Deployment whose pods carry the label app: name.
+// PodsOf returns a DaemonSet or Deployment. The pods carry the label app: name.
 func PodsOf(kind, namespace, name string, pod map[string]any) string {
 	spec := podsSpec(name, pod)
 	if kind == "Deployment" {
@@ -87,7 +89,7 @@ func PodsOf(kind, namespace, name string, pod map[string]any) string {
 	return Named("apps/v1", kind, namespace, name, map[string]any{"spec": spec})
 }
 
-// DaemonsAtOnce is a DaemonSet whose pods are all made anew at once when their template changes.
+// DaemonsAtOnce returns a DaemonSet. When the pods' template changes, the DaemonSet replaces all pods at once.
 func DaemonsAtOnce(namespace, name string, pod map[string]any) string {
 	spec := podsSpec(name, pod)
 	spec["updateStrategy"] = map[string]any{"rollingUpdate": map[string]any{"maxUnavailable": "100%"}}
@@ -102,10 +104,10 @@ func podsSpec(name string, pod map[string]any) map[string]any {
 	}
 }
 
-// HostPath is a volume and where a container sees it.
+// HostPath returns a volume of a path of the host.
 func HostPath(name, path, kind string) map[string]any {
 	return map[string]any{"name": name, "hostPath": map[string]any{"path": path, "type": kind}}
 }
 
-// Mount is a volume at a path of a container.
+// Mount returns the mount of a volume at a path of a container.
 func Mount(name, path string) map[string]any { return map[string]any{"name": name, "mountPath": path} }

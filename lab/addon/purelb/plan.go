@@ -7,9 +7,9 @@ import (
 
 const namespace = "purelb-system"
 
-// PlanAddon plans PureLB's allocator alone: addresses are given, and whoever speaks BGP announces them. Its definitions
-// are generated when PureLB is built and lie in no module; ours say no more than that there are such resources, and
-// the allocator reads them as its own do.
+// PlanAddon plans only PureLB's allocator: PureLB gives the addresses, and another BGP speaker announces the addresses. The
+// build of PureLB generates the definitions, and no module contains the definitions. Our definitions only name the resources.
+// The allocator reads our definitions like PureLB's own definitions.
 func (p *Addon) PlanAddon(*plan.Builder) plan.Addon {
 	image := plan.Image{Name: "purelb-allocator", Version: p.Version}
 	const read = "get list watch update"
@@ -35,7 +35,7 @@ func (p *Addon) PlanAddon(*plan.Builder) plan.Addon {
 	for _, prefix := range p.Pools {
 		pools = append(pools, map[string]any{"subnet": prefix.String(), "pool": prefix.String(), "aggregation": "/32"})
 	}
-	// Remote: the addresses are on none of the nodes' own networks.
+	// Remote: the addresses are outside of the nodes' own networks.
 	docs = append(docs, object.Named("purelb.io/v2", "ServiceGroup", namespace, "default",
 		map[string]any{"spec": map[string]any{"remote": map[string]any{"v4pools": pools}}}))
 	return plan.Addon{Version: p.Version, Images: []plan.Image{image}, Manifests: docs, Ready: []plan.Ready{{Kind: "Deployment", Namespace: namespace, Name: "allocator"}}}
