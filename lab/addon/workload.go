@@ -200,8 +200,7 @@ func early() []corev1.Toleration {
 	return list
 }
 
-// spread puts the replicas evenly on the workers of the bring-up. If only the first worker has joined, the other workers
-// count, too.
+// spread puts the replicas evenly on the workers of the bring-up. The workers that have not joined yet count, too.
 func (w *Workload) spread(selector map[string]string) []corev1.TopologySpreadConstraint {
 	domains, honor := int32(min(w.plan.Replicas, w.workers)), corev1.NodeInclusionPolicyHonor
 	return []corev1.TopologySpreadConstraint{{

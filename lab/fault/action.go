@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// action makes and undoes a fault. An action changes its hold only. Two faults with the same hold overlap; the last fault to
-// go, in any order, restores the hold.
+// action makes and undoes a fault. An action changes only the action's hold. Two faults with the same hold overlap; the last
+// fault to go, in any order, restores the hold.
 type action interface {
 	// hold names the changed thing: link/r1/fabric.
 	hold() string

@@ -87,7 +87,7 @@ func (a *Active) Wait(ctx context.Context) error {
 	}
 }
 
-// Window returns the begin and the end of the injection, by timeline.Now. The fault came into force between the two times.
+// Window returns the start and the end of the injection, by timeline.Now. The fault came into force between the two times.
 func (a *Active) Window() (began, inForce int64) { return a.Began, a.Held }
 
 // Injection returns the duration of the injection: the uncertainty of every time measured from the fault.

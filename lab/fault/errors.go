@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Skipped is the error of a fault beyond the powers of this host's kernel.
+// Skipped is the error of a fault that needs a missing kernel option.
 type Skipped struct { //nolint:errname // reads as what the fault is: fault.Skipped
 	Fault fmt.Stringer
 	// Needs is the missing kernel option: NET_SCH_NETEM.

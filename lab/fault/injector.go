@@ -62,8 +62,8 @@ func New(e *docker.Engine, p *plan.Plan, dir string, kube func(context.Context) 
 }
 
 // Inject makes a fault and returns when the fault is in force. Without Persist, the fault is undone at any end of this
-// process. A fault with mistakes is an *Invalid; a fault beyond this host's kernel is a *Skipped. If Inject fails, or ctx
-// ends before the fault is in force, Inject undoes the changes.
+// process. A fault with mistakes is an *Invalid; a fault that this host's kernel cannot make is a *Skipped. If Inject fails,
+// or ctx ends before the fault is in force, Inject undoes the changes.
 func (in *Injector) Inject(ctx context.Context, f Fault) (*Active, error) {
 	f, err := in.read(f)
 	if err != nil {

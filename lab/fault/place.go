@@ -12,7 +12,7 @@ type place struct {
 	name      string
 	kind      node.Kind
 	container string
-	// home is the container with the network namespace of the place: the own container, or the router's.
+	// home is the container with the network namespace of the place: the place's own container, or the router's.
 	home     string
 	networks []string // names of the scenario
 	riders   []string // other containers in the namespaces of this place

@@ -37,10 +37,10 @@ type record struct {
 	Fault Made   `json:"fault"`
 	State State  `json:"state"`
 	Error string `json:"error,omitempty"` // the error of the undo
-	// Since is the begin of the injection. Until is the time when the fault undoes itself. Both are by the wall clock.
+	// Since is the start of the injection. Until is the time when the fault undoes itself. Both are by the wall clock.
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until,omitzero"`
-	// Began and Held are the begin and the end of the injection, by timeline.Now. The fault came into force between Began and
+	// Began and Held are the start and the end of the injection, by timeline.Now. The fault came into force between Began and
 	// Held.
 	Began int64 `json:"began"`
 	Held  int64 `json:"held,omitempty"`

@@ -39,7 +39,7 @@ func (o *Addon) PlanAddon(b *plan.Builder) plan.Addon {
 	image := plan.Image{Name: "bird"}
 	argument := ""
 	if o.GracefulRestart {
-		argument = "-R" // BIRD comes back as a restarting speaker, and defers all routes until BIRD has the peers' routes (RFC 4724, 4.1)
+		argument = "-R" // BIRD restarts, and announces no route before BIRD has the peers' routes (RFC 4724, 4.1)
 	}
 	pod := map[string]any{
 		"hostNetwork": true, "priorityClassName": "system-node-critical", "tolerations": object.Everywhere(),
@@ -90,5 +90,5 @@ func (o *Addon) conf(b *plan.Builder) string {
 	return t.String()
 }
 
-// recovery is the longest wait of a restarted BIRD for the routers' routes before BIRD announces the own routes.
+// recovery is the longest wait of a restarted BIRD for the routers' routes before BIRD announces BIRD's own routes.
 const recovery = 5 * time.Second

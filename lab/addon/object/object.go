@@ -11,8 +11,8 @@ import (
 // Name is the name of every resource of ours in a cluster. If a kind has several resources, the names begin with Name.
 const Name = "skidpad"
 
-// ConnectRetry is the time before a node tries a router again, in seconds: the minimum of all speakers. Sessions fail while
-// routers start, and a lab waits for the retry.
+// ConnectRetry is the time before a node tries a router again, in seconds: the smallest value that speakers allow. Sessions
+// fail while routers start, and a lab waits for the retry.
 const ConnectRetry = 1
 
 // APIEnv returns the environment variables with the address of the API server. A pod on the host's network needs the address
