@@ -18,25 +18,25 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Tried is one version that a bisection put to the test.
+// Tried is one tested version of a bisection.
 type Tried struct {
 	Version string  `json:"version"`
 	Outcome Outcome `json:"outcome"`
 	Why     string  `json:"why,omitempty"`
 }
 
-// Bisection is what became of the search.
+// Bisection is the result of the search.
 type Bisection struct {
-	Good  string  `json:"good,omitempty"` // the last version known to be right, in the order of the search; empty where an end was not as was said
-	Bad   string  `json:"bad,omitempty"`  // the first one known to be wrong
-	Tried []Tried `json:"tried"`          // in the order in which they were
-	// Between are the versions from good to bad of which nothing is known, since they cannot be had or observed.
+	Good  string  `json:"good,omitempty"` // the last right version, in the order of the search; empty if an end is not as claimed
+	Bad   string  `json:"bad,omitempty"`  // the first wrong version
+	Tried []Tried `json:"tried"`          // in the order of the tests
+	// Between are the versions from good to bad without a verdict, because the version cannot be had or observed.
 	Between []string `json:"between,omitempty"`
 }
 
-// Bisect searches versions, of which the first is taken to be right and the last to be wrong, for where that changes.
-// Both ends are put to the test first. A version of which nothing can be known is passed over for its neighbours.
-// It does no I/O of its own.
+// Bisect searches versions for the change from right to wrong. The caller claims that the first version is right and the
+// last version is wrong. Bisect tests both ends first. If a version has no verdict, Bisect tries its neighbours. Bisect
+// does no I/O.
 func Bisect(versions []string, test func(version string) (Outcome, string)) (*Bisection, error) {
 	b := &Bisection{}
 	known := map[int]Outcome{}
@@ -72,7 +72,7 @@ func Bisect(versions []string, test func(version string) (Outcome, string)) (*Bi
 	return b, nil
 }
 
-// nearestUnknown is the version nearest to the middle, between two, that was not tried yet.
+// nearestUnknown returns the untested version nearest to the middle between low and high.
 func nearestUnknown(low, high int, known map[int]Outcome) (int, bool) {
 	middle := (low + high) / 2
 	best, found := 0, false
@@ -86,9 +86,10 @@ func nearestUnknown(low, high int, known map[int]Outcome) (int, bool) {
 
 func abs(n int) int { return max(n, -n) }
 
-// Between are the releases from one version to another, both with it, in that order; good may be the newer one. Releases
-// have two numbers or three and nothing after them. A mirror may list few of those that it has, so what lies between two known
-// ones of a major version is taken to be there (see withGaps). One that is not is passed over when it cannot be had.
+// Between returns the releases from good to bad, both included, in this order; good may be the newer version. Releases
+// have two or three numbers and no suffix. A mirror may list only some of the existing releases, so Between adds the
+// releases between two known versions of a major version (see withGaps). Bisect skips an added release if the release
+// does not exist.
 func Between(all []string, good, bad string) []string {
 	var list []string
 	from, to := good, bad
@@ -109,8 +110,8 @@ func Between(all []string, good, bad string) []string {
 	return list
 }
 
-// withGaps adds what a sorted list leaves out between two releases: the patch releases between two of one series, the
-// first releases of the series between, and the patch releases up to the second one.
+// withGaps adds the missing releases between two releases of a sorted list: the patch releases between two releases of a
+// series, the first release of each series between, and the patch releases up to the second release.
 func withGaps(list []string) []string {
 	var all []string
 	for i, v := range list {
@@ -142,7 +143,7 @@ func compareVersions(a, b string) int {
 	return cmp.Or(slices.Compare(numbers(a), numbers(b)), cmp.Compare(a, b))
 }
 
-// numbers are a version's; nil for one with anything else in it.
+// numbers returns the numbers of a version; nil if the version has other parts.
 func numbers(version string) []int {
 	var all []int
 	for word := range strings.SplitSeq(version, ".") {
@@ -155,14 +156,14 @@ func numbers(version string) []int {
 	return all
 }
 
-// modules are where the releases of addons are listed.
+// modules are the Go modules with the release lists of addons.
 var modules = map[string][]string{ //nolint:gochecknoglobals // a table
 	"cilium":  {"github.com/cilium/cilium"},
 	"metallb": {"go.universe.tf/metallb"},
 }
 
-// Releases lists a component's released versions, as the Go module proxy knows them, or those that Debian has. Of a
-// component in several modules, a module whose list cannot be had is left out, unless no list can be had.
+// Releases lists a component's released versions from the Go module proxy or from Debian. If a component has several
+// modules, Releases skips a module without a list. No list at all is an error.
 func Releases(ctx context.Context, component string) ([]string, error) {
 	known, of := slices.Collect(maps.Keys(modules)), modules[component]
 	for _, m := range lab.Kinds().Routers {
@@ -199,7 +200,7 @@ func Releases(ctx context.Context, component string) ([]string, error) {
 
 func moduleVersions(ctx context.Context, module string) ([]string, error) {
 	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-versions", "-json", module)
-	cmd.Dir = os.TempDir() // no go.mod has a say in it
+	cmd.Dir = os.TempDir() // outside of every Go module, so no go.mod has an effect
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
 	out, err := cmd.Output()
 	if err != nil {
@@ -212,7 +213,7 @@ func moduleVersions(ctx context.Context, module string) ([]string, error) {
 	return m.Versions, nil
 }
 
-// Try puts one version of the component to a bug's trigger, in the broken half's scenario.
+// Try tests one version of the component with a bug's trigger, in the broken half's scenario.
 func Try(ctx context.Context, s *scenario.Scenario, version string, o Options) Column {
 	failed := func(err error) Column {
 		return Column{Half: scenario.HalfTried, What: version, Outcome: Unknown, Why: err.Error()}

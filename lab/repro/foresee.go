@@ -13,8 +13,9 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Foresee says whether the halves of a bug can be had here: nothing where all images are there, else what would be pulled
-// or built first; an error is why they cannot. Whether a release's modules can all be had shows only when it is built.
+// Foresee reports whether this machine can have the halves of a bug. The text lists the images to pull or to build
+// first; "" if all images are there. The error is the reason why a half cannot be had. Only the build shows whether all
+// modules of a release can be had.
 func Foresee(ctx context.Context, s *scenario.Scenario, source string) (string, error) {
 	eng, err := docker.Connect(ctx)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"skidpad.dev/skidpad/lab/watch"
 )
 
-// half is one column under way.
+// half is one column while the half runs.
 type half struct {
 	Column
 	bug      *scenario.Bug
@@ -29,7 +29,8 @@ type half struct {
 	began    time.Time
 }
 
-// up brings the half's lab up. What cannot be had is skipped, with the reason. After an interruption nothing is begun.
+// up brings the half's lab up. A half that cannot be had is skipped, with the reason. After an interruption up begins
+// nothing.
 func (h *half) up(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
@@ -49,13 +50,14 @@ func (h *half) up(ctx context.Context) {
 	case errors.As(err, &gone):
 		h.Outcome, h.Why = Skipped, gone.Error()
 	case errors.As(err, &step) && !h.options.Keep:
-		h.Outcome, h.Why = Unknown, fmt.Sprintf("step %q: %v", step.Step, step.Err) // what was made does not stand for long
+		h.Outcome, h.Why = Unknown, fmt.Sprintf("step %q: %v", step.Step, step.Err) // a state made by a step does not last long
 	case err != nil:
 		h.Outcome, h.Why = Unknown, err.Error()
 	}
 }
 
-// interrupted says of a half that was not judged when ctx ended that this is why. What failed for it tells nothing more.
+// interrupted marks a half without a verdict as Unknown because ctx ended. Failures after the end of ctx are no
+// evidence.
 func (h *half) interrupted(ctx context.Context) {
 	if ctx.Err() == nil || h.Outcome == Right || h.Outcome == Wrong || h.Outcome == Skipped {
 		return
@@ -69,7 +71,7 @@ func (h *half) interrupted(ctx context.Context) {
 	}
 }
 
-// down takes the half's lab down, whatever became of it.
+// down takes the half's lab down, whatever the outcome.
 func (h *half) down(ctx context.Context) error {
 	if h.options.Keep || h.began.IsZero() {
 		return nil
@@ -78,7 +80,7 @@ func (h *half) down(ctx context.Context) error {
 	return err
 }
 
-// run does to the lab what the bug says and judges what it sees. What goes wrong on the way makes it unknown.
+// run does the bug's steps in the lab and judges the signals. An error on the way makes the outcome Unknown.
 func (h *half) run(ctx context.Context) {
 	defer func() {
 		if !h.began.IsZero() {
@@ -104,7 +106,7 @@ func (h *half) run(ctx context.Context) {
 		}
 	}
 	watching, watchErr := watch.On(ctx, h.lab, events)
-	missing(watchErr) // before the observations: an event that nobody listens for does not come
+	missing(watchErr) // before the observations: an event without a listener is lost
 	err = h.observe(ctx, r)
 	if watchErr == nil {
 		missing(watching.Stop(context.WithoutCancel(ctx)))
@@ -119,7 +121,7 @@ func (h *half) run(ctx context.Context) {
 	}
 }
 
-// observe prepares, triggers and looks, and undoes what was broken.
+// observe prepares, triggers and looks, and undoes every fault.
 func (h *half) observe(ctx context.Context, r *runner) (err error) {
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
@@ -155,7 +157,7 @@ func (h *half) observe(ctx context.Context, r *runner) (err error) {
 	return nil
 }
 
-// before reads what is to be compared with afterwards.
+// before reads the values for later comparison.
 func (r *runner) before(ctx context.Context, all []scenario.Observation) ([]*signal.Value, error) {
 	before := make([]*signal.Value, len(all))
 	for i, o := range all {
@@ -171,7 +173,7 @@ func (r *runner) before(ctx context.Context, all []scenario.Observation) ([]*sig
 	return before, nil
 }
 
-// beforeAwaits reads the signals that awaits of the trigger compare with.
+// beforeAwaits reads the signals for comparison by awaits of the trigger.
 func (r *runner) beforeAwaits(ctx context.Context, trigger []scenario.BugStep) error {
 	r.awaited = map[*scenario.Await]*signal.Value{}
 	for i, s := range trigger {
@@ -187,7 +189,7 @@ func (r *runner) beforeAwaits(ctx context.Context, trigger []scenario.BugStep) e
 	return nil
 }
 
-// look looks at a signal as an observation says.
+// look looks at the signal of an observation.
 func (r *runner) look(ctx context.Context, o scenario.Observation, before *signal.Value) (Observed, error) {
 	right, err := r.filled(ctx, o.Right)
 	if err != nil {
@@ -207,7 +209,7 @@ func (r *runner) look(ctx context.Context, o scenario.Observation, before *signa
 	return look{Observation: o, before: before, acted: r.acted, read: func(ctx context.Context) (signal.Value, error) { return r.Read(ctx, o.Signal) }}.until(ctx)
 }
 
-// sentEnough waits until a flow can be judged: reading the flow ends the flow.
+// sentEnough waits until a flow can be judged, because reading the flow ends the flow.
 func (r *runner) sentEnough(ctx context.Context, name string) error {
 	f := r.flows[name]
 	if f == nil || f.rec != nil {
@@ -220,7 +222,7 @@ func (r *runner) sentEnough(ctx context.Context, name string) error {
 	return wait.Sleep(ctx, time.Until(sentUntil(r.observe, name, sent, r.acted, time.Now())))
 }
 
-// filled is a condition with the lab's own values in its texts.
+// filled returns a condition with the lab's own values in the texts.
 func (r *runner) filled(ctx context.Context, c scenario.Condition) (scenario.Condition, error) {
 	var errs []error
 	fill := func(text string) string {
@@ -239,7 +241,7 @@ func (r *runner) filled(ctx context.Context, c scenario.Condition) (scenario.Con
 	return c, errors.Join(errs...)
 }
 
-// keep writes the half's folder, as reports read it.
+// keep writes the half's folder in the format of reports.
 func (h *half) keep(ctx context.Context, r *runner, began time.Time) error {
 	if h.options.Dir == "" {
 		return nil
@@ -261,7 +263,7 @@ func (h *half) keep(ctx context.Context, r *runner, began time.Time) error {
 	return report.Save(h.Dir, run, h.lab.Plan, r.Events.Events(), flows)
 }
 
-// checked is an observation as a check's result.
+// checked converts an observation to a check's result.
 func checked(id string, o Observed) check.Result {
 	verdict := map[Outcome]check.Verdict{Right: check.Held, Wrong: check.Failed, Skipped: check.Skipped}[o.Outcome]
 	if verdict == "" {
@@ -270,7 +272,7 @@ func checked(id string, o Observed) check.Result {
 	return check.Result{Scenario: id, Name: o.Name, Verdict: verdict, Expected: o.Want, Observed: o.Seen, Duration: o.Took}
 }
 
-// prefixed tells a half's steps under its name.
+// prefixed prints a half's steps under the half's name.
 type prefixed struct {
 	lab.Progress
 	half string

@@ -10,22 +10,23 @@ import (
 	"skidpad.dev/skidpad/lab/wait"
 )
 
-// lookAgain lies between two looks at a signal.
+// lookAgain is the pause between two looks at a signal.
 const lookAgain = 200 * time.Millisecond
 
-// settled is for how long after the trigger's last act an absence must last when the bug's file gives no time:
-// nothing has come yet, right after an act, whatever is going to come. Steps of the trigger that wait count.
+// settled is the shortest duration of an absence after the trigger's last act, if the bug's file gives no time. Right
+// after an act, even an event that is on the way is absent. Waiting steps of the trigger count.
 const settled = 3 * time.Second
 
-// look is one observation under way. It is pure but for read and the clock.
+// look is one running observation. Only read and the clock are impure.
 type look struct {
 	scenario.Observation
 	before *signal.Value
-	acted  time.Time // when the trigger's last act ended
+	acted  time.Time // the end of the trigger's last act
 	read   func(context.Context) (signal.Value, error)
 }
 
-// until looks at the signal until the outcome is known: once, until it is right, or for as long as it is to stay so.
+// until looks at the signal until the outcome is known: once, until the signal is right (Within), or as long as the
+// signal must stay right (During).
 func (l look) until(ctx context.Context) (Observed, error) {
 	began := time.Now()
 	seen := Observed{Name: l.Name, Control: l.Control, Want: signal.Words(l.Right, l.before)}
@@ -57,7 +58,7 @@ func (l look) until(ctx context.Context) (Observed, error) {
 	return seen, err
 }
 
-// known reports whether the outcome of the last look is the observation's.
+// known reports whether the outcome of the last look is final.
 func (l look) known(seen Observed, early bool) bool {
 	waited := seen.Took >= l.Within.Std()
 	switch {
@@ -68,7 +69,7 @@ func (l look) known(seen Observed, early bool) bool {
 	case seen.Outcome != Right:
 		return waited
 	case l.Right.Changed != nil && !*l.Right.Changed || l.Right.Never != nil && *l.Right.Never:
-		return waited && l.hasSettled() // right from the begin on: only the end of the time tells
+		return waited && l.hasSettled() // right from the begin on: only the end of the time decides
 	case l.absence():
 		return l.hasSettled()
 	}
@@ -77,8 +78,8 @@ func (l look) known(seen Observed, early bool) bool {
 
 func (l look) hasSettled() bool { return time.Since(l.acted) >= settled }
 
-// absence reports whether the signal is right when something is not there, and may come. A signal that sends
-// packets of its own is the answer to them.
+// absence reports whether the signal is right because a thing is absent and may still come. A signal with packets of its
+// own is no absence: the signal answers the packets.
 func (l look) absence() bool {
 	if signal.Probes(l.Signal) {
 		return false
@@ -87,7 +88,7 @@ func (l look) absence() bool {
 	return c.Lacks != "" || c.Max != nil || c.Is != nil && len(c.Is) == 0
 }
 
-// times are the longest time that an observation's conditions name.
+// times returns the longest time in an observation's conditions.
 func times(o scenario.Observation) time.Duration {
 	most := max(o.Right.Longer, o.Right.Shorter)
 	if o.Wrong != nil {
@@ -96,8 +97,8 @@ func times(o scenario.Observation) time.Duration {
 	return most.Std()
 }
 
-// sentUntil is how long what was sent under a name must be sent so that all observations of it can be judged: for as long
-// as the times that the conditions name, and until what the trigger does has had time to show.
+// sentUntil returns how long a flow must last before all observations of the flow can be judged. The flow must cover the
+// times in the conditions, and the time until the trigger's effect shows.
 func sentUntil(all []scenario.Observation, name string, sent, acted, now time.Time) time.Time {
 	until := acted.Add(settled)
 	for _, o := range all {
@@ -113,7 +114,8 @@ func sentUntil(all []scenario.Observation, name string, sent, acted, now time.Ti
 	return until
 }
 
-// outcome judges a value by an observation. A value that can still become right or wrong is unknown, and early.
+// outcome judges a value by an observation. If a value can still become right or wrong, the outcome is Unknown and too
+// early.
 func outcome(o scenario.Observation, v signal.Value, before *signal.Value) (_ Outcome, tooEarly bool) {
 	switch v.Meets(o.Right, before) {
 	case signal.Yes:

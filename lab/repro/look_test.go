@@ -10,7 +10,7 @@ import (
 	"skidpad.dev/skidpad/lab/signal"
 )
 
-// of is a signal by its fields.
+// of returns a signal with fields.
 func of(name string, fields scenario.Fields) scenario.Signal {
 	return scenario.Signal{Entry: scenario.Entry{Name: name, Fields: fields}}
 }
@@ -20,7 +20,7 @@ func ofFlow(name, flow string) scenario.Signal {
 	return of(name, &s)
 }
 
-// event is an elapsed signal whose event comes so long after the trigger; 0: never.
+// event returns an elapsed signal with an event at a time after the trigger; 0: never.
 func event(comes time.Duration) func(time.Duration) signal.Value {
 	return func(now time.Duration) signal.Value {
 		if comes != 0 && now >= comes {
@@ -30,7 +30,7 @@ func event(comes time.Duration) func(time.Duration) signal.Value {
 	}
 }
 
-// becomes is a signal that shows some texts, and others from an instant on.
+// becomes returns a signal with some texts first, and with other texts from an instant on.
 func becomes(first signal.Value, at time.Duration, then signal.Value) func(time.Duration) signal.Value {
 	return func(now time.Duration) signal.Value {
 		if now >= at {
@@ -52,7 +52,7 @@ func TestNothingIsJudgedBeforeItCanBeKnown(t *testing.T) {
 		o     scenario.Observation
 		shows func(time.Duration) signal.Value
 		want  Outcome
-		// at is when the outcome is known, after the trigger's last act.
+		// from and to bound the time of the outcome, after the trigger's last act.
 		from, to time.Duration
 	}{
 		{"longer, and the event never comes", scenario.Observation{Signal: elapsed, Right: longer}, event(0), Right, 30 * time.Second, 31 * time.Second},

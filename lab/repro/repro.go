@@ -1,5 +1,5 @@
-// Package repro reproduces bugs: it brings the halves of a bug's scenario up, does to each what the bug's file says, looks
-// at the signals that it names, and tells whether what should fail failed and what should hold held.
+// Package repro reproduces bugs. The package brings up the halves of a bug's scenario, does the steps of the bug's file
+// in each half and looks at the named signals. The verdict compares the result of each half with the expected result.
 package repro
 
 import (
@@ -9,25 +9,25 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Outcome is what one half, or one observation of it, came to.
+// Outcome is the result of one half or of one observation.
 type Outcome string
 
 // The outcomes.
 const (
 	Right   Outcome = "right"
-	Wrong   Outcome = "wrong"   // as the report describes it
-	Unknown Outcome = "unknown" // it could not be observed, or is neither right nor as described
+	Wrong   Outcome = "wrong"   // as in the bug's report
+	Unknown Outcome = "unknown" // not observable, or neither right nor as in the report
 	Skipped Outcome = "skipped" // the half cannot be had here
 )
 
-// Verdict is what the halves together say of the bug.
+// Verdict is the common result of the halves.
 type Verdict string
 
 // The verdicts.
 const (
-	Reproduced    Verdict = "reproduced"     // the broken half failed as described, the fixed one held
+	Reproduced    Verdict = "reproduced"     // the broken half failed as described, the fixed half held
 	NotReproduced Verdict = "not reproduced" // the broken half held
-	StillBroken   Verdict = "still broken"   // both failed, or there is no fixed one
+	StillBroken   Verdict = "still broken"   // both halves failed, or no fixed half exists
 	Undecided     Verdict = "unknown"
 )
 
@@ -38,25 +38,25 @@ type Observed struct {
 	Want    string  `json:"want"`
 	Seen    string  `json:"seen"`
 	Control bool    `json:"control,omitempty"`
-	// Took is how long it was looked at, in nanoseconds.
+	// Took is the time of the looks, in nanoseconds.
 	Took time.Duration `json:"took"`
 }
 
-// Column is one half, run.
+// Column is the result of one half.
 type Column struct {
 	Half     string     `json:"half"` // broken, fixed, patched or tried
 	What     string     `json:"what"`
 	Lab      string     `json:"lab"`
 	Outcome  Outcome    `json:"outcome"`
-	Why      string     `json:"why,omitempty"` // of unknown and skipped
+	Why      string     `json:"why,omitempty"` // reason of unknown and skipped
 	Observed []Observed `json:"observed,omitempty"`
-	// Up and Took are how long the half took to come up, and in all, in nanoseconds.
+	// Up is the time until the half's lab is up. Took is the total time. Both are in nanoseconds.
 	Up   time.Duration `json:"up"`
 	Took time.Duration `json:"took"`
-	Dir  string        `json:"dir,omitempty"` // where its timeline and flows are kept
+	Dir  string        `json:"dir,omitempty"` // folder of the timeline and the flows
 }
 
-// Report is a bug, put to the test.
+// Report is the result of a bug's test.
 type Report struct {
 	ID        string        `json:"id"`
 	Title     string        `json:"title"`
@@ -70,7 +70,7 @@ type Report struct {
 	Page      string        `json:"page,omitempty"`
 }
 
-// judge says what the columns come to. It is pure.
+// judge returns the verdict of the columns. judge is pure.
 func judge(columns []Column) (Verdict, string) {
 	at := map[string]*Column{}
 	for i := range columns {
@@ -94,7 +94,7 @@ func judge(columns []Column) (Verdict, string) {
 	return Undecided, fmt.Sprintf("%s failed as described; %s: %s", broken.What, fixed.What, fixed.Why)
 }
 
-// outcomeOf is a half's, by its observations: wrong where one is and all controls hold.
+// outcomeOf returns a half's outcome by the half's observations: Wrong if an observation is wrong and all controls hold.
 func outcomeOf(all []Observed) (Outcome, string) {
 	outcome, why := Right, ""
 	for _, o := range all {

@@ -82,7 +82,7 @@ func TestBisect(t *testing.T) {
 	versions := []string{"1.18.0", "1.18.1", "1.18.2", "1.18.3", "1.18.4", "1.19.0"}
 	tests := []struct {
 		name    string
-		tell    string // r right, w wrong, s skipped; one for each version
+		tell    string // one letter for each version: r right, w wrong, s skipped
 		good    string
 		bad     string
 		between int

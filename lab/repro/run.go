@@ -15,30 +15,29 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Options say how a bug is put to the test.
+// Options are the settings of a bug's test.
 type Options struct {
 	ID       string
-	Name     string // the labs' names begin with it; default: the ID
+	Name     string // the begin of the labs' names; default: the ID
 	Images   image.Policy
-	Source   string // the folder that images are built from
-	Dir      string // of the run; empty: nothing is kept
-	Keep     bool   // leave the labs standing
-	Apart    bool   // one half after the other, also where memory would allow both at once
+	Source   string // folder with the sources of images
+	Dir      string // folder of the run; empty: keep nothing
+	Keep     bool   // leave the labs running
+	Apart    bool   // one half after the other, even if the memory has room for both
 	Progress lab.Progress
-	// Patched is a checkout of the component's source and Tried a version of it, each a column more; empty: none.
+	// Patched is a checkout of the component's source. Tried is a version of the component. Each adds a column; empty: none.
 	Patched, Tried string
 }
 
-// maxBase leaves room for the ending of a lab's name, which may have 20 characters.
+// maxBase leaves room for the ending of a lab's name. A name has at most 20 characters.
 const maxBase = 18
 
-// labName is what a half's lab is called.
+// labName returns the name of a half's lab.
 func labName(base, ending string) string {
 	return strings.TrimRight(base[:min(len(base), maxBase)], "-") + "-" + ending
 }
 
-// Run puts a bug to the test. It returns an error only where the bug is none that can be run; what goes wrong with a
-// half is told in its column.
+// Run tests a bug. Run returns an error only if the bug cannot run at all. The column of a half has the half's errors.
 func Run(ctx context.Context, s *scenario.Scenario, o Options) (*Report, error) {
 	if s.Bug == nil {
 		return nil, fmt.Errorf("scenario %s has no bug section; see `skidpad repro list`", s.Metadata.Name)
@@ -65,7 +64,7 @@ func Run(ctx context.Context, s *scenario.Scenario, o Options) (*Report, error) 
 	return r, err
 }
 
-// halvesOf are the columns to run: broken, fixed, and what else is asked for.
+// halvesOf returns the columns to run: broken, fixed, and the halves from the options.
 func halvesOf(s *scenario.Scenario, o Options) ([]*half, error) {
 	var all []*half
 	add := func(name, ending string, spec scenario.Half) error {
@@ -96,14 +95,15 @@ func halvesOf(s *scenario.Scenario, o Options) ([]*half, error) {
 	return all, nil
 }
 
-// What a lab's parts use of memory, in bytes, as measured with the default lab (three nodes, two routers: 2.5 GiB) and rounded up.
+// Memory of a lab's parts, in bytes, as measured with the default lab (three nodes, two routers: 2.5 GiB) and rounded
+// up.
 const (
 	nodeMemory = 1 << 30
 	boxMemory  = 64 << 20
 	reserve    = 2 << 30
 )
 
-// roomFor reports whether all halves can stand side by side in the memory that is to be had now.
+// roomFor reports whether all halves fit into the available memory side by side.
 func roomFor(halves []*half) bool {
 	var need int64 = reserve
 	for _, h := range halves {
@@ -113,7 +113,7 @@ func roomFor(halves []*half) bool {
 	return available() >= need
 }
 
-// available is how much memory can be had without swapping, in bytes (MemAvailable, proc_meminfo(5)); 0 where that is not known.
+// available returns the memory available without swapping, in bytes (MemAvailable, proc_meminfo(5)); 0 if unknown.
 func available() int64 {
 	f, err := os.Open("/proc/meminfo")
 	if err != nil {
@@ -139,7 +139,8 @@ func oneByOne(ctx context.Context, halves []*half) error {
 	return errors.Join(errs...)
 }
 
-// together brings the labs up one after the other, since a process can bring up one at a time, then triggers in all at once.
+// together brings the labs up one after the other, because a process brings up one lab at a time. Then together triggers
+// in all labs at once.
 func together(ctx context.Context, halves []*half) error {
 	for _, h := range halves {
 		h.up(ctx)

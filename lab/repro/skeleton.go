@@ -18,10 +18,11 @@ var skeletonScenario string
 //go:embed skeleton/README.md
 var skeletonReadme string
 
-// placeholder is the skeleton's own ID, which the new one's replaces.
+// placeholder is the skeleton's own ID. The new ID replaces the placeholder.
 const placeholder = "project-1234"
 
-// Skeleton writes a new bug's folder into dir and returns its files. One that is there already is left alone.
+// Skeleton writes a new bug's folder into dir and returns the folder's files. An existing folder stays unchanged and is
+// an error.
 func Skeleton(dir, id string) ([]string, error) {
 	text := strings.ReplaceAll(skeletonScenario, placeholder, id)
 	if _, err := scenario.Parse(id, []byte(text), lab.Kinds()); err != nil {

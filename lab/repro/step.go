@@ -22,21 +22,21 @@ import (
 // stepWithin bounds one command of a step.
 const stepWithin = 3 * time.Minute
 
-// runner does to one lab what a bug says.
+// runner does the steps of a bug in one lab.
 type runner struct {
 	*signal.Run
 	half     string
 	injector *fault.Injector
 	faults   map[string][]*fault.Active
 	flows    map[string]*flow
-	// triggered is when the trigger began, and acted when the last of its acts ended: steps that wait are no acts.
+	// triggered is the begin of the trigger. acted is the end of the trigger's last act; waiting steps are no acts.
 	triggered, acted time.Time
 	observe          []scenario.Observation
-	awaited          map[*scenario.Await]*signal.Value // the values, before the trigger, of the signals that awaits compare with
+	awaited          map[*scenario.Await]*signal.Value // values before the trigger, of the signals compared by awaits
 	note             func(string)
 }
 
-// flow is what is sent, and its recording once it was stopped.
+// flow is the sent traffic, and the recording after the stop.
 type flow struct {
 	spec    scenario.Send
 	began   time.Time
@@ -44,7 +44,7 @@ type flow struct {
 	rec     *record.Recording
 }
 
-// steps does all that is for this half, in order.
+// steps does all steps for this half, in order.
 func (r *runner) steps(ctx context.Context, phase string, all []scenario.BugStep) error {
 	for i, s := range all {
 		if r.isForOthers(s) {
@@ -69,13 +69,13 @@ func (r *runner) steps(ctx context.Context, phase string, all []scenario.BugStep
 	return nil
 }
 
-// isForOthers reports whether a step is kept to another half.
+// isForOthers reports whether a step belongs only to another half.
 func (r *runner) isForOthers(s scenario.BugStep) bool {
 	return s.Only != "" && s.Only != r.counterpart()
 }
 
-// counterpart is the half whose steps this one shares: what is tried is put to what breaks the broken one, and a patch
-// is to need nothing that avoids the bug.
+// counterpart returns the half whose steps this half shares. A tried version gets the steps of the broken half. A
+// patched version also gets these steps, because a patch must work without a workaround.
 func (r *runner) counterpart() string {
 	if r.half == scenario.HalfFixed {
 		return scenario.HalfFixed
@@ -145,13 +145,13 @@ func (r *runner) apply(ctx context.Context, manifests string) error {
 	return kube.Apply(ctx, text)
 }
 
-// kubectl is a command line after kubectl as what the first control-plane node runs, with its administrator's kubeconfig.
+// kubectl returns a kubectl command line as a step on the first control-plane node, with the administrator's kubeconfig.
 func kubectl(p *plan.Plan, args string) scenario.Exec {
 	first := slices.IndexFunc(p.Cluster.Nodes, func(n plan.Node) bool { return n.ControlPlane })
 	return scenario.Exec{Node: p.Cluster.Nodes[first].Short, Run: "kubectl --kubeconfig " + providers.AdminConf(p) + " " + args}
 }
 
-// send begins a flow, and returns when its prober runs.
+// send begins a flow, and returns when the flow's prober runs.
 func (r *runner) send(ctx context.Context, s scenario.BugStep) error {
 	to, err := r.Fill(ctx, s.Send.To)
 	if err != nil {
@@ -178,7 +178,7 @@ func (r *runner) send(ctx context.Context, s scenario.BugStep) error {
 	return err
 }
 
-// recording stops a flow, once, and returns what became of it.
+// recording stops a flow once, and returns the recording.
 func (r *runner) recording(ctx context.Context, name string) (*record.Recording, error) {
 	f := r.flows[name]
 	if f == nil || f.running == nil {
@@ -194,7 +194,7 @@ func (r *runner) recording(ctx context.Context, name string) (*record.Recording,
 	return f.rec, nil
 }
 
-// await waits until a signal is right. A signal that cannot be read is read again.
+// await waits until a signal is right. After a failed read, await reads the signal again.
 func (r *runner) await(ctx context.Context, a *scenario.Await) error {
 	before := r.awaited[a]
 	return wait.Until(ctx, wait.For{What: "want " + signal.Words(a.Right, before), Within: a.Within.Std(), Every: lookAgain}, func(ctx context.Context) error {
@@ -206,7 +206,7 @@ func (r *runner) await(ctx context.Context, a *scenario.Await) error {
 	})
 }
 
-// describe says a step in one line.
+// describe returns a step in one line.
 func describe(s scenario.BugStep) string {
 	switch s.Verb() {
 	case scenario.StepFault:
@@ -231,7 +231,7 @@ func describe(s scenario.BugStep) string {
 	return "hold for " + s.Hold.String()
 }
 
-// kinds are what manifests are of, in order.
+// kinds returns the kinds of the manifests, in order.
 func kinds(manifests string) []string {
 	var all []string
 	for line := range strings.Lines(manifests) {

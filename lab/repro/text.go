@@ -14,7 +14,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// ExitCode is the command's: 0 reproduced, 1 still broken or a patch that does not hold, else 4.
+// ExitCode returns the command's exit code: 0 reproduced, 1 still broken or a patch that does not hold, else 4.
 func (r *Report) ExitCode() int {
 	for _, c := range r.Columns {
 		if c.Half == scenario.HalfPatched && c.Outcome == Wrong {
@@ -33,7 +33,7 @@ func (r *Report) ExitCode() int {
 	return 4
 }
 
-// Text is the report for people: a row for each observation, a column for each half, then the verdict.
+// Text returns the report for people: a row for each observation, a column for each half, then the verdict.
 func (r *Report) Text() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s: %s\n%s\n\n", r.ID, r.Title, r.Link)
@@ -48,7 +48,7 @@ func (r *Report) Text() string {
 			fmt.Fprintln(table, strings.Join(line, "\t"))
 		}
 	}
-	_ = table.Flush() // a builder takes everything
+	_ = table.Flush() // a builder never fails
 	out.WriteByte('\n')
 	for _, c := range r.Columns {
 		if c.Why != "" {
@@ -67,10 +67,10 @@ func (r *Report) Text() string {
 	return out.String()
 }
 
-// cellWidth is how many characters wide a cell gets: four stand beside each other on a wide terminal.
+// cellWidth is the width of a cell in characters: a wide terminal holds four cells side by side.
 const cellWidth = 44
 
-// wrapped breaks a row's cells into as many lines as the longest needs.
+// wrapped breaks a row's cells into lines; the longest cell sets the number of lines.
 func wrapped(row []string) [][]string {
 	var lines [][]string
 	for column, cell := range row {
@@ -84,7 +84,7 @@ func wrapped(row []string) [][]string {
 	return lines
 }
 
-// rows has a line for each observation that any half came to, in the bug's order.
+// rows has a line for each observation of any half, in the bug's order.
 func (r *Report) rows() [][]string {
 	var rows [][]string
 	most := 0
