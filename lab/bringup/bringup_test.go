@@ -69,7 +69,7 @@ func TestDifferencesAreNamed(t *testing.T) {
 	}
 }
 
-// recorder notes the order in which steps end.
+// recorder records the order of the steps' ends.
 type recorder struct {
 	mu    sync.Mutex
 	ended []string

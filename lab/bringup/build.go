@@ -22,18 +22,18 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// building is one walk over a lab's plan, and what its steps hand to one another.
+// building is one walk over a lab's plan, with the data that the steps share.
 type building struct {
 	*live.Lab
 	engine  *docker.Engine
 	images  map[string]image.Resolved // by plan.Image.Key
-	missing map[string]string         // the parts that were left out, and why
-	// networked is called when the networks stand and no other lab can be given their subnets.
+	missing map[string]string         // the parts left out, and the reasons
+	// networked is called when the networks exist and no other lab can get their subnets.
 	networked func()
 	cluster   cluster.Provider
 }
 
-// Resume walks the plan's steps of a lab that is there in part. Steps that are done already are found to be so.
+// Resume walks the plan's steps of a partial lab. Each step finds the parts that already exist.
 func Resume(ctx context.Context, l *live.Lab, o Options) error { return build(ctx, l, o, func() {}) }
 
 // build walks the plan's steps.
@@ -49,7 +49,7 @@ func build(ctx context.Context, l *live.Lab, o Options, networked func()) error 
 	return walk(ctx, l.Plan.Lab, l.Plan.Steps, b.actions(), o.Progress)
 }
 
-// actions binds the plan's steps to what makes them.
+// actions binds the plan's steps to their actions.
 func (b *building) actions() map[string]action {
 	return map[string]action{
 		plan.StepNetworks:  b.makeNetworks,
@@ -78,8 +78,8 @@ func (b *building) makeNetworks(ctx context.Context, _ func(string)) error {
 	return nil
 }
 
-// resolve finds, pulls or builds the images of a plan. Which they were is kept with the lab: a lab that is completed later
-// gets the same ones, whatever would be built by then.
+// resolve finds, pulls or builds the images of a plan. The lab keeps the references: a later completion of the lab uses
+// the same images, even if a build would give other images by then.
 func resolve(ctx context.Context, eng *docker.Engine, p *plan.Plan, o Options) (images map[string]image.Resolved, missing map[string]string, err error) {
 	step := p.Steps[slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.Name == plan.StepImages })]
 	err = run(ctx, step, func(ctx context.Context, note func(string)) (err error) {
@@ -93,7 +93,7 @@ func resolve(ctx context.Context, eng *docker.Engine, p *plan.Plan, o Options) (
 	return images, missing, err
 }
 
-// sentence is an image event for people.
+// sentence returns an image event as a sentence for people.
 func sentence(e image.Event) string {
 	text := fmt.Sprintf("%s: %s %s", e.What, e.Status, e.Detail)
 	if e.Elapsed >= time.Second {
@@ -102,7 +102,7 @@ func sentence(e image.Event) string {
 	return text
 }
 
-// image is what an image of the plan was resolved to. They are known before the walk.
+// image returns the resolved reference of an image of the plan. All references are known before the walk.
 func (b *building) image(i plan.Image) (image.Resolved, error) {
 	r, ok := b.images[i.Key()]
 	if !ok {
@@ -168,7 +168,8 @@ func (b *building) makeCluster(ctx context.Context, note func(string)) error {
 	return b.cluster.Create(ctx, img)
 }
 
-// installCNI runs beside makeCluster: charts are read while nodes start, and applied when the API answers.
+// installCNI runs beside makeCluster: installCNI reads the charts while the nodes start, and applies the charts when the
+// API answers.
 func (b *building) installCNI(ctx context.Context, note func(string)) error {
 	return b.installAll(ctx, true, note)
 }
@@ -178,7 +179,7 @@ func (b *building) installAddons(ctx context.Context, note func(string)) error {
 	return b.installAll(ctx, false, note)
 }
 
-// installAll installs the addons that are, or are not, the CNI, one after the other.
+// installAll installs the CNI's addons or all other addons, one after the other.
 func (b *building) installAll(ctx context.Context, cni bool, note func(string)) error {
 	for _, a := range b.present() {
 		if slices.Contains(a.Roles, scenario.RoleCNI) != cni {
@@ -219,7 +220,7 @@ func (b *building) deploy(ctx context.Context, _ func(string)) error {
 	return nil
 }
 
-// ready waits until what runs in the cluster says that it does. What packets do is for the checks to tell.
+// ready waits until every addon in the cluster reports ready. Checks, not ready, judge the packets.
 func (b *building) ready(ctx context.Context, _ func(string)) error {
 	if b.cluster == nil {
 		return nil
@@ -243,7 +244,7 @@ func (b *building) ready(ctx context.Context, _ func(string)) error {
 	return kube.TakesPods(ctx)
 }
 
-// addons lists everything that is installed into the cluster, workloads included.
+// addons returns every addon installed into the cluster, workloads included.
 func (b *building) addons() ([]addon.Addon, error) {
 	var all []addon.Addon
 	for _, a := range b.present() {

@@ -1,5 +1,6 @@
-// Package bringup makes a lab: the walk over the plan's steps (see steps.go), with what may stop a walk before the first
-// step, the lock that only one walk of a lab holds, and the record that finds the lab again.
+// Package bringup makes a lab. The package has the walk over the plan's steps (see steps.go), and the obstacles that
+// stop a walk before the first step. A lock allows one walk of a lab at a time. A record on the networks finds the lab
+// again.
 package bringup
 
 import (
@@ -16,17 +17,17 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Options say how a lab is brought up.
+// Options are the settings of a bring-up.
 type Options struct {
-	Name     string // of the lab; default: the scenario's
+	Name     string // name of the lab; default: the scenario's
 	Scenario *scenario.Scenario
 	Images   image.Policy
-	Source   string // the folder that images are built from; empty: nothing can be built
-	Keep     bool   // leave a half-made lab standing when interrupted
+	Source   string // folder with the sources of images; empty: no builds
+	Keep     bool   // leave a half-made lab running after an interruption
 	Progress Progress
 }
 
-// Create brings up a lab of which nothing is there. Images come first, so that nothing is made for one that cannot be had.
+// Create brings up a lab without existing parts. Images come first, because a lab without images needs no networks.
 func Create(ctx context.Context, eng *docker.Engine, o Options) (*live.Lab, error) {
 	p, err := Draft(ctx, eng, o)
 	if err != nil {
@@ -53,8 +54,8 @@ func Create(ctx context.Context, eng *docker.Engine, o Options) (*live.Lab, erro
 	return l, err
 }
 
-// claim drafts a new lab while no other `up` may, so that two do not find the same subnets free. The claim is to be
-// released when the lab's networks stand, or when it failed; releasing it twice is harmless.
+// claim drafts a new lab while no other `up` may draft, because two drafts could find the same free subnets. The caller
+// releases the claim when the lab's networks exist or when the bring-up failed. A second release is harmless.
 func claim(ctx context.Context, eng *docker.Engine, o Options) (*plan.Plan, func(), error) {
 	held, err := claimSubnets(ctx)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// DiffersError says in what a running lab differs from the scenario that was asked for.
+// DiffersError lists the differences between a running lab and the requested scenario.
 type DiffersError struct {
 	Lab  string
 	Diff []string
@@ -24,7 +24,8 @@ func (e *DiffersError) Error() string {
 	return msg + fmt.Sprintf("\ngive the new lab another --name, or take this one down first: skidpad down --name %s", e.Lab)
 }
 
-// Same returns a *DiffersError where the lab of a plan runs another scenario than s. Checks may differ: they make nothing.
+// Same returns a *DiffersError if the lab of a plan runs another scenario than s. Checks may differ, because checks make
+// no part of the lab.
 func Same(p *plan.Plan, s *scenario.Scenario) error {
 	runs, err := flatten(p.Scenario)
 	if err != nil {
@@ -54,7 +55,7 @@ func Same(p *plan.Plan, s *scenario.Scenario) error {
 	return &DiffersError{Lab: p.Lab, Diff: diff}
 }
 
-// flatten lists what a scenario asks for, a path and a value each.
+// flatten lists the fields of a scenario as paths with values.
 func flatten(s *scenario.Scenario) (map[string]string, error) {
 	spec := s.Spec
 	spec.Checks = nil

@@ -5,7 +5,8 @@ import (
 	"skidpad.dev/skidpad/lab/live"
 )
 
-// For the tests, which are outside of the package: the list of all members imports this package.
+// These exports serve the tests. The tests stand outside the package, because the list of all members imports this
+// package.
 type (
 	Action = action
 	Kept   = kept
@@ -17,7 +18,7 @@ var (
 	Decode = decode
 )
 
-// Installed lists everything that is installed into the cluster of a lab.
+// Installed returns every addon installed into the cluster of a lab.
 func Installed(l *live.Lab) ([]addon.Addon, error) {
 	return (&building{Lab: l, images: l.Images()}).addons()
 }

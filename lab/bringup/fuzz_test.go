@@ -12,7 +12,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// packed is JSON in the form of a plan's label.
+// packed returns JSON in the form of a plan's label.
 func packed(t testing.TB, raw []byte) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -26,7 +26,7 @@ func packed(t testing.TB, raw []byte) string {
 	return base64.StdEncoding.EncodeToString(b.Bytes())
 }
 
-// FuzzLabel reads any text as a plan's label, and as the JSON in a label, and holds that a plan that is read can be asked.
+// FuzzLabel reads any text as a plan's label, and as the JSON in a label. Every plan read this way must answer queries.
 func FuzzLabel(f *testing.F) {
 	f.Add("", []byte(`{"plan":{"lab":"l","scenario":{"apiVersion":"skidpad.dev/v1alpha1","kind":"Scenario"},"routers":[{"name":"r1"}]},"images":{"frr":{}}}`))
 	f.Add(packed(f, []byte(`{"plan":{}}`)), []byte(`{}`))

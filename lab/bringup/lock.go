@@ -17,10 +17,10 @@ import (
 	"skidpad.dev/skidpad/lab/wait"
 )
 
-// Lock is held by the one `up` of a lab that runs. The kernel lets go of it when its holder dies, however that happens.
+// Lock is the lock of a lab's running `up`. The kernel releases the lock when the holder dies for any reason.
 type Lock struct{ f *os.File }
 
-// Acquire takes the lab's lock or says which process holds it.
+// Acquire takes the lab's lock. If another process holds the lock, the error names the process.
 func Acquire(name string) (*Lock, error) {
 	dir, err := live.Dir(name)
 	if err != nil {
@@ -32,7 +32,8 @@ func Acquire(name string) (*Lock, error) {
 	return lockFile(filepath.Join(dir, "up.lock"), name)
 }
 
-// claimSubnets takes the lock that a bring-up holds from looking for free subnets until it has its networks.
+// claimSubnets takes the lock of the subnets. A bring-up holds the lock from the search for free subnets until the
+// networks exist.
 func claimSubnets(ctx context.Context) (*Lock, error) {
 	dir, err := live.Dir("")
 	if err != nil {
@@ -41,7 +42,7 @@ func claimSubnets(ctx context.Context) (*Lock, error) {
 	return retryLock(ctx, "the turn to choose subnets", subnetsWithin, func() (*Lock, error) { return lockFile(filepath.Join(dir, "subnets.lock"), "(another)") })
 }
 
-// lockFile takes a lock or returns a *BusyError with its holder.
+// lockFile takes a lock. If the lock is taken, lockFile returns a *BusyError with the holder.
 func lockFile(path, name string) (*Lock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -61,7 +62,8 @@ func lockFile(path, name string) (*Lock, error) {
 	return &Lock{f}, nil
 }
 
-// subnetsWithin is how long another bring-up may take from choosing its subnets to having its networks.
+// subnetsWithin is the longest wait for another bring-up between the choice of subnets and the existence of the
+// networks.
 const subnetsWithin = 30 * time.Second
 
 // retryLock tries to take a lock for at most d.
@@ -73,7 +75,7 @@ func retryLock(ctx context.Context, what string, d time.Duration, try func() (*L
 	return held, err
 }
 
-// Release lets the next `up` in.
+// Release frees the lock for the next `up`.
 func (l *Lock) Release() { _ = l.f.Close() }
 
 func readPid(f *os.File) int {
@@ -83,21 +85,21 @@ func readPid(f *os.File) int {
 	return pid
 }
 
-// BusyError says that another process is bringing the lab up or taking it down.
+// BusyError reports that another process brings the lab up or takes the lab down.
 type BusyError struct {
 	Lab string
 	Pid int
 }
 
-// Error names the process that is at work on the lab.
+// Error names the process that works on the lab.
 func (e *BusyError) Error() string {
 	return fmt.Sprintf("lab %s: process %d is at work on it; wait for it, or take the lab down with: skidpad down --name %s", e.Lab, e.Pid, e.Lab)
 }
 
-// stopGrace is how long a running `up` gets to end after it was told to, before it is killed.
+// stopGrace is the time for a running `up` to end after the stop signal; then `up` is killed.
 const stopGrace = 5 * time.Second
 
-// TakeOver gets the lab's lock, from a living `up` if need be.
+// TakeOver takes the lab's lock. If a living `up` holds the lock, TakeOver stops the `up` first.
 func TakeOver(ctx context.Context, name string) (release func(), err error) {
 	held, err := Acquire(name)
 	var busy *BusyError

@@ -20,8 +20,8 @@ func Catalogue(kinds scenario.Kinds) []image.Entry {
 	return append(router.Images(kinds), addon.Images(kinds.Addons)...)
 }
 
-// resolveParts finds the images of what the lab can do without, and adds them to images. A part whose images cannot be had
-// is left out; missing has the reasons, which are kept with the lab.
+// resolveParts finds the images of the lab's optional parts, and adds the images to images. A part without available
+// images is left out. missing has the reasons; the lab keeps missing.
 func resolveParts(ctx context.Context, eng *docker.Engine, p *plan.Plan, o Options, images map[string]image.Resolved, note func(string)) (missing map[string]string, err error) {
 	for _, part := range p.Parts {
 		got, err := image.New(eng, o.Source, Catalogue(p.Scenario.Kinds())...).Ensure(ctx, part.Images, o.Images, func(e image.Event) { note(sentence(e)) })
@@ -42,7 +42,7 @@ func resolveParts(ctx context.Context, eng *docker.Engine, p *plan.Plan, o Optio
 	return missing, nil
 }
 
-// present are the plan's addons without those that were left out.
+// present returns the plan's addons without the missing addons.
 func (b *building) present() []plan.Addon {
 	return slices.DeleteFunc(slices.Clone(b.Plan.Addons), func(a plan.Addon) bool {
 		_, missing := b.missing[a.Name]

@@ -17,8 +17,8 @@ import (
 	"skidpad.dev/skidpad/lab/probe"
 )
 
-// spreadProber puts the prober, which the client's image has, into the cluster's nodes and the routers,
-// so that probes can start anywhere.
+// spreadProber copies the prober from the client's image into the cluster's nodes and the routers, because probes can
+// start on any node.
 func (b *building) spreadProber(ctx context.Context) error {
 	program, err := b.prober(ctx)
 	if err != nil {
@@ -33,9 +33,9 @@ func (b *building) spreadProber(ctx context.Context) error {
 	return group.Wait()
 }
 
-// prober is the program, out of a client or, where the lab has none, of the client's image: by a container that is
-// made for it, never started, and removed again. It has the lab's labels, so that a lab that is taken down meanwhile
-// leaves nothing.
+// prober returns the program from a client, or from the client's image if the lab has no client. The image is read via a
+// container that prober creates, never starts, and removes. The container has the lab's labels, so taking the lab down
+// meanwhile also removes the container.
 func (b *building) prober(ctx context.Context) ([]byte, error) {
 	if len(b.Plan.Clients) > 0 {
 		return b.readFile(ctx, b.Plan.Clients[0].Container, probe.Program)
@@ -56,7 +56,7 @@ func (b *building) prober(ctx context.Context) ([]byte, error) {
 	return program, errors.Join(err, gone)
 }
 
-// readFile reads a file out of a container, running or not.
+// readFile reads a file out of a running or stopped container.
 func (b *building) readFile(ctx context.Context, container, path string) ([]byte, error) {
 	got, err := b.engine.Client.CopyFromContainer(ctx, container, client.CopyFromContainerOptions{SourcePath: path})
 	if err != nil {

@@ -17,21 +17,22 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// planLabel holds what is kept of a lab on each of its networks, so that any process finds the lab without its scenario file.
+// planLabel is the label with the lab's record on each of the lab's networks. With the record, any process finds the lab
+// without the scenario file.
 const planLabel = "dev.skidpad.plan"
 
-// maxPlan bounds the JSON in a label. The plan of a lab with hundreds of routers is a tenth of it.
+// maxPlan bounds the JSON in a label, in bytes. The plan of a lab with hundreds of routers needs a tenth.
 const maxPlan = 16 << 20
 
-// kept is what a lab's networks tell of it.
+// kept is the record on a lab's networks.
 type kept struct {
 	Plan   *plan.Plan                `json:"plan"`
 	Images map[string]image.Resolved `json:"images"`
-	// Missing are parts of the plan that were left out, and why.
+	// Missing are the parts of the plan left out, and the reasons.
 	Missing map[string]string `json:"missing,omitempty"`
 }
 
-// encode packs what is kept into a label's value: JSON, gzip, base64.
+// encode packs a record into a label's value: JSON, gzip, base64.
 func encode(k kept) (string, error) {
 	raw, err := json.Marshal(k)
 	if err != nil {
@@ -82,7 +83,7 @@ func read(raw []byte, kinds scenario.Kinds) (k kept, err error) {
 	return k, nil
 }
 
-// Find reads the plan from the lab's networks. It returns nil where nothing of the lab's is there.
+// Find reads the plan from the lab's networks. Find returns nil if no network of the lab exists.
 func Find(ctx context.Context, eng *docker.Engine, name string, kinds scenario.Kinds) (*live.Lab, error) {
 	networks, err := eng.Networks(ctx, name)
 	if err != nil {

@@ -13,13 +13,13 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// SkipError says that this machine cannot run a scenario, and why. It is neither a failure of the scenario nor a pass.
+// SkipError reports that this machine cannot run a scenario, with the reason. A skip is neither a failure nor a pass.
 type SkipError struct {
 	Reason string // one sentence
-	Err    error  // the cause, where there is more to know
+	Err    error  // the cause, if more is known
 }
 
-// Error is the reason, with what else is known.
+// Error returns the reason and the cause.
 func (e *SkipError) Error() string {
 	if e.Err != nil {
 		return "skipped: " + e.Err.Error()
@@ -30,8 +30,8 @@ func (e *SkipError) Error() string {
 // Unwrap returns the cause.
 func (e *SkipError) Unwrap() error { return e.Err }
 
-// Obstacle reports why this machine cannot run a scenario: a kernel option that is off, or an image that can be neither
-// pulled nor built here. It is nil where nothing is known to be in the way. Nothing is pulled or built.
+// Obstacle reports why this machine cannot run a scenario: a missing kernel option, or an image that can be neither
+// pulled nor built here. Obstacle returns nil if no obstacle is known. Obstacle pulls and builds nothing.
 func Obstacle(ctx context.Context, s *scenario.Scenario, source string) (*SkipError, error) {
 	p, err := plan.Make(s, s.Metadata.Name, plan.Host{})
 	if err != nil {
@@ -56,7 +56,7 @@ func Obstacle(ctx context.Context, s *scenario.Scenario, source string) (*SkipEr
 	return skip, nil
 }
 
-// kernelLacks reports which options that a plan needs the kernel does not have; nil where all are there or cannot be told.
+// kernelLacks reports the kernel options that a plan needs and the kernel lacks; nil if all are there or unknown.
 func kernelLacks(p *plan.Plan) *SkipError {
 	var options []string
 	for _, n := range p.Kernel {
@@ -77,7 +77,7 @@ func kernelLacks(p *plan.Plan) *SkipError {
 	return &SkipError{Reason: "the kernel has no " + strings.Join(missing, " and no ")}
 }
 
-// asSkip makes a skip of an image that no way leads to; an image whose building broke stays a failure.
+// asSkip turns "cannot be pulled and has no recipe" into a SkipError. A recipe that fails stays an error.
 func asSkip(err error) error {
 	var gone *image.UnavailableError
 	if errors.As(err, &gone) && gone.CannotBeHad() {

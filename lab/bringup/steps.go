@@ -12,18 +12,18 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// Progress is told what a bring-up is at. Calls come from several goroutines.
+// Progress receives the progress of a bring-up. Calls come from several goroutines.
 type Progress interface {
 	Begin(step, what string)
 	Note(step, text string)
 	End(step string, took time.Duration, err error)
 }
 
-// action makes what a step stands for. It must find what is there already and leave it alone,
-// so that a second walk over the same plan resumes the first.
+// action makes the parts of a step. An action must find existing parts and leave the parts alone, because a second walk
+// over the same plan resumes the first walk.
 type action func(ctx context.Context, note func(string)) error
 
-// StepError says at which step a bring-up stopped, and what to do with what stands.
+// StepError names the step at which a bring-up stopped, and the next commands for the existing parts.
 type StepError struct {
 	Lab, Step string
 	Err       error
@@ -38,8 +38,8 @@ func (e *StepError) Error() string {
 // Unwrap returns the cause.
 func (e *StepError) Unwrap() error { return e.Err }
 
-// walk runs the steps side by side, each as soon as the steps it comes after have ended. A step without an action was
-// done before. The first failure cancels the rest.
+// walk runs the steps side by side. Each step starts as soon as the steps before have ended. A step without an action
+// was done before the walk. The first failure cancels the rest.
 func walk(ctx context.Context, lab string, steps []plan.Step, actions map[string]action, p Progress) error {
 	ended := map[string]chan struct{}{}
 	for _, s := range steps {
@@ -76,7 +76,7 @@ func walk(ctx context.Context, lab string, steps []plan.Step, actions map[string
 	return nil
 }
 
-// run runs one step and tells its beginning, end and duration.
+// run runs one step and reports the begin, the end and the duration.
 func run(ctx context.Context, s plan.Step, do action, p Progress) error {
 	start := time.Now()
 	p.Begin(s.Name, s.What)
