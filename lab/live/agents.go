@@ -12,9 +12,9 @@ import (
 	"skidpad.dev/skidpad/lab/cluster"
 )
 
-// agents looks at the pods on each node. Those of DaemonSets have to be ready. Of a node that was dead for less than the 40 s
-// that Kubernetes waits before it says so, the API goes on telling what was so before: a pod counts only when its containers
-// were started after its node.
+// agents looks at the pods on each node. Pods of DaemonSets must be ready. Kubernetes reports a dead node only after
+// 40 s. If a node was dead for less time, the API still reports the old state of the node's pods. A pod therefore counts
+// only if the pod's containers were started after the node.
 func (x *examination) agents(ctx context.Context, kube *cluster.Kube) {
 	pods, err := kube.Client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -40,13 +40,13 @@ func ofDaemonSet(p *corev1.Pod) bool {
 	return slices.ContainsFunc(p.OwnerReferences, func(o metav1.OwnerReference) bool { return o.Kind == "DaemonSet" })
 }
 
-// nodesStarted is when each node that runs was started.
+// nodesStarted returns the start time of each running node.
 func (x *examination) nodesStarted(ctx context.Context) map[string]time.Time {
 	all := map[string]time.Time{}
 	for _, n := range x.Plan.Cluster.Nodes {
 		have, err := x.engine.Client.ContainerInspect(ctx, n.Name, client.ContainerInspectOptions{})
 		if err != nil || have.Container.State == nil || !have.Container.State.Running {
-			continue // told already
+			continue // already reported
 		}
 		if at, err := time.Parse(time.RFC3339Nano, have.Container.State.StartedAt); err == nil {
 			all[n.Name] = at

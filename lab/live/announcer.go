@@ -13,13 +13,13 @@ import (
 	"skidpad.dev/skidpad/lab/probe"
 )
 
-// Announcer returns the scenario's name of the node that announces a workload's addresses by ARP, whichever addon announces.
+// Announcer returns the scenario's name of the node that announces a workload's addresses by ARP, with any addon.
 func (l *Lab) Announcer(ctx context.Context, workload string) (string, error) {
 	return l.Who().LeaseHolder(ctx, workload)
 }
 
-// LeaseHolder is the scenario's name of the node that announces a workload's addresses by ARP: the holder of the workload's Lease,
-// or, with an addon without Leases, the node that answers a client's ARP request.
+// LeaseHolder returns the scenario's name of the node that announces a workload's addresses by ARP. With Leases, the
+// node is the holder of the workload's Lease. Without Leases, the node answers a client's ARP request.
 func (w *Who) LeaseHolder(ctx context.Context, workload string) (string, error) {
 	if _, ok := addon.AnnouncerOf(&w.Plan.Scenario.Spec).(addon.Leaser); ok {
 		return w.Lab.LeaseHolder(ctx, workload)
@@ -39,7 +39,7 @@ func (w *Who) LeaseHolder(ctx context.Context, workload string) (string, error) 
 	return w.answersARP(ctx, client, endpoints.LoadBalancerIPs[0])
 }
 
-// answersARP asks on a client's segment who has an address. Two that answer are an error that names both.
+// answersARP asks on a client's segment for the node with an address. If two nodes answer, the error names both.
 func (w *Who) answersARP(ctx context.Context, client plan.Client, address netip.Addr) (string, error) {
 	n, err := w.Node(client.Name)
 	if err != nil {

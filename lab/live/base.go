@@ -9,8 +9,8 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// Base reports what keeps the lab from being as its plan says: what Status finds, and a gateway that is not
-// where it should be.
+// Base reports the differences between the lab and the plan: the findings of Status, and a gateway or API address on the
+// wrong node.
 func (l *Lab) Base(ctx context.Context) error {
 	st, err := l.Status(ctx)
 	if err != nil {
@@ -31,7 +31,7 @@ func (l *Lab) Base(ctx context.Context) error {
 	return nil
 }
 
-// preferred is the member of a gateway that holds it when all is well.
+// preferred returns the member that holds a gateway in a healthy lab.
 func preferred(p *plan.Plan, gateway string) string {
 	best, name := 0, ""
 	for _, g := range p.Gateways {
@@ -44,8 +44,8 @@ func preferred(p *plan.Plan, gateway string) string {
 	return name
 }
 
-// preferredHolder is the node that has the API's address when all is well: the first of its guards. Later ones have joined
-// or not; the first always has.
+// preferredHolder returns the node that holds the API's address in a healthy lab: the first guard. Later guards may not
+// have joined yet; the first guard always has.
 func preferredHolder(p *plan.Plan) string {
 	if p.Cluster == nil || p.Cluster.APIEndpoint == nil {
 		return ""

@@ -9,7 +9,7 @@ import (
 	"skidpad.dev/skidpad/lab/bgp"
 )
 
-// Carrier is who carries packets to an address.
+// Carrier is the path of packets to an address: router and nodes.
 type Carrier struct {
 	Router string   `json:"router,omitempty"` // the holder of the sender's gateway
 	Nodes  []string `json:"nodes,omitempty"`  // cluster nodes: the router's next hops, or the announcing node
@@ -31,8 +31,8 @@ func (c Carrier) String() string {
 	return c.Router + " → " + nodes
 }
 
-// Carrier asks the router that holds the sender's gateway for its next hops; without a router between, it asks
-// the sender whose MAC it has for the address.
+// Carrier asks the router that holds the sender's gateway for the next hops. Without a router on the path, Carrier asks
+// the sender for the MAC of the address.
 func (w *Who) Carrier(ctx context.Context, from string, to netip.Addr) (Carrier, error) {
 	router, err := w.firstRouter(ctx, from)
 	if err != nil {
@@ -58,8 +58,8 @@ func (w *Who) Carrier(ctx context.Context, from string, to netip.Addr) (Carrier,
 	return c, nil
 }
 
-// firstRouter is the router that a node sends to: that which holds its gateway now, or its only one. Of a node
-// without either it is empty.
+// firstRouter returns the first router on a node's path: the holder of the node's gateway now, or the node's only
+// router. For a node without gateway and router, the name is "".
 func (w *Who) firstRouter(ctx context.Context, from string) (string, error) {
 	for _, c := range w.Plan.Scenario.Spec.Clients {
 		switch {
@@ -82,7 +82,7 @@ func (w *Who) firstRouter(ctx context.Context, from string) (string, error) {
 	return "", nil
 }
 
-// nextHops are those of the longest prefix that holds an address.
+// nextHops returns the next hops of the longest prefix with the address.
 func nextHops(fib []bgp.Route, to netip.Addr) []netip.Addr {
 	var best *bgp.Route
 	for i, r := range fib {

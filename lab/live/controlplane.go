@@ -15,15 +15,15 @@ import (
 	"skidpad.dev/skidpad/lab/cluster/kind"
 )
 
-// EndpointStatus is how several API servers behind one address are.
+// EndpointStatus is the state of several API servers behind one address.
 type EndpointStatus struct {
 	Server string `json:"server"`           // ADDRESS:PORT
-	Holder string `json:"holder,omitempty"` // the node that has the address; empty while none has it alone
-	// Members are etcd's, by the scenario's names of their nodes.
+	Holder string `json:"holder,omitempty"` // the node with the address; empty unless exactly one node has the address
+	// Members are the members of etcd, by the scenario's names of the nodes.
 	Members []string `json:"members"`
 }
 
-// Write begins to write numbers to the cluster's API, one after each pause.
+// Write begins to write numbers to the cluster's API, with a pause after each write.
 func (l *Lab) Write(ctx context.Context, every time.Duration) (*counter.Counter, error) {
 	kube, err := l.Kube(ctx)
 	if err != nil {
@@ -32,7 +32,8 @@ func (l *Lab) Write(ctx context.Context, every time.Duration) (*counter.Counter,
 	return counter.Start(ctx, kube, every)
 }
 
-// APIHolder is the scenario's name of the control-plane node that has the API's address. Nobody, or several, is an error.
+// APIHolder returns the scenario's name of the control-plane node with the API's address. No holder, or several holders,
+// is an error.
 func (l *Lab) APIHolder(ctx context.Context) (string, error) {
 	if l.Plan.Cluster == nil || l.Plan.Cluster.APIEndpoint == nil {
 		return "", fmt.Errorf("lab %s: its API has no address that nodes guard", l.Plan.Lab)
@@ -88,7 +89,7 @@ func hasAddress(out []byte, a netip.Addr) bool {
 	return false
 }
 
-// etcdctl asks the member on the node where it runs.
+// etcdctl calls the member on the member's own node.
 const etcdctl = `exec crictl exec "$(crictl ps -q --state running --name '^etcd$' | head -n 1)" etcdctl --endpoints=https://127.0.0.1:2379` +
 	` --cacert=/etc/kubernetes/pki/etcd/ca.crt --cert=/etc/kubernetes/pki/etcd/healthcheck-client.crt --key=/etc/kubernetes/pki/etcd/healthcheck-client.key` +
 	` --command-timeout=3s `
@@ -102,7 +103,7 @@ func (l *Lab) Etcd(ctx context.Context, node, args string) ([]byte, error) {
 	return n.Exec(ctx, "sh", "-c", etcdctl+args)
 }
 
-// etcdMembers are those that etcd has, by the scenario's names, and of them those that do not answer.
+// etcdMembers returns the members of etcd by the scenario's names, and the members that do not answer.
 func (l *Lab) etcdMembers(ctx context.Context, node string) (members, ill []string, err error) {
 	out, err := l.Etcd(ctx, node, "member list -w json")
 	if err != nil {
@@ -132,7 +133,7 @@ func (l *Lab) etcdMembers(ctx context.Context, node string) (members, ill []stri
 		}
 	}
 	slices.Sort(members)
-	// The command fails where one is ill; what it prints tells which.
+	// The command fails if one member is ill. The output names the member.
 	out, _ = l.Etcd(ctx, node, "endpoint health --cluster -w json")
 	var health []struct {
 		Endpoint string `json:"endpoint"`
@@ -150,7 +151,7 @@ func (l *Lab) etcdMembers(ctx context.Context, node string) (members, ill []stri
 	return members, ill, nil
 }
 
-// endpoint asks who holds the API's address, and how etcd is.
+// endpoint asks for the holder of the API's address and for the state of etcd.
 func (x *examination) endpoint(ctx context.Context, running map[string]bool) {
 	e := x.Plan.Cluster.APIEndpoint
 	st := &EndpointStatus{Server: e.Server(), Members: []string{}}
@@ -183,7 +184,7 @@ func (x *examination) endpoint(ctx context.Context, running map[string]bool) {
 	x.problem("etcd: no member can be asked: %v", last)
 }
 
-// grower is the cluster, with what a node needs that joins.
+// grower returns the cluster with the data that a joining node needs.
 func (l *Lab) grower(note func(string)) (*kind.Cluster, error) {
 	if l.Plan.Cluster == nil {
 		return nil, fmt.Errorf("lab %s has no cluster", l.Plan.Lab)
@@ -195,8 +196,8 @@ func (l *Lab) grower(note func(string)) (*kind.Cluster, error) {
 	return kind.New(l.engine, l.Plan, path, note), nil
 }
 
-// Join has a node that the scenario names in cluster.joinLater join the running cluster by kubeadm, and returns when it is
-// Ready. note gets a line per phase.
+// Join lets a node of cluster.joinLater join the running cluster by kubeadm, and returns when the node is Ready. note
+// gets a line per phase.
 func (l *Lab) Join(ctx context.Context, node string, note func(string)) error {
 	c, err := l.grower(note)
 	if err != nil {
@@ -205,7 +206,7 @@ func (l *Lab) Join(ctx context.Context, node string, note func(string)) error {
 	return c.Join(ctx, node, l.images[l.Plan.Cluster.Image.Key()])
 }
 
-// Leave takes such a node out of the cluster again.
+// Leave takes a node of cluster.joinLater out of the cluster again.
 func (l *Lab) Leave(ctx context.Context, node string, note func(string)) error {
 	c, err := l.grower(note)
 	if err != nil {

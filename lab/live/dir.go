@@ -6,7 +6,8 @@ import (
 	"path/filepath"
 )
 
-// Dir is where a lab's files are: its kubeconfig and its lock. It follows the XDG base directory specification.
+// Dir returns the folder of a lab's files: the kubeconfig and the lock. The folder follows the XDG base directory
+// specification.
 func Dir(name string) (string, error) {
 	base := os.Getenv("XDG_STATE_HOME")
 	if base == "" {

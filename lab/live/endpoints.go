@@ -41,7 +41,7 @@ func (l *Lab) Routers() []Router {
 	return all
 }
 
-// ClusterNodes are the cluster's nodes as its API has them now, named as the scenario does.
+// ClusterNodes returns the cluster's nodes as the API has the nodes now, with the scenario's names.
 func (l *Lab) ClusterNodes(ctx context.Context) ([]ClusterNode, error) {
 	kube, err := l.Kube(ctx)
 	if err != nil {
@@ -69,12 +69,12 @@ func (l *Lab) ClusterNodes(ctx context.Context) ([]ClusterNode, error) {
 	return all, nil
 }
 
-// shortName is what a scenario calls the node of that Kubernetes name.
+// shortName returns the scenario's name of the node with a Kubernetes name.
 func (l *Lab) shortName(name string) string {
 	return strings.TrimPrefix(name, l.Plan.Cluster.Name+"-")
 }
 
-// Endpoints are a workload's addresses as they are now. An empty name means the first workload.
+// Endpoints returns a workload's current addresses. An empty name means the first workload.
 func (l *Lab) Endpoints(ctx context.Context, workload string) (probe.Endpoints, error) {
 	i := slices.IndexFunc(l.Plan.Workloads, func(w plan.Workload) bool { return workload == "" || w.Name == workload })
 	if i < 0 {
@@ -119,7 +119,7 @@ func (l *Lab) endpoints(st *addon.Status) probe.Endpoints {
 	return e
 }
 
-// Resolve finds the addresses that a target means at this moment.
+// Resolve finds the current addresses of a target.
 func (l *Lab) Resolve(ctx context.Context, ref probe.Ref, proto record.Proto) ([]netip.AddrPort, error) {
 	if ref.Address.IsValid() {
 		return []netip.AddrPort{ref.Address}, nil

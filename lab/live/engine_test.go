@@ -242,7 +242,7 @@ func (w *world) serveKubernetes(t *testing.T, p *plan.Plan) {
 	}
 }
 
-// answer is the output of a command in a healthy lab.
+// answer returns the output of a command in a healthy lab.
 func (w *world) answer(container string, cmd []string) (string, int) {
 	line := strings.Join(cmd, " ")
 	switch {

@@ -8,10 +8,11 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// For the tests, which are outside of the package: the list of all members imports this package.
+// SetGracefulRestart serves the tests. The tests stand outside the package, because the list of all members imports this
+// package.
 var SetGracefulRestart = setGracefulRestart
 
-// ApplyNodeSpeaker gives the addon that speaks BGP on the nodes the configuration of a plan.
+// ApplyNodeSpeaker applies a plan's configuration to the addon that speaks BGP on the nodes.
 func ApplyNodeSpeaker(ctx context.Context, l *Lab, kube *cluster.Kube, p *plan.Plan) error {
 	return l.applyNodeSpeaker(ctx, kube, p)
 }
@@ -30,7 +31,7 @@ func (w *Who) Neighbour(ctx context.Context, from string, to netip.Addr) ([]stri
 	return w.neighbour(ctx, from, to)
 }
 
-// FirstRouter names the router that a node sends to.
+// FirstRouter names the first router on a node's path.
 func (w *Who) FirstRouter(ctx context.Context, from string) (string, error) {
 	return w.firstRouter(ctx, from)
 }

@@ -19,7 +19,7 @@ import (
 const negotiatedWithin = 90 * time.Second
 
 // GracefulRestart sets graceful restart (RFC 4724) on every router and on the nodes' speakers, and returns when the
-// sessions between them have negotiated it. nil is what the plan says.
+// sessions between routers and nodes have negotiated graceful restart. nil means the plan's value.
 func (l *Lab) GracefulRestart(ctx context.Context, on *bool) error {
 	p := l.Plan
 	if on != nil {
@@ -50,7 +50,7 @@ func (l *Lab) GracefulRestart(ctx context.Context, on *bool) error {
 	return l.negotiated(ctx, p)
 }
 
-// applyNodeSpeaker gives the addon that speaks BGP on the nodes the configuration of a plan.
+// applyNodeSpeaker applies a plan's configuration to the addon that speaks BGP on the nodes.
 func (l *Lab) applyNodeSpeaker(ctx context.Context, kube *cluster.Kube, p *plan.Plan) error {
 	speaker := p.AddonWith(scenario.RoleBGP)
 	if speaker == nil {
@@ -74,8 +74,8 @@ func setGracefulRestart(s *scenario.Spec, on bool) {
 	}
 }
 
-// negotiated waits until every session of the nodes' is established with the capability as the plan has it. Speakers
-// tell their capabilities when a session opens only, so sessions that have others are reset.
+// negotiated waits until every session of the nodes is established with the plan's capability. Speakers send
+// capabilities only when a session opens, so negotiated resets sessions with other capabilities.
 func (l *Lab) negotiated(ctx context.Context, p *plan.Plan) error {
 	ctx, cancel := context.WithTimeout(ctx, negotiatedWithin)
 	defer cancel()
@@ -108,8 +108,8 @@ func (l *Lab) negotiated(ctx context.Context, p *plan.Plan) error {
 	return nil
 }
 
-// gracefulPeers says which of a router's sessions with nodes differ from its plan; nothing where none does. The
-// capability is both ends', so "advertisedAndReceived" is on, and anything else off.
+// gracefulPeers reports a session of a router with a node that differs from the router's plan; "" if all sessions are
+// right. The capability needs both ends: "advertisedAndReceived" is on, every other value is off.
 func (l *Lab) gracefulPeers(ctx context.Context, r plan.Router) (string, error) {
 	n, err := l.Node(r.Name)
 	if err != nil {
@@ -138,7 +138,7 @@ func wrongCapability(out []byte, r plan.Router) (string, error) {
 			} `json:"neighborCapabilities"`
 		}
 		if json.Unmarshal(raw, &peer) != nil || peer.ASN != r.BGP.Ranges[0].ASN {
-			continue // not a peer but a note of FRR's, or a router
+			continue // an entry of FRR that is no peer, or a router
 		}
 		sessions++
 		if peer.State != "Established" {
@@ -150,7 +150,7 @@ func wrongCapability(out []byte, r plan.Router) (string, error) {
 		}
 	}
 	want := 0
-	for _, g := range r.BGP.Ranges { // one, or one of each IP family
+	for _, g := range r.BGP.Ranges { // one range, or one range for each IP family
 		want += g.Sessions
 	}
 	if wrong == "" && established < want {

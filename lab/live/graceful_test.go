@@ -35,7 +35,7 @@ func planOf(t *testing.T, file string) *plan.Plan {
 	return p
 }
 
-// fakeKube is an API server that serves the kinds of some manifests. It keeps the JSON of each object that is applied.
+// fakeKube is an API server that serves the kinds of some manifests. fakeKube keeps the JSON of each applied object.
 func fakeKube(t *testing.T, manifests ...string) (*cluster.Kube, *[]string) {
 	t.Helper()
 	var applied []string

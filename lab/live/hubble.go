@@ -17,12 +17,12 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// observe asks the relay ($1) with the Hubble CLI that every agent's image has, from within a node's agent.
+// observe asks the relay ($1) with the Hubble CLI inside a node's agent; every agent's image has the CLI.
 const observe = `id=$(crictl ps -q --state running --label io.kubernetes.container.name=cilium-agent | head -n 1)
 [ -n "$id" ] || { echo "no agent of Cilium runs here" >&2; exit 1; }
 exec crictl exec "$id" hubble observe --server "$1" --since "$2" --from-ip "$3" -o jsonpb`
 
-// HubbleFlows are what Hubble's relay tells of packets from an address since a time.
+// HubbleFlows returns the flows of Hubble's relay: packets from an address since a time.
 func (l *Lab) HubbleFlows(ctx context.Context, from netip.Addr, since time.Time) ([]hubble.Flow, error) {
 	kube, err := l.Kube(ctx)
 	if err != nil {
@@ -44,11 +44,11 @@ func (l *Lab) HubbleFlows(ctx context.Context, from netip.Addr, since time.Time)
 	return hubble.Parse(out)
 }
 
-// denyName is the policy that denies a workload everything, while there is one.
+// denyName is the name of the policy that denies all traffic to a workload.
 const denyName = "skidpad-deny"
 
-// Deny denies all that enters a workload's pods by a NetworkPolicy, until undo is called. What the node itself sends, such
-// as the kubelet's probes, Cilium lets through.
+// Deny denies all packets to a workload's pods by a NetworkPolicy, until the caller calls undo. Cilium still passes the
+// packets of the node itself, for example the kubelet's probes.
 func (l *Lab) Deny(ctx context.Context, workload string) (undo func(context.Context) error, err error) {
 	i := slices.IndexFunc(l.Plan.Workloads, func(w plan.Workload) bool { return w.Name == workload })
 	if i < 0 {

@@ -17,7 +17,7 @@ const withGateway = "../../scenarios/cilium-bgp-vrrp/scenario.yaml"
 func TestStatus(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(w *world)
-		want   string // in one of the problems; empty: healthy
+		want   string // part of one of the problems; empty: healthy
 	}{
 		"all is well":             {func(*world) {}, ""},
 		"a router is gone":        {func(w *world) { delete(w.engine.containers, w.container("r2")) }, "router r2: it is absent, not running"},

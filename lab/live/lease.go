@@ -15,10 +15,11 @@ import (
 	"skidpad.dev/skidpad/lab/wait"
 )
 
-// leaseWithin bounds the wait for somebody to hold a lease that was released: many times the default retry period.
+// leaseWithin bounds the wait for a new holder after a Lease was released: many times the default retry period.
 const leaseWithin = 60 * time.Second
 
-// LeaseHolder is the scenario's name of the node that announces a workload's addresses by ARP. Nobody is an error.
+// LeaseHolder returns the scenario's name of the node that announces a workload's addresses by ARP. No holder is an
+// error.
 func (l *Lab) LeaseHolder(ctx context.Context, workload string) (string, error) {
 	kube, at, err := l.lease(ctx, workload)
 	if err != nil {
@@ -34,7 +35,7 @@ func (l *Lab) LeaseHolder(ctx context.Context, workload string) (string, error) 
 	return l.shortName(*lease.Spec.HolderIdentity), nil
 }
 
-// ReleaseLease deletes the Lease, so that nodes run for it anew, and waits until one has it.
+// ReleaseLease deletes the Lease, and waits until a node holds a new Lease.
 func (l *Lab) ReleaseLease(ctx context.Context, workload string) error {
 	kube, at, err := l.lease(ctx, workload)
 	if err != nil {
@@ -49,7 +50,7 @@ func (l *Lab) ReleaseLease(ctx context.Context, workload string) error {
 	})
 }
 
-// lease returns the Lease by which nodes agree on the node that announces a workload.
+// lease returns the Lease of a workload. With the Lease, the nodes agree on the node that announces the workload.
 func (l *Lab) lease(ctx context.Context, workload string) (*cluster.Kube, types.NamespacedName, error) {
 	var at types.NamespacedName
 	i := slices.IndexFunc(l.Plan.Workloads, func(w plan.Workload) bool { return w.Name == workload })

@@ -1,5 +1,6 @@
-// Package live is one running lab: handles on nodes, routers and cluster, look-ups of names and addresses, and the status.
-// The plan describes the lab; package lab finds the lab by its labels. Packages that break, watch and judge a lab stand above.
+// Package live is one running lab: handles on nodes, routers and cluster, look-ups of names and addresses, and the
+// status. The plan describes the lab; package lab finds the lab by the labels. Packages that break, watch and judge a
+// lab build on package live.
 package live
 
 import (
@@ -17,17 +18,17 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// Lab is a lab that runs, or one that is half made.
+// Lab is a running or half-made lab.
 type Lab struct {
 	Plan   *plan.Plan
 	images map[string]image.Resolved // by plan.Image.Key
-	// missing are the parts that were left out, and why.
+	// missing are the parts left out, and the reasons.
 	missing map[string]string
 	engine  *docker.Engine
 }
 
-// New returns the lab of a plan; it does no I/O. images are by plan.Image.Key. missing are the parts that were left out,
-// and why.
+// New returns the lab of a plan without I/O. The keys of images are plan.Image.Key. missing are the parts left out, and
+// the reasons.
 func New(e *docker.Engine, p *plan.Plan, images map[string]image.Resolved, missing map[string]string) *Lab {
 	return &Lab{Plan: p, images: images, missing: missing, engine: e}
 }
@@ -38,13 +39,13 @@ func (l *Lab) Now() int64 { return agent.Now(l.engine, l.Plan.Lab) }
 // Engine returns the engine that runs the lab.
 func (l *Lab) Engine() *docker.Engine { return l.engine }
 
-// Images returns the images that the lab is made of, by plan.Image.Key.
+// Images returns the images of the lab, by plan.Image.Key.
 func (l *Lab) Images() map[string]image.Resolved { return l.images }
 
-// Missing returns the parts that were left out, and why.
+// Missing returns the parts left out, and the reasons.
 func (l *Lab) Missing() map[string]string { return l.missing }
 
-// Notes are what is to be known of a lab besides its state: what stands in for something else, and what was left out.
+// Notes are facts about a lab that are no problems: substituted parts and parts left out.
 func (l *Lab) Notes() []string {
 	var notes []string
 	for _, key := range slices.Sorted(maps.Keys(l.images)) {
@@ -59,13 +60,13 @@ func (l *Lab) Notes() []string {
 	return notes
 }
 
-// Kubeconfig is the path of the lab's own kubeconfig file, readable by its owner alone.
+// Kubeconfig returns the path of the lab's own kubeconfig file. Only the owner can read the file.
 func (l *Lab) Kubeconfig() (string, error) {
 	dir, err := Dir(l.Plan.Lab)
 	return filepath.Join(dir, "kubeconfig"), err
 }
 
-// Kube opens the cluster's API, as its administrator.
+// Kube opens the cluster's API with the administrator's rights.
 func (l *Lab) Kube(ctx context.Context) (*cluster.Kube, error) {
 	c, err := l.provider()
 	if err != nil {

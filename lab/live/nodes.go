@@ -11,12 +11,12 @@ import (
 	"skidpad.dev/skidpad/lab/router/gateway"
 )
 
-// Names are the names of all nodes.
+// Names returns the names of all nodes.
 func (l *Lab) Names() []string {
 	return l.Plan.Places().Names()
 }
 
-// Container is the engine's name of a node's container.
+// Container returns the engine's name of a node's container.
 func (l *Lab) Container(name string) (string, error) {
 	if p, ok := l.Plan.Places().Find(name); ok {
 		return p.Container, nil
@@ -24,7 +24,8 @@ func (l *Lab) Container(name string) (string, error) {
 	return "", fmt.Errorf("lab %s has no node %q; it has: %s", l.Plan.Lab, name, strings.Join(l.Names(), ", "))
 }
 
-// Node is a handle on a node, by the scenario's name or the container's, or on a workload's pod: pod/echo@worker.
+// Node returns a handle on a node or on a workload's pod. The name is the scenario's, the container's, or a pod's:
+// pod/echo@worker.
 func (l *Lab) Node(name string) (node.Node, error) {
 	if p, err := l.pod(name); p != nil || err != nil {
 		return p, err
@@ -36,7 +37,7 @@ func (l *Lab) Node(name string) (node.Node, error) {
 	return nil, err
 }
 
-// Router is a handle on a router.
+// Router returns a handle on a router.
 func (l *Lab) Router(name string) (router.Router, error) {
 	for _, r := range l.Plan.Routers {
 		if r.Name == name {
@@ -46,7 +47,7 @@ func (l *Lab) Router(name string) (router.Router, error) {
 	return nil, fmt.Errorf("lab %s has no router %q", l.Plan.Lab, name)
 }
 
-// Gateway is a handle on a gateway.
+// Gateway returns a handle on a gateway.
 func (l *Lab) Gateway(name string) (*gateway.Gateway, error) {
 	for _, g := range l.Plan.Gateways {
 		if g.Name == name {
@@ -56,7 +57,7 @@ func (l *Lab) Gateway(name string) (*gateway.Gateway, error) {
 	return nil, fmt.Errorf("lab %s has no gateway %q", l.Plan.Lab, name)
 }
 
-// provider is the lab's cluster.
+// provider returns the lab's cluster.
 func (l *Lab) provider() (cluster.Provider, error) {
 	if l.Plan.Cluster == nil {
 		return nil, fmt.Errorf("lab %s has no cluster", l.Plan.Lab)

@@ -9,14 +9,14 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// enterPod runs a command in the network namespace of a workload's pod on the node where it runs: $0 names the
-// workload. The files are the node's, so that the prober is there; the container's own image need not have a thing.
+// enterPod runs a command in the network namespace of a workload's pod, on the pod's node: $0 is the workload's name.
+// The files are the node's, because the node has the prober and the container's own image may lack any tool.
 const enterPod = `pod=$(crictl pods --state Ready --label app.kubernetes.io/name="$0" --latest -q) && [ -n "$pod" ] || ` +
 	`{ echo "no pod of workload $0 is ready on this node" >&2; exit 1; }; ` +
 	`pid=$(crictl inspectp -o go-template --template '{{.info.pid}}' "$pod") && exec nsenter --net=/proc/"$pid"/ns/net -- "$@"`
 
-// pod is a workload's pod on one node as a place to send from: commands run in its network namespace. Which pod that
-// is, is found anew for each command, so that a pod that was replaced is no error.
+// pod is a workload's pod on one node, as an origin of traffic: commands run in the pod's network namespace. Each
+// command looks for the pod again, so a replaced pod is no error.
 type pod struct {
 	name, workload string
 	on             *docker.Container
@@ -24,7 +24,7 @@ type pod struct {
 
 var _ node.Node = (*pod)(nil)
 
-// pod finds the origin that a name such as pod/echo@worker means; nil where the name is none of a pod.
+// pod finds the origin with a name in the form pod/echo@worker; nil if the name is no pod's name.
 func (l *Lab) pod(name string) (node.Node, error) {
 	origin, ok := scenario.ParsePodOrigin(name)
 	if !ok {
@@ -42,13 +42,13 @@ func (l *Lab) pod(name string) (node.Node, error) {
 	return nil, fmt.Errorf("lab %s has no workload %q", l.Plan.Lab, origin.Workload)
 }
 
-// Name is the name as asked for: pod/echo@worker.
+// Name returns the name from the request: pod/echo@worker.
 func (p *pod) Name() string { return p.name }
 
-// Kind says that it is a pod.
+// Kind returns node.KindPod.
 func (p *pod) Kind() node.Kind { return node.KindPod }
 
-// Exec runs a command of the node's in the pod's network namespace.
+// Exec runs a program of the node in the pod's network namespace.
 func (p *pod) Exec(ctx context.Context, cmd ...string) ([]byte, error) {
 	return p.on.Exec(ctx, p.inside(cmd)...)
 }

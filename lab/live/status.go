@@ -19,16 +19,16 @@ import (
 	"skidpad.dev/skidpad/lab/router/gateway"
 )
 
-// statusWithin bounds a status: what does not answer by then is a problem of its own.
+// statusWithin bounds a status. A part without an answer by then is a problem.
 const statusWithin = 20 * time.Second
 
-// Status is how a lab is at this moment.
+// Status is the current state of a lab.
 type Status struct {
 	Name     string   `json:"name"`
 	Scenario string   `json:"scenario"`
 	Healthy  bool     `json:"healthy"`
 	Problems []string `json:"problems"`
-	// Notes are what is no problem and is to be known: what stands in for something else, what was left out.
+	// Notes are facts that are no problems: substituted parts and parts left out.
 	Notes      []string        `json:"notes,omitempty"`
 	Kubeconfig string          `json:"kubeconfig,omitempty"`
 	Networks   []plan.Network  `json:"networks"`
@@ -43,19 +43,19 @@ type Status struct {
 type NodeStatus struct {
 	Name      string                `json:"name"`
 	Role      string                `json:"role"`
-	State     string                `json:"state"`               // the engine's: running, exited …; "absent" where there is none
+	State     string                `json:"state"`               // the engine's: running, exited …; "absent" without a container
 	Addresses map[string]netip.Addr `json:"addresses,omitempty"` // by the scenario's name of the network
 }
 
-// GatewayStatus is who guards an address.
+// GatewayStatus is the state of a gateway's address.
 type GatewayStatus struct {
 	Name    string           `json:"name"`
-	Holder  string           `json:"holder,omitempty"` // empty while nobody has all of it alone
+	Holder  string           `json:"holder,omitempty"` // empty unless one member alone holds all addresses
 	Members []gateway.Member `json:"members"`
 	VIPs    []netip.Addr     `json:"vips"`
 }
 
-// examination collects what a status finds, from several goroutines.
+// examination collects the findings of a status from several goroutines.
 type examination struct {
 	*Lab
 	mu sync.Mutex
@@ -74,8 +74,7 @@ func (x *examination) note(set func(*Status)) {
 	set(&x.st)
 }
 
-// Status looks at everything that the plan says should be there. What is wrong is in Problems; the error is of
-// the engine alone.
+// Status compares the lab with the plan. Problems lists the differences. An error comes only from the engine.
 func (l *Lab) Status(ctx context.Context) (*Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusWithin)
 	defer cancel()
@@ -117,7 +116,7 @@ func (l *Lab) Status(ctx context.Context) (*Status, error) {
 	return &x.st, nil
 }
 
-// nodes compares containers with the plan, and returns which run.
+// nodes compares containers with the plan, and returns the running nodes.
 func (x *examination) nodes(containers []docker.Info) map[string]bool {
 	running := map[string]bool{}
 	for _, p := range x.Plan.Places() {
@@ -136,7 +135,7 @@ func (x *examination) nodes(containers []docker.Info) map[string]bool {
 	return running
 }
 
-// addresses are a container's, by the scenario's names of its networks.
+// addresses returns a container's addresses by the scenario's names of the networks.
 func (x *examination) addresses(c docker.Info) map[string]netip.Addr {
 	byName := map[string]netip.Addr{}
 	for _, n := range x.Plan.Networks {
@@ -190,7 +189,7 @@ func wrongSessions(r plan.Router, sessions []bgp.Session) []string {
 	return wrong
 }
 
-// gateway asks who holds the address.
+// gateway asks for the holder of the gateway.
 func (x *examination) gateway(ctx context.Context, g plan.Gateway) {
 	handle := gateway.New(x.engine, x.Plan, g, "")
 	st := GatewayStatus{Name: g.Name, Members: handle.Members(ctx)}
@@ -239,7 +238,7 @@ func (x *examination) cluster(ctx context.Context) {
 	}
 }
 
-// workload compares a workload with its plan.
+// workload compares a workload with the plan.
 func (x *examination) workload(w plan.Workload, st *addon.Status) {
 	ready := 0
 	for _, p := range st.Pods {

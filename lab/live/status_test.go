@@ -10,7 +10,7 @@ import (
 )
 
 func TestStatusCountsSessions(t *testing.T) {
-	// A peer, and two nodes that call from each of two ranges.
+	// A peer, and two ranges with two calling nodes each.
 	r := plan.Router{Name: "r1", BGP: &plan.Speaker{Neighbors: []plan.Neighbor{{Name: "r2"}}, Ranges: []plan.Range{{Sessions: 2}, {Sessions: 2}}}}
 	up := bgp.Session{PeerName: "worker", State: bgp.Established}
 	down := bgp.Session{PeerName: "r2", Peer: netip.MustParseAddr("192.0.2.2"), State: bgp.Active, Reason: "(refused)"}

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Who names the cluster nodes behind addresses and MACs. A Who keeps the names, because a node that is dead, or an API
-// that does not answer, cannot be asked.
+// Who names the cluster nodes behind addresses and MACs. A Who keeps the names, because a dead node and a silent API
+// give no names.
 type Who struct {
 	*Lab
 
@@ -21,10 +21,10 @@ type Who struct {
 	names map[netip.Addr]string // and by address
 }
 
-// Who returns a Who that has kept no name yet.
+// Who returns a Who without kept names.
 func (l *Lab) Who() *Who { return &Who{Lab: l} }
 
-// nodeAt names the cluster node that has an address; names are kept, since the API may be what fails.
+// nodeAt names the cluster node with an address. nodeAt keeps the names, because the API may fail later.
 func (w *Who) nodeAt(ctx context.Context, at netip.Addr) string {
 	w.mu.Lock()
 	name, ok := w.names[at]
@@ -48,7 +48,7 @@ func (w *Who) nodeAt(ctx context.Context, at netip.Addr) string {
 	return at.String()
 }
 
-// neighbour is the node whose MAC a client has for an address on its own segment.
+// neighbour returns the node whose MAC a client has for an address on the client's own segment.
 func (w *Who) neighbour(ctx context.Context, from string, to netip.Addr) ([]string, error) {
 	n, err := w.Node(from)
 	if err != nil {
@@ -73,7 +73,7 @@ func (w *Who) neighbour(ctx context.Context, from string, to netip.Addr) ([]stri
 	return names, nil
 }
 
-// nodeOf names the cluster node that has a MAC, which is kept for when the node is dead.
+// nodeOf names the cluster node with a MAC. nodeOf keeps the name, because the node may die later.
 func (w *Who) nodeOf(ctx context.Context, mac string) string {
 	w.mu.Lock()
 	name, ok := w.nodes[mac]
@@ -92,7 +92,7 @@ func (w *Who) nodeOf(ctx context.Context, mac string) string {
 			return nil
 		})
 	}
-	_ = group.Wait() // no function of it returns an error
+	_ = group.Wait() // no function of the group returns an error
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.nodes == nil {

@@ -33,7 +33,8 @@ func TestPreferredMember(t *testing.T) {
 	}
 }
 
-// FRR 8.4's words for the capability: both ends', one's, or a session that is down.
+// TestGracefulRestartCapability uses the words of FRR 8.4 for the capability: both ends, one end, or a session that is
+// down.
 func TestGracefulRestartCapability(t *testing.T) {
 	peer := func(asn, state, capability string) string {
 		return `{"remoteAs":` + asn + `,"bgpState":"` + state + `","neighborCapabilities":{"gracefulRestart":"` + capability + `"}}`
