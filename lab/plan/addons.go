@@ -9,13 +9,13 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Addon is the plan of an addon: everything for the API server, and the workloads to wait for.
+// Addon is the plan of an addon: all objects for the API server, and the workloads to wait for.
 type Addon struct {
 	Name    string          `json:"name"` // metallb
 	Roles   []scenario.Role `json:"roles"`
 	Version string          `json:"version"`
 	Images  []Image         `json:"images"` // the nodes hold these images before they start
-	// Optional marks an addon that the lab can do without. The nodes do not hold its images; the nodes pull them.
+	// Optional marks an addon that the lab can do without. The nodes pull the images of an optional addon later.
 	Optional bool `json:"optional,omitempty"`
 	// Definitions are custom resource definitions from files.
 	Definitions *Definitions `json:"definitions,omitempty"`
@@ -27,7 +27,8 @@ type Addon struct {
 
 // Definitions are files of a Go module, read from Go's module cache.
 type Definitions struct {
-	// Module is empty for files beside the chart, in the tree of the chart's module. A chart without such a tree has none.
+	// Module is empty for files beside the chart, in the tree of the chart's module. A chart without a module tree has no
+	// such files.
 	Module  string `json:"module,omitempty"`
 	Version string `json:"version,omitempty"` // v0.15.2
 	Pattern string `json:"pattern"`           // config/crd/bases/*.yaml
@@ -41,10 +42,10 @@ type Label struct {
 	Pattern string `json:"pattern"`
 }
 
-// Chart is a Helm chart. The first source that has the chart is used: Path alone if set, Module, Repository.
+// Chart is a Helm chart. The first source with the chart counts: Path alone if set, Module, Repository.
 type Chart struct {
 	Path string `json:"path,omitempty"` // a folder, an archive, or a checkout of Module
-	// Module is a Go module with the chart in Folder; the module's version is the chart's with a leading v.
+	// Module is a Go module with the chart in Folder. The module's version is the chart's version with a leading v.
 	Module     string         `json:"module,omitempty"`
 	Folder     string         `json:"folder,omitempty"`
 	Repository string         `json:"repository"`
@@ -66,21 +67,21 @@ type Ready struct {
 // Selector returns the label selector of the pods.
 func (r Ready) Selector() string { return cmp.Or(r.Pods, "app="+r.Name) }
 
-// Need is a kernel option, and what has no use without it.
+// Need is a kernel option and the part that is useless without the option.
 type Need struct {
 	Option string `json:"option"` // IP_VS, without CONFIG_
 	For    string `json:"for"`
 }
 
-// Ref stands in a manifest for the reference that the image is found under.
+// Ref returns the placeholder of an image in a manifest. The image's real reference replaces the placeholder.
 func (i Image) Ref() string { return "{image " + i.Key() + "}" }
 
-// RefParts stand in a chart's values for a reference's two halves: what is before its tag, and the tag.
+// RefParts returns the placeholders of an image in a chart's values: the part before the tag, and the tag.
 func (i Image) RefParts() (repository, tag string) {
 	return "{repository " + i.Key() + "}", "{tag " + i.Key() + "}"
 }
 
-// Addon returns the addon of that name, or nil.
+// Addon returns the addon with a name, or nil.
 func (p *Plan) Addon(name string) *Addon {
 	return p.addon(func(a Addon) bool { return a.Name == name })
 }
@@ -120,7 +121,7 @@ func (b *builder) addons() {
 	}
 }
 
-// addonNames lists the addons that are, or are not, the CNI.
+// addonNames lists the CNI's addons if cni is true, else all other addons.
 func addonNames(all []Addon, cni bool) string {
 	var names []string
 	for _, a := range all {
@@ -131,7 +132,7 @@ func addonNames(all []Addon, cni bool) string {
 	return strings.Join(names, ", ")
 }
 
-// kernel lists the options that the cluster has no use without.
+// kernel lists the kernel options that the cluster needs.
 func (b *builder) kernel() {
 	if c := b.spec.Cluster; c != nil && c.KubeProxy == scenario.KubeProxyIPVS {
 		for _, option := range []string{"IP_VS", "DUMMY"} {
@@ -155,7 +156,7 @@ func (b *Builder) Name(part string) string { return b.b.name(part) }
 // APIServer returns the host and the port of the API for nodes and agents. No ClusterIP is needed.
 func (b *Builder) APIServer() (host string, port int) { return b.b.apiServer() }
 
-// Need adds a kernel option that the addon, or a part of it, has no use without.
+// Need adds a kernel option. The addon, or a part of the addon, is useless without the option.
 func (b *Builder) Need(option, what string) { b.b.Kernel = append(b.b.Kernel, Need{option, what}) }
 
 // Mount adds a file system that every node has from its start.
@@ -164,10 +165,10 @@ func (b *Builder) Mount(m Mount) { b.b.mounts = append(b.b.mounts, m) }
 // Part adds a part of the addon that the lab can do without.
 func (b *Builder) Part(p Part) { b.b.Parts = append(b.b.Parts, p) }
 
-// NodesOn returns the IPv4 prefix of the network that the nodes are on.
+// NodesOn returns the IPv4 prefix of the nodes' network.
 func (b *Builder) NodesOn() netip.Prefix { return b.b.network(b.b.clusterNetwork()).Subnet }
 
-// Peer is a router that nodes peer with.
+// Peer is a router with sessions to nodes.
 type Peer struct {
 	Name    string
 	ASN     uint32
@@ -176,7 +177,7 @@ type Peer struct {
 	Address6 netip.Addr
 }
 
-// Peers returns those of the routers that are on a network of nodes; an empty name is the cluster's network.
+// Peers returns the named routers on a network of nodes. An empty network means the cluster's network.
 func (b *Builder) Peers(names []string, network string) []Peer {
 	network = cmp.Or(network, b.b.clusterNetwork())
 	var all []Peer

@@ -13,8 +13,8 @@ import (
 
 var imageRef = regexp.MustCompile(`\{(image|repository|tag) ([^}]+)\}`)
 
-// TestAddonsNameTheirImages holds that what manifests and values refer to is what the nodes are given, and the other
-// way round, and that every manifest is one object with a name.
+// TestAddonsNameTheirImages compares the images in manifests and values with the images on the nodes; both sets must be
+// equal. Every manifest must be one object with a name.
 func TestAddonsNameTheirImages(t *testing.T) {
 	for _, file := range []string{"metallb", "kube-router", "cilium-kube-router-purelb", "calico"} {
 		p, err := plan.Make(load(t, "../scenario/testdata/valid-"+file+".yaml"), "lab", plan.Host{})
@@ -54,7 +54,7 @@ func TestAddonsNameTheirImages(t *testing.T) {
 	}
 }
 
-// TestPreloadIsPerScenario holds that an addon's images make no other scenario's nodes be built anew.
+// TestPreloadIsPerScenario checks that an addon's images change the node image of no other scenario.
 func TestPreloadIsPerScenario(t *testing.T) {
 	p, err := plan.Make(load(t, defaultFile), "lab", plan.Host{})
 	if err != nil {

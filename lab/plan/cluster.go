@@ -11,7 +11,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// RackLabel names, on a Kubernetes node, the network of its rack.
+// RackLabel is the label of a Kubernetes node with the network of the node's rack.
 const RackLabel = "skidpad.dev/rack"
 
 func (b *builder) cluster() {
@@ -69,12 +69,12 @@ func (b *builder) cluster() {
 	out.KindConfig = b.kindConfig()
 }
 
-// kindConfig writes kind's v1alpha4 configuration. kind itself skips kubeadm's kube-proxy phase for
-// kubeProxyMode none. What depends on the node image is added where that is known.
+// kindConfig writes kind's v1alpha4 configuration. For kubeProxyMode none, kind itself skips kubeadm's kube-proxy phase.
+// Settings that depend on the node image come later, when the image is known.
 func (b *builder) kindConfig() string {
 	c := b.spec.Cluster
-	// To kind, further control-plane nodes are workers too: of several control planes it would put an own balancer in
-	// front, in an image that not every machine can have.
+	// kind's configuration has further control-plane nodes as workers. With several control planes, kind adds its own
+	// balancer, and not every machine can have the balancer's image.
 	nodes := make([]map[string]any, 0, len(b.Cluster.Nodes))
 	for i, n := range b.Cluster.Nodes {
 		node := map[string]any{"role": "worker"}
@@ -91,7 +91,7 @@ func (b *builder) kindConfig() string {
 		"apiVersion": "kind.x-k8s.io/v1alpha4",
 		"name":       b.Cluster.Name,
 		"networking": map[string]any{
-			"apiServerAddress":  "127.0.0.1", // of the host, whatever the cluster's family; unset, kind would take ::1 for ipv6
+			"apiServerAddress":  "127.0.0.1", // on the host, for every IP family; kind would take ::1 for ipv6
 			"disableDefaultCNI": true,
 			"ipFamily":          string(c.IPFamily),
 			"kubeProxyMode":     string(c.KubeProxy),
@@ -101,18 +101,18 @@ func (b *builder) kindConfig() string {
 		"nodes": nodes,
 	}
 	if b.host.CgroupV1 {
-		// Kubernetes 1.35 and later refuse cgroup v1 unless told otherwise (KEP-5573).
+		// Kubernetes 1.35 and later refuse cgroup v1 without this setting (KEP-5573).
 		config["kubeadmConfigPatches"] = []string{"kind: KubeletConfiguration\nfailCgroupV1: false\n"}
 	}
 	config["containerdConfigPatches"] = containerdPatches(b.host.NoSysResource)
 	return YAML(config)
 }
 
-// containerdPatches are for both versions of containerd's configuration: kind applies the one that is the node image's own.
-// Since 2.3, containerd asks every container's shim once a second what processor time its container took (its
-// stats_collect_period), for whoever wants to see the use of it at some moment: nobody here, and on an idle lab it was a
-// sixth of all that ran. Older ones warn that they do not know the key. Lowering a process' oom_score_adj needs
-// CAP_SYS_RESOURCE; restricted, containerd does not try.
+// containerdPatches returns patches for both versions of containerd's configuration. kind applies only the patch for the
+// node image's version. Since 2.3, containerd asks every container's shim once a second for the container's processor
+// time (stats_collect_period). Nothing in a lab reads these values, and on an idle lab the queries took a sixth of the
+// processor time in use. Older versions of containerd warn about the unknown key. Lowering the oom_score_adj of a
+// process needs CAP_SYS_RESOURCE; with restricted, containerd does not try.
 func containerdPatches(restricted bool) []string {
 	var cri2, cri3 string
 	if restricted {
@@ -123,7 +123,7 @@ func containerdPatches(restricted bool) []string {
 	return []string{"version = 2\n" + cri2 + runtime, "version = 3\n" + runtime + cri3}
 }
 
-// listed spells the prefix of each family that the cluster has, IPv4 first, as kubeadm wants it.
+// listed spells the prefix of each IP family of the cluster, IPv4 first, in kubeadm's format.
 func listed(v4, v6 netip.Prefix) string {
 	var all []string
 	for _, p := range []netip.Prefix{v4, v6} {
@@ -134,7 +134,7 @@ func listed(v4, v6 netip.Prefix) string {
 	return strings.Join(all, ",")
 }
 
-// YAML writes a value of maps, lists and scalars, with sorted keys. Such values always can be.
+// YAML writes a value of maps, lists and scalars, with sorted keys. Writing such a value never fails.
 func YAML(v any) string {
 	data, err := yaml.Marshal(v)
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// ImageBalancer is the catalogue's name of the image that an endpoint's static pods run.
+// ImageBalancer is the catalogue's name of the image of an endpoint's static pods.
 const ImageBalancer = "balancer"
 
-// endpointVRID is the endpoint's VRRP router ID, far from the gateways', which share its segment and count from 1.
+// endpointVRID is the endpoint's VRRP router ID. The gateways on the same segment count from 1, far below.
 const endpointVRID = 80
 
 // APIEndpoint is the address in front of the API servers: keepalived and a balancer on each control-plane node.
@@ -21,18 +21,18 @@ type APIEndpoint struct {
 	Bits           int               `json:"bits"`
 	Port           int               `json:"port"`
 	Balancer       scenario.Balancer `json:"balancer"`
-	Image          Image             `json:"image"` // of both static pods; the node image holds it
+	Image          Image             `json:"image"` // image of both static pods; the node image holds this image
 	VRID           int               `json:"vrid"`
 	AdvertInterval time.Duration     `json:"advertInterval"`
-	CheckInterval  time.Duration     `json:"checkInterval"` // of keepalived's script, and of haproxy's look at each server
-	Fall           int               `json:"fall"`          // failures in a row that count
-	Rise           int               `json:"rise"`          // successes in a row that count
-	// ConnectTimeout is how long a balancer waits for an API server before it tries another.
+	CheckInterval  time.Duration     `json:"checkInterval"` // interval of keepalived's script and of haproxy's check of each server
+	Fall           int               `json:"fall"`          // failures in a row until a server is down
+	Rise           int               `json:"rise"`          // successes in a row until a server is up
+	// ConnectTimeout is the time a balancer waits for an API server before the balancer tries another server.
 	ConnectTimeout time.Duration   `json:"connectTimeout"`
 	Guards         []EndpointGuard `json:"guards"`
 }
 
-// connectTimeout is many times what a connection takes on a lab's bridge.
+// connectTimeout is many times the duration of a connect on a lab's bridge.
 const connectTimeout = 200 * time.Millisecond
 
 // EndpointGuard is a control-plane node that may hold the address.
@@ -51,12 +51,12 @@ func (c *Cluster) Members() []Node {
 	return slices.DeleteFunc(slices.Clone(c.Nodes), func(n Node) bool { return n.Later })
 }
 
-// ControlPlanes are the nodes that run API servers, or will when they have joined.
+// ControlPlanes are the nodes with API servers, including the nodes that join later.
 func (c *Cluster) ControlPlanes() []Node {
 	return slices.DeleteFunc(slices.Clone(c.Nodes), func(n Node) bool { return !n.ControlPlane })
 }
 
-// endpoint plans the address in front of the API servers, if there is one.
+// endpoint plans the address in front of the API servers, or returns nil without an address.
 func (b *builder) endpoint() *APIEndpoint {
 	e := b.spec.Cluster.APIEndpoint
 	if e == nil {
@@ -73,7 +73,7 @@ func (b *builder) endpoint() *APIEndpoint {
 	return out
 }
 
-// controlPlaneName is what scenarios call the control-plane node of that index: control-plane, control-plane2 …
+// controlPlaneName returns the scenario's name of the control-plane node with an index: control-plane, control-plane2 …
 func controlPlaneName(i int) string {
 	if i == 0 {
 		return "control-plane"
@@ -81,7 +81,7 @@ func controlPlaneName(i int) string {
 	return fmt.Sprintf("control-plane%d", i+1)
 }
 
-// apiServer is where nodes and their agents reach the API: host and port.
+// apiServer returns the host and the port of the API for nodes and agents.
 func (b *builder) apiServer() (string, int) {
 	if b.spec.Cluster.Provider == scenario.ProviderK3s {
 		return "127.0.0.1", k3sAPIPort

@@ -1,6 +1,6 @@
 package plan
 
-// For the tests, which are outside of the package: the list of all members imports this package.
+// MaxLab serves the tests. The tests stand outside the package, because the list of all members imports this package.
 const MaxLab = maxLab
 
 var (

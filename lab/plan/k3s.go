@@ -8,39 +8,39 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// K3s is what makes a cluster of provider k3s, beside what its nodes have themselves.
+// K3s is the plan of a cluster of provider k3s, without the plans of the nodes.
 type K3s struct {
-	// Datastore is the etcd that the servers keep their state in.
+	// Datastore is the etcd with the servers' state.
 	Datastore Datastore `json:"datastore"`
-	// Registries is registries.yaml, the same on every node; empty where there is nothing to say.
+	// Registries is registries.yaml, the same on every node; empty without mirrors.
 	Registries string `json:"registries,omitempty"`
-	// Containerd is a drop-in of containerd's configuration; empty where this host needs none.
+	// Containerd is a drop-in of containerd's configuration; empty if this host needs no drop-in.
 	Containerd string `json:"containerd,omitempty"`
-	// Archives are the images that every node finds as tar files, so that it need pull none.
+	// Archives are images that every node finds as tar files, so the node pulls none of these images.
 	Archives []Image `json:"archives"`
 }
 
-// Datastore is etcd in a container of its own.
+// Datastore is etcd in a separate container.
 type Datastore struct {
 	Name      string     `json:"name"`      // etcd
 	Container string     `json:"container"` // skidpad-<lab>-etcd
 	Image     Image      `json:"image"`
 	Address   netip.Addr `json:"address"`
-	Endpoint  string     `json:"endpoint"` // as k3s is given it
+	Endpoint  string     `json:"endpoint"` // in the format of k3s
 }
 
 const (
-	// datastoreAt is the datastore's place on the cluster's network: the last one below the nodes.
+	// datastoreAt is the datastore's place on the cluster's network: the last address below the nodes.
 	datastoreAt = nodesAt - 1
 	etcdPort    = 2379
-	// K3sTokenFile is where every node reads what it joins by. What is in it is made with the lab and no part of a plan.
+	// K3sTokenFile is the file with the join token on every node. The token is made with the lab and is no part of a plan.
 	K3sTokenFile = "/etc/rancher/k3s/skidpad-token" //nolint:gosec // a path
-	// k3sAPIPort is where k3s has a balancer of the API on each node's loopback (docs.k3s.io, agent: --lb-server-port).
+	// k3sAPIPort is the port of k3s's API balancer on each node's loopback (docs.k3s.io, agent: --lb-server-port).
 	k3sAPIPort = 6444
-	dnsAt      = 10 // as kubeadm and k3s have it: the tenth address of the services'
+	dnsAt      = 10 // the tenth address of the services' prefix, as in kubeadm and k3s
 )
 
-// k3s turns the cluster into one of provider k3s: nodes with addresses of their own and a command line each.
+// k3s turns the cluster into a cluster of provider k3s: each node gets an address and a command line.
 func (b *builder) k3s() {
 	c, out := b.spec.Cluster, b.Cluster
 	subnet := b.network(c.Network).Subnet
@@ -48,7 +48,7 @@ func (b *builder) k3s() {
 	k.Datastore = Datastore{Name: "etcd", Container: b.name("etcd"), Image: Image{Name: "etcd"}, Address: at(subnet, datastoreAt)}
 	k.Datastore.Endpoint = "http://" + netip.AddrPortFrom(k.Datastore.Address, etcdPort).String()
 	if b.host.NoSysResource {
-		// As for kind: without CAP_SYS_RESOURCE nobody can lower an oom_score_adj.
+		// As with kind: without CAP_SYS_RESOURCE no process can lower an oom_score_adj.
 		k.Containerd = "version = 3\n[plugins.'io.containerd.cri.v1.runtime']\n  restrict_oom_score_adj = true\n"
 	}
 	release := c.K3s.Release
@@ -68,8 +68,8 @@ func (b *builder) k3s() {
 	out.K3s = k
 }
 
-// k3sServer is the command line of a server (https://docs.k3s.io/cli/server). Flannel, kube-proxy and the network policy
-// controller are off: Cilium does their work, and two of a kind would fight.
+// k3sServer returns the command line of a server (https://docs.k3s.io/cli/server). Flannel, kube-proxy and the network
+// policy controller are off, because Cilium does the same work and two controllers would conflict.
 func (b *builder) k3sServer(n Node, datastore string) []string {
 	c := b.spec.Cluster
 	args := []string{
@@ -88,30 +88,30 @@ func (b *builder) k3sServer(n Node, datastore string) []string {
 	return append(args, b.k3sNode(n)...)
 }
 
-// k3sAgent is the command line of an agent (https://docs.k3s.io/cli/agent).
+// k3sAgent returns the command line of an agent (https://docs.k3s.io/cli/agent).
 func (b *builder) k3sAgent(n Node, server netip.Addr) []string {
 	return append([]string{"agent", fmt.Sprintf("--server=https://%s:6443", server)}, b.k3sNode(n)...)
 }
 
-// k3sNode are the arguments that servers and agents share.
+// k3sNode returns the arguments of both servers and agents.
 func (b *builder) k3sNode(n Node) []string {
 	args := []string{
 		"--token-file=" + K3sTokenFile,
 		"--node-name=" + n.Name,
 		"--node-ip=" + n.Address.String(),
 		"--prefer-bundled-bin",
-		// A lab lives on the host's disk, of which a twentieth may well be all that is free; k3s would evict its pods then. kind
-		// does the same.
+		// A lab lives on the host's disk, and often less than a twentieth of the disk is free. Without this setting k3s would
+		// evict the lab's pods. kind has the same setting.
 		"--kubelet-arg=eviction-hard=imagefs.available<0%,nodefs.available<0%",
 	}
 	if b.host.CgroupV1 {
-		// Kubernetes 1.35 and later refuse cgroup v1 unless told otherwise (KEP-5573).
+		// Kubernetes 1.35 and later refuse cgroup v1 without this setting (KEP-5573).
 		args = append(args, "--kubelet-arg=fail-cgroupv1=false")
 	}
 	return args
 }
 
-// registries is /etc/rancher/k3s/registries.yaml (https://docs.k3s.io/installation/private-registry).
+// registries returns /etc/rancher/k3s/registries.yaml (https://docs.k3s.io/installation/private-registry).
 func registries(mirrors []scenario.Mirror) string {
 	if len(mirrors) == 0 {
 		return ""

@@ -9,7 +9,7 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// TestKindConfigIsKinds holds that kind knows every field of the configuration that is written for it.
+// TestKindConfigIsKinds checks that kind knows every field of the written configuration.
 func TestKindConfigIsKinds(t *testing.T) {
 	p, err := plan.Make(load(t, defaultFile), "lab", plan.Host{CgroupV1: true, NoSysResource: true})
 	if err != nil {

@@ -10,23 +10,22 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// maxLab bounds a lab's name, so that cluster nodes' host names stay under 63 characters (RFC 1035, 2.3.4), and is what a
-// scenario's name, its default, may be.
+// maxLab bounds a lab's name, because cluster nodes' host names must stay under 63 characters (RFC 1035, 2.3.4). A
+// scenario's name has the same bound, because the scenario's name is the default of the lab's name.
 const maxLab = 30
 
 var labForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 
-// LabNameError is a lab's name that cannot be part of the names of its parts.
+// LabNameError is a lab's name that is no valid part of the names of the lab's parts.
 type LabNameError struct{ Name string }
 
-// Error says what a name may be.
+// Error describes the valid names.
 func (e *LabNameError) Error() string {
 	return fmt.Sprintf("lab name: seen %q, want lower-case letters, digits and inner hyphens, at most %d of them; give one with --name", e.Name, maxLab)
 }
 
-// Make computes everything that a lab of that name will be made of. It is pure: equal arguments give
-// equal plans. The scenario must come from scenario.Load or Parse. Errors are *LabNameError and
-// *SubnetError.
+// Make computes every part of a lab with a name. Make is pure: equal arguments give equal plans. The scenario must come
+// from scenario.Load or Parse. Errors are *LabNameError and *SubnetError.
 func Make(s *scenario.Scenario, lab string, h Host) (*Plan, error) {
 	if len(lab) > maxLab || !labForm.MatchString(lab) {
 		return nil, &LabNameError{Name: lab}
@@ -53,7 +52,7 @@ func Make(s *scenario.Scenario, lab string, h Host) (*Plan, error) {
 	return p, nil
 }
 
-// builder fills in a plan, part by part. Later parts read what earlier ones wrote.
+// builder fills in a plan, part by part. Later parts read the earlier parts.
 type builder struct {
 	*Plan
 	spec *scenario.Spec
@@ -62,10 +61,10 @@ type builder struct {
 	mounts []Mount
 }
 
-// name returns the name that the engine knows a part of the lab by.
+// name returns the engine's name of a part of the lab.
 func (b *builder) name(part string) string { return "skidpad-" + b.Lab + "-" + part }
 
-// network returns the planned network of that name. Validation has seen to it that there is one.
+// network returns the planned network with a name. Validation ensures that the network exists.
 func (b *builder) network(name string) Network {
 	for _, n := range b.Networks {
 		if n.Name == name {
@@ -75,7 +74,7 @@ func (b *builder) network(name string) Network {
 	return Network{}
 }
 
-// clusterNetwork is the name of the network that the nodes are on; empty without a cluster.
+// clusterNetwork returns the name of the nodes' network; empty without a cluster.
 func (b *builder) clusterNetwork() string {
 	if b.spec.Cluster == nil {
 		return ""
@@ -112,7 +111,7 @@ func (b *builder) workloads() {
 	}
 }
 
-// images lists what the engine must have; what runs inside the cluster is in the node image already.
+// images lists the images that the engine needs. The node image already has the images of programs inside the cluster.
 func (b *builder) images() {
 	have := map[string]bool{}
 	add := func(i Image) {
@@ -140,14 +139,14 @@ func (b *builder) images() {
 		add(c.Image)
 	}
 	if b.Cluster != nil {
-		add(ClientImage()) // for its prober, where there is no client
+		add(ClientImage()) // for the image's prober, if the lab has no client
 	}
 }
 
-// ClientImage is the catalogue's image of clients, which has the prober that other nodes are given, too.
+// ClientImage returns the catalogue's image of clients. The image has the prober; other nodes get a copy of the prober.
 func ClientImage() Image { return Image{Name: "client"} }
 
-// routerImage is the catalogue's name of the image that runs a router's software.
+// routerImage returns the catalogue's image of a router's software.
 func routerImage(r scenario.Router) Image {
 	return Image{Name: string(r.Software), Version: r.Version}
 }

@@ -44,7 +44,7 @@ func prefixes(all ...string) []netip.Prefix {
 	return out
 }
 
-// TestGoldens compares the whole of some plans, as JSON and as the text of --dry-run.
+// TestGoldens compares some whole plans, as JSON and as the text of --dry-run.
 func TestGoldens(t *testing.T) {
 	for _, c := range []struct {
 		name, file, lab string
@@ -197,7 +197,7 @@ func TestLabNames(t *testing.T) {
 	}
 }
 
-// TestNamesFit holds that the longest names stay within what hosts and engines take.
+// TestNamesFit checks that the longest names stay within the limits of hosts and engines.
 func TestNamesFit(t *testing.T) {
 	s := load(t, defaultFile)
 	workers := 32
@@ -218,7 +218,7 @@ func TestNamesFit(t *testing.T) {
 	}
 }
 
-// TestStepsComeAfterEarlierOnes holds that the steps' order has no gap and no circle.
+// TestStepsComeAfterEarlierOnes checks that the steps' order has no gap and no circle.
 func TestStepsComeAfterEarlierOnes(t *testing.T) {
 	for _, file := range []string{defaultFile, routersFile, oneWayFile} {
 		p, err := plan.Make(load(t, file), "lab", plan.Host{})

@@ -5,12 +5,12 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 )
 
-// Merge lays the values over on top of base, table by table, as Helm does. Both stay as they are.
+// Merge lays the values over on top of base, table by table, as in Helm. Merge changes neither map.
 func Merge(base, over map[string]any) map[string]any {
 	return chartutil.MergeTables(copied(over), copied(base))
 }
 
-// copied is a deep copy, never nil.
+// copied returns a deep copy, never nil.
 func copied(values map[string]any) map[string]any {
 	if values == nil {
 		return map[string]any{}

@@ -7,14 +7,14 @@ import (
 	"net/netip"
 )
 
-// Every address of a network is the network's own plus a small number, so that a packet capture reads
-// itself. All of them lie in a network's first /24:
+// Every address in a network is the network's first address plus a small number, for easy reading of packet captures. All
+// these addresses lie in a network's first /24:
 //
-//	.1         the bridge        .64 - .127   cluster nodes (the engine hands these out)
+//	.1         the bridge        .64 - .127   cluster nodes (assigned by the engine)
 //	.11 - .60  routers           .201 - .240  clients
 //	.62        the API endpoint  .254 - .241  gateways, downwards
 //
-// and .128 - .191 are nobody's: cluster nodes without an IPv4 address have them as their router IDs.
+// No part has an address from .128 - .191: these numbers are the router IDs of cluster nodes without an IPv4 address.
 const (
 	hostAt      = 1
 	routersAt   = 11
@@ -27,21 +27,21 @@ const (
 	bridgeBytes = 5
 )
 
-// pools are where networks without a prefix of their own get a /24 from, in this order.
+// pools returns the prefixes for networks without a prefix in the scenario. Each such network gets a /24, in this order.
 func pools() []netip.Prefix {
 	return []netip.Prefix{netip.MustParsePrefix("172.30.0.0/16"), netip.MustParsePrefix("172.29.0.0/16")}
 }
 
-// SubnetError is a network that can have no subnet on this host.
+// SubnetError is a network without a possible subnet on this host.
 type SubnetError struct {
 	Network string
-	// Wanted is the prefix that the scenario gives and Overlaps the one in its way. Both are invalid
-	// when the scenario gives none and every one of the pools is taken.
+	// Wanted is the scenario's prefix. Overlaps is the conflicting prefix. If the scenario gives no prefix and all pools are
+	// taken, both are invalid.
 	Wanted, Overlaps netip.Prefix
-	IPv6             bool // of which family the subnet is
+	IPv6             bool // true: the subnet is of IPv6
 }
 
-// Error says what is in the way and what to do.
+// Error names the conflict and the remedy.
 func (e *SubnetError) Error() string {
 	if e.IPv6 && !e.Wanted.IsValid() {
 		return fmt.Sprintf("network %s: seen no free /64 in %s, want one: take labs down (`skidpad ls`, `skidpad down --name L`) "+
@@ -92,7 +92,7 @@ func (b *builder) networks() error {
 	return nil
 }
 
-// reserved is what no network may be given: the host's own and everything that the scenario names.
+// reserved returns the prefixes that no network may get: the prefixes of the host and of the scenario.
 func (b *builder) reserved() []netip.Prefix {
 	var all []netip.Prefix
 	all = append(all, b.host.Taken...)
@@ -121,7 +121,7 @@ func (b *builder) reserved() []netip.Prefix {
 	return all
 }
 
-// firstFree returns the first /24 of the pools that overlaps nothing of taken.
+// firstFree returns the first /24 of the pools without overlap with taken.
 func firstFree(taken []netip.Prefix) (netip.Prefix, bool) {
 	for _, pool := range pools() {
 		base := pool.Addr().As4()
@@ -136,7 +136,7 @@ func firstFree(taken []netip.Prefix) (netip.Prefix, bool) {
 	return netip.Prefix{}, false
 }
 
-// overlapping returns the first prefix of all that overlaps p. A default route is in nobody's way.
+// overlapping returns the first prefix of all that overlaps p. A default route never counts as an overlap.
 func overlapping(p netip.Prefix, all []netip.Prefix) (netip.Prefix, bool) {
 	for _, other := range all {
 		if other.IsValid() && other.Bits() > 0 && p.Overlaps(other) {
@@ -146,7 +146,7 @@ func overlapping(p netip.Prefix, all []netip.Prefix) (netip.Prefix, bool) {
 	return netip.Prefix{}, false
 }
 
-// at returns the address that lies offset (0 to 255) above a prefix's first.
+// at returns the address at an offset (0 to 255) above the first address of a prefix.
 func at(p netip.Prefix, offset int) netip.Addr {
 	a := p.Addr().As4()
 	a[3] += byte(offset)
@@ -158,8 +158,8 @@ func attach(n Network, offset int) Attachment {
 	return Attachment{Network: n.Name, Address: at(n.Subnet, offset), Bits: n.Subnet.Bits(), Address6: at6(n.Subnet6, offset)}
 }
 
-// bridgeName returns an interface name of 13 characters (IFNAMSIZ allows 15) that no other lab's
-// network has.
+// bridgeName returns an interface name of 13 characters (IFNAMSIZ allows 15). Every network of every lab gets another
+// name.
 func bridgeName(lab, network string) string {
 	sum := sha256.Sum256([]byte(lab + "/" + network))
 	return "sp-" + hex.EncodeToString(sum[:bridgeBytes])

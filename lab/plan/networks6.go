@@ -2,15 +2,16 @@ package plan
 
 import "net/netip"
 
-// IPv6 addresses are spelled as the IPv4 ones beside them: what is .11 of a network's IPv4 prefix is ::11 of its IPv6 one,
-// although those are sixteens and ones. The engine hands out addresses from ::64:0 on to cluster nodes.
+// nodesBits6 is the length of the nodes' IPv6 prefix. IPv6 addresses have the spelling of the IPv4 addresses beside
+// them: .11 of a network's IPv4 prefix is ::11 of the IPv6 prefix, although the digits are hexadecimal. The engine
+// assigns addresses to cluster nodes from ::64:0 on.
 const nodesBits6 = 112
 
-// pool6 is where networks without an IPv6 prefix of their own get a /64 from: a unique local prefix (RFC 4193) whose
-// global ID begins with "skid" in ASCII.
+// pool6 returns the prefix for networks without an IPv6 prefix in the scenario: each gets a /64. The prefix is a unique
+// local prefix (RFC 4193) with a global ID that begins with "skid" in ASCII.
 func pool6() netip.Prefix { return netip.MustParsePrefix("fd73:6b69:6400::/48") }
 
-// network6 gives a network its IPv6 prefix: the one that the scenario names, or one that is free.
+// network6 gives a network an IPv6 prefix: the scenario's prefix, or a free prefix.
 func (b *builder) network6(n *Network, given *netip.Prefix, taken []netip.Prefix) error {
 	if given != nil {
 		if in, ok := overlapping(*given, b.host.Taken); ok {
@@ -30,7 +31,7 @@ func (b *builder) network6(n *Network, given *netip.Prefix, taken []netip.Prefix
 	return nil
 }
 
-// firstFree6 returns the first /64 of the pool that overlaps nothing of taken.
+// firstFree6 returns the first /64 of the pool without overlap with taken.
 func firstFree6(taken []netip.Prefix) (netip.Prefix, bool) {
 	base := pool6().Addr().As16()
 	for n := 1; n < 1<<16; n++ {
@@ -43,7 +44,7 @@ func firstFree6(taken []netip.Prefix) (netip.Prefix, bool) {
 	return netip.Prefix{}, false
 }
 
-// at6 returns the address that is spelled ::offset (0 to 255) in a /64; invalid where there is no prefix.
+// at6 returns the address with the spelling ::offset (0 to 255) in a /64; invalid without a prefix.
 func at6(p netip.Prefix, offset int) netip.Addr {
 	if !p.IsValid() {
 		return netip.Addr{}
@@ -53,10 +54,10 @@ func at6(p netip.Prefix, offset int) netip.Addr {
 	return netip.AddrFrom16(a)
 }
 
-// hexDigits is the byte that is spelled in hexadecimal as n (0 to 99) is in decimal.
+// hexDigits returns the byte with the hexadecimal spelling of the decimal number n (0 to 99).
 func hexDigits(n int) byte { return byte(n/10<<4 | n%10) }
 
-// Addresses are the attachment's addresses of every family that it has.
+// Addresses returns the attachment's addresses of all IP families.
 func (a Attachment) Addresses() []netip.Addr {
 	if !a.Address6.IsValid() {
 		return []netip.Addr{a.Address}
@@ -64,7 +65,7 @@ func (a Attachment) Addresses() []netip.Addr {
 	return []netip.Addr{a.Address, a.Address6}
 }
 
-// Prefix6 is the attachment's network prefix; invalid without IPv6.
+// Prefix6 returns the attachment's network prefix; invalid without IPv6.
 func (a Attachment) Prefix6() netip.Prefix {
 	if !a.Address6.IsValid() {
 		return netip.Prefix{}

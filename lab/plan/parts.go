@@ -5,8 +5,8 @@ package plan
 type Part struct {
 	Name   string  `json:"name"`
 	Images []Image `json:"images"`
-	// Addon names the addon whose chart makes the part, with Values more, and with Ready to wait for. It is empty if the part
-	// is a whole addon.
+	// Addon names the addon whose chart makes the part, with the additional Values and with Ready to wait for. Addon is
+	// empty if the part is a whole addon.
 	Addon  string         `json:"addon,omitempty"`
 	Values map[string]any `json:"values,omitempty"`
 	Ready  []Ready        `json:"ready,omitempty"`

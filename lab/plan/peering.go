@@ -2,10 +2,11 @@ package plan
 
 import "skidpad.dev/skidpad/lab/scenario"
 
-// EchoPort is where the echo program answers, by TCP and UDP.
+// EchoPort is the TCP and UDP port of the echo program.
 const EchoPort = 8080
 
-// Peering is how a router speaks with a peer, beyond who it is. Its zero value is what a speaker does by itself.
+// Peering is the configuration of a session between a router and a peer. The zero value means the speaker's own
+// defaults.
 type Peering struct {
 	BFD                  *scenario.BFD         `json:"bfd,omitempty"`
 	Password             scenario.Secret       `json:"password,omitempty"`

@@ -11,7 +11,8 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// A password is in the plan that a router's configuration is made from, and in nothing that is written of it.
+// TestPasswordsStayOutOfWhatIsWritten checks that a password is in the plan for a router's configuration, and in no
+// written form of the plan.
 func TestPasswordsStayOutOfWhatIsWritten(t *testing.T) {
 	s, err := scenario.Load("../scenario/testdata/valid-peering.yaml", lab.Kinds())
 	if err != nil {

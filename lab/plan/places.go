@@ -45,7 +45,7 @@ func (p *Plan) Places() Places {
 	return all
 }
 
-// clusterPlaces are the cluster's nodes and the datastore.
+// clusterPlaces returns the cluster's nodes and the datastore.
 func (p *Plan) clusterPlaces() Places {
 	c := p.Cluster
 	if c == nil {
@@ -62,7 +62,8 @@ func (p *Plan) clusterPlaces() Places {
 	return all
 }
 
-// attachment is a cluster's container on a network. The invalid address means that the engine chooses.
+// attachment returns the attachment of a cluster's container to a network. An invalid address means that the engine
+// chooses.
 func (p *Plan) attachment(network string, address netip.Addr) Attachment {
 	at := Attachment{Network: network, Address: address}
 	if i := slices.IndexFunc(p.Networks, func(n Network) bool { return n.Name == network }); i >= 0 && address.IsValid() {
@@ -71,12 +72,12 @@ func (p *Plan) attachment(network string, address netip.Addr) Attachment {
 	return at
 }
 
-// Find looks a place up by the scenario's name or by the container's.
+// Find returns the place with a scenario's name or a container's name.
 func (p Places) Find(name string) (Place, bool) {
 	return p.first(func(x Place) bool { return x.Name == name || x.Container == name })
 }
 
-// At looks up the owner of an address that the plan assigns. A gateway's member has the addresses of its router, so At
+// At returns the owner of an address of the plan. A gateway's member has the addresses of the member's router, so At
 // returns the router.
 func (p Places) At(a netip.Addr) (Place, bool) {
 	if !a.IsValid() {
@@ -115,7 +116,7 @@ func (p Places) Containers() []string {
 	return names
 }
 
-// NetworkNames returns the scenario's names of the networks that the place is on.
+// NetworkNames returns the scenario's names of the place's networks.
 func (x Place) NetworkNames() []string {
 	var names []string
 	for _, at := range x.Networks {

@@ -66,8 +66,8 @@ func each(n int, f func(int) string) string {
 	return strings.Join(all, ", ")
 }
 
-// TestAddressesNeverCollide holds that no two parts of a lab have one address, that the engine hands
-// none of theirs to nodes, and that VIPs and cluster prefixes lie outside every network.
+// TestAddressesNeverCollide checks three rules. No two parts of a lab share an address. The engine's range for nodes
+// holds no planned address. VIPs and cluster prefixes lie outside every network.
 func TestAddressesNeverCollide(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawScenario(t)
@@ -124,8 +124,8 @@ func TestAddressesNeverCollide(t *testing.T) {
 	})
 }
 
-// TestLabsSideBySide holds that labs planned one after the other, each knowing what the earlier ones
-// took, share no subnet, no bridge and no name.
+// TestLabsSideBySide checks that labs planned one after the other share no subnet, no bridge and no name. Each plan
+// knows the prefixes of the earlier labs.
 func TestLabsSideBySide(t *testing.T) {
 	s := load(t, defaultFile)
 	rapid.Check(t, func(t *rapid.T) {
@@ -135,7 +135,7 @@ func TestLabsSideBySide(t *testing.T) {
 		for i := range labs {
 			p, err := plan.Make(s, fmt.Sprintf("lab%d", i), plan.Host{Taken: taken})
 			if err != nil {
-				return // everything is taken
+				return // no prefix is free
 			}
 			for _, n := range p.Networks {
 				if in, ok := plan.Overlapping(n.Subnet, taken); ok {

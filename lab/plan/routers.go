@@ -7,7 +7,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// VRRP priorities (RFC 9568, 5.2.4): the first member's, and what each further one has less.
+// VRRP priorities (RFC 9568, 5.2.4): the priority of the first member, and the decrement for each further member.
 const (
 	firstPriority = 200
 	priorityStep  = 10
@@ -62,7 +62,7 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 	return s
 }
 
-// nodeRanges accept the sessions of all nodes, a range for each family.
+// nodeRanges returns ranges for the sessions of all nodes, a range for each IP family.
 func (b *builder) nodeRanges(p scenario.Peer) []Range {
 	n, sessions := b.network(b.clusterNetwork()), len(b.Cluster.Members())
 	var all []Range
@@ -75,7 +75,7 @@ func (b *builder) nodeRanges(p scenario.Peer) []Range {
 	return all
 }
 
-// rackRanges accept the sessions of the nodes in the racks whose router this is.
+// rackRanges returns ranges for the sessions of the nodes in this router's racks.
 func (b *builder) rackRanges(r scenario.Router, p scenario.Peer) []Range {
 	var all []Range
 	for _, rack := range b.spec.Cluster.Racks {
@@ -88,8 +88,8 @@ func (b *builder) rackRanges(r scenario.Router, p scenario.Peer) []Range {
 	return all
 }
 
-// peerAddress returns the addresses at which one router reaches another: on the cluster's network if both
-// are there, else on the first network that they share.
+// peerAddress returns the addresses at which a router reaches another router: on the cluster's network if both routers
+// are there, else on the first common network.
 func (b *builder) peerAddress(from scenario.Router, to string) (v4, v6 netip.Addr) {
 	i := b.routerIndex(to)
 	if i < 0 {
@@ -106,7 +106,8 @@ func (b *builder) peerAddress(from scenario.Router, to string) (v4, v6 netip.Add
 	return b.routed(shared, routersAt+i)
 }
 
-// routed returns the addresses at an offset of a network, of the families that the lab routes; the other is invalid.
+// routed returns the addresses at an offset of a network for the routed IP families. The address of an unrouted family
+// is invalid.
 func (b *builder) routed(network string, offset int) (v4, v6 netip.Addr) {
 	n := b.network(network)
 	if b.spec.IPv4() {
@@ -138,8 +139,8 @@ func (b *builder) gateways() {
 	}
 }
 
-// learnsFromNodes reports whether a router has its routes to the cluster from the nodes by BGP: without
-// them it is no way into the cluster and must not hold a gateway's address.
+// learnsFromNodes reports whether a router learns the routes to the cluster from the nodes by BGP. Without these routes,
+// the router is no way into the cluster and must not hold a gateway's address.
 func (b *builder) learnsFromNodes(router string) bool {
 	bgp := b.spec.Routers[b.routerIndex(router)].BGP
 	return bgp != nil && slices.ContainsFunc(bgp.Peers, func(p scenario.Peer) bool { return p.Nodes != "" })
@@ -160,8 +161,8 @@ func (b *builder) clients() {
 	}
 }
 
-// onLink are the addresses that nodes announce by ARP on a network: a client there that has no router sends to
-// them as to its neighbours.
+// onLink returns the addresses that nodes announce by ARP on a network. A client on this network without a router sends
+// to these addresses directly.
 func (b *builder) onLink(network string) []netip.Prefix {
 	if !b.spec.AnnouncesByARP() || network != b.clusterNetwork() {
 		return nil
@@ -182,7 +183,7 @@ func (b *builder) onLink(network string) []netip.Prefix {
 	return all
 }
 
-// gatewayAddress returns a gateway's addresses on a network; invalid if it has none there.
+// gatewayAddress returns a gateway's addresses on a network; invalid if the gateway has no address there.
 func (b *builder) gatewayAddress(gateway, network string) (v4, v6 netip.Addr) {
 	for i, g := range b.spec.Gateways {
 		if g.Name == gateway && slices.Contains(g.Networks, network) {
@@ -192,19 +193,19 @@ func (b *builder) gatewayAddress(gateway, network string) (v4, v6 netip.Addr) {
 	return v4, v6
 }
 
-// routerAddress returns a router's addresses on a network that it is on.
+// routerAddress returns a router's addresses on one of the router's networks.
 func (b *builder) routerAddress(router, network string) (v4, v6 netip.Addr) {
 	return b.routed(network, routersAt+b.routerIndex(router))
 }
 
-// nodeRoutes are the nodes' ways back to the networks beyond the routers. BGP does not give them: a
-// node's speaker only announces. A network that no gateway leads to is reached by way of the router
-// that a client there uses.
+// nodeRoutes returns the nodes' routes to the networks beyond the routers. BGP does not give these routes, because a
+// node's speaker only announces. To a network without a gateway, the route goes via the router of a client on the
+// network.
 func (b *builder) nodeRoutes() []Route {
 	cluster := b.clusterNetwork()
 	var routes []Route
 	if len(b.spec.Cluster.Racks) > 0 {
-		return nil // their routers are the nodes' default route
+		return nil // the default route of these nodes leads to the rack's router
 	}
 	for _, n := range b.Networks {
 		if n.Name == cluster {

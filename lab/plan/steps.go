@@ -16,8 +16,8 @@ const (
 	StepReady     = "ready"
 )
 
-// steps lists what is done, each as soon as the steps that it comes after have ended. The CNI does not
-// come after the cluster: it waits for the API itself, and is installed while workers join.
+// steps lists the steps; each starts as soon as the steps in After have ended. The CNI does not come after the cluster:
+// the CNI's step waits for the API, and installs the CNI while workers join.
 func (b *builder) steps() {
 	made := []string{StepNetworks}
 	add := func(when bool, name, what string, after ...string) {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Text writes the plan for people: a table for each kind of thing, then kind's configuration and the values and manifests of
-// the addons.
+// Text writes the plan for people: a table for each kind of part, then kind's configuration and the values and manifests
+// of the addons.
 func (p *Plan) Text() string {
 	var t text
 	t.line("lab %s: scenario %s, plan %s", p.Lab, p.Scenario.Metadata.Name, p.Hash)
@@ -164,7 +164,7 @@ func (t *text) flush() {
 	}
 }
 
-// done returns the text without the blanks that empty last cells leave.
+// done returns the text without the trailing blanks of empty last cells.
 func (t *text) done() string {
 	t.flush()
 	lines := strings.Split(t.out.String(), "\n")
@@ -186,7 +186,7 @@ func addresses(all []Attachment) string {
 	return strings.Join(out, ", ")
 }
 
-// spelled is a prefix, with the IPv6 one behind it where there is one.
+// spelled returns a prefix, followed by the IPv6 prefix if there is any.
 func spelled(v4, v6 netip.Prefix) string {
 	if v6.IsValid() {
 		return v4.String() + " " + v6.String()

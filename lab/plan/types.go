@@ -1,5 +1,5 @@
-// Package plan turns a scenario into what will be made: every name, address, image, configuration
-// value and step, as pure data that prints, diffs and stands in golden files.
+// Package plan turns a scenario into the plan of a lab: every name, address, image, configuration value and step. The
+// plan is pure data for printing, diffs and golden files.
 package plan
 
 import (
@@ -11,21 +11,21 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Host is what the plan must know of the machine. It is read before, so that Make stays pure.
+// Host is the plan's input about the machine. The caller reads the host first, because Make is pure.
 type Host struct {
 	// Taken are the prefixes in use: host routes and the engine's other networks.
 	Taken []netip.Prefix `json:"taken,omitempty"`
-	// CgroupV1 reports whether the host runs cgroup v1 (or hybrid), which kubelet 1.35+ must be told.
+	// CgroupV1 reports whether the host runs cgroup v1 (or hybrid). kubelet 1.35 and later need a setting for cgroup v1.
 	CgroupV1 bool `json:"cgroupV1,omitempty"`
 	// NoSysResource reports whether CAP_SYS_RESOURCE cannot be granted to containers.
 	NoSysResource bool `json:"noSysResource,omitempty"`
 }
 
-// Plan is what will be made.
+// Plan describes a lab completely.
 type Plan struct {
 	Lab      string             `json:"lab"`
 	Scenario *scenario.Scenario `json:"scenario"` // with defaults filled in
-	// Hash is of everything else in the plan: two plans with one hash make the same lab.
+	// Hash covers all other fields of the plan: two plans with equal hashes make the same lab.
 	Hash      string     `json:"hash"`
 	Networks  []Network  `json:"networks"`
 	Cluster   *Cluster   `json:"cluster,omitempty"`
@@ -35,8 +35,8 @@ type Plan struct {
 	Addons    []Addon    `json:"addons,omitempty"`
 	Workloads []Workload `json:"workloads,omitempty"`
 	Kernel    []Need     `json:"kernel,omitempty"` // options that the kernel must have
-	Images    []Image    `json:"images"`           // what the engine must have before anything starts
-	// Parts are what the lab can do without.
+	Images    []Image    `json:"images"`           // images that the engine needs before any start
+	// Parts are the optional parts of the lab.
 	Parts []Part `json:"parts,omitempty"`
 	Steps []Step `json:"steps"`
 }
@@ -48,21 +48,21 @@ type Network struct {
 	Bridge string       `json:"bridge"` // the host's interface name, at most 15 characters
 	Subnet netip.Prefix `json:"subnet"`
 	Host   netip.Addr   `json:"host"`  // the bridge's own address
-	Nodes  netip.Prefix `json:"nodes"` // what the engine hands out: cluster nodes get theirs from here
-	// The same of IPv6, in a lab that has it.
+	Nodes  netip.Prefix `json:"nodes"` // the engine's range for the addresses of cluster nodes
+	// Subnet6, Host6 and Nodes6 are the IPv6 counterparts, in a lab with IPv6.
 	Subnet6 netip.Prefix `json:"subnet6,omitzero"`
 	Host6   netip.Addr   `json:"host6,omitzero"`
 	Nodes6  netip.Prefix `json:"nodes6,omitzero"`
-	// Masquerade has the host rewrite the source of what leaves the network.
+	// Masquerade lets the host rewrite the source of packets that leave the network.
 	Masquerade bool `json:"masquerade,omitempty"`
 }
 
-// Attachment is a container's place on a network. The interface inside is named for the network.
+// Attachment is a container's place on a network. The interface inside has the network's name.
 type Attachment struct {
 	Network string     `json:"network"` // the scenario's name
 	Address netip.Addr `json:"address"`
 	Bits    int        `json:"bits"`
-	// Address6 is its IPv6 address, in a lab that has IPv6; its prefix is a /64.
+	// Address6 is the IPv6 address, with a /64 prefix, in a lab with IPv6.
 	Address6 netip.Addr `json:"address6,omitzero"`
 }
 
@@ -75,18 +75,18 @@ type Cluster struct {
 	KindConfig string            `json:"kindConfig,omitempty"` // v1alpha4 YAML
 	K3s        *K3s              `json:"k3s,omitempty"`
 	Nodes      []Node            `json:"nodes"`
-	// PodCIDR and ServiceCIDR are of IPv4 where the cluster has that.
+	// PodCIDR and ServiceCIDR are the IPv4 prefixes, in a cluster with IPv4.
 	PodCIDR     netip.Prefix `json:"podCIDR"`
 	ServiceCIDR netip.Prefix `json:"serviceCIDR"`
-	// Routes are what every node has besides its own: to the networks beyond the routers.
+	// Routes are the additional routes of every node, to the networks beyond the routers.
 	Routes []Route `json:"routes,omitempty"`
-	// APIEndpoint is how the API is reached; nil: at the only API server itself.
+	// APIEndpoint is the address of the API; nil: the address of the only API server.
 	APIEndpoint *APIEndpoint `json:"apiEndpoint,omitempty"`
 	// Mounts are file systems that every node has from its start.
 	Mounts []Mount `json:"mounts,omitempty"`
 }
 
-// Mount is a file system that is mounted from nothing but its type.
+// Mount is a file system without a source; the type is enough.
 type Mount struct {
 	Where string `json:"where"`
 	Type  string `json:"type"` // bpf, cgroup2
@@ -97,20 +97,20 @@ type Node struct {
 	Name         string `json:"name"`  // the provider's and Kubernetes' name: skidpad-<lab>-worker2
 	Short        string `json:"short"` // as in the scenario: worker2
 	ControlPlane bool   `json:"controlPlane,omitempty"`
-	Later        bool   `json:"later,omitempty"` // it is made and joins when it is told to
-	// Address and Args are of provider k3s: kind gives its nodes addresses and commands of its own.
+	Later        bool   `json:"later,omitempty"` // the node is made and joins on command
+	// Address and Args are for provider k3s. kind chooses addresses and commands itself.
 	Address netip.Addr `json:"address,omitzero"`
 	Args    []string   `json:"args,omitempty"`
-	// Network is the scenario's name of the network of its rack; empty means the cluster's.
+	// Network is the scenario's name of the rack's network; empty means the cluster's network.
 	Network string `json:"network,omitempty"`
-	// Routes are what it has besides those of all nodes: the default route by its rack's router.
+	// Routes are the node's routes besides the routes of all nodes: the default route via the rack's router.
 	Routes []Route `json:"routes,omitempty"`
 }
 
-// HomeOf names the network that a cluster node is on.
+// HomeOf returns the name of a cluster node's network.
 func (c *Cluster) HomeOf(n Node) string { return cmp.Or(n.Network, c.Network) }
 
-// RoutesOf are all routes of a cluster node besides its own network's.
+// RoutesOf returns all routes of a cluster node besides the route of the node's own network.
 func (c *Cluster) RoutesOf(n Node) []Route { return slices.Concat(c.Routes, n.Routes) }
 
 // Route is a static route.
@@ -129,7 +129,7 @@ type Router struct {
 	BGP       *Speaker          `json:"bgp,omitempty"`
 }
 
-// Speaker is a router's BGP configuration, with every address known.
+// Speaker is a router's BGP configuration with all addresses.
 type Speaker struct {
 	ASN             uint32        `json:"asn"`
 	RouterID        netip.Addr    `json:"routerID"`
@@ -137,7 +137,7 @@ type Speaker struct {
 	Keepalive       time.Duration `json:"keepalive"`
 	GracefulRestart bool          `json:"gracefulRestart,omitempty"`
 	MaximumPaths    int           `json:"maximumPaths"`
-	// Announce are prefixes of the router's own links that it tells its peers of.
+	// Announce lists the prefixes of the router's own links that the router advertises to peers.
 	Announce  []netip.Prefix `json:"announce,omitempty"`
 	Neighbors []Neighbor     `json:"neighbors,omitempty"`
 	// Ranges accept sessions that nodes open (FRR: bgp listen range).
@@ -147,7 +147,7 @@ type Speaker struct {
 // Neighbor is a peer with a known address.
 type Neighbor struct {
 	Name    string     `json:"name"`
-	Address netip.Addr `json:"address"` // IPv4 routes go over an IPv4 session, IPv6 routes over an IPv6 one
+	Address netip.Addr `json:"address"` // IPv4 routes use an IPv4 session, IPv6 routes use an IPv6 session
 	ASN     uint32     `json:"asn"`
 	Peering
 }
@@ -157,27 +157,28 @@ type Range struct {
 	Name   string       `json:"name"` // peer group: nodes
 	Prefix netip.Prefix `json:"prefix"`
 	ASN    uint32       `json:"asn"`
-	// Sessions is how many peers are to be there.
+	// Sessions is the expected number of peers.
 	Sessions int `json:"sessions"`
 	Peering
 }
 
-// Gateway is a guarded address on each of its networks: one VRRP router per member and network.
+// Gateway is a guarded address on each of the gateway's networks: one VRRP router per member and network.
 type Gateway struct {
 	Name           string         `json:"name"`
 	Image          Image          `json:"image"`
 	AdvertInterval time.Duration  `json:"advertInterval"`
-	VRID           int            `json:"vrid"` // 1 to 255; one per gateway, the same on each network
+	VRID           int            `json:"vrid"` // 1 to 255; one VRID per gateway, the same on each network
 	Addresses      []Attachment   `json:"addresses"`
 	Members        []GatewayGuard `json:"members"`
 }
 
-// GatewayGuard is one member of a gateway: keepalived in the network namespace of its router.
+// GatewayGuard is a member of a gateway: keepalived in the network namespace of a router.
 type GatewayGuard struct {
 	Router    string `json:"router"`
 	Container string `json:"container"` // skidpad-<lab>-r1-gw
 	Priority  int    `json:"priority"`  // 1 to 254, the highest is master
-	// TrackBGP gives the address up when the router's FIB holds no route learned by BGP; TrackBGP6 the same of IPv6 routes.
+	// TrackBGP releases the address when the router's FIB holds no IPv4 route learned by BGP. TrackBGP6 does the same for
+	// IPv6.
 	TrackBGP  bool `json:"trackBGP,omitempty"`
 	TrackBGP6 bool `json:"trackBGP6,omitempty"`
 }
@@ -188,12 +189,13 @@ type Client struct {
 	Container string     `json:"container"`
 	Image     Image      `json:"image"`
 	Network   Attachment `json:"network"`
-	// Via is the next hop of its default route, if it has one.
+	// Via is the next hop of the client's default route; invalid without a default route.
 	Via  netip.Addr `json:"via,omitzero"`
 	Via6 netip.Addr `json:"via6,omitzero"`
-	// Echo has it answer probes on EchoPort.
+	// Echo lets the client answer probes on EchoPort.
 	Echo bool `json:"echo,omitempty"`
-	// OnLink are prefixes beyond its own that it finds on its segment, by ARP: what nodes announce there.
+	// OnLink are foreign prefixes that the client reaches on the client's segment by ARP: the nodes announce these prefixes
+	// there.
 	OnLink []netip.Prefix `json:"onLink,omitempty"`
 }
 
@@ -205,11 +207,11 @@ type Workload struct {
 	Image     Image   `json:"image"`
 	Ports     Ports   `json:"ports"`
 	Service   Service `json:"service"`
-	// DualStack has its service take an address of each family; pods have both by themselves.
+	// DualStack gives the service an address of each IP family. Pods always have both.
 	DualStack bool `json:"dualStack,omitempty"`
 }
 
-// Ports are where an echo answers.
+// Ports are the ports of an echo program.
 type Ports struct {
 	HTTP int `json:"http"` // also plain TCP connects
 	UDP  int `json:"udp"`
@@ -224,12 +226,12 @@ type Service struct {
 // Image names an image of the catalogue.
 type Image struct {
 	Name    string `json:"name"`              // node, cilium, cilium-operator, echo, frr, keepalived, client
-	Version string `json:"version,omitempty"` // of its main part; "" is the catalogue's own
+	Version string `json:"version,omitempty"` // version of the main part; "" is the catalogue's own
 	// Preload are the images that a node image holds, unpacked, before the cluster starts.
 	Preload []Image `json:"preload,omitempty"`
 }
 
-// Key identifies an image within a plan: name, or name@version.
+// Key identifies an image in a plan: name, or name@version.
 func (i Image) Key() string {
 	if i.Version == "" {
 		return i.Name
@@ -237,7 +239,7 @@ func (i Image) Key() string {
 	return i.Name + "@" + i.Version
 }
 
-// Step is one step of the bring-up, in the order in which it may start.
+// Step is a step of the bring-up. The steps stand in the order of possible starts.
 type Step struct {
 	Name  string   `json:"name"`
 	After []string `json:"after,omitempty"` // steps that must have ended

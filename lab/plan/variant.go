@@ -6,9 +6,8 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// With is the plan of the same lab, on the same subnets, with something in its scenario changed. It is for what can be
-// changed while the lab runs: routers' configurations and Cilium's resources; values that depend on the host
-// are left out of it.
+// With returns the plan of the same lab, on the same subnets, with a changed scenario. With serves changes while the lab
+// runs: routers' configurations and Cilium's resources. The plan lacks the values that depend on the host.
 func (p *Plan) With(change func(*scenario.Spec)) (*Plan, error) {
 	s, err := p.Scenario.Clone()
 	if err != nil {
