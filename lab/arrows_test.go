@@ -12,7 +12,8 @@ import (
 
 const module = "skidpad.dev/skidpad/"
 
-// layers says how deep each package stands: one may import what is below it and, among equals, only what allowed names.
+// layers lists the depth of each package. A package may import packages of a smaller depth, and packages of the same
+// family at the same depth.
 var layers = []struct {
 	depth    int
 	packages []string
@@ -37,7 +38,7 @@ var layers = []struct {
 	{17, []string{"suites"}},
 }
 
-// depth returns the layer of the longest listed prefix of pkg, or -1 where pkg is free (scenarios, fixtures).
+// depth returns the layer of the longest listed prefix of pkg, or -1 if pkg is free (scenarios, fixtures).
 func depth(pkg string) int {
 	best, found := -1, 0
 	for _, l := range layers {
@@ -50,7 +51,7 @@ func depth(pkg string) int {
 	return best
 }
 
-// family is what may import within itself on one layer: lab/router and lab/router/frr.
+// family returns the common parent of packages that may import each other on one layer: lab/router for lab/router/frr.
 func family(pkg string) string {
 	parts := strings.SplitN(pkg, "/", 3)
 	return path.Join(parts[:min(2, len(parts))]...)

@@ -11,8 +11,8 @@ import (
 	"skidpad.dev/skidpad/lab/host"
 )
 
-// Down removes all that is labelled as the lab's, from any state, and returns what that was. It needs no scenario file.
-// An `up` of the lab that is still at work is told to stop first. A lab that is not there is no error.
+// Down removes every part with the lab's labels, from any state, and returns the removed parts. Down needs no scenario
+// file. If an `up` of the lab is still running, Down stops the `up` first. A missing lab is no error.
 func Down(ctx context.Context, name string) ([]string, error) {
 	release, err := bringup.TakeOver(ctx, name)
 	if err != nil {

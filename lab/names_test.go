@@ -14,8 +14,8 @@ import (
 	"skidpad.dev/skidpad/lab"
 )
 
-// TestKindsAreNamedNowhereElse holds that generic code names no member: outside the member's package, only lab.Kinds has the
-// member's type.
+// TestKindsAreNamedNowhereElse checks that generic code names no member. Outside the member's package, only lab.Kinds
+// names the member's type.
 func TestKindsAreNamedNowhereElse(t *testing.T) {
 	k := lab.Kinds()
 	of := map[string]string{} // check.Reach → lab/check
@@ -38,7 +38,7 @@ func TestKindsAreNamedNowhereElse(t *testing.T) {
 			text, err := os.ReadFile(file)
 			for _, name := range named.FindAllString(string(text), -1) {
 				folder := path.Join("lab", path.Dir(filepath.ToSlash(file)))
-				// A check is a member, too, and may be about one fault; the bounds of outages by fault are still there.
+				// A check is a member, too, and may be about one fault; the bounds of outages by fault are in package check.
 				if ofCheck := folder == "lab/check" && of[name] == "lab/fault"; folder != of[name] && !ofCheck {
 					t.Errorf("%s names %s; only lab/kinds.go may", file, name)
 				}

@@ -12,22 +12,22 @@ import (
 	"skidpad.dev/skidpad/lab/live"
 )
 
-// Lab is a lab that runs, or one that is half made.
+// Lab is a running or half-made lab.
 type Lab = live.Lab
 
-// Status is how a lab is at this moment.
+// Status is the current state of a lab.
 type Status = live.Status
 
-// Dir is where a lab's files are: its kubeconfig and its lock.
+// Dir returns the folder of a lab's files: the kubeconfig and the lock.
 func Dir(name string) (string, error) { return live.Dir(name) }
 
-// NotFoundError says that a lab is not there, and which ones are.
+// NotFoundError reports a missing lab, and lists the existing labs.
 type NotFoundError struct {
 	Lab    string
 	Others []string
 }
 
-// Error names the labs that are there.
+// Error lists the existing labs.
 func (e *NotFoundError) Error() string {
 	there := "no lab is up"
 	if len(e.Others) > 0 {
@@ -39,7 +39,7 @@ func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("lab %s is not up; %s; bring it up with `skidpad up --name %s`", e.Lab, there, e.Lab)
 }
 
-// Open finds a lab by its labels. An empty name means the only lab there is.
+// Open finds a lab by the lab's labels. An empty name means the only existing lab.
 func Open(ctx context.Context, name string) (*Lab, error) {
 	eng, err := docker.Connect(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func Open(ctx context.Context, name string) (*Lab, error) {
 	return l, err
 }
 
-// Only returns the name of the only lab there is; with none or several it says so.
+// Only returns the name of the only existing lab. No lab, or several labs, is an error.
 func Only(ctx context.Context) (string, error) {
 	eng, err := docker.Connect(ctx)
 	if err != nil {
@@ -83,11 +83,11 @@ func Only(ctx context.Context) (string, error) {
 type Summary struct {
 	Name     string `json:"name"`
 	Scenario string `json:"scenario"`
-	Running  int    `json:"running"` // containers
+	Running  int    `json:"running"` // running containers
 	Planned  int    `json:"planned"`
 }
 
-// List returns the labs that are there, by name.
+// List returns the existing labs, by name.
 func List(ctx context.Context) ([]Summary, error) {
 	eng, err := docker.Connect(ctx)
 	if err != nil {

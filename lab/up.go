@@ -13,33 +13,33 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Options say what Up is to do.
+// Options are the settings of Up.
 type Options = bringup.Options
 
-// Progress is told what a bring-up is at. Calls come from several goroutines.
+// Progress receives the progress of a bring-up. Calls come from several goroutines.
 type Progress = bringup.Progress
 
-// StepError says at which step a bring-up stopped, and what to do with what stands.
+// StepError names the step at which a bring-up stopped, and the next commands for the existing parts.
 type StepError = bringup.StepError
 
-// SkipError says that this machine cannot run a scenario, and why. It is neither a failure of the scenario nor a pass.
+// SkipError reports that this machine cannot run a scenario, with the reason. A skip is neither a failure nor a pass.
 type SkipError = bringup.SkipError
 
-// DiffersError says in what a running lab differs from the scenario that was asked for.
+// DiffersError lists the differences between a running lab and the requested scenario.
 type DiffersError = bringup.DiffersError
 
-// BusyError says that another process is bringing the lab up or taking it down.
+// BusyError reports that another process brings the lab up or takes the lab down.
 type BusyError = bringup.BusyError
 
-// Obstacle reports why this machine cannot run a scenario; nil where nothing is known to be in the way. source is the
-// folder that images are built from. Nothing is pulled or built.
+// Obstacle reports why this machine cannot run a scenario; nil if no obstacle is known. source is the folder with the
+// sources of images. Obstacle pulls and builds nothing.
 func Obstacle(ctx context.Context, s *scenario.Scenario, source string) (*SkipError, error) {
 	return bringup.Obstacle(ctx, s, source)
 }
 
-// Up brings a lab up, or goes on with one that stopped halfway. Steps that are done already are found to be so.
-// A lab of that name with another scenario is left as it is and is an error that says what differs.
-// When ctx ends, what this call began is removed again, unless Keep is set. A scenario that this machine cannot run is a
+// Up brings a lab up, or completes a half-made lab. Each step finds the parts that already exist. If a lab of the same
+// name has another scenario, Up leaves the lab unchanged and returns an error with the differences. When ctx ends, Up
+// removes the parts from this call, unless Keep is set. If this machine cannot run the scenario, the error is a
 // *SkipError.
 func Up(ctx context.Context, o Options) (*Lab, error) {
 	if o.Name == "" {
@@ -73,7 +73,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	return l, bringup.Resume(ctx, l, o)
 }
 
-// healthy reports whether nothing at all is wrong with the lab.
+// healthy reports whether the lab has no problem at all.
 func healthy(ctx context.Context, l *Lab) (bool, error) {
 	st, err := l.Status(ctx)
 	if err != nil {
@@ -82,7 +82,7 @@ func healthy(ctx context.Context, l *Lab) (bool, error) {
 	return st.Healthy, nil
 }
 
-// Draft makes the plan that Up would make for a new lab, and makes nothing of it.
+// Draft returns the plan of a new lab, as Up would plan the lab. Draft makes no part of the lab.
 func Draft(ctx context.Context, o Options) (*plan.Plan, error) {
 	if o.Name == "" {
 		o.Name = o.Scenario.Metadata.Name
