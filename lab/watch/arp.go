@@ -16,7 +16,7 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// watchARP captures ARP on a network's bridge, from the host: all packets from any port, whoever answers.
+// watchARP captures ARP on a network's bridge, from the host: all packets from any port and any sender.
 func (w *Watch) watchARP(ctx context.Context, n plan.Network, ready func()) error {
 	capture, err := openARP(n.Bridge)
 	if err != nil {

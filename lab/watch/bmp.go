@@ -23,7 +23,7 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// stations is what routers were told, to be taken back at the end.
+// stations are the BMP stations added to routers. The end of the watch removes these stations.
 type stations struct {
 	mu   sync.Mutex
 	told []station
@@ -43,7 +43,7 @@ func (s *stations) add(told station) {
 	}
 }
 
-// takeBack undoes all. A router that does not run now has forgotten it.
+// takeBack removes all stations. A stopped router has lost the station already.
 func (s *stations) takeBack(ctx context.Context) error {
 	s.mu.Lock()
 	told := s.told
@@ -63,8 +63,8 @@ func (s *stations) takeBack(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// watchBGP receives the BMP messages of a router. The station listens on the router's own loopback, in its namespace:
-// no link that a test takes down lies between, and no firewall.
+// watchBGP receives the BMP messages of a router. The station listens on the router's own loopback, in the router's
+// network namespace, so no link fault and no firewall affects the connection.
 func (w *Watch) watchBGP(ctx context.Context, p place, by router.Exporter, pid int, ready func()) error {
 	listener, err := w.listenBMP(ctx, by, pid)
 	if err != nil {
@@ -112,8 +112,8 @@ func (w *Watch) unlessStopping(events []timeline.Event) []timeline.Event {
 	return events
 }
 
-// listenBMP opens the station's socket: at a port that the router knows already and nobody listens at, left by a
-// watch that was killed or written in the router's configuration; else at any.
+// listenBMP opens the station's socket. The port is a free port that the router already knows: from a killed watch, or
+// from the router's configuration. Without a known free port, listenBMP takes any port.
 func (w *Watch) listenBMP(ctx context.Context, by router.Exporter, pid int) (listener *net.TCPListener, err error) {
 	ns, err := openNamespace(pid)
 	if err != nil {
@@ -122,7 +122,7 @@ func (w *Watch) listenBMP(ctx context.Context, by router.Exporter, pid int) (lis
 	defer func() { _ = ns.Close() }()
 	known, err := by.Stations(ctx)
 	if err != nil {
-		known = nil // its daemon may be down at this moment; acceptBMP goes on trying
+		known = nil // the router's daemon may be down now; acceptBMP tries again
 	}
 	for _, port := range append(slices.Sorted(maps.Keys(known)), 0) {
 		listener, err = listenIn(ns, port)
@@ -144,12 +144,13 @@ func listenIn(ns netns.NsHandle, port int) (l *net.TCPListener, err error) {
 	return l, nil
 }
 
-// connectWithin is how long a speaker that has the station may take to connect: it tries twice a second.
+// connectWithin bounds the wait for a connection from a speaker with the station. The speaker tries twice a second.
 const connectWithin = 1200 * time.Millisecond
 
-// acceptBMP waits for the speaker to connect, and tells it to where it has not been told or has forgotten, having been
-// started anew. kept says that its configuration has the station, so that it connects as soon as it is back. The time
-// is unlimited, since a daemon may be down for long; the error is one of the listener.
+// acceptBMP waits for a connection from the speaker. If the speaker does not know the station, acceptBMP adds the
+// station; a restarted speaker may have forgotten the station. kept reports that the speaker's configuration has the
+// station, so the speaker connects right after a restart. The wait has no limit, because a daemon may be down for long.
+// The error comes from the listener.
 func (w *Watch) acceptBMP(ctx context.Context, l *net.TCPListener, by router.Exporter, s station, kept bool) (net.Conn, bool, error) {
 	for told := kept; ; {
 		if told {
@@ -178,9 +179,9 @@ func (w *Watch) acceptBMP(ctx context.Context, l *net.TCPListener, by router.Exp
 }
 
 const (
-	// quietAfter is a pause in the stream by which what the speaker had when it connected has been told.
+	// quietAfter is the pause in the stream after the speaker's initial state.
 	quietAfter = 200 * time.Millisecond
-	// settledAfter is when that is over on a speaker that is never quiet.
+	// settledAfter is the limit for the initial state of a speaker that is never quiet.
 	settledAfter = 2 * time.Second
 )
 
@@ -221,8 +222,8 @@ func (w *Watch) receiveBMP(ctx context.Context, conn net.Conn, s *speaker, ready
 	return nil
 }
 
-// parseBMP reads a message. Of one that says that a session came up only the header matters: FRR sends some with an
-// OPEN that is cut short.
+// parseBMP reads a message. For a peer-up message only the header matters, because FRR sends some of these messages with
+// a truncated OPEN.
 func parseBMP(b []byte) (*bmp.BMPMessage, error) {
 	m, err := bmp.ParseBMPMessage(b)
 	if err == nil || len(b) < bmp.BMP_HEADER_SIZE+bmp.BMP_PEER_HEADER_SIZE {
@@ -235,7 +236,7 @@ func parseBMP(b []byte) (*bmp.BMPMessage, error) {
 	return up, nil
 }
 
-// settled tells once for each connection what a speaker had, and that its station is ready.
+// settled reports a speaker's initial state once for each connection, and then reports the station as ready.
 func (w *Watch) settled(s *speaker, ready func()) {
 	if e, ok := s.settled(); ok {
 		w.add(e)

@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	// connectionsEvery is the polling interval for a router's connections, and so the largest delay of an end seen only
-	// there.
+	// connectionsEvery is the polling interval for a router's connections, and also the largest delay of a session end
+	// without a message.
 	connectionsEvery = 50 * time.Millisecond
 	portBGP          = 179
 	tcpEstablished   = 1 // include/net/tcp_states.h
@@ -90,14 +90,14 @@ func (c *connections) open() error {
 }
 
 // established reports whether there is an established connection to the peer. established reads the whole table only if
-// the known connection is gone: the read costs milliseconds, because the kernel walks through its whole hash table.
+// the known connection is gone. The read costs milliseconds, because the kernel walks through the whole hash table.
 func (c *connections) established(a netip.Addr) bool {
 	if known, ok := c.known[a]; ok && c.state(known) == tcpEstablished {
 		return true
 	}
 	known, err := c.read("tcp")
 	if err != nil {
-		return true // the container is about to end; another source reports this
+		return true // the container is about to end; another source reports the end
 	}
 	if known6, err := c.read("tcp6"); err == nil { // absent if the kernel has no IPv6
 		maps.Copy(known, known6)
@@ -107,9 +107,9 @@ func (c *connections) established(a netip.Addr) bool {
 	return ok
 }
 
-// state returns a connection's state in the kernel, or 0 without a connection. The kernel finds the connection by its
-// hash. netlink.SocketGet requests a dump instead: a dump walks through the whole table, and may return another
-// connection with the same ports.
+// state returns a connection's state in the kernel, or 0 without a connection. The kernel finds the connection by the
+// hash of the addresses. netlink.SocketGet requests a dump instead: a dump walks through the whole table, and may return
+// another connection with the same ports.
 func (c *connections) state(of connection) uint8 {
 	req := nl.NewNetlinkRequest(nl.SOCK_DIAG_BY_FAMILY, 0)
 	req.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_INET_DIAG: c.diag}

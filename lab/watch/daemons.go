@@ -20,13 +20,14 @@ import (
 )
 
 const (
-	// lookEvery is how often new processes are looked for; when they started they tell themselves. Ends are seen at once.
+	// lookEvery is the interval of the search for new processes. The kernel records each start time, so the interval adds no
+	// error to starts. Ends are seen at once.
 	lookEvery = 100 * time.Millisecond
-	// stayFor is how long a program must have run to be a daemon: what starts it has its name for a while, too.
+	// stayFor is the minimum age of a daemon. A short-lived starter of a daemon has the daemon's name, too.
 	stayFor = 500 * time.Millisecond
-	// settleWithin is how long a new process may take to become the program that it is to run.
+	// settleWithin is the time for a new process to execute the final program.
 	settleWithin = 2 * time.Second
-	// clockTick is in what starting times are told, on every Linux (USER_HZ).
+	// clockTick is the unit of start times on every Linux (USER_HZ).
 	clockTick = 10 * time.Millisecond
 )
 
@@ -43,17 +44,17 @@ func (w *Watch) daemonNames() map[node.Kind][]string {
 	return names
 }
 
-// daemons are the programs that run in the lab's containers.
+// daemons are the watched programs in the lab's containers.
 type daemons struct {
 	w      *Watch
 	names  map[node.Kind][]string
 	owners map[string]place // by the network namespace: a daemon in a pod on the host's network belongs to the node
 	seen   map[int]time.Time
-	taken  map[int]bool // is or was waited for; one that ended stays a while, until it is collected
-	began  int64        // who started before is no news; as timeline.Event.At
+	taken  map[int]bool // has a waiter now, or had a waiter; an ended process stays until the parent collects the process
+	began  int64        // as timeline.Event.At; earlier starts are no events
 }
 
-// watchDaemons tells of daemons that end, at once by their process' end, and that start.
+// watchDaemons reports the ends and the starts of daemons. The end of the process shows the end at once.
 func (w *Watch) watchDaemons(ctx context.Context, ready func()) error {
 	d := &daemons{w: w, names: w.daemonNames(), seen: map[int]time.Time{}, taken: map[int]bool{}, began: timeline.Now()}
 	tick := time.NewTicker(lookEvery)
@@ -71,7 +72,7 @@ func (w *Watch) watchDaemons(ctx context.Context, ready func()) error {
 	}
 }
 
-// look goes through the processes that are new since the last look.
+// look examines the processes started since the last look.
 func (d *daemons) look(ctx context.Context) error {
 	dir, err := os.Open("/proc")
 	if err != nil {
@@ -95,7 +96,7 @@ func (d *daemons) look(ctx context.Context) error {
 		if !known {
 			d.seen[pid], first = now, now
 		}
-		// A process that was there long before is what it is; a new one may still execute another program.
+		// An old process keeps its program; a new process may still execute another program.
 		if d.taken[pid] || known && now.Sub(first) > settleWithin {
 			continue
 		}
@@ -103,7 +104,7 @@ func (d *daemons) look(ctx context.Context) error {
 		if !slices.Contains(d.names[node.KindRouter], program) && !slices.Contains(d.names[node.KindCluster], program) {
 			continue
 		}
-		if !fresh { // only when there is something to tell apart
+		if !fresh { // only if a daemon needs an owner
 			d.owners, fresh = d.namespaces(), true
 		}
 		d.take(ctx, pid, program)
@@ -117,25 +118,25 @@ func (d *daemons) look(ctx context.Context) error {
 	return nil
 }
 
-// take begins to wait for the end of a daemon of the lab's.
+// take begins to wait for the end of a daemon of the lab.
 func (d *daemons) take(ctx context.Context, pid int, program string) {
 	owner, ours := d.owners[namespaceOf(pid)]
 	if !ours || !slices.Contains(d.names[owner.kind], program) {
 		return
 	}
 	at, err := startedAt(pid)
-	if err != nil || timeline.Now()-at < int64(stayFor) { // it ended just now, or is looked at again
+	if err != nil || timeline.Now()-at < int64(stayFor) { // just ended, or too young: the next look decides
 		return
 	}
 	p, err := openProcess(pid)
 	if err != nil {
 		return
 	}
-	if programOf(pid) != program { // the number may be another's by now
+	if programOf(pid) != program { // the number may belong to another process by now
 		_ = p.file.Close()
 		return
 	}
-	if isHelper(pid, program) { // or one whose parent is about to leave it, as daemons do: looked at again, for a while
+	if isHelper(pid, program) { // a helper, or a daemon whose parent is about to exit: later looks decide
 		_ = p.file.Close()
 		return
 	}
@@ -153,11 +154,11 @@ func (d *daemons) take(ctx context.Context, pid int, program string) {
 	})
 }
 
-// namespaces finds whose network namespace is which. A container that does not run has none.
+// namespaces returns the owner of each network namespace. A stopped container has no namespace.
 func (d *daemons) namespaces() map[string]place {
 	owners := map[string]place{}
 	for _, p := range d.w.places() {
-		if p.kind == node.KindGateway { // it lives in its router's
+		if p.kind == node.KindGateway { // a member shares the router's namespace
 			continue
 		}
 		if pid := d.w.pidOf(p.container); pid != 0 {
@@ -185,17 +186,17 @@ func namespaceOf(pid int) string {
 	return ns
 }
 
-// isHelper reports whether a process is one that a daemon of the same name forked: keepalived has one for
-// VRRP beside the first, which also forks for every script.
+// isHelper reports whether a process is a fork of a daemon with the same name: keepalived forks a process for VRRP, and
+// a process for every script.
 func isHelper(pid int, program string) bool {
 	stat, err := readStat(pid)
 	return err == nil && programOf(stat.parent) == program
 }
 
-// procStat is what /proc/PID/stat tells that is of use here.
+// procStat has the useful fields of /proc/PID/stat.
 type procStat struct {
 	parent int
-	ticks  int64 // of clockTick, from the machine's start to the process'
+	ticks  int64 // in units of clockTick, from the machine's start to the process's start
 }
 
 func readStat(pid int) (procStat, error) {
@@ -206,7 +207,7 @@ func readStat(pid int) (procStat, error) {
 	return parseStat(string(b))
 }
 
-// parseStat reads a line of proc_pid_stat(5). The program's name, in parentheses, may have anything in it.
+// parseStat reads a line of proc_pid_stat(5). The program's name, in parentheses, may contain any character.
 func parseStat(line string) (procStat, error) {
 	end := strings.LastIndexByte(line, ')')
 	fields := strings.Fields(line[end+1:])
@@ -224,8 +225,8 @@ func parseStat(line string) (procStat, error) {
 	return procStat{parent, ticks}, nil
 }
 
-// startedAt is when a process was started, as timeline.Event.At, up to 10 ms early. The kernel tells it by
-// CLOCK_BOOTTIME, which goes on while the machine sleeps.
+// startedAt returns a process's start time, as timeline.Event.At, up to 10 ms early. The kernel's clock for start times
+// is CLOCK_BOOTTIME, which includes the machine's sleep.
 func startedAt(pid int) (int64, error) {
 	stat, err := readStat(pid)
 	if err != nil {

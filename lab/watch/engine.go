@@ -77,8 +77,8 @@ func signal(ch chan struct{}) {
 	}
 }
 
-// containerEvent is the event at the engine's own time, except a death seen by the end of its process: the engine
-// notices a death tens of milliseconds later.
+// containerEvent is the event at the engine's own time. A death seen by the end of the process keeps the time of this
+// end, because the engine notices a death tens of milliseconds later.
 func (w *Watch) containerEvent(p place, m events.Message) timeline.Event {
 	wall := time.Unix(0, m.TimeNano)
 	e := timeline.Event{

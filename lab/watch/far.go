@@ -13,14 +13,14 @@ import (
 
 const callWatch = "watch"
 
-// tidings is a message of the agent: an event, or that every source listens.
+// tidings is a message of the agent: an event, or the report that every source listens.
 type tidings struct {
 	Event *timeline.Event `json:"event,omitempty"`
 	Ready bool            `json:"ready,omitempty"`
 }
 
-// Handlers returns the agent's end of watches. start begins to listen, with all that belongs to the lab: its Kubernetes
-// API, and the faults that other processes make.
+// Handlers returns the agent's end of watches. start begins to listen to the whole lab, including the Kubernetes API and
+// the faults from other processes.
 func Handlers(start func(context.Context, timeline.Sink) (*Watch, error)) map[string]agent.Handler {
 	return map[string]agent.Handler{callWatch: func(ctx context.Context, s *agent.Stream) error {
 		if err := s.Receive(nil); err != nil {
@@ -40,11 +40,11 @@ func Handlers(start func(context.Context, timeline.Sink) (*Watch, error)) map[st
 	}}
 }
 
-// far is a watch of the agent's.
+// far is a watch by the agent.
 type far struct {
 	stream *agent.Stream
 	ended  chan struct{}
-	err    error // of the end; to be read when ended is closed
+	err    error // error of the end; readable when ended is closed
 }
 
 // startFar makes the agent listen. Events carry the stamps of the engine's machine.

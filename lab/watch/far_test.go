@@ -58,7 +58,7 @@ func TestWatchByAnAgent(t *testing.T) {
 	if got := strings.Join(seen, " "); got != "announce withdraw" {
 		t.Errorf("saw %q", got)
 	}
-	// An agent that ends by itself is reported like any missing source.
+	// An agent that ends without a request is reported like any missing source.
 	if w, err = startFar(t.Context(), distant(t, func(context.Context, timeline.Sink) (*Watch, error) {
 		return &Watch{stations: &stations{}, cancel: func() {}}, nil
 	}), &plan.Plan{Lab: "l"}, sink); err != nil {

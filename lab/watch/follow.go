@@ -38,7 +38,7 @@ func (w *Watch) sourcesIn(p place) []inside {
 	return []inside{kernel}
 }
 
-// watchRouter listens to a router in the way that its software has.
+// watchRouter listens to a router by the method of the router's software.
 func (w *Watch) watchRouter(ctx context.Context, p place, pid int, ready func()) error {
 	r, err := router.New(w.engine, w.plan, *p.router, "")
 	if err != nil {
@@ -53,7 +53,7 @@ func (w *Watch) watchRouter(ctx context.Context, p place, pid int, ready func())
 	return fmt.Errorf("%s of router %s reports no events", p.router.Software, p.name)
 }
 
-// follow listens in a container for as long as it runs, and again when it was started again.
+// follow listens in a container while the container runs, and again after each restart.
 func (w *Watch) follow(p place, started <-chan struct{}) {
 	sources := w.sourcesIn(p)
 	ready := make([]func(), len(sources))
@@ -63,7 +63,7 @@ func (w *Watch) follow(p place, started <-chan struct{}) {
 	w.sources.Go(func() {
 		for again := false; ; again = true {
 			select {
-			case <-started: // of a start that the next round sees anyway
+			case <-started: // the next round sees this start anyway
 			default:
 			}
 			pid, err := w.firstProcess(p)
@@ -114,7 +114,8 @@ func (w *Watch) pidOf(container string) int {
 	return w.pids[container]
 }
 
-// attach runs the sources in a container until its first process ends, without an error, or the watch ends.
+// attach runs the sources in a container until the container's first process ends, which is no error, or until the watch
+// ends.
 func (w *Watch) attach(sources []inside, ready []func(), p place, pid int, again bool) error {
 	first, err := openProcess(pid)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"skidpad.dev/skidpad/lab/labtest/small"
 )
 
-// heard is a speaker that knows nothing yet.
+// heard returns a speaker without any state.
 func heard() *speaker {
 	return &speaker{router: "r1", name: nameOf, peers: map[netip.Addr]*peer{}}
 }
@@ -43,7 +43,7 @@ func FuzzBMP(f *testing.F) {
 	})
 }
 
-// FuzzText reads any bytes as the other things that a watch reads: tables and frames.
+// FuzzText reads any bytes as the other inputs of a watch: tables and frames.
 func FuzzText(f *testing.F) {
 	f.Add([]byte("  sl  local_address rem_address   st\n   0: 0100007F:00B3 0200007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 4711 1\n"))
 	f.Add([]byte("4711 (bgpd) S 1 4711 4711 0 -1 4194560 0 0 0 0 1 1 0 0 20 0 1 0 12345 0 0"))

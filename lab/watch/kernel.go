@@ -28,7 +28,7 @@ type subscription struct {
 	done       chan struct{}
 }
 
-// subscribe opens all sockets in the namespace. On failure no socket stays open. From then on nothing is missed:
+// subscribe opens all sockets in the namespace. On failure no socket stays open. From then on no change is missed:
 // changes during the later read of the present state arrive, too.
 func subscribe(ns netns.NsHandle) (_ *subscription, err error) {
 	s := &subscription{
@@ -85,8 +85,8 @@ type kernel struct {
 	neigh   map[netip.Addr]string
 }
 
-// watchKernel runs until ctx ends or the subscription breaks. again means that the container was watched before, so
-// every difference found is an event.
+// watchKernel runs until ctx ends or the subscription breaks. again means that the container was watched before. With
+// again, every difference is an event.
 func (w *Watch) watchKernel(ctx context.Context, p place, pid int, again bool, ready func()) error {
 	ns, err := openNamespace(pid)
 	if err != nil {
@@ -183,8 +183,8 @@ func (k *kernel) present(again bool) error {
 	return nil
 }
 
-// relist compares the FIB with the kernel's present routes. The kernel sends no message for IPv4 routes removed with
-// their link or their source address (fib_sync_down_dev, fib_sync_down_addr), so relist runs after such removals.
+// relist compares the FIB with the kernel's present routes. The kernel sends no message for IPv4 routes removed together
+// with a link or a source address (fib_sync_down_dev, fib_sync_down_addr), so relist runs after such removals.
 func (k *kernel) relist() ([]timeline.Event, error) {
 	routes, err := k.sub.handle.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
 	if err != nil {
@@ -202,8 +202,8 @@ func (k *kernel) after(what string) {
 	k.w.add(marked(events, "because", what)...)
 }
 
-// gone reports everything lost with the container. The FIB is a single event, because nobody needs the routes one by
-// one.
+// gone reports the losses of the container's end. The whole FIB is a single event, because single routes are of no
+// interest here.
 func (k *kernel) gone() {
 	if k.w.stopping() {
 		return
@@ -267,7 +267,7 @@ func (k *kernel) podLink(name string) bool {
 	return name == "lo" || k.place.kind == node.KindCluster && !strings.HasPrefix(name, "eth")
 }
 
-// address reports the arrival or the loss of a gateway's address.
+// address reports that a gateway's address came or went.
 func (k *kernel) address(u netlink.AddrUpdate) {
 	a, ok := netip.AddrFromSlice(u.LinkAddress.IP)
 	if !ok {
@@ -304,7 +304,7 @@ func (k *kernel) guardEvent(a netip.Addr, kind, text string, fields ...string) t
 		with(map[string]string{"address": a.String(), "gateway": gateway, "network": network}, fields...))
 }
 
-// neighbour reports an address with another hardware address than before, or without an answer.
+// neighbour reports an address that has a new hardware address or gives no answer.
 func (k *kernel) neighbour(u netlink.NeighUpdate) {
 	a, ok := netip.AddrFromSlice(u.IP)
 	if !ok || u.Family != netlink.FAMILY_V4 || k.podLink(k.dev(u.LinkIndex)) {

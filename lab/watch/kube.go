@@ -39,7 +39,7 @@ func (w *Watch) watchKubernetes(kube *cluster.Kube) {
 	watchKind(w, "nodes", core.Nodes(), t.nodeObject)
 }
 
-// objects are the last seen objects of a kind, and the function that reports their changes. tell gets nil for a missing
+// objects are the last seen objects of a kind, and the function that reports changes. tell gets nil for a missing
 // object, before or after.
 type objects[O object] struct {
 	tell func(before, after O) []timeline.Event
@@ -54,7 +54,7 @@ func (s *objects[O]) set(o O) []timeline.Event {
 	return s.tell(before, o)
 }
 
-// remove forgets an object and returns the event of its deletion.
+// remove forgets an object and returns the event of the deletion.
 func (s *objects[O]) remove(o O) []timeline.Event {
 	delete(s.all, o.GetNamespace()+"/"+o.GetName())
 	var none O
@@ -78,8 +78,8 @@ func (s *objects[O]) replace(list []O) []timeline.Event {
 	return events
 }
 
-// watchKind lists all objects, and then watches from this version on. The loss of the API server is an event, and a new
-// list finds the missed changes: their events have seen=relist, because the changes happened earlier.
+// watchKind lists all objects, and then watches from the list's version on. The loss of the API server is an event. A
+// new list finds the missed changes: these events have seen=relist, because the changes happened earlier.
 func watchKind[O object, L runtime.Object](w *Watch, kind string, from api[L], tell func(before, after O) []timeline.Event) {
 	w.source("kubernetes "+kind, func(ctx context.Context, ready func()) error {
 		s := &objects[O]{tell: tell, all: map[string]O{}}

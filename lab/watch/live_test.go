@@ -60,7 +60,7 @@ func namespaceOfTest(t *testing.T) (tid int, do func(func() error)) {
 	}
 	t.Cleanup(func() {
 		close(work)
-		<-ended // only then is its thread back in the namespace of this process
+		<-ended // only now the thread is back in the namespace of this process
 	})
 	return tid, func(f func() error) {
 		t.Helper()
@@ -80,7 +80,8 @@ func mustAddr(t *testing.T, s string) *netlink.Addr {
 	return a
 }
 
-// A router's kernel: a route comes, the gateway's address comes, and the link goes, of whose routes the kernel tells nothing.
+// TestKernel is about a router's kernel: a route comes, the gateway's address comes, and the link goes. The kernel sends
+// no message for the routes of the link.
 func TestKernel(t *testing.T) {
 	tid, do := namespaceOfTest(t)
 	_, far, err := net.ParseCIDR("203.0.113.0/24")
@@ -102,7 +103,7 @@ func TestKernel(t *testing.T) {
 		}
 		return errors.Join(netlink.LinkSetUp(other), netlink.LinkSetUp(fabric), netlink.AddrAdd(fabric, mustAddr(t, "192.0.2.2/24")))
 	})
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) { // the kernel takes up to a second to say so
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) { // the kernel may report this up to 1 s late
 		do(func() (err error) { fabric, err = netlink.LinkByName("fabric"); return err })
 		if up(fabric.Attrs()) {
 			break
@@ -144,7 +145,7 @@ func TestKernel(t *testing.T) {
 	await(timeline.LaneVRRP, "address-added", map[string]string{"address": "192.0.2.250", "gateway": "gw"})
 	do(func() error { return netlink.LinkSetDown(fabric) })
 	await(timeline.LaneNode, "link-down", map[string]string{"interface": "fabric"})
-	// Because of either end of the link, whichever is told first.
+	// The loss of either end of the link removes the route, whichever loss comes first.
 	await(timeline.LaneFIB, "route-del", map[string]string{"prefix": "203.0.113.0/24"})
 	do(func() error { return netlink.LinkSetUp(fabric) })
 	await(timeline.LaneNode, "link-up", map[string]string{"interface": "fabric"})
@@ -152,7 +153,7 @@ func TestKernel(t *testing.T) {
 	await(timeline.LaneVRRP, "address-removed", map[string]string{"address": "192.0.2.250"})
 }
 
-// ARP between two ports of a bridge is captured on it, with the kernel's time.
+// TestARPCapture captures ARP between two ports of a bridge, with the kernel's time.
 func TestARPCapture(t *testing.T) {
 	_, do := namespaceOfTest(t)
 	var capture, sender *os.File
@@ -188,7 +189,7 @@ func TestARPCapture(t *testing.T) {
 			t.Fatal(err)
 		}
 		sent = timeline.Now()
-		// To a unicast address that is not the bridge's: only a promiscuous bridge hands it up.
+		// The destination is a unicast address of another host: only a promiscuous bridge passes the frame up.
 		if _, err := sender.Write(frame(t, answer)); err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +208,7 @@ func TestARPCapture(t *testing.T) {
 	}
 }
 
-// fakeBGP is a speaker that connects when it is told to, as FRR does, and forgets when it is started anew.
+// fakeBGP is a speaker that connects to a new station at once, like FRR, and forgets all stations at a restart.
 type fakeBGP struct {
 	t     *testing.T
 	mu    sync.Mutex
@@ -265,7 +266,7 @@ func (f *fakeBGP) die() {
 	}
 }
 
-// A speaker that dies is told again, and at the end its station is taken back.
+// TestStation kills a speaker: the watch adds the station again, and removes the station at the end.
 func TestStation(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("entering network namespaces needs root")
@@ -302,7 +303,8 @@ func TestStation(t *testing.T) {
 	}
 }
 
-// A connection is found by itself, and missed when it was closed at this end only, though another of the same ports is left.
+// TestConnections finds a connection by address. A connection closed at this end only is missing, even if another
+// connection has the same ports.
 func TestConnections(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("entering network namespaces needs root")

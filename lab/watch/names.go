@@ -46,7 +46,7 @@ func (n *names) planned(name string, at ...plan.Attachment) {
 	}
 }
 
-// learn records the engine's addresses of a container.
+// learn records a container's addresses from the engine.
 func (n *names) learn(name string, addrs []netip.Addr, macs []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -21,7 +21,8 @@ type process struct {
 	file *os.File
 }
 
-// openProcess opens a process, so its end is visible, and its number cannot be another process's.
+// openProcess opens a process. The open file shows the end of the process, and keeps the number from meaning another
+// process.
 func openProcess(pid int) (*process, error) {
 	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
 	if err != nil {
@@ -67,7 +68,7 @@ func openNamespace(pid int) (netns.NsHandle, error) {
 	return ns, nil
 }
 
-// inNamespace calls f on a thread in a network namespace: sockets made by f itself belong to the namespace for good.
+// inNamespace calls f on a thread in a network namespace. Sockets from f belong to the namespace permanently.
 func inNamespace(ns netns.NsHandle, f func() error) error {
 	done := make(chan error, 1)
 	go func() {

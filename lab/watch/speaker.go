@@ -33,7 +33,7 @@ type peer struct {
 	up      bool
 	dumping bool // arriving routes are older than the connection
 	routes  map[netip.Prefix]string
-	// notified is the notification of the peer, if the session's end comes in another message.
+	// notified is the peer's notification, if another message reports the session's end.
 	notified string
 }
 
@@ -71,8 +71,8 @@ func (s *speaker) settled() (timeline.Event, bool) {
 		map[string]string{"sessions": fmt.Sprint(sessions), "routes": fmt.Sprint(routes)}), true
 }
 
-// message takes a BMP message and returns the changes. The state before the first connection is no event. The state
-// found at a later connection is, marked seen=dump, because the changes happened somewhat earlier.
+// message takes a BMP message and returns the changes. The state before the first connection is no event. The state at a
+// later connection is an event, marked seen=dump, because the changes happened somewhat earlier.
 func (s *speaker) message(m *bmp.BMPMessage) []timeline.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,8 +89,8 @@ func (s *speaker) message(m *bmp.BMPMessage) []timeline.Event {
 	return nil
 }
 
-// lost returns the events of an unexpected end of the connection: the speaker is gone, and so are its sessions and the
-// routes learned there. reason is speaker-gone or container-gone.
+// lost returns the events of an unexpected end of the connection. The speaker is gone, with all sessions and all learned
+// routes. reason is speaker-gone or container-gone.
 func (s *speaker) lost(reason string) []timeline.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,15 +138,15 @@ func (s *speaker) peerUp(h bmp.BMPPeerHeader, up *bmp.BMPPeerUpNotification) []t
 
 func (s *speaker) peerDown(h bmp.BMPPeerHeader, down *bmp.BMPPeerDownNotification) []timeline.Event {
 	a, p := s.peer(h)
-	if !p.up { // a failed attempt: FRR reports such attempts, too, one a second
+	if !p.up { // a failed attempt: FRR reports a failed attempt each second, too
 		return nil
 	}
 	reason, text := downReason(down)
 	return s.down(a, p, reason, text, "speakerTime", stamp(h))
 }
 
-// closed reports a session that ended without a message of the speaker, known by its connection. FRR deletes peers of a
-// listen range without reporting the end.
+// closed reports a session without an end message of the speaker; the end shows in the TCP connection. FRR deletes peers
+// of a listen range without reporting the end.
 func (s *speaker) closed(a netip.Addr, within time.Duration) []timeline.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -232,7 +232,7 @@ func (s *speaker) update(h bmp.BMPPeerHeader, u *bgp.BGPUpdate) []timeline.Event
 // pending stands for a next hop missing in the message because the next hop is not resolved yet.
 const pending = "yet to be resolved"
 
-// readUpdate parses an UPDATE: IPv4 in its own fields, IPv6 and new-style IPv4 in RFC 4760's attributes.
+// readUpdate parses an UPDATE: IPv4 in the UPDATE's own fields, IPv6 and new-style IPv4 in RFC 4760's attributes.
 func readUpdate(u *bgp.BGPUpdate) (announced, withdrawn []netip.Prefix, hop netip.Addr, path string) {
 	announced, withdrawn = prefixes(u.NLRI), prefixes(u.WithdrawnRoutes)
 	for _, attribute := range u.PathAttributes {
@@ -290,7 +290,8 @@ func (s *speaker) seen(e timeline.Event, dump bool) timeline.Event {
 	return e
 }
 
-// stamp is the speaker's own time of a message, seconds since 1970 by its wall clock; "" without a time.
+// stamp returns the speaker's own time of a message, in seconds since 1970 by the speaker's wall clock; "" without a
+// time.
 func stamp(h bmp.BMPPeerHeader) string {
 	if h.Timestamp == 0 {
 		return ""

@@ -98,7 +98,7 @@ func peerDown(a netip.Addr, reason uint8, data []byte) *bmp.BMPMessage {
 	return bmp.NewBMPPeerDownNotification(peerHeader(a, 0), reason, notification, data)
 }
 
-// hear sends messages through the wire's form, as a router does, and returns what they tell.
+// hear sends messages in the wire format, like a router, and returns the resulting events.
 func hear(t *testing.T, s *speaker, messages ...*bmp.BMPMessage) []timeline.Event {
 	t.Helper()
 	var stream bytes.Buffer
@@ -122,7 +122,8 @@ func hear(t *testing.T, s *speaker, messages ...*bmp.BMPMessage) []timeline.Even
 	return events
 }
 
-// A speaker's life: what it had, a route that goes, a session that ends in each way, and its own end and return.
+// TestSpeaker covers a speaker's life: the initial state, a withdrawn route, a session that ends in each way, and the
+// end and the return of the speaker.
 func TestSpeaker(t *testing.T) {
 	s := &speaker{router: "r1", name: nameOf, peers: map[netip.Addr]*peer{}}
 	before, now := float64(began.Unix()-60), float64(began.Unix()+5)
@@ -162,7 +163,7 @@ func TestSpeaker(t *testing.T) {
 	golden(t, "speaker.txt", story.text.Bytes())
 }
 
-// script collects what phases of a test told, without times.
+// script collects the events of a test's phases, without times.
 type script struct {
 	t    *testing.T
 	text bytes.Buffer
@@ -207,7 +208,7 @@ func TestParseBMPOfAnOpenCutShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	b = b[:len(b)-7]
-	b[4] = byte(len(b)) // the header's length, which is below 256
+	b[4] = byte(len(b)) // the header's length, always below 256
 	m, err := parseBMP(b)
 	if err != nil || m.PeerHeader.PeerAddress != worker {
 		t.Fatalf("read %+v, %v", m, err)
@@ -222,7 +223,8 @@ func TestParseBMPOfAnOpenCutShort(t *testing.T) {
 }
 
 func TestParseTCP(t *testing.T) {
-	// Two with port 179 at either end, one on its way out, one listening, one of another port.
+	// The table has two connections with port 179 at either end, a closing connection, a listening socket, and a connection
+	// of another port.
 	table := `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 00000000:00B3 00000000:0000 0A 00000000:00000000 00:00000000 00000000   100        0 1 1 0 100 0 0 10 0
    1: 0200590A:00B3 0B00590A:8F5C 01 00000000:00000000 00:00000000 00000000   100        0 2 1 0 20 4 30 10 -1
@@ -230,7 +232,7 @@ func TestParseTCP(t *testing.T) {
    3: 0200590A:00B3 0C00590A:8F5D 04 00000001:00000000 01:00000000 00000000     0        0 0 1 0 20 4 30 10 -1
    4: 0100007F:2B0B 0100007F:9C40 01 00000000:00000000 00:00000000 00000000   100        0 4 1 0 20 4 30 10 -1
 `
-	// And one of IPv6, from the other table, whose lines are alike.
+	// The IPv6 table has the same line format, here with one connection.
 	table += "   5: B80D0120000000000000000001000000:00B3 B80D0120000000000000000002000000:8F5E 01 00000000:00000000 00:00000000 00000000 100 0 5 1 0 20 4 30 10 -1\n"
 	got, err := parseTCP(strings.NewReader(table))
 	worker6 := netip.MustParseAddr("2001:db8::2")

@@ -14,8 +14,8 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// teller reports the changes between two states of a Kubernetes object; nil is a missing object. Changes without an
-// effect on packets are left out: the renewal of a lease, a heartbeat.
+// teller reports the changes between two states of a Kubernetes object; nil is a missing object. teller ignores changes
+// without an effect on packets: the renewal of a lease, a heartbeat.
 type teller struct {
 	node func(kubernetes string) string // the scenario's name
 }

@@ -9,7 +9,7 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// pod reports a Pod's life from creation to deletion, and the ends and starts of its containers.
+// pod reports a Pod's life from creation to deletion, and the ends and starts of the Pod's containers.
 func (t teller) pod(before, after *corev1.Pod) []timeline.Event {
 	o := cmp.Or(after, before)
 	event := func(kind, text string, fields ...string) timeline.Event {
@@ -19,7 +19,7 @@ func (t teller) pod(before, after *corev1.Pod) []timeline.Event {
 	if after == nil {
 		return []timeline.Event{event("pod-deleted", "gone from "+cmp.Or(t.node(o.Spec.NodeName), "no node"))}
 	}
-	if before != nil && before.UID != after.UID { // another Pod of the same name: a StatefulSet's
+	if before != nil && before.UID != after.UID { // another Pod with the same name, from a StatefulSet
 		return append(t.pod(before, nil), t.pod(nil, after)...)
 	}
 	var events []timeline.Event
@@ -50,7 +50,7 @@ func (t teller) pod(before, after *corev1.Pod) []timeline.Event {
 	return events
 }
 
-// containers reports a pod's containers that ended or started. For containers that ran before the pod was first seen,
+// containers reports a pod's containers that ended or started. For a container that ran before the pod's first state,
 // only the last end is known.
 func (t teller) containers(before, after *corev1.Pod, event func(kind, text string, fields ...string) timeline.Event) []timeline.Event {
 	old := make(map[string]corev1.ContainerStatus, len(before.Status.ContainerStatuses))

@@ -168,7 +168,8 @@ func (f *fakeLeases) Watch(context.Context, metav1.ListOptions) (apiwatch.Interf
 	return f.stream, nil
 }
 
-// Changes during the API server's absence are reported late and marked so, and the absence is an event, too.
+// TestKubernetesWatchSurvivesTheAPIServer stops the API server. Changes meanwhile arrive late with a mark, and the
+// absence is an event, too.
 func TestKubernetesWatchSurvivesTheAPIServer(t *testing.T) {
 	line := &timeline.Timeline{}
 	ctx, cancel := context.WithCancel(t.Context())

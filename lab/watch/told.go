@@ -11,7 +11,7 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// told takes the reports of a router that is followed without BMP.
+// told takes the reports of a router without BMP.
 type told struct {
 	w     *Watch
 	s     *speaker
@@ -20,7 +20,7 @@ type told struct {
 
 var _ router.Listener = told{}
 
-// followRouter listens to a router's own reports while its container lives.
+// followRouter listens to a router's own reports while the router's container lives.
 func (w *Watch) followRouter(ctx context.Context, p place, by router.Follower, pid int, ready func()) error {
 	s := w.speaker(p)
 	err := by.Follow(ctx, pid, told{w, s, ready})
@@ -61,7 +61,7 @@ func (t told) Lost(kind, text string) {
 	t.w.add(t.s.lost("speaker-gone")...)
 }
 
-// add takes a report. Until the beginning is settled, a report with an earlier time is no event.
+// add takes a report. Until the initial state is settled, a report with an earlier time is no event.
 func (t told) add(p router.Peer, take func(bmp.BMPPeerHeader) []timeline.Event) {
 	at, wall := timeline.Stamp()
 	t.s.mu.Lock()
@@ -77,7 +77,7 @@ func (t told) add(p router.Peer, take func(bmp.BMPPeerHeader) []timeline.Event) 
 	t.w.add(events...)
 }
 
-// left ends a session whose state is not Established any more.
+// left ends a session that is no longer Established.
 func (s *speaker) left(h bmp.BMPPeerHeader) []timeline.Event {
 	a, p := s.peer(h)
 	if !p.up {

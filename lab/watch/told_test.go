@@ -13,7 +13,8 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// Reports from before the beginning are no news, a notification explains a session's end, and routes go with the software.
+// TestReportsOfARouter checks three rules. Reports from before the start are no events, a notification explains a
+// session's end, and the routes end with the software.
 func TestReportsOfARouter(t *testing.T) {
 	line := &timeline.Timeline{}
 	w := &Watch{sink: line, plan: &plan.Plan{}, names: newNames(&planForNames)}

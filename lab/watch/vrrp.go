@@ -16,10 +16,11 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// notifyFolder is where keepalived's notify script writes the state, in a gateway member's container.
+// notifyFolder is the folder of the states from keepalived's notify script, in a gateway member's container.
 const notifyFolder = "/etc/skidpad/gateway"
 
-// watchNotify tells of a gateway member's VRRP state, as keepalived notifies it: a file that is moved into place.
+// watchNotify reports a gateway member's VRRP state. keepalived's notify script moves a file with the state into the
+// folder.
 func (w *Watch) watchNotify(ctx context.Context, p place, pid int, again bool, ready func()) error {
 	folder := fmt.Sprintf("/proc/%d/root%s", pid, notifyFolder)
 	in, err := watchFolder(folder)
@@ -61,7 +62,7 @@ func (w *Watch) watchNotify(ctx context.Context, p place, pid int, again bool, r
 	}
 }
 
-// notified tells a line of the notify file unless it was told, and returns it. kind "" is told by the state.
+// notified reports a new line of the notify file, and returns the last line. If kind is "", the state names the kind.
 func (w *Watch) notified(p place, last, line, kind string) string {
 	line = strings.TrimSpace(line)
 	state, when, _ := strings.Cut(line, " ")
@@ -82,7 +83,7 @@ func (w *Watch) notified(p place, last, line, kind string) string {
 	return line
 }
 
-// watchFolder opens an inotify(7) instance that tells which files were moved into a folder.
+// watchFolder opens an inotify(7) instance for the names of files moved into a folder.
 func watchFolder(folder string) (*os.File, error) { return host.WatchFolder(folder, unix.IN_MOVED_TO) }
 
 // movedNames reads the names from inotify's events.

@@ -1,6 +1,7 @@
-// Package watch records the events of a lab: BGP speakers by BMP, kernels by netlink, VRRP by the addresses and by
-// keepalived's notifications, Kubernetes by its watches, ARP by capture, daemons and containers by their ends and the
-// engine's events. The events go to a timeline. Each event has the host's monotonic clock at its receipt.
+// Package watch records the events of a lab: BGP speakers by BMP, kernels by netlink, and VRRP by addresses and
+// keepalived's notifications. Kubernetes is recorded by API watches, ARP by capture, daemons by the ends of processes,
+// and containers by the engine's events. The events go to a timeline. Each event has the host's monotonic clock at
+// receipt.
 package watch
 
 import (
@@ -58,9 +59,9 @@ type Source struct {
 	Follow func(ctx context.Context, ready func()) error
 }
 
-// Start watches a lab, and the sources in more, until Stop, or until ctx ends. Start returns when every source is
-// listening. A source that cannot listen, or not within 20 s, is an event of lane agent and kind source-missing, with
-// the reason. kube may be nil. The error means that ctx ended before; then no source listens.
+// Start watches a lab, and the sources in more, until Stop, or until ctx ends. Start returns when every source listens.
+// A source that does not listen within 20 s is an event of lane agent and kind source-missing, with the reason. kube may
+// be nil. An error means that ctx ended before; then no source listens.
 func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, kube *cluster.Kube, sink timeline.Sink, more ...Source) (*Watch, error) {
 	if far, err := agent.Of(ctx, e, p.Lab); err != nil {
 		return nil, fmt.Errorf("watch: %w", err)
@@ -96,7 +97,8 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, kube *cluster.Ku
 }
 
 // Stop ends the watch and restores the routers' configuration. A second Stop is harmless. The error lists the routers
-// without restoration; such a router tries to connect to its own loopback twice a second, without other harm.
+// without restoration. An unrestored router tries to connect to the router's own loopback twice a second, without other
+// harm.
 func (w *Watch) Stop(ctx context.Context) error {
 	w.cancel()
 	if w.far != nil {
@@ -144,7 +146,7 @@ func (w *Watch) add(events ...timeline.Event) {
 
 func (w *Watch) stopping() bool { return w.ended.Err() != nil }
 
-// who formats the address with its owner's name.
+// who formats the address with the owner's name.
 func (w *Watch) who(a netip.Addr) string {
 	if name := w.names.addr(a); name != a.String() {
 		return fmt.Sprintf("%s (%s)", a, name)
@@ -159,7 +161,7 @@ func (w *Watch) whoMAC(mac string) string {
 	return mac
 }
 
-// source runs f; f calls ready once f listens. If f ends by itself, the end is an event.
+// source runs f; f calls ready once f listens. If f ends before the watch, the end is an event.
 func (w *Watch) source(name string, f func(ctx context.Context, ready func()) error) {
 	ready := w.expect(name)
 	w.sources.Go(func() {

@@ -45,7 +45,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// A death seen by the end of the process keeps this time; the engine's own time is later.
+// TestContainerEvents checks that a death seen by the end of the process keeps this time; the engine's own time is
+// later.
 func TestContainerEvents(t *testing.T) {
 	w := &Watch{gone: map[string]int64{}}
 	p := place{name: "r1", kind: node.KindRouter, container: "skidpad-t-r1"}
