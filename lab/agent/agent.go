@@ -42,8 +42,8 @@ type slot struct {
 
 type slotKey struct{ lab string }
 
-// Of returns the client of the lab's agent, or nil if this process may do the work itself. The first call makes the
-// lab's agent container if there is none; later calls share one client. A client whose agent has ended is replaced.
+// Of returns the client of the lab's agent, or nil if this process may do the work itself. The first call makes a
+// missing agent container; later calls share one client. Of replaces a client with an ended agent.
 func Of(ctx context.Context, e *docker.Engine, lab string) (*Client, error) {
 	s := e.Kept(slotKey{lab}, &slot{}).(*slot) //nolint:forcetypeassert // the key is this package's own
 	s.mu.Lock()
@@ -73,15 +73,14 @@ func Of(ctx context.Context, e *docker.Engine, lab string) (*Client, error) {
 	return s.client, nil
 }
 
-// Now returns the monotonic clock of the engine's machine in nanoseconds, the clock of all stamps in a lab. For an engine
-// that is not local, the clock is known after the first call of Of.
+// Now returns the monotonic clock of the engine's machine in nanoseconds, the clock of all stamps in a lab. For a remote
+// engine, the clock is known after the first call of Of.
 func Now(e *docker.Engine, lab string) int64 {
 	s := e.Kept(slotKey{lab}, &slot{}).(*slot) //nolint:forcetypeassert // the key is this package's own
 	return timeline.Now() + s.offset.Load()
 }
 
-// ClientPID returns the ID of the process that an agent works for. Outside of an agent, the result is the ID of this
-// process.
+// ClientPID returns the process ID of the agent's client. Outside of an agent, the result is the ID of this process.
 func ClientPID() int {
 	if pid, err := strconv.Atoi(os.Getenv(envClient)); err == nil {
 		return pid

@@ -31,7 +31,7 @@ func serve(t *testing.T, handlers map[string]Handler) (c *Client, ended chan err
 
 func TestCallsShareAConnection(t *testing.T) {
 	c, _ := serve(t, map[string]Handler{
-		// Doubles numbers until the client sends no more.
+		// Doubles numbers until the client stops sending.
 		"double": func(_ context.Context, s *Stream) error {
 			for {
 				var n int
@@ -75,7 +75,8 @@ func TestCallsShareAConnection(t *testing.T) {
 	}
 }
 
-// waits returns a handler that runs until its context ends, and then takes a moment to put something back.
+// waits returns a handler that runs until the handler's context ends. Then the handler works a moment longer, as if
+// restoring changes.
 func waits(begun, undone chan struct{}) Handler {
 	return func(ctx context.Context, s *Stream) error {
 		close(begun)
@@ -129,7 +130,7 @@ func TestCallsFinishWhenTheirClientIsGone(t *testing.T) {
 	}
 }
 
-// slow is a connection whose bytes arrive later.
+// slow is a connection with delayed bytes.
 type slow struct {
 	net.Conn
 	by time.Duration

@@ -15,7 +15,7 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// Client makes calls to one agent. Its methods may be called from several goroutines.
+// Client makes calls to one agent. Several goroutines may call the methods.
 type Client struct {
 	conn net.Conn
 	http *http.ClientConn
@@ -23,7 +23,7 @@ type Client struct {
 	offset int64
 }
 
-// NewClient returns a client over a connection, which it closes.
+// NewClient returns a client over a connection. The client closes the connection.
 func NewClient(ctx context.Context, conn net.Conn) (*Client, error) {
 	t := &http.Transport{Protocols: protocols(), DisableCompression: true,
 		DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}
@@ -34,20 +34,20 @@ func NewClient(ctx context.Context, conn net.Conn) (*Client, error) {
 	return &Client{conn: conn, http: made}, nil
 }
 
-// protocols is HTTP/2 without TLS: calls share one connection, each with its own flow control and cancellation.
+// protocols returns HTTP/2 without TLS: calls share a connection, each call with separate flow control and cancellation.
 func protocols() *http.Protocols {
 	p := new(http.Protocols)
 	p.SetUnencryptedHTTP2(true)
 	return p
 }
 
-// Close ends the agent. The agent puts back what its calls changed.
+// Close ends the agent. The agent then restores the changes of all calls.
 func (c *Client) Close() error { return c.conn.Close() }
 
 // Gone reports whether the agent has ended.
 func (c *Client) Gone() bool { return c.http.Err() != nil }
 
-// Call begins a call, and sends the request as its first message. When ctx ends, the call is aborted.
+// Call begins a call, and sends the request as the first message. When ctx ends, the call is aborted.
 func (c *Client) Call(ctx context.Context, method string, request any) (*Stream, error) {
 	ctx, abort := context.WithCancelCause(ctx)
 	body, input := io.Pipe()
@@ -57,14 +57,14 @@ func (c *Client) Call(ctx context.Context, method string, request any) (*Stream,
 		return nil, fmt.Errorf("lab bug: call of %s: %w", method, err)
 	}
 	s := &Stream{enc: json.NewEncoder(input), flush: func() error { return nil }, closeSend: input.Close, abort: abort}
-	// The transport does not look at ctx while the request goes on; an error of its body ends both directions.
+	// The transport ignores ctx while the request goes on; an error of the request's body ends both directions.
 	context.AfterFunc(ctx, func() { _ = body.CloseWithError(context.Cause(ctx)) })
 	first, err := json.Marshal(request)
 	if err != nil {
 		abort(err)
 		return nil, fmt.Errorf("lab bug: call of %s: %w", method, err)
 	}
-	// A handler may end without reading the request. Receive tells why, so that an error here needs no look.
+	// A handler may end without reading the request. Receive returns the reason, so this code ignores the error.
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
@@ -92,7 +92,8 @@ func (c *Client) Call(ctx context.Context, method string, request any) (*Stream,
 // endWithin limits the time between the order to finish and the end of a call.
 const endWithin = 30 * time.Second
 
-// CallUntil is Call, but the end of ctx only tells the handler to finish: what the handler sends meanwhile still arrives.
+// CallUntil is Call with another meaning of ctx: the end of ctx only asks the handler to finish. Messages sent by the
+// handler meanwhile still arrive.
 func (c *Client) CallUntil(ctx context.Context, method string, request any) (*Stream, error) {
 	s, err := c.Call(context.WithoutCancel(ctx), method, request)
 	if err != nil {
@@ -102,7 +103,7 @@ func (c *Client) CallUntil(ctx context.Context, method string, request any) (*St
 	return s, nil
 }
 
-// Finish tells the handler to finish. A handler that does not is cut off after 30 s.
+// Finish asks the handler to finish. After 30 s, an unfinished handler is cut off.
 func (s *Stream) Finish() {
 	_ = s.CloseSend()
 	time.AfterFunc(endWithin, func() { s.Abort(fmt.Errorf("the agent did not finish within %s", endWithin)) })
@@ -111,7 +112,7 @@ func (s *Stream) Finish() {
 // answer reads the body of a response. After the end of ctx, the error is the cause.
 type answer struct {
 	io.Reader
-	ctx context.Context //nolint:containedctx // it is the call's
+	ctx context.Context //nolint:containedctx // the context of the call
 }
 
 func (a *answer) Read(p []byte) (int, error) {
@@ -122,7 +123,7 @@ func (a *answer) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Do makes a call of one request and one answer; answer may be nil.
+// Do makes a call with a single request and a single answer; answer may be nil.
 func (c *Client) Do(ctx context.Context, method string, request, answer any) error {
 	s, err := c.Call(ctx, method, request)
 	if err != nil {
@@ -159,7 +160,7 @@ func (c *Client) compare(ctx context.Context) error {
 	return nil
 }
 
-// once is a listener with one connection.
+// once is a listener with a single connection.
 type once struct {
 	net.Conn
 	given sync.Once

@@ -20,10 +20,11 @@ import (
 // Role is the role of the agent's container in its labels.
 const Role = "agent"
 
-// socketInside is the engine's socket in the agent's container. Engines that listen elsewhere too have this socket.
+// socketInside is the engine's socket in the agent's container. Engines with another socket have this socket, too.
 const socketInside = "/var/run/docker.sock"
 
-// ensure makes the lab's agent container run, and returns its name. The container only waits: agents are executed in it.
+// ensure makes the lab's agent container run, and returns the container's name. The container only waits; agents are
+// executed inside.
 func ensure(ctx context.Context, e *docker.Engine, lab string) (string, error) {
 	name := "skidpad-" + lab + "-agent"
 	seen, err := e.Client.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
@@ -45,7 +46,7 @@ func ensure(ctx context.Context, e *docker.Engine, lab string) (string, error) {
 	return name, nil
 }
 
-// create makes the container. Another process may make it at the same time.
+// create makes the container. Another process may make the same container at the same time.
 func create(ctx context.Context, e *docker.Engine, lab, name string) error {
 	image, err := imageFor(ctx, e, lab)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"skidpad.dev/skidpad/lab/docker"
 )
 
-// dialWithin limits the start of an agent, copying of its program included.
+// dialWithin limits the start of an agent, including the copy of the program.
 const dialWithin = 3 * time.Minute
 
 // dial starts an agent in the lab's agent container, and returns its client once the agent answers.
@@ -69,10 +69,10 @@ type execConn struct {
 	once   sync.Once
 
 	mu     sync.Mutex
-	stderr bytes.Buffer // its beginning
+	stderr bytes.Buffer // the start of standard error
 }
 
-// stderrKept is the size of the kept beginning of standard error: a message, or the head of a stack trace.
+// stderrKept is the size of the kept start of standard error, in bytes: a message, or the head of a stack trace.
 const stderrKept = 4 << 10
 
 func newExecConn(stream client.HijackedResponse) *execConn {
@@ -90,7 +90,7 @@ func newExecConn(stream client.HijackedResponse) *execConn {
 	return c
 }
 
-// stderrOf is an execConn that takes standard error.
+// stderrOf is an execConn as the writer of standard error.
 type stderrOf execConn
 
 func (s *stderrOf) Write(p []byte) (int, error) {
@@ -100,7 +100,7 @@ func (s *stderrOf) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// said returns the beginning of the agent's standard error.
+// said returns the start of the agent's standard error.
 func (c *execConn) said() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -109,13 +109,13 @@ func (c *execConn) said() string {
 
 func (c *execConn) Write(p []byte) (int, error) { return c.stream.Conn.Write(p) }
 
-// Close ends the agent's input, and with that the agent.
+// Close ends the agent's input. The end of the input ends the agent.
 func (c *execConn) Close() error {
 	c.once.Do(func() { c.stream.Close() })
 	return nil
 }
 
-// pipeAddr is the address of a connection that has none.
+// pipeAddr is the address of a connection without an address.
 type pipeAddr struct{}
 
 func (pipeAddr) Network() string { return "exec" }

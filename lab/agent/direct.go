@@ -13,8 +13,8 @@ import (
 // CAP_SYS_PTRACE and CAP_SYS_ADMIN, by their numbers (capabilities(7)).
 const neededCaps = 1<<5 | 1<<12 | 1<<13 | 1<<19 | 1<<21
 
-// whyNot returns the reason why this process cannot do the work of an agent; "" if it can. The lab's own containers are
-// the proof: their processes must be visible here.
+// whyNot returns the reason why this process cannot do the work of an agent; "" if the process can. The lab's own
+// containers are the proof: their processes must be visible here.
 func whyNot(ctx context.Context, e *docker.Engine, lab string) (string, error) {
 	host := e.Client.DaemonHost()
 	if !e.Local() {

@@ -21,8 +21,8 @@ import (
 	"skidpad.dev/skidpad/lab/node"
 )
 
-// EnvProgram is an environment variable that names the program to run as the agent, for programs that were not built for
-// the engine's machine: a Linux build of the same version.
+// EnvProgram is an environment variable with the path of the agent's program. If this program was not built for the
+// engine's machine, the variable must name a Linux build of the same version.
 const EnvProgram = "SKIDPAD_AGENT_PROGRAM"
 
 // settle renames the new file $0 to $1, and removes the programs of earlier builds that are older than an hour.
@@ -35,7 +35,8 @@ func machines() map[string]elf.Machine {
 	return map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
 }
 
-// install puts this program into the agent's container, unless the container has it, and returns its path there.
+// install copies this program into the agent's container, unless the container has the program, and returns the path
+// there.
 func install(ctx context.Context, e *docker.Engine, name string) (string, error) {
 	file := os.Getenv(EnvProgram)
 	if file == "" {
@@ -78,7 +79,7 @@ func identify(file, arch string) (string, error) {
 			file, arch, arch, EnvProgram)
 	}
 	sum := sha256.New()
-	// The linker's note identifies the contents (go help buildid). To read the whole file would take a second.
+	// The linker's note identifies the contents (go help buildid). Reading the whole file would take a second.
 	if note := program.Section(".note.go.buildid"); note != nil {
 		_, err = io.Copy(sum, note.Open())
 	} else {
@@ -90,7 +91,7 @@ func identify(file, arch string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil))[:12], nil
 }
 
-// upload copies a file into the container, compressed on the way to an engine that may be far away.
+// upload copies a file into the container. On the way to a remote engine, the file is compressed.
 func upload(ctx context.Context, e *docker.Engine, name, file, target string) error {
 	f, err := os.Open(file)
 	if err != nil {

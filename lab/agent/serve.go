@@ -19,27 +19,27 @@ import (
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
-// finishWithin limits the time in which calls put back what they changed, after their client has gone.
+// finishWithin limits the time for calls to restore their changes after the end of the client.
 const finishWithin = 2 * time.Minute
 
 // Duties is the work of an agent.
 type Duties struct {
 	Handlers map[string]Handler // by the names of calls
-	// End puts back what no call puts back, after the client has gone. nil: nothing.
+	// End restores everything that no call restores, after the end of the client; nil: nothing.
 	End func(context.Context) error
 }
 
 // Main does nothing, unless this process was started as the agent of a lab. Then Main serves the calls of one client
 // until the client is gone and all calls have finished, and ends the process.
 //
-// An init function calls Main, so that every program that links the function can be its own agent; test binaries of
-// suites, too.
+// An init function calls Main, so every program with this function can be the program's own agent. Test binaries of
+// suites can be agents, too.
 func Main(duties func(ctx context.Context, lab string) (Duties, error)) {
 	lab := os.Getenv(envLab)
 	if lab == "" {
 		return
 	}
-	_ = os.Unsetenv(envLab) // the programs that this one starts are no agents
+	_ = os.Unsetenv(envLab) // programs started by this program are no agents
 	if err := run(lab, duties); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -49,7 +49,7 @@ func Main(duties func(ctx context.Context, lab string) (Duties, error)) {
 
 func run(lab string, duties func(context.Context, string) (Duties, error)) error {
 	out := os.Stdout
-	os.Stdout = os.Stderr // what else is printed must not come between the messages
+	os.Stdout = os.Stderr // other output must not mix with the messages
 	signal.Ignore(os.Interrupt, syscall.SIGPIPE)
 	d, err := duties(context.Background(), lab)
 	if err != nil {
@@ -100,7 +100,7 @@ func Serve(conn net.Conn, handlers map[string]Handler) error {
 	}
 }
 
-// serveCall runs a handler, and sends its end.
+// serveCall runs a handler, and sends the handler's end.
 func serveCall(w http.ResponseWriter, r *http.Request, h Handler) {
 	flush := http.NewResponseController(w).Flush
 	_ = flush()
@@ -112,7 +112,7 @@ func serveCall(w http.ResponseWriter, r *http.Request, h Handler) {
 	_ = s.send(end) // the client may be gone
 }
 
-// watchedConn tells when the connection has ended.
+// watchedConn reports the end of the connection.
 type watchedConn struct {
 	net.Conn
 	once sync.Once
@@ -142,7 +142,7 @@ func (s *stdio) Read(p []byte) (int, error)  { return s.in.Read(p) }
 func (s *stdio) Write(p []byte) (int, error) { return s.out.Write(p) }
 func (s *stdio) Close() error                { return s.in.Close() }
 
-// execAddr are the parts of a connection that a stream without a network has not.
+// execAddr provides the addresses and the deadlines of a connection for a stream without a network.
 type execAddr struct{}
 
 func (execAddr) LocalAddr() net.Addr              { return pipeAddr{} }

@@ -12,7 +12,7 @@ import (
 // Stream is one call: messages in JSON both ways. One goroutine may receive while others send.
 type Stream struct {
 	dec       *json.Decoder
-	mu        sync.Mutex // of enc
+	mu        sync.Mutex // guards enc
 	enc       *json.Encoder
 	flush     func() error
 	closeSend func() error
@@ -48,8 +48,8 @@ func (s *Stream) send(e envelope) error {
 	return s.flush()
 }
 
-// Receive reads the next message into v, which may be nil. At the other end's regular end, the error is io.EOF; if the
-// other end failed, the error has its text.
+// Receive reads the next message into v, which may be nil. At the other end's regular end, the error is io.EOF. If the
+// other end failed, the error has the text of the failure.
 func (s *Stream) Receive(v any) error {
 	var e envelope
 	if err := s.dec.Decode(&e); errors.Is(err, io.EOF) {
@@ -71,7 +71,7 @@ func (s *Stream) Receive(v any) error {
 	return nil
 }
 
-// CloseSend tells the other end that no more messages come. For a handler, that is the order to finish.
+// CloseSend ends the messages to the other end. A handler takes this end as the order to finish.
 func (s *Stream) CloseSend() error { return s.closeSend() }
 
 // Abort ends the call at once; a Receive in progress returns the cause.
@@ -88,8 +88,8 @@ func (s *Stream) Drain() error {
 	}
 }
 
-// WhileOpen returns a context that ends with ctx, or as soon as the client sends no more. Handlers whose client sends
-// nothing after the request use it.
+// WhileOpen returns a context that ends with ctx, or when the client stops sending. WhileOpen is for handlers that get
+// nothing after the request.
 func (s *Stream) WhileOpen(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {

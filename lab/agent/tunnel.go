@@ -78,7 +78,7 @@ func serveDial(ctx context.Context, s *Stream) error {
 // tunnel is a call as a connection.
 type tunnel struct {
 	stream *Stream
-	left   []byte // received, and not yet read
+	left   []byte // received, but not yet read
 	execAddr
 }
 
