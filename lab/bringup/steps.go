@@ -76,7 +76,7 @@ func walk(ctx context.Context, lab string, steps []plan.Step, actions map[string
 	return nil
 }
 
-// run runs one step and reports the begin, the end and the duration.
+// run runs one step and reports the start, the end and the duration.
 func run(ctx context.Context, s plan.Step, do action, p Progress) error {
 	start := time.Now()
 	p.Begin(s.Name, s.What)

@@ -13,7 +13,7 @@ func (l *Lab) Capture(ctx context.Context, at capture.Where, o capture.Options, 
 	return capture.Record(ctx, l.engine, l.Plan, at, o, w, ready)
 }
 
-// Listen passes the begin of each packet on a node's links to see, one packet at a time, while do runs.
+// Listen passes the start of each packet on a node's links to see, one packet at a time, while do runs.
 func (l *Lab) Listen(ctx context.Context, node string, see func(frame []byte), do func() error) error {
 	return capture.Listen(ctx, l.engine, l.Plan, capture.Where{Node: node}, see, do)
 }

@@ -69,7 +69,7 @@ func (l look) known(seen Observed, early bool) bool {
 	case seen.Outcome != Right:
 		return waited
 	case l.Right.Changed != nil && !*l.Right.Changed || l.Right.Never != nil && *l.Right.Never:
-		return waited && l.hasSettled() // right from the begin on: only the end of the time decides
+		return waited && l.hasSettled() // right from the start: only the end of the time decides
 	case l.absence():
 		return l.hasSettled()
 	}

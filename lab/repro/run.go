@@ -18,7 +18,7 @@ import (
 // Options are the settings of a bug's test.
 type Options struct {
 	ID       string
-	Name     string // the begin of the labs' names; default: the ID
+	Name     string // the start of the labs' names; default: the ID
 	Images   image.Policy
 	Source   string // folder with the sources of images
 	Dir      string // folder of the run; empty: keep nothing

@@ -29,7 +29,7 @@ type runner struct {
 	injector *fault.Injector
 	faults   map[string][]*fault.Active
 	flows    map[string]*flow
-	// triggered is the begin of the trigger. acted is the end of the trigger's last act; waiting steps are no acts.
+	// triggered is the start of the trigger. acted is the end of the trigger's last act; waiting steps are no acts.
 	triggered, acted time.Time
 	observe          []scenario.Observation
 	awaited          map[*scenario.Await]*signal.Value // values before the trigger, of the signals compared by awaits
