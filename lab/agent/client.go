@@ -112,7 +112,7 @@ func (s *Stream) Finish() {
 // answer reads the body of a response. After the end of ctx, the error is the cause.
 type answer struct {
 	io.Reader
-	ctx context.Context //nolint:containedctx // the context of the call
+	ctx context.Context //nolint:containedctx // it is the call's
 }
 
 func (a *answer) Read(p []byte) (int, error) {

@@ -15,7 +15,7 @@ type Addon struct {
 	Roles   []scenario.Role `json:"roles"`
 	Version string          `json:"version"`
 	Images  []Image         `json:"images"` // the nodes hold these images before they start
-	// Optional marks an addon that the lab can do without. The nodes pull the images of an optional addon later.
+	// Optional marks an addon that the lab can do without. The nodes do not hold an optional addon's images and pull the images.
 	Optional bool `json:"optional,omitempty"`
 	// Definitions are custom resource definitions from files.
 	Definitions *Definitions `json:"definitions,omitempty"`
