@@ -11,8 +11,8 @@ import (
 	"skidpad.dev/skidpad/lab/watch"
 )
 
-// init lets every program that opens labs be the program's own guard of faults and own agent. The agent starts guards,
-// so the guard comes first.
+// init lets every program with package lab serve as the guard of the program's own faults and as the program's own agent.
+// The agent starts guards, so the guard comes first.
 func init() {
 	fault.Serve(Kinds())
 	agent.Main(duties)

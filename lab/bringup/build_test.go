@@ -38,8 +38,8 @@ func planOf(t *testing.T, file string) (*plan.Plan, map[string]image.Resolved) {
 	return p, images
 }
 
-// The last step waits for every installed addon. An addon that cannot be made is an error; the step does not skip the
-// addon.
+// TestTheLastStepWaitsForEveryAddon covers every installed addon. An addon that cannot be made is an error; the step does
+// not skip the addon.
 func TestTheLastStepWaitsForEveryAddon(t *testing.T) {
 	p, images := planOf(t, "../../scenarios/cilium-bird/scenario.yaml")
 	all, err := bringup.Installed(live.New(nil, p, images, nil))
