@@ -59,7 +59,7 @@ func Hide(s string) string {
 type Writer struct {
 	mu   sync.Mutex
 	w    io.Writer
-	rest []byte // the begin of a character whose end is to come
+	rest []byte // the begin of a character; the end is to come
 }
 
 // NewWriter returns a Writer before w.

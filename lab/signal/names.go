@@ -17,7 +17,7 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Fill puts what the lab knows in the place of the names in a text.
+// Fill replaces the names in a text by the lab's values.
 func (r *Run) Fill(ctx context.Context, text string) (string, error) {
 	values := map[string]string{}
 	var errs []error
@@ -34,7 +34,7 @@ func (r *Run) Fill(ctx context.Context, text string) (string, error) {
 	return scenario.FillIn(text, values), nil
 }
 
-// named is what one name stands for: what the plan knows, or what the cluster says now.
+// named is the value of one name: from the plan, or from the cluster at this moment.
 func (r *Run) named(ctx context.Context, name string) (string, error) {
 	if v, ok := planned(r.Lab.Plan, name); ok {
 		return v, nil
@@ -66,7 +66,7 @@ func (r *Run) named(ctx context.Context, name string) (string, error) {
 	return "", errors.New("the lab has none of that name")
 }
 
-// planned looks a name up in the plan. It is pure.
+// planned looks a name up in the plan, without I/O.
 func planned(p *plan.Plan, name string) (string, bool) {
 	of, what, ok := strings.Cut(name, ".")
 	if !ok {
@@ -135,7 +135,7 @@ func (r *Run) serviceIP(ctx context.Context, name string) (string, error) {
 	return s.Status.LoadBalancer.Ingress[0].IP, nil
 }
 
-// owners names who has an address: nodes, routers, clients and gateways, by their addresses.
+// owners are the names of nodes, routers, clients and gateways, by address.
 func (r *Run) owners(ctx context.Context) map[netip.Addr]string {
 	all := map[netip.Addr]string{}
 	for name, places := range attachments(r.Lab.Plan) {
@@ -158,7 +158,7 @@ func (r *Run) owners(ctx context.Context) map[netip.Addr]string {
 	return all
 }
 
-// macs names who has a MAC. What cannot be asked is left out: it may be what was broken.
+// macs are the names of the owners, by MAC. A node without an answer is left out: a fault may have broken the node.
 func (r *Run) macs(ctx context.Context) map[string]string {
 	all := map[string]string{}
 	for _, name := range r.Lab.Names() {

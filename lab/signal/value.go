@@ -12,11 +12,11 @@ import (
 // Value is the reading of a signal: texts, a number besides the texts, or a time.
 type Value struct {
 	texts  []string // sorted
-	number *float64 // where it is one; else the number is how many texts there are
+	number *float64 // nil: the number is the count of the texts
 	time   *time.Duration
 	never  bool // an event that has not come: time has passed so far
 	open   bool // a time that has not ended: time is the least
-	// unseen is how much longer than time the true time can be; the prober itself stood still for so long.
+	// unseen is the prober's own standstill: the true time can be longer than time by as much.
 	unseen time.Duration
 	// least marks a number of a recording with gaps: the true number can be larger.
 	least bool
