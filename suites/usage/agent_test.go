@@ -157,6 +157,11 @@ var _ = Describe("A user of the engine who is not root", Label("usage"), Ordered
 		s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", "frr-bfd", "scenario.yaml"), lab.Kinds())
 		Expect(err).NotTo(HaveOccurred())
 		l = labtest.Up(ctx, "user", s)
+		// The README's commands name no lab.
+		DeferCleanup(func(ctx SpecContext) {
+			_, err := lab.Down(ctx, l.Plan.Lab)
+			Expect(err).NotTo(HaveOccurred())
+		})
 		u = newUser(l.Plan.Lab)
 	})
 
