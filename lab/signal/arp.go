@@ -14,7 +14,10 @@ import (
 
 // ARP shows the MACs that answer for an address, with the owners. The node asks three times on its own segment (RFC 826);
 // for an IPv6 address by NDP (RFC 4861). Each MAC that answers counts once.
-type ARP struct {
+type ARP struct{ Asks }
+
+// Asks are the fields of a signal that asks for the owners of an address.
+type Asks struct {
 	byContent
 	withoutDefaults
 	From    string `json:"from"`              // a client or a router
@@ -23,7 +26,7 @@ type ARP struct {
 }
 
 // Validate checks the sender, its link and the names in the address.
-func (s *ARP) Validate(v *scenario.Validation, path string) {
+func (s *Asks) Validate(v *scenario.Validation, path string) {
 	v.Place(path+".from", s.From)
 	v.Text(path+".address", s.Address)
 	if s.Network != "" {

@@ -10,21 +10,11 @@ import (
 
 // NDP shows the MACs that answer a neighbour solicitation for an IPv6 address (RFC 4861, 7.2), with the owners. The node
 // asks three times on its own segment; each MAC that answers counts once.
-type NDP struct {
-	byContent
-	withoutDefaults
-	From    string `json:"from"`              // a client or a router
-	Network string `json:"network,omitempty"` // default: the node's first
-	Address string `json:"address"`
-}
+type NDP struct{ Asks }
 
-// Validate checks the sender, its link and the address.
+// Validate checks the sender, its link, the names in the address, and its IP family.
 func (s *NDP) Validate(v *scenario.Validation, path string) {
-	v.Place(path+".from", s.From)
-	v.Text(path+".address", s.Address)
-	if s.Network != "" {
-		v.LinkOf(path+".network", s.From, s.Network)
-	}
+	s.Asks.Validate(v, path)
 	if at, err := netip.ParseAddr(s.Address); err == nil && !at.Is6() {
 		v.Add(path+".address", "seen %s, want an IPv6 address; of IPv4 addresses the signal arp tells the owners", at)
 	}
