@@ -104,6 +104,9 @@ func (b *builder) reserved() []netip.Prefix {
 			all = append(all, *n.IPv6)
 		}
 	}
+	for _, r := range b.spec.Routers {
+		all = append(all, r.Loopbacks...)
+	}
 	if c := b.spec.Cluster; c != nil {
 		all = append(all, c.PodCIDR, c.ServiceCIDR, c.PodCIDR6, c.ServiceCIDR6)
 	}

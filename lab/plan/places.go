@@ -16,9 +16,10 @@ type Place struct {
 	Home string
 	// Networks are the attachments of the network namespace. The engine chooses the addresses of kind's nodes, so those
 	// attachments have no address here.
-	Networks []Attachment
-	Router   *Router  // of a router
-	Gateway  *Gateway // of a gateway's member
+	Networks  []Attachment
+	Loopbacks []netip.Prefix // addresses on lo
+	Router    *Router        // of a router
+	Gateway   *Gateway       // of a gateway's member
 }
 
 // Places is a list of containers.
@@ -29,14 +30,14 @@ func (p *Plan) Places() Places {
 	all := p.clusterPlaces()
 	routers := map[string]Place{}
 	for i, r := range p.Routers {
-		at := Place{Name: r.Name, Kind: node.KindRouter, Container: r.Container, Home: r.Container, Networks: r.Networks, Router: &p.Routers[i]}
+		at := Place{Name: r.Name, Kind: node.KindRouter, Container: r.Container, Home: r.Container, Networks: r.Networks, Loopbacks: r.Loopbacks, Router: &p.Routers[i]}
 		routers[r.Name] = at
 		all = append(all, at)
 	}
 	for i, g := range p.Gateways {
 		for _, m := range g.Members {
 			home := routers[m.Router]
-			all = append(all, Place{Name: m.Router + "-" + g.Name, Kind: node.KindGateway, Container: m.Container, Home: home.Container, Networks: home.Networks, Gateway: &p.Gateways[i]})
+			all = append(all, Place{Name: m.Router + "-" + g.Name, Kind: node.KindGateway, Container: m.Container, Home: home.Container, Networks: home.Networks, Loopbacks: home.Loopbacks, Gateway: &p.Gateways[i]})
 		}
 	}
 	for _, c := range p.Clients {
@@ -84,7 +85,8 @@ func (p Places) At(a netip.Addr) (Place, bool) {
 		return Place{}, false
 	}
 	return p.first(func(x Place) bool {
-		return slices.ContainsFunc(x.Networks, func(at Attachment) bool { return slices.Contains(at.Addresses(), a.Unmap()) })
+		return slices.ContainsFunc(x.Networks, func(at Attachment) bool { return slices.Contains(at.Addresses(), a.Unmap()) }) ||
+			slices.ContainsFunc(x.Loopbacks, func(p netip.Prefix) bool { return p.Addr() == a.Unmap() })
 	})
 }
 

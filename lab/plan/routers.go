@@ -15,7 +15,7 @@ const (
 
 func (b *builder) routers() {
 	for i, r := range b.spec.Routers {
-		out := Router{Name: r.Name, Container: b.name(r.Name), Software: r.Software, Image: routerImage(r)}
+		out := Router{Name: r.Name, Container: b.name(r.Name), Software: r.Software, Image: routerImage(r), Loopbacks: r.Loopbacks}
 		for _, n := range r.Networks {
 			out.Networks = append(out.Networks, attach(b.network(n), routersAt+i))
 		}

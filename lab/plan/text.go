@@ -69,7 +69,7 @@ func (p *Plan) routersText(t *text) {
 				peers = append(peers, fmt.Sprintf("%d×%s %s AS%d", g.Sessions, g.Name, g.Prefix, g.ASN))
 			}
 		}
-		t.row(r.Name, r.Container, r.Software, addresses(r.Networks), asn, hold, strings.Join(peers, ", "))
+		t.row(r.Name, r.Container, r.Software, addresses(r.Networks, r.Loopbacks...), asn, hold, strings.Join(peers, ", "))
 	}
 	if len(p.Gateways) > 0 {
 		t.table("GATEWAY\tADDRESSES\tVRID\tADVERTS\tMEMBERS (PRIORITY)")
@@ -174,7 +174,7 @@ func (t *text) done() string {
 	return strings.Join(lines, "\n")
 }
 
-func addresses(all []Attachment) string {
+func addresses(all []Attachment, loopbacks ...netip.Prefix) string {
 	out := make([]string, 0, len(all))
 	for _, a := range all {
 		text := fmt.Sprintf("%s %s/%d", a.Network, a.Address, a.Bits)
@@ -182,6 +182,9 @@ func addresses(all []Attachment) string {
 			text += " " + a.Address6.String()
 		}
 		out = append(out, text)
+	}
+	for _, p := range loopbacks {
+		out = append(out, "lo "+p.String())
 	}
 	return strings.Join(out, ", ")
 }

@@ -126,6 +126,7 @@ type Router struct {
 	Software  scenario.Software `json:"software"`
 	Image     Image             `json:"image"`
 	Networks  []Attachment      `json:"networks"`
+	Loopbacks []netip.Prefix    `json:"loopbacks,omitempty"` // addresses on lo, /32 or /128
 	BGP       *Speaker          `json:"bgp,omitempty"`
 }
 

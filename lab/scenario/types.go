@@ -115,7 +115,10 @@ type Router struct {
 	// built (from Debian 12, 13 and testing); every other version can only be pulled.
 	Version  string   `json:"version,omitempty" jsonschema:"example=8.4.4"`
 	Networks []string `json:"networks"`
-	BGP      *BGP     `json:"bgp,omitempty"`
+	// Loopbacks are addresses on the router's interface lo: one address each, /32 or /128. Several routers may have the same
+	// loopback (anycast).
+	Loopbacks []netip.Prefix `json:"loopbacks,omitempty" jsonschema:"example=10.255.0.1/32,example=2001:db8:255::1/128"`
+	BGP       *BGP           `json:"bgp,omitempty"`
 }
 
 // BGP is a speaker's configuration.

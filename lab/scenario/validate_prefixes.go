@@ -71,6 +71,7 @@ func (v *Validation) spans() []span {
 			}
 		}
 	}
+	v.loopbackSpans(add)
 	return spans
 }
 

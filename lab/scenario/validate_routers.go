@@ -14,6 +14,7 @@ func (v *Validation) routers() {
 		for j, n := range r.Networks {
 			v.Network(fmt.Sprintf("%s.networks[%d]", path, j), n)
 		}
+		v.loopbacks(path+".loopbacks", r.Loopbacks)
 		if r.BGP != nil {
 			v.ASN(path+".bgp.asn", r.BGP.ASN)
 			v.holdTime(path+".bgp.holdTime", r.BGP.HoldTime)

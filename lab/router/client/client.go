@@ -33,7 +33,7 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, c plan.Client, i
 	stay = append(append(stay, c.Network.Network), prefixes(c.OnLink)...)
 	err := box.Ensure(ctx, e, docker.Spec{
 		Lab: p.Lab, Role: string(node.KindClient), Node: c.Name, Name: c.Container, Image: image,
-		Entrypoint: netns.Entrypoint(at, []netip.Addr{c.Via, c.Via6}, stay...),
+		Entrypoint: netns.Entrypoint(at, []netip.Addr{c.Via, c.Via6}, nil, stay...),
 		Networks:   netns.Attach(p.Networks, at),
 		// SYS_NICE lets the prober be punctual on a busy machine.
 		CapAdd:  []string{"NET_ADMIN", "NET_RAW", "SYS_NICE"},

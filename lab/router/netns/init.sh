@@ -2,9 +2,9 @@
 # Names this container's interfaces for the lab's networks, takes the engine's default route away
 # (or sets the lab's own) and becomes the command that follows --.
 #
-#   init.sh [-g GATEWAY]... NETWORK=ADDRESS[,ADDRESS6/BITS]... -- COMMAND...
+#   init.sh [-g GATEWAY]... [-i "IP ARGUMENTS"]... NETWORK=ADDRESS[,ADDRESS6/BITS]... -- COMMAND...
 #
-# Interfaces are told apart by their IPv4 address. GATEWAY is of either family.
+# Interfaces are told apart by their IPv4 address. GATEWAY is of either family. Each -i is one call of ip(8), at the end.
 #
 # Runs in busybox sh and dash; needs ip(8) and NET_ADMIN. It may run any number of times.
 set -eu
@@ -35,11 +35,14 @@ rename() { # FROM TO; an interface is renamed while it is down
 }
 
 gateways=
+calls=
 networks=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--) shift; break ;;
 	-g) gateways="$gateways $2"; shift 2 ;;
+	-i) calls="$calls$2
+"; shift 2 ;;
 	*=*) networks="$networks $1"; shift ;;
 	*) fail "do not understand argument '$1'" ;;
 	esac
@@ -70,6 +73,11 @@ while ip -4 route del default 2>/dev/null; do :; done
 while ip -6 route del default 2>/dev/null; do :; done
 for gateway in $gateways; do
 	ip route replace default via "$gateway"
+done
+
+printf '%s' "$calls" | while read -r call; do
+	# shellcheck disable=SC2086 # a list of words
+	ip $call || fail "ip $call does not work"
 done
 
 exec "$@"

@@ -21,14 +21,17 @@ func Init() docker.File { return docker.File{Path: initPath, Mode: 0o755, Data: 
 
 // Entrypoint returns a container's entry point: a program that finds each interface by the address and renames the
 // interface to the network's name. The program also removes the engine's default route, sets a default route via each
-// valid gateway, and then becomes the command. The program needs sh, ip(8) and NET_ADMIN, and also works after a
-// restart of the container. gateways has at most one address of each IP family.
-func Entrypoint(networks []plan.Attachment, gateways []netip.Addr, command ...string) []string {
+// valid gateway, makes the calls of ip(8), and then becomes the command. The program needs sh, ip(8) and NET_ADMIN, and also
+// works after a restart of the container. gateways has at most one address of each IP family.
+func Entrypoint(networks []plan.Attachment, gateways []netip.Addr, calls []string, command ...string) []string {
 	cmd := []string{"/bin/sh", initPath}
 	for _, g := range gateways {
 		if g.IsValid() {
 			cmd = append(cmd, "-g", g.String())
 		}
+	}
+	for _, c := range calls {
+		cmd = append(cmd, "-i", c)
 	}
 	for _, n := range networks {
 		word := n.Network + "=" + n.Address.String()

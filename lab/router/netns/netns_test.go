@@ -72,17 +72,17 @@ func TestParseFIBOddRoutes(t *testing.T) {
 
 func TestEntrypoint(t *testing.T) {
 	nets := []plan.Attachment{{Network: "fabric", Address: addr("10.89.0.2"), Bits: 24}, {Network: "edge", Address: addr("192.0.2.2"), Bits: 24}}
-	got := strings.Join(Entrypoint(nets, nil, "/bin/sh", "/start.sh"), " ")
+	got := strings.Join(Entrypoint(nets, nil, nil, "/bin/sh", "/start.sh"), " ")
 	if want := "/bin/sh /usr/local/lib/skidpad/init.sh fabric=10.89.0.2 edge=192.0.2.2 -- /bin/sh /start.sh"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	got = strings.Join(Entrypoint(nets[1:], []netip.Addr{addr("192.0.2.250")}, "true"), " ")
-	if want := "/bin/sh /usr/local/lib/skidpad/init.sh -g 192.0.2.250 edge=192.0.2.2 -- true"; got != want {
+	got = strings.Join(Entrypoint(nets[1:], []netip.Addr{addr("192.0.2.250")}, []string{"addr replace 10.255.0.1/32 dev lo"}, "true"), " ")
+	if want := "/bin/sh /usr/local/lib/skidpad/init.sh -g 192.0.2.250 -i addr replace 10.255.0.1/32 dev lo edge=192.0.2.2 -- true"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	nets[1].Address6 = addr("2001:db8::2")
-	got = strings.Join(Entrypoint(nets[1:], []netip.Addr{{}, addr("2001:db8::250")}, "true"), " ")
-	if want := "/bin/sh /usr/local/lib/skidpad/init.sh -g 2001:db8::250 edge=192.0.2.2,2001:db8::2/64 -- true"; got != want {
+	got = strings.Join(Entrypoint(nets[1:], []netip.Addr{{}, addr("2001:db8::250")}, []string{"addr replace 10.255.0.1/32 dev lo"}, "true"), " ")
+	if want := "/bin/sh /usr/local/lib/skidpad/init.sh -g 2001:db8::250 -i addr replace 10.255.0.1/32 dev lo edge=192.0.2.2,2001:db8::2/64 -- true"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -98,6 +98,11 @@ func TestInitScript(t *testing.T) {
 			name: "names and gateway", addresses: "2: eth0    inet 10.89.0.2/24 brd 10.89.0.255 scope global eth0",
 			args: []string{"-g", "10.89.0.250", "fabric=10.89.0.2"},
 			want: "link set dev eth0 down;link set dev eth0 name skidpad0;link set dev fabric up;-4 route del default;-6 route del default;route replace default via 10.89.0.250;ran",
+		},
+		{
+			name: "calls of ip in their order", addresses: "2: fabric    inet 10.89.0.2/24 scope global fabric",
+			args: []string{"-i", "addr replace 10.255.0.1/32 dev lo", "-i", "route replace blackhole 10.0.0.0/8", "fabric=10.89.0.2"},
+			want: "link set dev fabric up;-4 route del default;-6 route del default;addr replace 10.255.0.1/32 dev lo;route replace blackhole 10.0.0.0/8;ran",
 		},
 		{
 			name: "named already", addresses: "2: edge    inet 192.0.2.2/24 scope global edge",
