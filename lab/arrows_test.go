@@ -18,9 +18,9 @@ var layers = []struct {
 	depth    int
 	packages []string
 }{
-	{0, []string{"lab/plain"}},
+	{0, []string{"lab/plain", "tools/images"}},
 	{1, []string{"lab/node", "lab/bgp", "lab/timeline", "lab/loss", "lab/bound", "lab/hubble", "lab/wait"}},
-	{2, []string{"lab/scenario"}},
+	{2, []string{"lab/scenario", "lab/source"}},
 	{3, []string{"lab/plan"}},
 	{4, []string{"lab/docker"}},
 	{5, []string{"lab/host", "lab/image", "lab/image/build", "lab/agent"}},

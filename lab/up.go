@@ -31,10 +31,10 @@ type DiffersError = bringup.DiffersError
 // BusyError reports that another process brings the lab up or takes the lab down.
 type BusyError = bringup.BusyError
 
-// Obstacle reports why this machine cannot run a scenario; nil if no obstacle is known. source is the folder with the
-// sources of images. Obstacle pulls and builds nothing.
-func Obstacle(ctx context.Context, s *scenario.Scenario, source string) (*SkipError, error) {
-	return bringup.Obstacle(ctx, s, source)
+// Obstacle reports why this machine cannot run a scenario; nil if no obstacle is known.
+// Obstacle pulls and builds nothing.
+func Obstacle(ctx context.Context, s *scenario.Scenario) (*SkipError, error) {
+	return bringup.Obstacle(ctx, s)
 }
 
 // Up brings a lab up, or completes a half-made lab. Each step finds the parts that already exist. If a lab of the same
@@ -50,7 +50,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 		return nil, err
 	}
 	defer held.Release()
-	if err := host.EnsureEngine(ctx, o.Source, func(text string) { o.Progress.Note("host", text) }); err != nil {
+	if err := host.EnsureEngine(ctx, func(text string) { o.Progress.Note("host", text) }); err != nil {
 		return nil, err
 	}
 	eng, err := docker.Connect(ctx)

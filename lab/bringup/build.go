@@ -83,7 +83,7 @@ func (b *building) makeNetworks(ctx context.Context, _ func(string)) error {
 func resolve(ctx context.Context, eng *docker.Engine, p *plan.Plan, o Options) (images map[string]image.Resolved, missing map[string]string, err error) {
 	step := p.Steps[slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.Name == plan.StepImages })]
 	err = run(ctx, step, func(ctx context.Context, note func(string)) (err error) {
-		images, err = image.New(eng, o.Source, Catalogue(p.Scenario.Kinds())...).Ensure(ctx, p.Images, o.Images, func(e image.Event) { note(sentence(e)) })
+		images, err = image.New(eng, Catalogue(p.Scenario.Kinds())...).Ensure(ctx, p.Images, o.Images, func(e image.Event) { note(sentence(e)) })
 		if err != nil {
 			return err
 		}

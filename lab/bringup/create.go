@@ -22,8 +22,7 @@ type Options struct {
 	Name     string // name of the lab; default: the scenario's
 	Scenario *scenario.Scenario
 	Images   image.Policy
-	Source   string // folder with the sources of images; empty: no builds
-	Keep     bool   // leave a half-made lab running after an interruption
+	Keep     bool // leave a half-made lab running after an interruption
 	Progress Progress
 }
 

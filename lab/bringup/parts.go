@@ -24,7 +24,7 @@ func Catalogue(kinds scenario.Kinds) []image.Entry {
 // images is left out. missing has the reasons; the lab keeps missing.
 func resolveParts(ctx context.Context, eng *docker.Engine, p *plan.Plan, o Options, images map[string]image.Resolved, note func(string)) (missing map[string]string, err error) {
 	for _, part := range p.Parts {
-		got, err := image.New(eng, o.Source, Catalogue(p.Scenario.Kinds())...).Ensure(ctx, part.Images, o.Images, func(e image.Event) { note(sentence(e)) })
+		got, err := image.New(eng, Catalogue(p.Scenario.Kinds())...).Ensure(ctx, part.Images, o.Images, func(e image.Event) { note(sentence(e)) })
 		var unavailable *image.UnavailableError
 		switch {
 		case errors.As(err, &unavailable):

@@ -32,7 +32,7 @@ func (e *SkipError) Unwrap() error { return e.Err }
 
 // Obstacle reports why this machine cannot run a scenario: a missing kernel option, or an image that can be neither
 // pulled nor built here. Obstacle returns nil if no obstacle is known. Obstacle pulls and builds nothing.
-func Obstacle(ctx context.Context, s *scenario.Scenario, source string) (*SkipError, error) {
+func Obstacle(ctx context.Context, s *scenario.Scenario) (*SkipError, error) {
 	p, err := plan.Make(s, s.Metadata.Name, plan.Host{})
 	if err != nil {
 		return nil, err
@@ -40,12 +40,12 @@ func Obstacle(ctx context.Context, s *scenario.Scenario, source string) (*SkipEr
 	if skip := kernelLacks(p); skip != nil {
 		return skip, nil
 	}
-	store := image.NewWithoutEngine(source, Catalogue(s.Kinds())...)
+	store := image.NewWithoutEngine(Catalogue(s.Kinds())...)
 	eng, err := docker.Connect(ctx)
 	switch {
 	case err == nil:
 		defer func() { _ = eng.Close() }()
-		store = image.New(eng, source, Catalogue(s.Kinds())...)
+		store = image.New(eng, Catalogue(s.Kinds())...)
 	case !errors.Is(err, docker.ErrNoEngine):
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
-	"skidpad.dev/skidpad/lab/host/caps"
+	"skidpad.dev/skidpad/fixtures/ocifit/caps"
 )
 
 // Doctor checks everything that labs need of the machine. Doctor changes nothing, except that it starts a

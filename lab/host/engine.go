@@ -21,11 +21,10 @@ import (
 // EnsureEngine ensures an engine that can start privileged containers. EnsureEngine uses the running engine;
 // as root, it starts an installed engine, installs an engine on Debian and Ubuntu, and adapts an engine that
 // requests capabilities which this host cannot grant. EnsureEngine reports changes through log, one line each.
-// Source is the module's folder, used to build the OCI runtime if needed; if Source is empty, EnsureEngine
-// searches for the folder. An error that a user can correct is an *EngineError.
+// An error that a user can correct is an *EngineError.
 //
 // A user who is not root but may use the engine's socket needs to do nothing.
-func EnsureEngine(ctx context.Context, source string, log func(string)) error {
+func EnsureEngine(ctx context.Context, log func(string)) error {
 	cli, err := dial(ctx)
 	if err != nil {
 		if err := bringUp(ctx, err, log); err != nil {
@@ -37,7 +36,7 @@ func EnsureEngine(ctx context.Context, source string, log func(string)) error {
 	}
 	defer func() { _ = cli.Close() }()
 	if _, err := ability(ctx, cli); err != nil {
-		if err := fit(ctx, cli, source, err, log); err != nil {
+		if err := fit(ctx, cli, err, log); err != nil {
 			return err
 		}
 		if _, err := ability(ctx, cli); err != nil {

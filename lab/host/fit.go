@@ -14,7 +14,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
-	"skidpad.dev/skidpad/lab/host/caps"
+	"skidpad.dev/skidpad/fixtures/ocifit/caps"
+	"skidpad.dev/skidpad/lab/source"
 	"skidpad.dev/skidpad/lab/wait"
 )
 
@@ -22,13 +23,12 @@ const (
 	runtimeName   = "ocifit"
 	runtimePath   = "/usr/local/lib/skidpad/ocifit"
 	defaultConfig = "/etc/docker/daemon.json"
-	modulePath    = "skidpad.dev/skidpad"
 )
 
 // fit puts our OCI runtime in front of runc, if an engine on this machine failed to start a privileged
 // container because the host cannot grant every capability. In other cases, and without root, fit returns
 // cause with the known facts.
-func fit(ctx context.Context, cli *client.Client, source string, cause error, log func(string)) error {
+func fit(ctx context.Context, cli *client.Client, cause error, log func(string)) error {
 	pid, running := daemonProcess()
 	if !running {
 		return cause // not on this machine, or not visible from here
@@ -48,7 +48,7 @@ func fit(ctx context.Context, cli *client.Client, source string, cause error, lo
 	}
 	defer unlock()
 	log("this host cannot grant " + missing.String() + ": installing the OCI runtime " + runtimePath)
-	if err := buildRuntime(ctx, source); err != nil {
+	if err := buildRuntime(ctx); err != nil {
 		return err
 	}
 	if err := configure(configOf(pid), log); err != nil {
@@ -73,51 +73,28 @@ func missingCaps(pid int) (caps.Set, error) {
 	return all.Without(granted), err
 }
 
-// buildRuntime compiles tools/ocifit from the source and installs it.
-func buildRuntime(ctx context.Context, source string) error {
-	if source == "" {
-		var err error
-		if source, err = sourceRoot(); err != nil {
-			return err
-		}
+// buildRuntime compiles fixtures/ocifit and installs it.
+func buildRuntime(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "skidpad-ocifit-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := source.All().Write(dir); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(runtimePath), 0o755); err != nil {
 		return err
 	}
 	// The new file is renamed into place, because the engine may be executing the old file.
 	fresh := runtimePath + ".new"
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", fresh, "./tools/ocifit")
-	cmd.Dir = source
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", fresh, "./fixtures/ocifit")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return &EngineError{Subject: "go build ./tools/ocifit in " + source, Seen: tail(string(out), 5), Err: err, Do: "install Go, or Docker 28 or newer, which needs no help here"}
+		return &EngineError{Subject: "go build ./fixtures/ocifit", Seen: tail(string(out), 5), Err: err, Do: "install Go, or Docker 28 or newer, which needs no help here"}
 	}
 	return os.Rename(fresh, runtimePath)
-}
-
-// sourceRoot finds the module's folder: above the working directory, or above the running program.
-func sourceRoot() (string, error) {
-	var starts []string
-	if dir, err := os.Getwd(); err == nil {
-		starts = append(starts, dir)
-	}
-	if program, err := os.Executable(); err == nil {
-		starts = append(starts, filepath.Dir(program))
-	}
-	for _, dir := range starts {
-		for {
-			data, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-			if err == nil && strings.HasPrefix(string(data), "module "+modulePath+"\n") {
-				return dir, nil
-			}
-			parent := filepath.Dir(dir)
-			if parent == dir {
-				break
-			}
-			dir = parent
-		}
-	}
-	return "", &EngineError{Subject: "the OCI runtime ocifit", Seen: "its source is not here", Do: "run skidpad from its source tree, or use Docker 28 or newer"}
 }
 
 // configOf returns the configuration file of a running dockerd: the value of --config-file, or the default.

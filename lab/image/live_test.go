@@ -35,7 +35,7 @@ func TestEnsure(t *testing.T) {
 		}
 		images = append(images, i)
 	}
-	s := New(engine, "../..")
+	s := New(engine)
 	first, err := s.Ensure(t.Context(), images, policy, func(e Event) {
 		t.Logf("%-28s %-8s %6.1fs %s", e.What, e.Status, e.Elapsed.Seconds(), e.Detail)
 	})

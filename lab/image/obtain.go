@@ -23,7 +23,7 @@ var errNoEngine = errors.New("there is no engine yet for the pull")
 // store without an engine cannot query; then only images that can neither be built nor are published count as
 // unobtainable.
 func (s *Store) Obtainable(ctx context.Context, images []plan.Image) error {
-	b, err := build.New(s.engine, s.source, s.cache, nil)
+	b, err := build.New(s.engine, s.cache, nil)
 	if err != nil {
 		return err
 	}
@@ -46,10 +46,7 @@ func (s *Store) obtainable(ctx context.Context, b *build.Builder, i plan.Image) 
 		return nil
 	}
 	gone := &UnavailableError{Image: i, Policy: Auto, Build: buildErr, Pull: errNoEngine}
-	switch {
-	case s.engine == nil && errors.Is(buildErr, build.ErrNoSource):
-		return nil // neither is known
-	case s.engine == nil || e.Upstream == nil:
+	if s.engine == nil || e.Upstream == nil {
 		return gone
 	}
 	ref := e.Upstream(version)
@@ -65,7 +62,7 @@ func (s *Store) obtainable(ctx context.Context, b *build.Builder, i plan.Image) 
 }
 
 // NewWithoutEngine returns a store that knows the results of its recipes, and nothing of an engine.
-func NewWithoutEngine(source string, more ...Entry) *Store { return newStore(nil, source, more) }
+func NewWithoutEngine(more ...Entry) *Store { return newStore(nil, more) }
 
 // Summary is the error's sentence without the causes.
 func (u *UnavailableError) Summary() string {

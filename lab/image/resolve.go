@@ -97,22 +97,20 @@ func (u *UnavailableError) Unwrap() []error {
 // Store finds, pulls, builds, lists, saves and loads images.
 type Store struct {
 	engine build.Engine
-	source string // the project's source tree
 	cache  string // "" is the user's cache folder
 	// entries are the catalogue's.
 	entries []Entry
 	find    func(plan.Image) (Entry, string, error)
 }
 
-// New returns a store over an engine. source is the root of the project's source tree, needed for builds; source may be
-// empty. more are the images of router software.
-func New(e *docker.Engine, source string, more ...Entry) *Store {
-	return newStore(build.Docker(e.Client), source, more)
+// New returns a store over an engine. more are the images of router software and addons.
+func New(e *docker.Engine, more ...Entry) *Store {
+	return newStore(build.Docker(e.Client), more)
 }
 
-func newStore(e build.Engine, source string, more []Entry) *Store {
+func newStore(e build.Engine, more []Entry) *Store {
 	all := append(catalogue(), more...)
-	return &Store{engine: e, source: source, entries: all, find: func(i plan.Image) (Entry, string, error) { return find(all, i) }}
+	return &Store{engine: e, entries: all, find: func(i plan.Image) (Entry, string, error) { return find(all, i) }}
 }
 
 // Ensure makes sure that the engine has all images, several at a time, and returns the images by their Key, with the
@@ -167,7 +165,7 @@ func (s *Store) newRun(p Policy, progress func(Event)) (*run, error) {
 			progress(e)
 		}
 	}
-	b, err := build.New(s.engine, s.source, s.cache, report)
+	b, err := build.New(s.engine, s.cache, report)
 	if err != nil {
 		return nil, err
 	}

@@ -191,7 +191,7 @@ func TestPreloadedIsFoundByItsParts(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "no workshop in a test") {
 		t.Fatalf("error %v, want the fake engine's", err)
 	}
-	b, err := build.New(f, "", s.cache, nil)
+	b, err := build.New(f, s.cache, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,14 +235,6 @@ func TestFind(t *testing.T) {
 	}
 	if _, _, err := find(withAgent(), plan.Image{Name: "envoy"}); err == nil || !strings.Contains(err.Error(), "client, agent") {
 		t.Errorf("unknown image: %v, want the names that there are", err)
-	}
-}
-
-func TestNoSourceTree(t *testing.T) {
-	s := &Store{engine: newFake(), cache: t.TempDir(), find: newStore(nil, "", nil).find}
-	_, err := s.Ensure(t.Context(), []plan.Image{{Name: "echo"}}, Auto, nil)
-	if !errors.Is(err, build.ErrNoSource) {
-		t.Errorf("error %v, want ErrNoSource in it", err)
 	}
 }
 

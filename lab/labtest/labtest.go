@@ -5,9 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
 
@@ -20,13 +20,21 @@ import (
 	"skidpad.dev/skidpad/lab/report"
 )
 
-// Source returns the root of skidpad's source tree, found from the path of this source file.
+// Source returns the root of the module under test: the folder with the go.mod, from the working directory upwards. A test
+// outside of any module has its working directory as the root.
 func Source() string {
-	_, file, _, ok := runtime.Caller(0)
-	if !ok {
-		panic("lab bug: this binary does not know its source")
+	start, err := os.Getwd()
+	if err != nil {
+		panic(fmt.Sprintf("the working directory is not known: %v", err))
 	}
-	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+	for dir := start; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			return start
+		}
+	}
 }
 
 // progress writes a bring-up's steps to a spec's output.

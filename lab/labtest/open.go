@@ -138,7 +138,7 @@ type raised struct {
 // raise brings up a lab, or completes an existing lab in any state.
 func raise(ctx context.Context, name string, s *scenario.Scenario) *Lab {
 	ginkgo.GinkgoHelper()
-	up, err := lab.Up(ctx, lab.Options{Name: name, Scenario: s, Images: image.Auto, Source: Source(), Progress: progress{ginkgo.GinkgoWriter}})
+	up, err := lab.Up(ctx, lab.Options{Name: name, Scenario: s, Images: image.Auto, Progress: progress{ginkgo.GinkgoWriter}})
 	downs[name] = true
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	l := &Lab{Lab: up}

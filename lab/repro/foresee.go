@@ -16,12 +16,12 @@ import (
 // Foresee reports whether this machine can have the halves of a bug. The text lists the images to pull or to build
 // first; "" if all images are there. The error is the reason why a half cannot be had. Only the build shows whether all
 // modules of a release can be had.
-func Foresee(ctx context.Context, s *scenario.Scenario, source string) (string, error) {
+func Foresee(ctx context.Context, s *scenario.Scenario) (string, error) {
 	eng, err := docker.Connect(ctx)
 	if err != nil {
 		return "", err
 	}
-	store := image.New(eng, source, lab.Images()...)
+	store := image.New(eng, lab.Images()...)
 	var missing []string
 	halves := []scenario.Half{s.Bug.Broken}
 	if s.Bug.Fixed != nil {
@@ -32,7 +32,7 @@ func Foresee(ctx context.Context, s *scenario.Scenario, source string) (string, 
 		if err != nil {
 			return "", err
 		}
-		if skip, err := lab.Obstacle(ctx, made, source); err != nil {
+		if skip, err := lab.Obstacle(ctx, made); err != nil {
 			return "", err
 		} else if skip != nil {
 			return "", fmt.Errorf("%s: %s", h.What, skip.Reason)

@@ -38,7 +38,7 @@ func (h *half) up(ctx context.Context) {
 	h.began = time.Now()
 	var err error
 	h.lab, err = lab.Up(ctx, lab.Options{
-		Name: h.Lab, Scenario: h.scenario, Images: h.options.Images, Source: h.options.Source, Progress: prefixed{h.options.Progress, h.Half},
+		Name: h.Lab, Scenario: h.scenario, Images: h.options.Images, Progress: prefixed{h.options.Progress, h.Half},
 	})
 	h.Up = time.Since(h.began)
 	var skip *lab.SkipError

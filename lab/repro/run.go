@@ -20,7 +20,6 @@ type Options struct {
 	ID       string
 	Name     string // the start of the labs' names; default: the ID
 	Images   image.Policy
-	Source   string // folder with the sources of images
 	Dir      string // folder of the run; empty: keep nothing
 	Keep     bool   // leave the labs running
 	Apart    bool   // one half after the other, even if the memory has room for both

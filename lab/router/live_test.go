@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -138,7 +137,7 @@ func images(ctx context.Context, t *testing.T, engine *docker.Engine, names []sc
 	for _, name := range names {
 		wanted = append(wanted, plan.Image{Name: string(name)})
 	}
-	have, err := image.New(engine, filepath.Join("..", ".."), router.Images(lab.Kinds())...).Ensure(ctx, wanted, image.Auto, nil)
+	have, err := image.New(engine, router.Images(lab.Kinds())...).Ensure(ctx, wanted, image.Auto, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

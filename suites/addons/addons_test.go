@@ -19,7 +19,7 @@ func up(ctx SpecContext, name, file string) *labtest.Lab {
 	GinkgoHelper()
 	s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", file), lab.Kinds())
 	Expect(err).NotTo(HaveOccurred())
-	skip, err := lab.Obstacle(ctx, s, labtest.Source())
+	skip, err := lab.Obstacle(ctx, s)
 	Expect(err).NotTo(HaveOccurred())
 	if skip != nil {
 		Skip(skip.Reason)

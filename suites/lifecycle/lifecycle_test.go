@@ -59,7 +59,7 @@ var _ = Describe("A lab", Label("lifecycle"), Ordered, Serial, func() {
 
 	It("refuses another scenario, and names the differences", func(ctx SpecContext) {
 		l := labtest.Look(ctx, "cilium-bgp-vrrp")
-		_, err := lab.Up(ctx, lab.Options{Name: l.Plan.Lab, Scenario: small(), Source: labtest.Source(), Progress: labtest.Quiet{}})
+		_, err := lab.Up(ctx, lab.Options{Name: l.Plan.Lab, Scenario: small(), Progress: labtest.Quiet{}})
 		Expect(err).To(BeAssignableToTypeOf(&lab.DiffersError{}))
 		Expect(err).To(MatchError(ContainSubstring("spec.cluster.workers: runs 2, asked for 1")))
 	})

@@ -24,7 +24,7 @@ func load(id string) *scenario.Scenario {
 // run reproduces a bug in labs of this suite's own.
 func run(ctx SpecContext, id string, s *scenario.Scenario) *repro.Report {
 	GinkgoHelper()
-	r, err := repro.Run(ctx, s, repro.Options{ID: id, Name: "repro-" + id, Images: image.Auto, Source: labtest.Source(), Dir: GinkgoT().TempDir(), Progress: labtest.Quiet{}})
+	r, err := repro.Run(ctx, s, repro.Options{ID: id, Name: "repro-" + id, Images: image.Auto, Dir: GinkgoT().TempDir(), Progress: labtest.Quiet{}})
 	Expect(err).NotTo(HaveOccurred())
 	AddReportEntry(id, r.Text())
 	return r
@@ -60,7 +60,7 @@ var _ = Describe("The signal ndp", Label("repro", "negative-control"), func() {
 		s, err := scenario.Load(filepath.Join("testdata", "two-owners.yaml"), lab.Kinds())
 		Expect(err).NotTo(HaveOccurred())
 		// Both halves have the same IPv6 prefix.
-		r, err := repro.Run(ctx, s, repro.Options{ID: "two-owners", Images: image.Auto, Source: labtest.Source(), Dir: GinkgoT().TempDir(), Apart: true, Progress: labtest.Quiet{}})
+		r, err := repro.Run(ctx, s, repro.Options{ID: "two-owners", Images: image.Auto, Dir: GinkgoT().TempDir(), Apart: true, Progress: labtest.Quiet{}})
 		Expect(err).NotTo(HaveOccurred())
 		AddReportEntry("two-owners", r.Text())
 		Expect(r.Verdict).To(Equal(repro.Reproduced), r.Text())

@@ -87,7 +87,7 @@ func bench(ctx context.Context, runs int, w io.Writer) error {
 
 // prepare provides all images, the plain way's too, and a plan with free subnets.
 func prepare(ctx context.Context, s *scenario.Scenario) (*plan.Plan, map[string]image.Resolved, error) {
-	if err := host.EnsureEngine(ctx, ".", func(t string) { fmt.Fprintln(os.Stderr, t) }); err != nil {
+	if err := host.EnsureEngine(ctx, func(t string) { fmt.Fprintln(os.Stderr, t) }); err != nil {
 		return nil, nil, err
 	}
 	eng, err := docker.Connect(ctx)
@@ -98,7 +98,7 @@ func prepare(ctx context.Context, s *scenario.Scenario) (*plan.Plan, map[string]
 	if err != nil {
 		return nil, nil, err
 	}
-	store := image.New(eng, ".", lab.Images()...)
+	store := image.New(eng, lab.Images()...)
 	images, err := store.Ensure(ctx, p.Images, image.Auto, func(image.Event) {})
 	if err != nil {
 		return nil, nil, err

@@ -54,7 +54,7 @@ func bisect(cmd *cobra.Command, id string, o repro.Options, reports string, ends
 	}
 	versions := repro.Between(releases, ends[0], ends[1])
 	fmt.Fprintf(cmd.ErrOrStderr(), "%d releases: %s\n", len(versions), strings.Join(versions, ", "))
-	o.ID, o.Source = bugID(s), sourceRoot()
+	o.ID = bugID(s)
 	if o.Name == "" {
 		o.Name = o.ID
 	}

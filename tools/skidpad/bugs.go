@@ -7,46 +7,19 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/repro"
 	"skidpad.dev/skidpad/lab/scenario"
-	"skidpad.dev/skidpad/scenarios"
 )
 
 // bugsFolder is the folder of bugs among the scenarios.
 const bugsFolder = "bugs"
 
-// bugFolders returns the folders of bugs: first the source tree, so a new bug needs no new build, then the bugs
-// embedded in the program.
-func bugFolders() []fs.FS {
-	var all []fs.FS
-	if root := sourceRoot(); root != "" {
-		all = append(all, os.DirFS(filepath.Join(root, "scenarios")))
-	}
-	return append(all, scenarios.FS)
-}
-
 // bugIDs returns the IDs of all bugs, sorted.
-func bugIDs() []string {
-	var ids []string
-	for _, folder := range bugFolders() {
-		files, err := fs.Glob(folder, bugsFolder+"/*/scenario.yaml")
-		if err != nil {
-			panic("lab bug: " + err.Error())
-		}
-		for _, f := range files {
-			if id := path.Base(path.Dir(f)); !slices.Contains(ids, id) {
-				ids = append(ids, id)
-			}
-		}
-	}
-	slices.Sort(ids)
-	return ids
-}
+func bugIDs() []string { return scenarioIDs(bugsFolder + "/*/scenario.yaml") }
 
 // loadBug reads a bug's scenario by its ID, or from a file if the argument looks like a file name.
 func loadBug(idOrFile string) (*scenario.Scenario, error) {
@@ -61,7 +34,7 @@ func readBug(idOrFile string) (*scenario.Scenario, error) {
 	if strings.ContainsRune(idOrFile, filepath.Separator) || strings.HasSuffix(idOrFile, ".yaml") {
 		return scenario.Load(idOrFile, lab.Kinds())
 	}
-	for _, folder := range bugFolders() {
+	for _, folder := range scenarioFolders() {
 		name := path.Join(bugsFolder, idOrFile, "scenario.yaml")
 		data, err := fs.ReadFile(folder, name)
 		if errors.Is(err, fs.ErrNotExist) {

@@ -2,9 +2,9 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,58 +22,63 @@ func loadScenario(nameOrFile string) (*scenario.Scenario, error) {
 	if strings.ContainsRune(nameOrFile, filepath.Separator) || strings.HasSuffix(nameOrFile, ".yaml") || strings.HasSuffix(nameOrFile, ".yml") {
 		return scenario.Load(nameOrFile, lab.Kinds())
 	}
-	data, err := fs.ReadFile(scenarios.FS, nameOrFile+"/scenario.yaml")
-	if errors.Is(err, fs.ErrNotExist) && slices.Contains(bugIDs(), nameOrFile) {
+	for _, folder := range scenarioFolders() {
+		name := path.Join(nameOrFile, "scenario.yaml")
+		data, err := fs.ReadFile(folder, name)
+		if err == nil {
+			return scenario.Parse("scenarios/"+name, data, lab.Kinds())
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	if slices.Contains(bugIDs(), nameOrFile) {
 		return loadBug(nameOrFile)
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, usage("no scenario is called %q; there are: %s; a file's name ends in .yaml", nameOrFile, strings.Join(scenarioNames(), ", "))
-	}
-	if err != nil {
-		return nil, err
-	}
-	return scenario.Parse("scenarios/"+nameOrFile+"/scenario.yaml", data, lab.Kinds())
+	return nil, usage("no scenario is called %q; there are: %s; a file's name ends in .yaml", nameOrFile, strings.Join(scenarioNames(), ", "))
 }
 
-// scenarioNames returns the names of the embedded scenarios.
-func scenarioNames() []string {
-	entries, err := fs.ReadDir(scenarios.FS, ".")
-	if err != nil {
-		panic(fmt.Sprintf("lab bug: the embedded scenarios cannot be read: %v", err))
+// scenarioFolders returns the folders of scenarios, by precedence: the user's own, then the folder in this program.
+func scenarioFolders() []fs.FS {
+	var all []fs.FS
+	if dir := upwards("scenarios/*/scenario.yaml", "scenarios/bugs/*/scenario.yaml"); dir != "" {
+		all = append(all, os.DirFS(filepath.Join(dir, "scenarios")))
 	}
+	return append(all, scenarios.FS)
+}
+
+// scenarioNames returns the names of all scenarios, sorted.
+func scenarioNames() []string { return scenarioIDs("*/scenario.yaml") }
+
+// scenarioIDs returns the names of the folders of scenarios with a path, sorted.
+func scenarioIDs(pattern string) []string {
 	var names []string
-	for _, e := range entries {
-		if e.Name() != bugsFolder {
-			names = append(names, e.Name())
+	for _, folder := range scenarioFolders() {
+		files, err := fs.Glob(folder, pattern)
+		if err != nil {
+			panic("lab bug: " + err.Error())
+		}
+		for _, f := range files {
+			names = append(names, path.Base(path.Dir(f)))
 		}
 	}
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }
 
-// sourceRoot returns the folder of skidpad's source, needed to build images: SKIDPAD_SOURCE, or the first folder with
-// the source upwards of the working directory or of the program. sourceRoot returns "" without a source.
-func sourceRoot() string {
-	if dir := os.Getenv("SKIDPAD_SOURCE"); dir != "" {
-		return dir
-	}
-	var starts []string
-	if wd, err := os.Getwd(); err == nil {
-		starts = append(starts, wd)
-	}
-	if exe, err := os.Executable(); err == nil {
-		starts = append(starts, filepath.Dir(exe))
-	}
-	for _, dir := range starts {
-		for ; ; dir = filepath.Dir(dir) {
-			b, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-			if err == nil && strings.HasPrefix(string(b), "module skidpad.dev/skidpad\n") {
+// upwards returns the first folder with a file of these patterns, from the working directory upwards; empty without such a folder.
+func upwards(patterns ...string) string {
+	dir, err := os.Getwd()
+	for err == nil {
+		for _, p := range patterns {
+			if found, _ := filepath.Glob(filepath.Join(dir, filepath.FromSlash(p))); len(found) > 0 {
 				return dir
 			}
-			if dir == filepath.Dir(dir) {
-				break
-			}
 		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+		dir = filepath.Dir(dir)
 	}
 	return ""
 }

@@ -29,15 +29,14 @@ func imagesCmd() *cobra.Command {
 
 // store opens the catalogue over the engine, and starts the engine if possible.
 func store(ctx context.Context) (*image.Store, error) {
-	source := sourceRoot()
-	if err := host.EnsureEngine(ctx, source, func(s string) { fmt.Fprintln(os.Stderr, s) }); err != nil {
+	if err := host.EnsureEngine(ctx, func(s string) { fmt.Fprintln(os.Stderr, s) }); err != nil {
 		return nil, err
 	}
 	eng, err := docker.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return image.New(eng, source, lab.Images()...), nil
+	return image.New(eng, lab.Images()...), nil
 }
 
 func imagesBuildCmd() *cobra.Command {
@@ -115,7 +114,7 @@ func listImages(ctx context.Context) ([]image.Resolved, error) {
 	if err != nil {
 		return nil, err
 	}
-	return image.New(eng, sourceRoot(), lab.Images()...).List(ctx)
+	return image.New(eng, lab.Images()...).List(ctx)
 }
 
 func imagesSaveCmd() *cobra.Command {
@@ -129,7 +128,7 @@ func imagesSaveCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := image.New(eng, sourceRoot(), lab.Images()...)
+			s := image.New(eng, lab.Images()...)
 			list, err := s.List(cmd.Context())
 			if err != nil {
 				return err
@@ -184,7 +183,7 @@ func imagesPruneCmd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		s := image.New(eng, sourceRoot(), lab.Images()...)
+		s := image.New(eng, lab.Images()...)
 		old, err := s.Superseded(cmd.Context())
 		if err != nil {
 			return err

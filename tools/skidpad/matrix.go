@@ -37,9 +37,9 @@ func matrixCmd() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&filter, "label", "", "only suites with this label")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		root := sourceRoot()
+		root := upwards("suites/*/suite_test.go")
 		if root == "" {
-			return usage("no sources of suites are here; run this command in skidpad's source tree, or set SKIDPAD_SOURCE")
+			return usage("no suites/*/suite_test.go is here or above; run this command in a project with suites")
 		}
 		jobs, err := jobsOf(filepath.Join(root, "suites"), filter)
 		if err != nil {

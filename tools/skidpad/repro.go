@@ -68,7 +68,7 @@ func reproduce(cmd *cobra.Command, id string, o reproOptions) error {
 		}
 	}
 	p := newProgress(os.Stderr)
-	o.ID, o.Source, o.Progress = bugID(s), sourceRoot(), p
+	o.ID, o.Progress = bugID(s), p
 	if o.reports != "" {
 		o.Dir = report.DirOf(o.reports, "repro-"+o.ID, p.start)
 	}
@@ -183,7 +183,7 @@ func bugLineOf(cmd *cobra.Command, id string, s *scenario.Scenario) bugLine {
 	if b.Fixed != nil {
 		l.Fixed = b.Fixed.What
 	}
-	outlook, err := repro.Foresee(cmd.Context(), s, sourceRoot())
+	outlook, err := repro.Foresee(cmd.Context(), s)
 	l.Runnable, l.Reason = err == nil, outlook
 	if err != nil {
 		l.Reason = err.Error()
@@ -218,14 +218,10 @@ func reproNewCmd() *cobra.Command {
 		Example: "  skidpad repro new frr-1234",
 		Args:    args(cobra.ExactArgs(1)),
 	}
-	cmd.Flags().StringVar(&dir, "dir", "", "the folder that gets the bug's folder (default: scenarios/bugs of the source tree)")
+	cmd.Flags().StringVar(&dir, "dir", "", "the folder that gets the bug's folder (default: scenarios/bugs in the working directory, or of the project around)")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		if dir == "" {
-			root := sourceRoot()
-			if root == "" {
-				return usage("no source tree of skidpad is here; give a folder with --dir")
-			}
-			dir = filepath.Join(root, "scenarios", bugsFolder)
+			dir = filepath.Join(upwards("scenarios/*/scenario.yaml", "scenarios/bugs"), "scenarios", bugsFolder)
 		}
 		files, err := repro.Skeleton(dir, a[0])
 		if err != nil {

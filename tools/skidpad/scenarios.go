@@ -9,7 +9,6 @@ import (
 
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/scenario"
-	"skidpad.dev/skidpad/scenarios"
 )
 
 func scenariosCmd() *cobra.Command {
@@ -34,7 +33,7 @@ type scenarioLine struct {
 func scenariosListCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   "List skidpad's own scenarios",
+		Short:   "List the scenarios of the folder scenarios here or above, and skidpad's own",
 		Example: "  skidpad scenarios list -o json",
 		Args:    args(cobra.NoArgs),
 	}
@@ -46,7 +45,7 @@ func scenariosListCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			skip, err := lab.Obstacle(cmd.Context(), s, sourceRoot())
+			skip, err := lab.Obstacle(cmd.Context(), s)
 			if err != nil {
 				return err
 			}
@@ -82,12 +81,13 @@ func scenariosShowCmd() *cobra.Command {
 		Example: "  skidpad scenarios show cilium-bgp-vrrp",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			data, err := fs.ReadFile(scenarios.FS, a[0]+"/scenario.yaml")
-			if err != nil {
-				return usage("no scenario is called %q; see `skidpad scenarios list`", a[0])
+			for _, folder := range scenarioFolders() {
+				if data, err := fs.ReadFile(folder, a[0]+"/scenario.yaml"); err == nil {
+					_, err = cmd.OutOrStdout().Write(data)
+					return err
+				}
 			}
-			_, err = cmd.OutOrStdout().Write(data)
-			return err
+			return usage("no scenario is called %q; see `skidpad scenarios list`", a[0])
 		},
 	}
 }

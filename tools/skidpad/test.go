@@ -73,7 +73,7 @@ func testScenario(cmd *cobra.Command, name string, o testOptions) (run report.Ru
 	if err != nil {
 		return run, err
 	}
-	lo := lab.Options{Name: o.name, Scenario: s, Images: o.images, Source: sourceRoot()}
+	lo := lab.Options{Name: o.name, Scenario: s, Images: o.images}
 	if lo.Name == "" {
 		lo.Name = s.Metadata.Name
 	}

@@ -33,7 +33,7 @@ func upCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o.Scenario, o.Images, o.Source = s, policy.Policy, sourceRoot()
+			o.Scenario, o.Images = s, policy.Policy
 			if dryRun {
 				p, err := lab.Draft(cmd.Context(), o)
 				if err != nil {

@@ -6,13 +6,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
+
+	"skidpad.dev/skidpad/lab/source"
 )
 
 // Domain is the registry part of the names of images built here, different from every upstream name.
@@ -98,7 +101,7 @@ const (
 // Builder builds artefacts and images. It is safe for concurrent use.
 type Builder struct {
 	Engine Engine
-	source string // the project's source tree; empty without a source tree
+	source source.Files
 	cache  string
 	report func(Event)
 	heavy  chan struct{} // holds one token for each running heavy job
@@ -115,9 +118,9 @@ type flight struct {
 	err  error
 }
 
-// New returns a builder. The builder reads recipes' data from the source tree at source, and keeps artefacts in cache
+// New returns a builder. The builder reads pins and programs from the embedded sources, and keeps artefacts in cache
 // ("" is skidpad's folder in the user's cache folder). At most two heavy jobs run at a time.
-func New(e Engine, source, cache string, report func(Event)) (*Builder, error) {
+func New(e Engine, cache string, report func(Event)) (*Builder, error) {
 	if cache == "" {
 		base, err := os.UserCacheDir()
 		if err != nil {
@@ -125,16 +128,9 @@ func New(e Engine, source, cache string, report func(Event)) (*Builder, error) {
 		}
 		cache = filepath.Join(base, "skidpad")
 	}
-	if source != "" {
-		abs, err := filepath.Abs(source)
-		if err != nil {
-			return nil, fmt.Errorf("source tree %s: %w", source, err)
-		}
-		source = abs
-	}
 	var one sync.Mutex
 	return &Builder{
-		Engine: e, source: source, cache: cache,
+		Engine: e, source: source.All(), cache: cache,
 		report: func(ev Event) {
 			one.Lock()
 			defer one.Unlock()
@@ -146,20 +142,14 @@ func New(e Engine, source, cache string, report func(Event)) (*Builder, error) {
 	}, nil
 }
 
-// ErrNoSource means that building needs the project's source tree, and the tree is missing.
-var ErrNoSource = errors.New("the project's source tree (tools/images) is needed to build images and was not found; " +
-	"run skidpad in a clone of its repository")
-
-// Source returns the path of a file or folder in the source tree.
-func (b *Builder) Source(elem ...string) (string, error) {
-	if b.source == "" {
-		return "", ErrNoSource
+// Source returns the path of a folder of the sources, written into the cache.
+func (b *Builder) Source(ctx context.Context, folder string) (string, error) {
+	key, err := b.HashFiles(slices.Sorted(maps.Keys(b.source))...)
+	if err != nil {
+		return "", err
 	}
-	path := filepath.Join(append([]string{b.source}, elem...)...)
-	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("%w (%s is missing)", ErrNoSource, filepath.Join(elem...))
-	}
-	return path, nil
+	root, err := b.Artefact(ctx, "sources", key, func(_ context.Context, dir string) error { return b.source.Write(dir) })
+	return filepath.Join(root, folder), err
 }
 
 // Heavy runs fn while holding a place for jobs that keep a core busy. fn must not ask for another place.
@@ -182,32 +172,24 @@ func Hash(inputs ...string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// HashFiles digests the contents of files of the source tree, in order.
+// HashFiles digests the contents of files of the sources, in order.
 func (b *Builder) HashFiles(paths ...string) (string, error) {
 	var inputs []string
 	for _, p := range paths {
-		full, err := b.Source(p)
+		data, err := b.source.Read(p)
 		if err != nil {
 			return "", err
-		}
-		data, err := os.ReadFile(full)
-		if err != nil {
-			return "", fmt.Errorf("recipe input %s: %w", p, err)
 		}
 		inputs = append(inputs, p, string(data))
 	}
 	return Hash(inputs...), nil
 }
 
-// ModuleVersion reads the version of a module from a go.mod file of the source tree: "v1.36.3".
+// ModuleVersion reads the version of a module from a go.mod file of the sources: "v1.36.3".
 func (b *Builder) ModuleVersion(gomod, module string) (string, error) {
-	full, err := b.Source(gomod)
+	data, err := b.source.Read(gomod)
 	if err != nil {
 		return "", err
-	}
-	data, err := os.ReadFile(full)
-	if err != nil {
-		return "", fmt.Errorf("recipe input %s: %w", gomod, err)
 	}
 	m := regexp.MustCompile(`(?m)^\s*(?:require\s+)?` + regexp.QuoteMeta(module) + `\s+(v\S+)`).FindSubmatch(data)
 	if m == nil {

@@ -10,14 +10,17 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"skidpad.dev/skidpad/lab/source"
 )
 
 func testBuilder(t *testing.T) *Builder {
 	t.Helper()
-	b, err := New(nil, t.TempDir(), t.TempDir(), nil)
+	b, err := New(nil, t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.source = source.Files{}
 	return b
 }
 
@@ -43,8 +46,8 @@ func TestHashCountsBoundaries(t *testing.T) {
 
 func TestProgramsKeyFollowsItsInputs(t *testing.T) {
 	b := testBuilder(t)
-	write(t, b.source, "m/go.mod", "module m\n")
-	write(t, b.source, "m/go.sum", "")
+	b.source["m/go.mod"] = []byte("module m\n")
+	b.source["m/go.sum"] = []byte("")
 	p := Programs{Module: "m", Packages: map[string]string{"a": "x/a"}}
 	key := func(p Programs) string {
 		t.Helper()
@@ -65,7 +68,7 @@ func TestProgramsKeyFollowsItsInputs(t *testing.T) {
 			t.Errorf("%s do not count", name)
 		}
 	}
-	write(t, b.source, "m/go.sum", "changed")
+	b.source["m/go.sum"] = []byte("changed")
 	if key(p) == first {
 		t.Error("go.sum does not count")
 	}
@@ -73,10 +76,10 @@ func TestProgramsKeyFollowsItsInputs(t *testing.T) {
 
 func TestFixtureKeyFollowsImports(t *testing.T) {
 	b := testBuilder(t)
-	write(t, b.source, "go.mod", "module skidpad.dev/skidpad\n")
-	write(t, b.source, "go.sum", "")
-	write(t, b.source, "fixtures/echo/main.go", "package main\nimport _ \"skidpad.dev/skidpad/lab/x\"\n")
-	write(t, b.source, "lab/x/x.go", "package x\n")
+	b.source["go.mod"] = []byte("module skidpad.dev/skidpad\n")
+	b.source["go.sum"] = []byte("")
+	b.source["fixtures/echo/main.go"] = []byte("package main\nimport _ \"skidpad.dev/skidpad/lab/x\"\n")
+	b.source["lab/x/x.go"] = []byte("package x\n")
 	key := func() string {
 		t.Helper()
 		k, err := b.fixtureKey("echo")
@@ -86,18 +89,17 @@ func TestFixtureKeyFollowsImports(t *testing.T) {
 		return k
 	}
 	first := key()
-	write(t, b.source, "fixtures/echo/main_test.go", "package main\n")
-	write(t, b.source, "go.sum", "something")
+	b.source["go.sum"] = []byte("something")
 	if key() != first {
-		t.Error("a test file or an unused module counts")
+		t.Error("an unused module counts")
 	}
-	write(t, b.source, "lab/x/x.go", "package x\nconst A = 1\n")
+	b.source["lab/x/x.go"] = []byte("package x\nconst A = 1\n")
 	if key() == first {
 		t.Error("an imported package does not count")
 	}
-	write(t, b.source, "lab/x/x.go", "package x\nimport _ \"example.com/y\"\n")
+	b.source["lab/x/x.go"] = []byte("package x\nimport _ \"example.com/y\"\n")
 	withModule := key()
-	write(t, b.source, "go.sum", "another version")
+	b.source["go.sum"] = []byte("another version")
 	if key() == withModule {
 		t.Error("an imported module does not count")
 	}
@@ -144,7 +146,7 @@ func TestArtefactIsMadeOnceAndWhole(t *testing.T) {
 
 func TestArtefactOfAnotherProcessIsWaitedFor(t *testing.T) {
 	b := testBuilder(t)
-	other, err := New(nil, b.source, b.cache, nil)
+	other, err := New(nil, b.cache, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +190,7 @@ func TestFullDiskIsExplained(t *testing.T) {
 
 func TestModuleVersion(t *testing.T) {
 	b := testBuilder(t)
-	write(t, b.source, "m/go.mod", "module m\n\nrequire example.com/one v1.2.3\n\nrequire (\n\texample.com/two/v2 v2.0.1 // indirect\n)\n")
+	b.source["m/go.mod"] = []byte("module m\n\nrequire example.com/one v1.2.3\n\nrequire (\n\texample.com/two/v2 v2.0.1 // indirect\n)\n")
 	for module, want := range map[string]string{"example.com/one": "v1.2.3", "example.com/two/v2": "v2.0.1", "example.com/two": ""} {
 		got, err := b.ModuleVersion("m/go.mod", module)
 		if got != want || (err != nil) != (want == "") {

@@ -51,12 +51,8 @@ func (b *Builder) ciliumSource(version string) (ciliumSource, error) {
 	}
 	src := ciliumSource{version: pinned}
 	for name, data := range map[string]*[]byte{"go.mod": &src.mod, "go.sum": &src.sum} {
-		file, err := b.Source(modCilium, name)
-		if err != nil {
+		if *data, err = b.source.Read(modCilium + "/" + name); err != nil {
 			return ciliumSource{}, err
-		}
-		if *data, err = os.ReadFile(file); err != nil {
-			return ciliumSource{}, fmt.Errorf("pinned Cilium: %w", err)
 		}
 	}
 	src.content = Hash(string(src.mod), string(src.sum))

@@ -13,7 +13,7 @@ const sourceTree = "../../.."
 
 func ciliumBuilder(t *testing.T) *Builder {
 	t.Helper()
-	b, err := New(nil, sourceTree, t.TempDir(), nil)
+	b, err := New(nil, t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

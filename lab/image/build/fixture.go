@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -13,10 +14,9 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-)
 
-// ownModule is the project's module path.
-const ownModule = "skidpad.dev/skidpad"
+	"skidpad.dev/skidpad/lab/source"
+)
 
 // Echo is the image of the echo server in a cluster: one static program.
 func (b *Builder) Echo() (Recipe, error) {
@@ -81,7 +81,7 @@ func (b *Builder) fixtureKey(name string) (string, error) {
 		}
 		files = append(files, sources...)
 		for _, i := range imports {
-			if own, ok := strings.CutPrefix(i, ownModule+"/"); ok {
+			if own, ok := strings.CutPrefix(i, source.Module+"/"); ok {
 				todo = append(todo, own)
 			} else if first, _, _ := strings.Cut(i, "/"); strings.Contains(first, ".") {
 				others = true
@@ -101,20 +101,12 @@ func (b *Builder) fixtureKey(name string) (string, error) {
 
 // packageSources lists a package's files and imports.
 func (b *Builder) packageSources(dir string) (files, imports []string, err error) {
-	full, err := b.Source(dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	list, err := os.ReadDir(full)
-	if err != nil {
-		return nil, nil, fmt.Errorf("recipe input %s: %w", dir, err)
-	}
-	for _, f := range list {
-		if f.IsDir() || !strings.HasSuffix(f.Name(), ".go") || strings.HasSuffix(f.Name(), "_test.go") {
+	for _, file := range b.source.In(dir) {
+		if path.Ext(file) != ".go" {
 			continue
 		}
-		files = append(files, filepath.Join(dir, f.Name()))
-		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(full, f.Name()), nil, parser.ImportsOnly)
+		files = append(files, file)
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, b.source[file], parser.ImportsOnly)
 		if err != nil {
 			return nil, nil, fmt.Errorf("recipe input: %w", err)
 		}

@@ -114,7 +114,7 @@ func (b *Builder) goBuild(ctx context.Context, p Programs, dir string) error {
 // sources returns the folder for the build: the pinned module's, or the release's own.
 func (b *Builder) sources(ctx context.Context, p Programs) (string, error) {
 	if p.Release == "" {
-		return b.Source(p.Module)
+		return b.Source(ctx, p.Module)
 	}
 	m, err := downloadModule(ctx, p.Release)
 	return m.Dir, err
@@ -158,9 +158,9 @@ var goVersion = sync.OnceValue(func() string {
 })
 
 // ModuleDir returns the folder of a module's sources in the module cache, and downloads the sources if missing. gomod
-// is the folder of the go.mod with the pinned version, from the source tree's root ("." is the project's own).
+// is the folder of the go.mod with the pinned version, from the source tree's root.
 func (b *Builder) ModuleDir(ctx context.Context, gomod, module string) (string, error) {
-	dir, err := b.Source(gomod)
+	dir, err := b.Source(ctx, gomod)
 	if err != nil {
 		return "", err
 	}

@@ -24,6 +24,7 @@ type kubernetes struct {
 
 // modules are the folders of the pinned modules.
 const (
+	modKind       = "tools/images/kind"
 	modKubernetes = "tools/images/kubernetes"
 	modContainerd = "tools/images/containerd"
 	modCRITools   = "tools/images/cri-tools"
@@ -46,7 +47,7 @@ func (b *Builder) kubernetesVersions() (kubernetes, error) {
 		{&k.CNI, modCNI, "github.com/containernetworking/plugins"},
 		{&k.Etcd, modEtcd, "go.etcd.io/etcd/server/v3"},
 		{&k.CoreDNS, modCoreDNS, "github.com/coredns/coredns"},
-		{&k.Kind, ".", "sigs.k8s.io/kind"},
+		{&k.Kind, modKind, "sigs.k8s.io/kind"},
 	} {
 		version, err := b.ModuleVersion(filepath.Join(v.folder, "go.mod"), v.module)
 		if err != nil {

@@ -167,7 +167,7 @@ func (b *Builder) importImages(ctx context.Context, base string, r Recipe, image
 
 // nodeFiles returns kind's files and all programs, at kind's paths.
 func (b *Builder) nodeFiles(ctx context.Context, k kubernetes, bin func(string, string) string) ([]Entry, error) {
-	kindDir, err := b.ModuleDir(ctx, ".", "sigs.k8s.io/kind")
+	kindDir, err := b.ModuleDir(ctx, modKind, "sigs.k8s.io/kind")
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func TestTheBaseOfANodeImageGoesWhenItsContainerHasGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := &usedEngine{open: map[string]int{}}
-	b, err := New(e, "", t.TempDir(), nil)
+	b, err := New(e, t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

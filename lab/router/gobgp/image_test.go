@@ -1,19 +1,16 @@
 package gobgp
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"skidpad.dev/skidpad/lab/image/build"
+	"skidpad.dev/skidpad/lab/source"
 )
-
-var tree = filepath.Join("..", "..", "..")
 
 // The image's version stands in two places, since the catalogue must know the version without reading the pins.
 func TestThePinnedVersion(t *testing.T) {
-	pins, err := os.ReadFile(filepath.Join(tree, module, "go.mod"))
+	pins, err := source.All().Read(module + "/go.mod")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +20,7 @@ func TestThePinnedVersion(t *testing.T) {
 }
 
 func TestReleases(t *testing.T) {
-	b, err := build.New(nil, tree, t.TempDir(), nil)
+	b, err := build.New(nil, t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
