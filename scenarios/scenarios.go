@@ -5,5 +5,5 @@ import "embed"
 
 // FS holds <name>/scenario.yaml and <name>/README.md, and the same of bugs/<id>.
 //
-//go:embed */scenario.yaml */README.md bugs
+//go:embed */* bugs
 var FS embed.FS

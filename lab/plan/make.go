@@ -41,6 +41,7 @@ func Make(s *scenario.Scenario, lab string, h Host) (*Plan, error) {
 	b.gateways()
 	b.routers()
 	b.clients()
+	b.natives()
 	b.workloads()
 	b.images()
 	b.steps()

@@ -128,6 +128,7 @@ type Router struct {
 	Networks  []Attachment      `json:"networks"`
 	Loopbacks []netip.Prefix    `json:"loopbacks,omitempty"` // addresses on lo, /32 or /128
 	BGP       *Speaker          `json:"bgp,omitempty"`
+	Native    *Native           `json:"native,omitempty"`
 }
 
 // Speaker is a router's BGP configuration with all addresses.

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"io/fs"
 	"math"
 	"net/netip"
 	"reflect"
@@ -16,7 +17,8 @@ import (
 // and line. After a problem, decoding goes on.
 type decoder struct {
 	*problems
-	kinds Kinds
+	kinds  Kinds
+	folder fs.FS // the files beside the scenario
 }
 
 // decode fills v from n. The rule belongs to the field v, or to the field with the list that contains v.
@@ -46,6 +48,12 @@ func (d decoder) decode(n *yaml.Node, v reflect.Value, path string, r rule) {
 		return
 	case *Duration:
 		d.duration(n, target, path)
+		return
+	case *Snippet:
+		d.snippet(n, target, path)
+		return
+	case *File:
+		d.file(n, target, path)
 		return
 	case *Software:
 		d.text(n, v, path, rule{enum: memberNames(d.kinds.Routers)})

@@ -92,13 +92,13 @@ func (o Option) Set() bool { return !reflect.ValueOf(o.Value).IsZero() }
 
 // ReadFault reads a fault for a lab of the scenario: YAML or JSON, as in a scenario file. ReadFault returns all mistakes.
 func (s *Scenario) ReadFault(data []byte) (Fault, []Problem) {
-	found := newProblems()
+	found := newProblems("")
 	root, err := parseDocument(data)
 	if err != nil {
 		return Fault{}, []Problem{{Message: err.Error()}}
 	}
 	var f Fault
-	d := decoder{found, s.kinds}
+	d := decoder{problems: found, kinds: s.kinds}
 	d.decode(root, reflect.ValueOf(&f).Elem(), "", rule{})
 	f.SetDefaults(&s.Spec)
 	f.Validate(&Validation{spec: &s.Spec, found: found, form: problems{list: slices.Clone(found.list)}}, "")

@@ -40,7 +40,7 @@ func (s *Scenario) Half(h Half) (*Scenario, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lab bug: half of %s cannot be written: %w", s.Metadata.Name, err)
 	}
-	return Parse(s.Metadata.Name+" with "+h.What, data, s.kinds)
+	return parse(s.Metadata.Name+" with "+h.What, data, s.kinds, s.folder)
 }
 
 // treeOf returns a value as a JSON tree.

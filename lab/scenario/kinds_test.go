@@ -50,8 +50,8 @@ func decodeTest(t *testing.T, text string) (*testFile, []string) {
 	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
 		t.Fatal(err)
 	}
-	found, file := newProblems(), &testFile{}
-	decoder{found, testKinds}.decode(doc.Content[0], reflect.ValueOf(file).Elem(), "", rule{})
+	found, file := newProblems(""), &testFile{}
+	decoder{problems: found, kinds: testKinds}.decode(doc.Content[0], reflect.ValueOf(file).Elem(), "", rule{})
 	var all []string
 	for _, p := range found.list {
 		all = append(all, p.Path+": "+p.Message)

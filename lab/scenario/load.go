@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -21,12 +23,25 @@ const maxFileSize = 1 << 20
 
 // Load reads a scenario file, fills in the defaults and validates the scenario. The returned *Invalid has every mistake. kinds
 // are the members that the file may name.
-func Load(path string, kinds Kinds) (*Scenario, error) {
-	data, err := read(path)
+func Load(file string, kinds Kinds) (*Scenario, error) {
+	data, err := read(file)
 	if err != nil {
-		return nil, &Invalid{File: path, Problems: []Problem{{Message: err.Error()}}}
+		return nil, &Invalid{File: file, Problems: []Problem{{Message: err.Error()}}}
 	}
-	return Parse(path, data, kinds)
+	return parse(file, data, kinds, os.DirFS(filepath.Dir(file)))
+}
+
+// LoadFS is Load for a file of a file system. Errors call the file root/file.
+func LoadFS(files fs.FS, root, file string, kinds Kinds) (*Scenario, error) {
+	data, err := fs.ReadFile(files, file)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := fs.Sub(files, path.Dir(file))
+	if err != nil {
+		return nil, err
+	}
+	return parse(path.Join(root, file), data, kinds, folder)
 }
 
 func read(path string) ([]byte, error) {
@@ -50,9 +65,13 @@ func read(path string) ([]byte, error) {
 	return data, nil
 }
 
-// Parse is Load for data in memory. Errors call the data name.
+// Parse is Load for data in memory, without files beside the scenario. Errors call the data name.
 func Parse(name string, data []byte, kinds Kinds) (*Scenario, error) {
-	found := newProblems()
+	return parse(name, data, kinds, nil)
+}
+
+func parse(name string, data []byte, kinds Kinds, folder fs.FS) (*Scenario, error) {
+	found := newProblems(name)
 	root, err := parseDocument(data)
 	if err != nil {
 		var at *syntaxError
@@ -61,8 +80,8 @@ func Parse(name string, data []byte, kinds Kinds) (*Scenario, error) {
 		}
 		return nil, &Invalid{File: name, Problems: []Problem{{Message: err.Error()}}}
 	}
-	s := &Scenario{kinds: kinds}
-	d := decoder{found, kinds}
+	s := &Scenario{kinds: kinds, folder: folder}
+	d := decoder{found, kinds, folder}
 	d.decode(root, reflect.ValueOf(s).Elem(), "", rule{})
 	s.setDefaults()
 	validate(s, found)

@@ -41,11 +41,12 @@ func (e *Invalid) Error() string {
 
 // problems collects mistakes, and knows the line of each path in the file.
 type problems struct {
+	name  string // of the scenario file
 	list  []Problem
 	lines map[string]int
 }
 
-func newProblems() *problems { return &problems{lines: map[string]int{}} }
+func newProblems(name string) *problems { return &problems{name: name, lines: map[string]int{}} }
 
 // add records a mistake at a path. A path that the file does not have, such as the path of a default, gets the line of the
 // nearest ancestor.

@@ -2,7 +2,10 @@
 // a file at once, with path and line.
 package scenario
 
-import "net/netip"
+import (
+	"io/fs"
+	"net/netip"
+)
 
 // APIVersion and Kind are the required values of the fields apiVersion and kind.
 const (
@@ -19,7 +22,8 @@ type Scenario struct {
 	// Bug makes the scenario the reproduction of a bug; see skidpad repro.
 	Bug *Bug `json:"bug,omitempty"`
 
-	kinds Kinds // the members that the file may name; the halves of a bug use the same members
+	kinds  Kinds // the members that the file may name; the halves of a bug use the same members
+	folder fs.FS // the files beside the scenario; nil without a folder
 }
 
 // Metadata names a scenario. Labels are free; listings show the labels `origin` and `cni`.
@@ -119,6 +123,7 @@ type Router struct {
 	// loopback (anycast).
 	Loopbacks []netip.Prefix `json:"loopbacks,omitempty" jsonschema:"example=10.255.0.1/32,example=2001:db8:255::1/128"`
 	BGP       *BGP           `json:"bgp,omitempty"`
+	NativeConfig
 }
 
 // BGP is a speaker's configuration.

@@ -16,7 +16,7 @@ type Validation struct {
 }
 
 func validate(s *Scenario, found *problems) {
-	v := &Validation{spec: &s.Spec, kinds: s.kinds, found: found, form: problems{list: slices.Clone(found.list)}}
+	v := &Validation{spec: &s.Spec, kinds: s.kinds, found: found, form: problems{name: found.name, list: slices.Clone(found.list)}}
 	v.Label("metadata.name", s.Metadata.Name)
 	v.names()
 	v.prefixes()

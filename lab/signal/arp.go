@@ -59,7 +59,7 @@ func (r *Run) whoHas(ctx context.Context, from, network string, at netip.Addr) (
 		return Value{}, err
 	}
 	if network == "" {
-		if on := attachments(r.Lab.Plan)[from]; len(on) > 0 {
+		if on := r.Lab.Plan.Attachments()[from]; len(on) > 0 {
 			network = on[0].Network
 		}
 	}

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/node"
-	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -36,7 +34,7 @@ func (r *Run) Fill(ctx context.Context, text string) (string, error) {
 
 // named is the value of one name: from the plan, or from the cluster at this moment.
 func (r *Run) named(ctx context.Context, name string) (string, error) {
-	if v, ok := planned(r.Lab.Plan, name); ok {
+	if v, ok := r.Lab.Plan.Named(name); ok {
 		return v, nil
 	}
 	if kind, of, ok := strings.Cut(name, "/"); ok {
@@ -66,59 +64,6 @@ func (r *Run) named(ctx context.Context, name string) (string, error) {
 	return "", errors.New("the lab has none of that name")
 }
 
-// planned looks a name up in the plan, without I/O.
-func planned(p *plan.Plan, name string) (string, bool) {
-	of, what, ok := strings.Cut(name, ".")
-	if !ok {
-		return "", false
-	}
-	for _, a := range attachments(p)[of] {
-		if a.Network == what {
-			return a.Address.String(), true
-		}
-	}
-	for _, n := range p.Networks {
-		if n.Name != of {
-			continue
-		}
-		offset, err := strconv.Atoi(what)
-		switch {
-		case what == "subnet":
-			return n.Subnet.String(), true
-		case what == "host":
-			return n.Host.String(), true
-		case err == nil && offset > 0 && offset < 255:
-			return offsetIn(n.Subnet, offset).String(), true
-		}
-	}
-	if p.Cluster != nil && what == "name" {
-		for _, n := range p.Cluster.Nodes {
-			if n.Short == of {
-				return n.Name, true
-			}
-		}
-	}
-	return "", false
-}
-
-// attachments are the places of routers, clients and gateways on networks.
-func attachments(p *plan.Plan) map[string][]plan.Attachment {
-	all := map[string][]plan.Attachment{}
-	for _, x := range p.Places().Of(node.KindRouter, node.KindClient) {
-		all[x.Name] = x.Networks
-	}
-	for _, g := range p.Gateways {
-		all[g.Name] = g.Addresses
-	}
-	return all
-}
-
-func offsetIn(p netip.Prefix, offset int) netip.Addr {
-	a := p.Addr().As4()
-	a[3] += byte(offset)
-	return netip.AddrFrom4(a)
-}
-
 // serviceIP is the first load-balancer address of a Service in namespace default.
 func (r *Run) serviceIP(ctx context.Context, name string) (string, error) {
 	kube, err := r.Lab.Kube(ctx)
@@ -138,7 +83,7 @@ func (r *Run) serviceIP(ctx context.Context, name string) (string, error) {
 // owners are the names of nodes, routers, clients and gateways, by address.
 func (r *Run) owners(ctx context.Context) map[netip.Addr]string {
 	all := map[netip.Addr]string{}
-	for name, places := range attachments(r.Lab.Plan) {
+	for name, places := range r.Lab.Plan.Attachments() {
 		for _, place := range places {
 			for _, a := range place.Addresses() {
 				all[a] = name

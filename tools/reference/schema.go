@@ -149,6 +149,10 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return s
 	}
 	switch t {
+	case reflect.TypeFor[scenario.Snippet]():
+		return &jsonschema.Schema{Type: "string"}
+	case reflect.TypeFor[scenario.File]():
+		return fileSchema()
 	case reflect.TypeFor[netip.Prefix]():
 		return &jsonschema.Schema{Type: "string", Pattern: `^[0-9a-f.:]+/[0-9]+$`, Examples: []any{"192.0.2.0/24"}}
 	case reflect.TypeFor[netip.Addr]():
@@ -157,4 +161,14 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: `^([0-9.]+(ns|us|µs|ms|s|m|h))+$`, Examples: []any{"100ms", "9s"}}
 	}
 	return nil
+}
+
+// fileSchema describes a file beside the scenario: a name, or an inline text.
+func fileSchema() *jsonschema.Schema {
+	fields := jsonschema.NewProperties()
+	fields.Set("text", &jsonschema.Schema{Type: "string"})
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+		{Type: "string"},
+		{Type: "object", Properties: fields, Required: []string{"text"}, AdditionalProperties: jsonschema.FalseSchema},
+	}}
 }

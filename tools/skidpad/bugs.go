@@ -36,14 +36,11 @@ func readBug(idOrFile string) (*scenario.Scenario, error) {
 	}
 	for _, folder := range scenarioFolders() {
 		name := path.Join(bugsFolder, idOrFile, "scenario.yaml")
-		data, err := fs.ReadFile(folder, name)
+		s, err := scenario.LoadFS(folder, "scenarios", name, lab.Kinds())
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err != nil {
-			return nil, err
-		}
-		return scenario.Parse("scenarios/"+name, data, lab.Kinds())
+		return s, err
 	}
 	return nil, usage("no bug is called %q; there are: %s; `skidpad repro new %[1]s` creates a bug", idOrFile, strings.Join(bugIDs(), ", "))
 }

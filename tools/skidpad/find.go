@@ -24,12 +24,8 @@ func loadScenario(nameOrFile string) (*scenario.Scenario, error) {
 	}
 	for _, folder := range scenarioFolders() {
 		name := path.Join(nameOrFile, "scenario.yaml")
-		data, err := fs.ReadFile(folder, name)
-		if err == nil {
-			return scenario.Parse("scenarios/"+name, data, lab.Kinds())
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+		if s, err := scenario.LoadFS(folder, "scenarios", name, lab.Kinds()); !errors.Is(err, fs.ErrNotExist) {
+			return s, err
 		}
 	}
 	if slices.Contains(bugIDs(), nameOrFile) {
