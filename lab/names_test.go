@@ -38,8 +38,7 @@ func TestKindsAreNamedNowhereElse(t *testing.T) {
 			text, err := os.ReadFile(file)
 			for _, name := range named.FindAllString(string(text), -1) {
 				folder := path.Join("lab", path.Dir(filepath.ToSlash(file)))
-				// A check is a member, too, and may be about one fault; the bounds of outages by fault are in package check.
-				if ofCheck := folder == "lab/check" && of[name] == "lab/fault"; folder != of[name] && !ofCheck {
+				if folder != of[name] {
 					t.Errorf("%s names %s; only lab/kinds.go may", file, name)
 				}
 			}

@@ -42,3 +42,19 @@ func GracefulRestart(restart, back time.Duration) Bound {
 		Terms:   []Term{{"restart time", restart.String()}},
 	}
 }
+
+// Ceased bounds the outage when a speaker ends a session by a message: the peer withdraws the routes at once.
+func Ceased() Bound {
+	return Bound{Formula: "a NOTIFICATION ends the session at once: 0s", Source: "RFC 4271, 6 and 6.7"}
+}
+
+// Refreshed bounds the outage of a route refresh: the routes stay until the routes come again.
+func Refreshed() Bound {
+	return Bound{Formula: "routes stay while the peer sends them again: 0s", Source: "RFC 2918, 4"}
+}
+
+// Passing returns the bound of a session that ends while packets of flows still pass: the two ends notice at different times.
+func Passing(end Bound) Bound {
+	end.Min, end.Formula = 0, "packets pass until one end has noticed; at most "+end.Formula
+	return end
+}

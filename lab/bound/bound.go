@@ -73,6 +73,13 @@ func Then(first, second Bound) Bound {
 	}
 }
 
+// Times returns the bound of n outages in sequence.
+func Times(n int, b Bound) Bound {
+	b.Min, b.Max = time.Duration(n)*b.Min, time.Duration(n)*b.Max
+	b.Formula = fmt.Sprintf("%d times: %s; in all %s", n, b.Formula, short(b.Max))
+	return b
+}
+
 // short formats a duration in milliseconds below ten seconds, and in tenths of a second from ten seconds.
 func short(d time.Duration) string {
 	switch {

@@ -5,12 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/cluster/counter"
-	"skidpad.dev/skidpad/lab/cluster/endpoint"
 	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/loss/record"
@@ -54,8 +51,14 @@ func (c *API) Validate(v *scenario.Validation, path string) {
 	if d := c.Every.Std(); d < 20*time.Millisecond || d > time.Second {
 		v.Add(path+".every", "seen %s, want 20ms to 1s", c.Every)
 	}
-	if _, lasts := c.Fault.Lasts(); !lasts && c.Fault.Fields != nil {
+	_, lasts := c.Fault.Lasts()
+	_, bounded := c.Fault.Fields.(fault.APIBounder)
+	switch {
+	case c.Fault.Fields == nil:
+	case !lasts:
 		v.Add(path+".fault", "seen %s, want a fault that lasts until it is cleared, such as kill", c.Fault.Name)
+	case !bounded && c.Tolerance > 0:
+		v.Add(path+".tolerance", "seen a tolerance beyond the bound of a %s, want maxOutage: no timer bounds the time without writes", c.Fault.Name)
 	}
 }
 
@@ -71,46 +74,8 @@ func (*API) Sends() *scenario.Probe { return nil }
 // Run breaks, counts writes, and brings the lab back.
 func (c *API) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	return disturb(ctx, l, disturbance{
-		name: c.Title(), fault: c.Fault, bound: apiBound(p, c.Fault), maxOutage: c.MaxOutage, tolerance: c.Tolerance, writes: c.Every.Std(),
+		name: c.Title(), fault: c.Fault, bound: fault.APIBoundOf(c.Fault, p), maxOutage: c.MaxOutage, tolerance: c.Tolerance, writes: c.Every.Std(),
 	})
-}
-
-// apiBound computes how long the API may take no writes after a fault of a control-plane node, in its base state; nil where
-// no timer says so, as with one control plane.
-func apiBound(p *plan.Plan, f scenario.Fault) *bound.Bound {
-	e := p.Cluster.APIEndpoint
-	if e == nil || len(e.Guards) < 2 {
-		return nil
-	}
-	verb, node := f.Verb()
-	process := ""
-	switch of := f.Fields.(type) {
-	case *fault.KillProcess:
-		process = of.Process
-	case *fault.PauseProcess:
-		process = of.Process
-	}
-	at := slices.IndexFunc(e.Guards, func(g plan.EndpointGuard) bool { return g.Node == node })
-	if at < 0 {
-		return nil
-	}
-	vrrp := bound.VRRP{Advert: e.AdvertInterval, Priority: e.Guards[1].Priority} // of whom the first hands over to
-	etcd := bound.LeaderLost(bound.EtcdElection)
-	silent := slices.Contains([]string{"kill", "stop", "pause", "linkDown", "partition"}, verb)
-	var b bound.Bound
-	switch {
-	case silent && at == 0:
-		b = bound.Worst(vrrp.Silent(), etcd)
-	case silent || process == "etcd":
-		b = etcd // balancers leave a server that does not answer for another
-	case at == 0 && process == endpoint.Keepalived:
-		b = vrrp.Silent()
-	case at == 0 && process == string(e.Balancer):
-		b = vrrp.Hung(e.CheckInterval, endpoint.CheckTimeout(*e), e.Fall)
-	default:
-		return nil
-	}
-	return &b
 }
 
 // measureWrites writes, breaks, waits, puts back, waits until all is as it was, and judges: all that was acknowledged must be

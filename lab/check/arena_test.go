@@ -290,7 +290,7 @@ func arenaPlan() *plan.Plan {
 	for i := range p.Routers {
 		p.Routers[i].BGP.HoldTime, p.Routers[i].BGP.Keepalive = 9*time.Second, 3*time.Second
 	}
-	p.Scenario.Spec.Addons = []scenario.Addon{{Entry: scenario.Entry{Name: "cilium", Fields: &cilium.Addon{L2: &cilium.L2{
+	p.Scenario.Spec.Addons = []scenario.Addon{{Entry: scenario.Entry{Name: "cilium", Fields: &cilium.Addon{BGP: &cilium.BGP{}, L2: &cilium.L2{
 		LeaseDuration: scenario.Duration(3 * time.Second), LeaseRenewDeadline: scenario.Duration(time.Second), LeaseRetryPeriod: scenario.Duration(200 * time.Millisecond),
 	}}}}}
 	return p

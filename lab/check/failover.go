@@ -89,6 +89,9 @@ func (c *Failover) Validate(v *scenario.Validation, path string) {
 	c.Fault.Validate(v, path+".fault")
 	v.Probe(path+".probe", &c.Probe)
 	v.Tolerance(path, c.MaxOutage, c.Tolerance)
+	if why := fault.Unbounded(c.Fault); why != "" && c.Tolerance > 0 {
+		v.Add(path+".tolerance", "seen a tolerance beyond the bound of a %s, want maxOutage: no timer bounds the outage, because %s", c.Fault.Name, why)
+	}
 	if c.MinOutage > 0 && c.MaxOutage > 0 && c.MinOutage >= c.MaxOutage {
 		v.Add(path+".minOutage", "seen %s, want less than maxOutage, which is %s", c.MinOutage, c.MaxOutage)
 	}
@@ -146,7 +149,7 @@ func (c *Failover) Sends() *scenario.Probe { return &c.Probe }
 func (c *Failover) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	f := *c
 	return disturb(ctx, l, disturbance{
-		name: c.Title(), fault: f.Fault, probe: f.Probe, bound: boundOf(p, f), maxOutage: f.MaxOutage, tolerance: f.Tolerance,
+		name: c.Title(), fault: f.Fault, probe: f.Probe, bound: fault.BoundOf(f.Fault, fault.Case{Plan: p, Probe: f.Probe, Clear: f.Measure == MeasureClear, GracefulRestart: f.GracefulRestart}), maxOutage: f.MaxOutage, tolerance: f.Tolerance,
 		minOutage: f.MinOutage.Std(), clear: f.Measure == MeasureClear, restart: f.GracefulRestart,
 	})
 }
@@ -321,7 +324,7 @@ func (m *measurement) aim(ctx context.Context, r *Result) error {
 		return nil
 	}
 	victim, err := m.victim(ctx)
-	m.fault = scenario.FaultOf(&fault.Kill{Node: victim})
+	m.fault = fault.Silence(victim)
 	r.Measured.Fault = m.fault.String()
 	return err
 }

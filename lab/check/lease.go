@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/wait"
@@ -56,10 +58,11 @@ func (c *Lease) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	unknown := func(err error) []Result {
 		return []Result{{Name: name, Verdict: Unknown, Expected: "another node takes the lease", Observed: err.Error()}}
 	}
-	b, ok := announcerLost(p)
-	if !ok {
+	by := addon.AnnouncerOf(&p.Scenario.Spec)
+	if by == nil {
 		return unknown(fmt.Errorf("the plan of lab %s has no L2 announcements; add l2 to the cilium or metallb addon", p.Lab))
 	}
+	b := by.AnnouncerLost(len(p.Cluster.Nodes))
 	var holder string
 	return disturb(ctx, l, disturbance{
 		name: name, probe: c.Probe, bound: &b, maxOutage: c.MaxOutage, tolerance: c.Tolerance,
@@ -81,7 +84,7 @@ func killable(ctx context.Context, l Lab, p *plan.Plan, workload string) (string
 		if err != nil {
 			return "", err
 		}
-		if holder != firstControlPlane(p) && isNode(p, holder) {
+		if holder != firstControlPlane(p) && slices.ContainsFunc(p.Cluster.Nodes, func(n plan.Node) bool { return n.Short == holder }) {
 			return holder, nil
 		}
 		last = holder

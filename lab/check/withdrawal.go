@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/bgp"
-	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
@@ -42,7 +41,7 @@ func (c *Withdrawal) SetDefaults(s *scenario.Spec) {
 // Validate checks that the fault takes endpoints away from one node, and that only nodes with endpoints announce the target.
 func (c *Withdrawal) Validate(v *scenario.Validation, path string) {
 	c.Fault.Validate(v, path+".fault")
-	if _, ok := c.Fault.Fields.(*fault.Drain); !ok && c.Fault.Fields != nil {
+	if _, ok := c.Fault.Fields.(fault.Evicter); !ok && c.Fault.Fields != nil {
 		v.Add(path+".fault", "seen %s, want drain: it says which node loses its endpoints", c.Fault.Name)
 	}
 	v.Probe(path+".probe", &c.Probe)
@@ -67,10 +66,12 @@ func (c *Withdrawal) Sends() *scenario.Probe { return &c.Probe }
 
 // Run takes a node's endpoints away and waits until no router has a route via the node.
 func (c *Withdrawal) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
-	b := bound.Endpoint{}.Withdrawn()
-	_, node := c.Fault.Verb()
+	node := ""
+	if e, ok := c.Fault.Fields.(fault.Evicter); ok {
+		node = e.Evicts()
+	}
 	return disturb(ctx, l, disturbance{
-		name: c.Title(), fault: c.Fault, probe: c.Probe, bound: &b, maxOutage: c.MaxOutage, tolerance: c.Tolerance,
+		name: c.Title(), fault: c.Fault, probe: c.Probe, bound: fault.BoundOf(c.Fault, fault.Case{Plan: p, Probe: c.Probe}), maxOutage: c.MaxOutage, tolerance: c.Tolerance,
 		meanwhile: func(ctx context.Context, r *Result) error { return withdrawn(ctx, l, p, c.Probe, node, r) },
 	})
 }

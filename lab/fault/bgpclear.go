@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -23,6 +24,9 @@ func (f *BGPClear) Validate(v *scenario.Validation, path string) {
 
 // String describes the fault.
 func (f *BGPClear) String() string { return words(f, "reset the sessions of "+f.Router) }
+
+// Bound is the bound of sessions that end by a message.
+func (f *BGPClear) Bound(c Case) *bound.Bound { return c.ceased(f.Router, f.Peer) }
 
 func (f *BGPClear) action(s spot) action {
 	return &reset{bgpSessions{spot: s, peer: f.Peer}, router.Router.Reset}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -37,6 +38,9 @@ func (f *BGPShut) Validate(v *scenario.Validation, path string) {
 
 // String describes the fault.
 func (f *BGPShut) String() string { return words(f, "shut the sessions of "+f.Router) }
+
+// Bound is the bound of sessions that end by a message.
+func (f *BGPShut) Bound(c Case) *bound.Bound { return c.ceased(f.Router, f.Peer) }
 
 func (f *BGPShut) action(s spot) action { return &shut{bgpSessions{spot: s, peer: f.Peer}} }
 

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -25,6 +26,9 @@ func (f *BGPSoftClear) Validate(v *scenario.Validation, path string) {
 
 // String describes the fault.
 func (f *BGPSoftClear) String() string { return words(f, "refresh the routes of "+f.Router) }
+
+// Bound returns no outage: routers keep the routes until the routes come again.
+func (f *BGPSoftClear) Bound(Case) *bound.Bound { return ref(bound.Refreshed()) }
 
 func (f *BGPSoftClear) action(s spot) action {
 	return &reset{bgpSessions{spot: s, peer: f.Peer}, router.Router.Refresh}

@@ -19,7 +19,9 @@ type Cordon struct {
 }
 
 // About describes the fault.
-func (*Cordon) About() About { return About{What: "no new pods on a node"} }
+func (*Cordon) About() About {
+	return About{What: "no new pods on a node", Unbounded: "pods and routes stay as they are"}
+}
 
 // Validate checks the node.
 func (f *Cordon) Validate(v *scenario.Validation, path string) {

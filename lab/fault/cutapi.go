@@ -17,7 +17,7 @@ type CutAPI struct {
 
 // About describes the fault.
 func (*CutAPI) About() About {
-	return About{What: "nothing passes between a node, with its pods, and the API server", Requires: netdevOptions}
+	return About{What: "nothing passes between a node, with its pods, and the API server", Requires: netdevOptions, Unbounded: "the node forwards packets without the API server"}
 }
 
 // Validate checks the node.

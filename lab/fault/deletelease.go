@@ -21,7 +21,7 @@ type DeleteLease struct {
 
 // About describes the fault.
 func (*DeleteLease) About() About {
-	return About{What: "a Lease deleted: NAMESPACE/NAME, or a name in kube-system"}
+	return About{What: "a Lease deleted: NAMESPACE/NAME, or a name in kube-system", Unbounded: "the holder answers until another node holds the Lease"}
 }
 
 // Validate checks that the lab has a cluster.

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -32,6 +33,12 @@ func (f *Drain) Validate(v *scenario.Validation, path string) {
 
 // String describes the fault.
 func (f *Drain) String() string { return words(f, "drain "+f.Node) }
+
+// Bound is the bound of withdrawn endpoints.
+func (*Drain) Bound(Case) *bound.Bound { return ref(bound.Endpoint{}.Withdrawn()) }
+
+// Evicts returns the node that loses its pods.
+func (f *Drain) Evicts() string { return f.Node }
 
 func (f *Drain) action(s spot) action { return &drain{cordon{s}} }
 

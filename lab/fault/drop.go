@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -40,6 +41,28 @@ func (f *Drop) Validate(v *scenario.Validation, path string) {
 // String describes the fault.
 func (f *Drop) String() string {
 	return words(f, fmt.Sprintf("drop %s at %s", f.Proto, strings.TrimSpace(f.Node+" "+f.Direction)), "proto", "direction")
+}
+
+// Bound is the bound of a session that ends without the packets of its protocol. Other packets pass until the session's end.
+// Without VRRP both routers hold the address, and without ARP entries expire at a random time: no timer bounds this.
+func (f *Drop) Bound(c Case) *bound.Bound {
+	if f.Proto != "bgp" && f.Proto != "bfd" {
+		return nil
+	}
+	c.proto = f.Proto
+	b, ok := c.routesGone(f.Node)
+	switch {
+	case f.Peer != "":
+		b = c.parted(f.Node, f.Peer)
+	case ok && f.Proto == "bgp":
+		return b
+	default:
+		b = worst(c.noticed(f.Node))
+	}
+	if b == nil {
+		return nil
+	}
+	return ref(bound.Passing(*b))
 }
 
 func (f *Drop) action(s spot) action {

@@ -30,6 +30,8 @@ type Fault interface {
 type About struct {
 	What     string // in a few words
 	Requires string // kernel options, if only some hosts can make the fault
+	// Unbounded is the reason why no configured timer bounds the outage of a flow; empty for a Bounder.
+	Unbounded string
 	// Driven marks a fault with a process that drives the fault while the fault is in force.
 	Driven bool
 	// Whole marks a fault of a whole container. Such faults are undone first.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -31,6 +32,15 @@ func (f *Flap) Validate(v *scenario.Validation, path string) {
 
 // String describes the fault.
 func (f *Flap) String() string { return words(f, "flap "+f.Node) }
+
+// Bound is the bound of a lost link, for each time that the link goes down. Without an end, no timer bounds the number.
+func (f *Flap) Bound(c Case) *bound.Bound {
+	b := c.cut(f.Node)
+	if b == nil || f.For == 0 || f.Interval <= 0 || c.Clear {
+		return nil
+	}
+	return ref(bound.Times(1+int(f.For/(2*f.Interval)), *b))
+}
 
 func (f *Flap) action(s spot) action {
 	return &flap{link{spot: s, network: f.Network}, f.Interval.Std()}

@@ -9,6 +9,8 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/vishvananda/netlink"
 
+	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -18,6 +20,9 @@ type Kill struct {
 	Lasting
 	noDefaults
 }
+
+// Silence returns a fault by which a node falls silent at once.
+func Silence(node string) scenario.Fault { return scenario.FaultOf(&Kill{Node: node}) }
 
 // About describes the fault.
 func (*Kill) About() About {
@@ -29,6 +34,12 @@ func (f *Kill) Validate(v *scenario.Validation, path string) { anyNode(v, path+"
 
 // String describes the fault.
 func (f *Kill) String() string { return words(f, "kill "+f.Node) }
+
+// Bound is the bound of a silent node.
+func (f *Kill) Bound(c Case) *bound.Bound { return c.silent(f.Node) }
+
+// APIBound is the bound of a silent control plane.
+func (f *Kill) APIBound(p *plan.Plan) *bound.Bound { return apiSilent(p, f.Node) }
 
 func (f *Kill) action(s spot) action { return &run{spot: s, end: (*run).kill} }
 

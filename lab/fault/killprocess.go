@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -57,6 +58,25 @@ func (f *KillProcess) each(p *plan.Plan) []Fault {
 	}
 	return all
 }
+
+// Bound is the bound of a gateway's member, or of the nodes' speaker with graceful restart. Without graceful restart, routes are
+// gone until the speaker is back, and no timer bounds this.
+func (f *KillProcess) Bound(c Case) *bound.Bound {
+	n := c.Plan.Scenario.Spec.NodeSpeaker()
+	switch on := f.Node == scenario.AllNodes || c.worker(f.Node); {
+	case on && n != nil && n.GracefulRestart != nil && n.Process == f.Process && c.graceful():
+		return ref(bound.GracefulRestart(bound.RestartTime, 0))
+	case on:
+		return nil
+	case c.holdsRoutes(f.Process):
+		b, _ := c.routesGone(f.Node)
+		return b
+	}
+	return c.withoutProcess(f.Node)
+}
+
+// APIBound is the bound of a control plane without the process.
+func (f *KillProcess) APIBound(p *plan.Plan) *bound.Bound { return apiWithout(p, f.Node, f.Process) }
 
 func (f *KillProcess) action(s spot) action { return &killProcess{process{spot: s, name: f.Process}} }
 

@@ -17,7 +17,7 @@ type Latency struct {
 
 // About describes the fault.
 func (*Latency) About() About {
-	return About{What: "what it sends is delayed", Requires: "NET_SCH_NETEM"}
+	return About{What: "what it sends is delayed", Requires: "NET_SCH_NETEM", Unbounded: "packets are late as long as the fault lasts"}
 }
 
 // Validate checks the node, the network and the jitter.

@@ -3,6 +3,8 @@ package fault
 import (
 	"strings"
 
+	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -27,5 +29,11 @@ func (f *LinkDown) Validate(v *scenario.Validation, path string) {
 func (f *LinkDown) String() string {
 	return words(f, strings.Join(strings.Fields("link "+f.Network+" of "+f.Node+" down"), " "), "network")
 }
+
+// Bound is the bound of a node that loses the link.
+func (f *LinkDown) Bound(c Case) *bound.Bound { return c.cut(f.Node) }
+
+// APIBound is the bound of a silent control plane.
+func (f *LinkDown) APIBound(p *plan.Plan) *bound.Bound { return apiSilent(p, f.Node) }
 
 func (f *LinkDown) action(s spot) action { return &link{spot: s, network: f.Network} }

@@ -22,7 +22,7 @@ type Loss struct {
 
 // About describes the fault.
 func (*Loss) About() About {
-	return About{What: "packets dropped at random", Requires: netdevOptions + ", NFT_NUMGEN"}
+	return About{What: "packets dropped at random", Requires: netdevOptions + ", NFT_NUMGEN", Unbounded: "packets are lost as long as the fault lasts"}
 }
 
 // Validate checks the node and the network.

@@ -25,7 +25,9 @@ type MTU struct {
 }
 
 // About describes the fault.
-func (*MTU) About() About { return About{What: "the MTU of its link on a network changed"} }
+func (*MTU) About() About {
+	return About{What: "the MTU of its link on a network changed", Unbounded: "large packets are lost as long as the fault lasts"}
+}
 
 // Validate checks the node, the network and the size.
 func (f *MTU) Validate(v *scenario.Validation, path string) {

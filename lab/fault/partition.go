@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -35,6 +37,12 @@ func (f *Partition) Validate(v *scenario.Validation, path string) {
 func (f *Partition) String() string {
 	return words(f, fmt.Sprintf("partition %s from %s", f.Node, f.Peer), "peer")
 }
+
+// Bound is the bound of the sessions between the two nodes.
+func (f *Partition) Bound(c Case) *bound.Bound { return c.parted(f.Node, f.Peer) }
+
+// APIBound is the bound of a silent control plane.
+func (f *Partition) APIBound(p *plan.Plan) *bound.Bound { return apiSilent(p, f.Node) }
 
 func (f *Partition) action(s spot) action {
 	return s.filter(func(ctx context.Context) ([]layer, error) {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/moby/moby/client"
 
+	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -27,6 +29,12 @@ func (f *Pause) Validate(v *scenario.Validation, path string) { anyNode(v, path+
 
 // String describes the fault.
 func (f *Pause) String() string { return words(f, "pause "+f.Node) }
+
+// Bound is the bound of a silent node.
+func (f *Pause) Bound(c Case) *bound.Bound { return c.silent(f.Node) }
+
+// APIBound is the bound of a silent control plane.
+func (f *Pause) APIBound(p *plan.Plan) *bound.Bound { return apiSilent(p, f.Node) }
 
 func (f *Pause) action(s spot) action { return &pause{run{spot: s}} }
 

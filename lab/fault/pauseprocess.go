@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"syscall"
 
+	"skidpad.dev/skidpad/lab/bound"
+	apiend "skidpad.dev/skidpad/lab/cluster/endpoint"
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -30,6 +33,17 @@ func (f *PauseProcess) Validate(v *scenario.Validation, path string) {
 func (f *PauseProcess) String() string {
 	return words(f, fmt.Sprintf("pause %s on %s", f.Process, f.Node), "process")
 }
+
+// Bound is the bound of a gateway's member. A stopped routing process leaves the kernel's routes in place.
+func (f *PauseProcess) Bound(c Case) *bound.Bound {
+	if f.Process != apiend.Keepalived {
+		return nil
+	}
+	return c.withoutProcess(f.Node)
+}
+
+// APIBound is the bound of a control plane without the process.
+func (f *PauseProcess) APIBound(p *plan.Plan) *bound.Bound { return apiWithout(p, f.Node, f.Process) }
 
 func (f *PauseProcess) action(s spot) action { return &pauseProcess{process{spot: s, name: f.Process}} }
 

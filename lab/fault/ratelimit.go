@@ -21,7 +21,7 @@ type RateLimit struct {
 
 // About describes the fault.
 func (*RateLimit) About() About {
-	return About{What: "what it sends is limited to a rate such as 10mbit", Requires: "NET_SCH_TBF"}
+	return About{What: "what it sends is limited to a rate such as 10mbit", Requires: "NET_SCH_TBF", Unbounded: "the excess of packets is lost as long as the fault lasts"}
 }
 
 // Validate checks the node, the network and the rate.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -27,6 +28,14 @@ func (f *Restart) Validate(v *scenario.Validation, path string) { anyNode(v, pat
 
 // String describes the fault.
 func (f *Restart) String() string { return words(f, "restart "+f.Node) }
+
+// Bound is the bound of a gateway's member. The return of any other node follows no timer.
+func (f *Restart) Bound(c Case) *bound.Bound {
+	if _, guarded := c.backup(f.Node); guarded {
+		return c.silent(f.Node)
+	}
+	return nil
+}
 
 func (f *Restart) action(s spot) action { return &restart{run{spot: s}} }
 

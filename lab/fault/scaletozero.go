@@ -20,7 +20,7 @@ type ScaleToZero struct {
 
 // About describes the fault.
 func (*ScaleToZero) About() About {
-	return About{What: "a workload's Deployment scaled to no pods"}
+	return About{What: "a workload's Deployment scaled to no pods", Unbounded: "no pod answers until the fault is cleared"}
 }
 
 // Validate checks the workload.

@@ -21,7 +21,7 @@ type StaleNeighbor struct {
 
 // About describes the fault.
 func (*StaleNeighbor) About() About {
-	return About{What: "a wrong MAC for a peer, until the kernel asks again"}
+	return About{What: "a wrong MAC for a peer, until the kernel asks again", Unbounded: "the kernel chooses a random time to ask again"}
 }
 
 // Validate checks the node, the network and the peer.

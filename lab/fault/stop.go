@@ -8,6 +8,8 @@ import (
 	"github.com/moby/moby/client"
 	"golang.org/x/sync/errgroup"
 
+	"skidpad.dev/skidpad/lab/bound"
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -28,6 +30,22 @@ func (f *Stop) Validate(v *scenario.Validation, path string) { anyNode(v, path+"
 
 // String describes the fault.
 func (f *Stop) String() string { return words(f, "stop "+f.Node) }
+
+// Bound is the bound of a silent node. A guard that is asked to end hands the address over. Neighbors of a router with graceful
+// restart keep the router's routes after the orderly end, so no timer of theirs bounds the outage.
+func (f *Stop) Bound(c Case) *bound.Bound {
+	vrrp, guarded := c.backup(f.Node)
+	switch {
+	case guarded && !c.Clear && c.guard(f.Node):
+		return ref(vrrp.Released())
+	case !guarded && !c.worker(f.Node) && c.graceful():
+		return nil
+	}
+	return c.silent(f.Node)
+}
+
+// APIBound is the bound of a silent control plane.
+func (f *Stop) APIBound(p *plan.Plan) *bound.Bound { return apiSilent(p, f.Node) }
 
 func (f *Stop) action(s spot) action { return &run{spot: s, end: (*run).stop} }
 

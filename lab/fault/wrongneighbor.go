@@ -20,7 +20,9 @@ type WrongNeighbor struct {
 }
 
 // About describes the fault.
-func (*WrongNeighbor) About() About { return About{What: "a wrong MAC for a peer, for good"} }
+func (*WrongNeighbor) About() About {
+	return About{What: "a wrong MAC for a peer, for good", Unbounded: "packets to the peer are lost as long as the fault lasts"}
+}
 
 // Validate checks the node, the network and the peer.
 func (f *WrongNeighbor) Validate(v *scenario.Validation, path string) {
