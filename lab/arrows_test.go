@@ -33,7 +33,7 @@ var layers = []struct {
 	{12, []string{"lab/report", "lab/signal"}},
 	{13, []string{"lab/bringup"}},
 	{14, []string{"lab"}},
-	{15, []string{"lab/labtest", "lab/repro"}},
+	{15, []string{"lab/labtest", "lab/bug"}},
 	{16, []string{"tools"}},
 	{17, []string{"suites"}},
 }

@@ -7,9 +7,9 @@ import (
 	. "github.com/onsi/gomega"
 
 	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/bug"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/labtest"
-	"skidpad.dev/skidpad/lab/repro"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -22,9 +22,9 @@ func load(id string) *scenario.Scenario {
 }
 
 // run reproduces a bug in labs of this suite's own.
-func run(ctx SpecContext, id string, s *scenario.Scenario) *repro.Report {
+func run(ctx SpecContext, id string, s *scenario.Scenario) *bug.Report {
 	GinkgoHelper()
-	r, err := repro.Run(ctx, s, repro.Options{ID: id, Name: "repro-" + id, Images: image.Auto, Dir: GinkgoT().TempDir(), Progress: labtest.Quiet{}})
+	r, err := bug.Run(ctx, s, bug.Options{ID: id, Name: "repro-" + id, Images: image.Auto, Dir: GinkgoT().TempDir(), Progress: labtest.Quiet{}})
 	Expect(err).NotTo(HaveOccurred())
 	AddReportEntry(id, r.Text())
 	return r
@@ -46,7 +46,7 @@ var _ = Describe("Bugs of routers", Label("repro", "slow"), Serial, func() {
 	DescribeTable("are reproduced, with the broken and the fixed half side by side",
 		func(ctx SpecContext, id string) {
 			r := run(ctx, id, load(id))
-			Expect(r.Verdict).To(Equal(repro.Reproduced), r.Text())
+			Expect(r.Verdict).To(Equal(bug.Reproduced), r.Text())
 		},
 		Entry("a VRRP backup that does not forward", "frr-7391"),
 		Entry("a VRRP device that outlives the link below", "frr-16658"),
@@ -60,10 +60,10 @@ var _ = Describe("The signal ndp", Label("repro", "negative-control"), func() {
 		s, err := scenario.Load(filepath.Join("testdata", "two-owners.yaml"), lab.Kinds())
 		Expect(err).NotTo(HaveOccurred())
 		// Both halves have the same IPv6 prefix.
-		r, err := repro.Run(ctx, s, repro.Options{ID: "two-owners", Images: image.Auto, Dir: GinkgoT().TempDir(), Apart: true, Progress: labtest.Quiet{}})
+		r, err := bug.Run(ctx, s, bug.Options{ID: "two-owners", Images: image.Auto, Dir: GinkgoT().TempDir(), Apart: true, Progress: labtest.Quiet{}})
 		Expect(err).NotTo(HaveOccurred())
 		AddReportEntry("two-owners", r.Text())
-		Expect(r.Verdict).To(Equal(repro.Reproduced), r.Text())
+		Expect(r.Verdict).To(Equal(bug.Reproduced), r.Text())
 	})
 })
 
@@ -71,18 +71,18 @@ var _ = Describe("A verdict", Label("repro", "negative-control", "slow"), func()
 	It("is 'still broken' if the fixed half equals the broken half", func(ctx SpecContext) {
 		s := load("frr-22623")
 		s.Bug.Trigger = toBoth(s.Bug.Trigger, scenario.HalfBroken)
-		Expect(run(ctx, "frr-22623", s).Verdict).To(Equal(repro.StillBroken))
+		Expect(run(ctx, "frr-22623", s).Verdict).To(Equal(bug.StillBroken))
 	})
 
 	It("is 'not reproduced' if the broken half equals the fixed half", func(ctx SpecContext) {
 		s := load("frr-22623")
 		s.Bug.Trigger = toBoth(s.Bug.Trigger, scenario.HalfFixed)
-		Expect(run(ctx, "frr-22623", s).Verdict).To(Equal(repro.NotReproduced))
+		Expect(run(ctx, "frr-22623", s).Verdict).To(Equal(bug.NotReproduced))
 	})
 
 	It("is 'unknown' if the deciding observation cannot be made", func(ctx SpecContext) {
 		s := load("frr-7391")
 		s.Bug.Setup = append(s.Bug.Setup, scenario.BugStep{Exec: &scenario.Exec{Node: "r1", Run: "false"}})
-		Expect(run(ctx, "frr-7391", s).Verdict).To(Equal(repro.Undecided))
+		Expect(run(ctx, "frr-7391", s).Verdict).To(Equal(bug.Undecided))
 	})
 })

@@ -8,13 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"skidpad.dev/skidpad/lab/bug"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/report"
-	"skidpad.dev/skidpad/lab/repro"
 )
 
 func bisectCmd() *cobra.Command {
-	var o repro.Options
+	var o bug.Options
 	var good, bad, reports string
 	policy := policyFlag{image.Auto}
 	cmd := &cobra.Command{
@@ -42,32 +42,32 @@ func bisectCmd() *cobra.Command {
 	return cmd
 }
 
-func bisect(cmd *cobra.Command, id string, o repro.Options, reports string, ends [2]string, f format) error {
+func bisect(cmd *cobra.Command, id string, o bug.Options, reports string, ends [2]string, f format) error {
 	ctx := cmd.Context()
 	s, err := loadBug(id)
 	if err != nil {
 		return err
 	}
-	releases, err := repro.Releases(ctx, s.Bug.Component)
+	releases, err := bug.Releases(ctx, s.Bug.Component)
 	if err != nil {
 		return usage("%w", err)
 	}
-	versions := repro.Between(releases, ends[0], ends[1])
+	versions := bug.Between(releases, ends[0], ends[1])
 	fmt.Fprintf(cmd.ErrOrStderr(), "%d releases: %s\n", len(versions), strings.Join(versions, ", "))
 	o.ID = bugID(s)
 	if o.Name == "" {
 		o.Name = o.ID
 	}
-	b, failed := repro.Bisect(versions, func(version string) (repro.Outcome, string) {
+	b, failed := bug.Bisect(versions, func(version string) (bug.Outcome, string) {
 		if ctx.Err() != nil {
-			return repro.Unknown, "interrupted"
+			return bug.Unknown, "interrupted"
 		}
 		p := newProgress(os.Stderr)
 		o.Progress = p
 		if reports != "" {
 			o.Dir = report.DirOf(reports, "bisect-"+o.ID+"-"+version, p.start)
 		}
-		c := repro.Try(ctx, s, version, o)
+		c := bug.Try(ctx, s, version, o)
 		p.Close()
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s %s\n", version, c.Outcome, c.Why)
 		return c.Outcome, c.Why
@@ -81,7 +81,7 @@ func bisect(cmd *cobra.Command, id string, o repro.Options, reports string, ends
 	return nil
 }
 
-func bisectTable(w io.Writer, b *repro.Bisection) error {
+func bisectTable(w io.Writer, b *bug.Bisection) error {
 	var rows [][]string
 	for _, t := range b.Tried {
 		rows = append(rows, []string{t.Version, string(t.Outcome), t.Why})

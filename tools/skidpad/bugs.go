@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab"
-	"skidpad.dev/skidpad/lab/repro"
+	"skidpad.dev/skidpad/lab/bug"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -50,7 +50,7 @@ func bugID(s *scenario.Scenario) string { return s.Metadata.Name }
 
 // measured is a bug's last result on this machine.
 type measured struct {
-	Verdict repro.Verdict `json:"verdict"`
+	Verdict bug.Verdict   `json:"verdict"`
 	Why     string        `json:"why"`
 	At      time.Time     `json:"at"`
 	Took    time.Duration `json:"took"` // nanoseconds
@@ -62,7 +62,7 @@ func measuredFile(id string) (string, error) {
 }
 
 // remember stores a verdict for listings.
-func remember(r *repro.Report) error {
+func remember(r *bug.Report) error {
 	file, err := measuredFile(r.ID)
 	if err != nil {
 		return err

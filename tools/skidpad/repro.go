@@ -10,15 +10,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"skidpad.dev/skidpad/lab/bug"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/report"
-	"skidpad.dev/skidpad/lab/repro"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // reproOptions are the flags of repro.
 type reproOptions struct {
-	repro.Options
+	bug.Options
 	reports, junit, source string
 	format                 format
 }
@@ -72,7 +72,7 @@ func reproduce(cmd *cobra.Command, id string, o reproOptions) error {
 	if o.reports != "" {
 		o.Dir = report.DirOf(o.reports, "repro-"+o.ID, p.start)
 	}
-	r, err := repro.Run(cmd.Context(), s, o.Options)
+	r, err := bug.Run(cmd.Context(), s, o.Options)
 	p.Close()
 	if r == nil {
 		return usage("%w", err)
@@ -81,7 +81,7 @@ func reproduce(cmd *cobra.Command, id string, o reproOptions) error {
 }
 
 // publishRepro writes the page and the requested files, prints the table and ends with the exit code of the verdict.
-func publishRepro(cmd *cobra.Command, r *repro.Report, o reproOptions) error {
+func publishRepro(cmd *cobra.Command, r *bug.Report, o reproOptions) error {
 	var errs []error
 	if o.Dir != "" {
 		errs = append(errs, reproPage(r, o.Dir))
@@ -107,7 +107,7 @@ func publishRepro(cmd *cobra.Command, r *repro.Report, o reproOptions) error {
 }
 
 // reproPage makes one page of the folders of all halves, with the timelines below each other.
-func reproPage(r *repro.Report, dir string) error {
+func reproPage(r *bug.Report, dir string) error {
 	var folders []*report.Folder
 	for _, c := range r.Columns {
 		if c.Dir == "" {
@@ -183,7 +183,7 @@ func bugLineOf(cmd *cobra.Command, id string, s *scenario.Scenario) bugLine {
 	if b.Fixed != nil {
 		l.Fixed = b.Fixed.What
 	}
-	outlook, err := repro.Foresee(cmd.Context(), s)
+	outlook, err := bug.Foresee(cmd.Context(), s)
 	l.Runnable, l.Reason = err == nil, outlook
 	if err != nil {
 		l.Reason = err.Error()
@@ -223,7 +223,7 @@ func reproNewCmd() *cobra.Command {
 		if dir == "" {
 			dir = filepath.Join(upwards("scenarios/*/scenario.yaml", "scenarios/bugs"), "scenarios", bugsFolder)
 		}
-		files, err := repro.Skeleton(dir, a[0])
+		files, err := bug.Skeleton(dir, a[0])
 		if err != nil {
 			return usage("%w", err)
 		}

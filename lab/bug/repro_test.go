@@ -1,4 +1,4 @@
-package repro
+package bug
 
 import (
 	"strings"

@@ -1,6 +1,6 @@
-// Package repro reproduces bugs. The package brings up the halves of a bug's scenario, does the steps of the bug's file
+// Package bug reproduces bugs. The package brings up the halves of a bug's scenario, does the steps of the bug's file
 // in each half and looks at the named signals. The verdict compares the result of each half with the expected result.
-package repro
+package bug
 
 import (
 	"fmt"
