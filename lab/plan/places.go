@@ -41,7 +41,7 @@ func (p *Plan) Places() Places {
 		}
 	}
 	for _, c := range p.Clients {
-		all = append(all, Place{Name: c.Name, Kind: node.KindClient, Container: c.Container, Home: c.Container, Networks: []Attachment{c.Network}})
+		all = append(all, Place{Name: c.Name, Kind: node.KindClient, Container: c.Container, Home: c.Container, Networks: c.Attachments()})
 	}
 	return all
 }

@@ -15,7 +15,7 @@ const (
 
 func (b *builder) routers() {
 	for i, r := range b.spec.Routers {
-		out := Router{Name: r.Name, Container: b.name(r.Name), Software: r.Software, Image: routerImage(r), Loopbacks: r.Loopbacks}
+		out := Router{Name: r.Name, Container: b.name(r.Name), Software: r.Software, Image: routerImage(r), Loopbacks: r.Loopbacks, Routes: b.staticRoutes(r.Routes, r.Networks)}
 		for _, n := range r.Networks {
 			out.Networks = append(out.Networks, attach(b.network(n), routersAt+i))
 		}
@@ -154,9 +154,13 @@ func (b *builder) clients() {
 			out.Via, out.Via6 = b.gatewayAddress(c.Gateway, c.Network)
 		case c.Router != "":
 			out.Via, out.Via6 = b.routerAddress(c.Router, c.Network)
-		default:
+		case !scenario.HasDefault(c.Routes):
 			out.OnLink = b.onLink(c.Network)
 		}
+		for _, n := range c.Attached()[1:] {
+			out.Further = append(out.Further, attach(b.network(n), clientsAt+i))
+		}
+		b.clientRoutes(&out, c)
 		b.Clients = append(b.Clients, out)
 	}
 }

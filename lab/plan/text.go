@@ -71,6 +71,7 @@ func (p *Plan) routersText(t *text) {
 		}
 		t.row(r.Name, r.Container, r.Software, addresses(r.Networks, r.Loopbacks...), asn, hold, strings.Join(peers, ", "))
 	}
+	p.staticText(t)
 	if len(p.Gateways) > 0 {
 		t.table("GATEWAY\tADDRESSES\tVRID\tADVERTS\tMEMBERS (PRIORITY)")
 	}
@@ -101,7 +102,10 @@ func (p *Plan) endsText(t *text) {
 		if len(c.OnLink) > 0 {
 			via = fmt.Sprintf("none; on link: %v", c.OnLink)
 		}
-		t.row(c.Name, c.Container, addresses([]Attachment{c.Network}), via)
+		if len(c.Routes) > 0 {
+			via = strings.TrimPrefix(via+", "+routesText(c.Routes), ", ")
+		}
+		t.row(c.Name, c.Container, addresses(c.Attachments()), via)
 	}
 	if len(p.Workloads) > 0 {
 		t.table("WORKLOAD\tREPLICAS\tSERVICE\tEXTERNAL IPS")

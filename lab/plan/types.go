@@ -127,6 +127,7 @@ type Router struct {
 	Image     Image             `json:"image"`
 	Networks  []Attachment      `json:"networks"`
 	Loopbacks []netip.Prefix    `json:"loopbacks,omitempty"` // addresses on lo, /32 or /128
+	Routes    []StaticRoute     `json:"routes,omitempty"`
 	BGP       *Speaker          `json:"bgp,omitempty"`
 	Native    *Native           `json:"native,omitempty"`
 }
@@ -191,6 +192,10 @@ type Client struct {
 	Container string     `json:"container"`
 	Image     Image      `json:"image"`
 	Network   Attachment `json:"network"`
+	// Further are the client's places on further networks.
+	Further []Attachment `json:"further,omitempty"`
+	// Routes are static routes besides the default route.
+	Routes []StaticRoute `json:"routes,omitempty"`
 	// Via is the next hop of the client's default route; invalid without a default route.
 	Via  netip.Addr `json:"via,omitzero"`
 	Via6 netip.Addr `json:"via6,omitzero"`

@@ -63,7 +63,10 @@ func arrange(p *plan.Plan) (rows [][]box, nets []string) {
 	}
 	var top, same []box
 	for _, c := range p.Clients {
-		b := box{name: c.Name, line1: "client", line2: c.Network.Address.String(), class: "client", networks: []string{c.Network.Network}}
+		b := box{name: c.Name, line1: "client", line2: c.Network.Address.String(), class: "client"}
+		for _, a := range c.Attachments() {
+			b.networks = append(b.networks, a.Network)
+		}
 		if c.Network.Network == cluster {
 			same = append(same, b)
 		} else {

@@ -42,6 +42,11 @@ func (s *Scenario) setDefaults() {
 		Or(&spec.Gateways[i].Protocol, "vrrp")
 		Or(&spec.Gateways[i].AdvertInterval, DefaultAdvertInterval)
 	}
+	for i := range spec.Clients {
+		if c := &spec.Clients[i]; len(c.Networks) > 0 {
+			Or(&c.Network, c.Networks[0])
+		}
+	}
 	for i := range spec.Workloads {
 		if e := spec.Workloads[i].Echo; e != nil {
 			e.setDefaults()

@@ -122,7 +122,9 @@ type Router struct {
 	// Loopbacks are addresses on the router's interface lo: one address each, /32 or /128. Several routers may have the same
 	// loopback (anycast).
 	Loopbacks []netip.Prefix `json:"loopbacks,omitempty" jsonschema:"example=10.255.0.1/32,example=2001:db8:255::1/128"`
-	BGP       *BGP           `json:"bgp,omitempty"`
+	// Routes are static routes in the kernel, besides the routes of the software.
+	Routes []StaticRoute `json:"routes,omitempty"`
+	BGP    *BGP          `json:"bgp,omitempty"`
 	NativeConfig
 }
 
@@ -176,13 +178,17 @@ type Gateway struct {
 	AdvertInterval Duration `json:"advertInterval,omitempty"`
 }
 
-// Client is a host on a network, outside the cluster.
+// Client is a host on one or more networks, outside the cluster.
 type Client struct {
-	Name    string `json:"name"`
-	Network string `json:"network"`
+	Name string `json:"name"`
+	// Network is the client's only network. Networks lists several; the first is the network of the default route.
+	Network  string   `json:"network,omitempty"`
+	Networks []string `json:"networks,omitempty"`
 	// Gateway or Router is the next hop of the default route; unset, the client reaches only hosts on the same segment.
 	Gateway string `json:"gateway,omitempty"`
 	Router  string `json:"router,omitempty"`
+	// Routes are static routes. A default route here excludes gateway and router.
+	Routes []StaticRoute `json:"routes,omitempty"`
 	// Echo lets the client itself answer probes, on port 8080, as the echo workload does.
 	Echo bool `json:"echo,omitempty"`
 }

@@ -34,7 +34,7 @@ func (v *Validation) NetworksOf(node string) []string {
 	}
 	for _, c := range v.spec.Clients {
 		if c.Name == node {
-			return []string{c.Network}
+			return c.Attached()
 		}
 	}
 	if v.spec.Cluster == nil || !slices.Contains(v.spec.NodeNames(), node) {

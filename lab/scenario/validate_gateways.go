@@ -51,9 +51,18 @@ func (v *Validation) advertInterval(path string, d Duration) {
 func (v *Validation) clients() {
 	for i, c := range v.spec.Clients {
 		path := fmt.Sprintf("spec.clients[%d]", i)
-		if c.Network != "" {
+		v.attached(path, c)
+		if c.Network != "" && len(c.Networks) == 0 {
 			v.Network(path+".network", c.Network)
 		}
+		first := ""
+		switch {
+		case c.Gateway != "":
+			first = path + ".gateway"
+		case c.Router != "":
+			first = path + ".router"
+		}
+		v.staticRoutes(path+".routes", c.Routes, c.Attached(), first)
 		if c.Gateway != "" && c.Router != "" {
 			v.Add(path, "seen both gateway and router, want at most one of them")
 		}

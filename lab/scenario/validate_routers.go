@@ -15,6 +15,7 @@ func (v *Validation) routers() {
 			v.Network(fmt.Sprintf("%s.networks[%d]", path, j), n)
 		}
 		v.loopbacks(path+".loopbacks", r.Loopbacks)
+		v.staticRoutes(path+".routes", r.Routes, r.Networks, "")
 		if r.BGP != nil {
 			v.ASN(path+".bgp.asn", r.BGP.ASN)
 			v.holdTime(path+".bgp.holdTime", r.BGP.HoldTime)

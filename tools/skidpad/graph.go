@@ -59,6 +59,9 @@ func mermaid(p *plan.Plan) string {
 	}
 	for _, c := range p.Clients {
 		fmt.Fprintf(&b, "  %s[\"%s %s\"] --- net-%s\n", c.Name, c.Name, c.Network.Address, c.Network.Network)
+		for _, a := range c.Further {
+			fmt.Fprintf(&b, "  net-%s ---|%s| %s\n", a.Network, a.Address, c.Name)
+		}
 	}
 	for _, r := range p.Routers {
 		label := r.Name + " " + string(r.Software)

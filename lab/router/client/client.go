@@ -25,7 +25,7 @@ var stayScript []byte
 // Start makes a client run, unless the client runs, and waits for the client's route. Start puts files into the
 // container, beside the client's own files. image is the engine's name of the client's image.
 func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, c plan.Client, image string, files ...docker.File) error {
-	at := []plan.Attachment{c.Network}
+	at := c.Attachments()
 	stay := []string{"/bin/sh", stayPath}
 	if c.Echo {
 		stay = append(stay, "-e", c.Name)
@@ -33,7 +33,7 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, c plan.Client, i
 	stay = append(append(stay, c.Network.Network), prefixes(c.OnLink)...)
 	err := box.Ensure(ctx, e, docker.Spec{
 		Lab: p.Lab, Role: string(node.KindClient), Node: c.Name, Name: c.Container, Image: image,
-		Entrypoint: netns.Entrypoint(at, []netip.Addr{c.Via, c.Via6}, nil, stay...),
+		Entrypoint: netns.Entrypoint(at, []netip.Addr{c.Via, c.Via6}, plan.IPCalls(nil, c.Routes), stay...),
 		Networks:   netns.Attach(p.Networks, at),
 		// SYS_NICE lets the prober be punctual on a busy machine.
 		CapAdd:  []string{"NET_ADMIN", "NET_RAW", "SYS_NICE"},

@@ -53,7 +53,7 @@ type Software struct {
 func (r *Router) Run(ctx context.Context, s Software) error {
 	err := Ensure(ctx, r.engine, docker.Spec{
 		Lab: r.lab, Role: string(node.KindRouter), Node: r.Plan.Name, Name: r.Plan.Container, Image: r.image,
-		Entrypoint: netns.Entrypoint(r.Plan.Networks, nil, r.Plan.IPCalls(), s.Command...),
+		Entrypoint: netns.Entrypoint(r.Plan.Networks, nil, plan.IPCalls(r.Plan.Loopbacks, r.Plan.Routes), s.Command...),
 		Networks:   netns.Attach(r.nets, r.Plan.Networks),
 		CapAdd:     s.CapAdd,
 		Sysctls:    netns.RouterSysctls(r.Plan.Networks),
