@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/live"
@@ -44,12 +45,31 @@ type seenRoutes struct {
 // Routes promises a route for each advertised address, in RIB and FIB of the routers.
 type Routes struct {
 	Routers  []string          `json:"routers,omitempty"` // default: every router
-	To       []scenario.Target `json:"to"`                // pod (each node's pod CIDR; with bird among the addons, the cluster's), clusterIP, externalIP, loadBalancer
+	To       []scenario.Target `json:"to,omitempty"`      // pod (each node's pod CIDR; with bird among the addons, the cluster's), clusterIP, externalIP, loadBalancer
 	Workload string            `json:"workload,omitempty"`
+	// Prefixes are further prefixes with a route, whoever announces them.
+	Prefixes []netip.Prefix `json:"prefixes,omitempty" jsonschema:"example=203.0.113.0/24,example=2001:db8:203::/48"`
+	// Absent are prefixes without a route for 2 s, while all of Prefixes have a route.
+	Absent []netip.Prefix `json:"absent,omitempty" jsonschema:"example=203.0.113.0/24,example=2001:db8:203::/48"`
+	// Tables are the tables with the routes of Prefixes and Absent: rib (BGP's), fib (the kernel's); default both. Software
+	// that does not forward by BGP, such as exabgp, has a rib only.
+	Tables []Table `json:"tables,omitempty" jsonschema:"enum=rib,enum=fib"`
 	// NextHops is the least number of next hops for a service address, or the cluster's pod CIDR; default 1.
 	NextHops int               `json:"nextHops,omitempty" jsonschema:"minimum=1,maximum=256"`
 	Within   scenario.Duration `json:"within,omitempty"` // default 30 s
 }
+
+// Table is a table of routes.
+type Table string
+
+// The tables.
+const (
+	RIB Table = "rib"
+	FIB Table = "fib"
+)
+
+// absentFor is the time for which a route must be absent.
+const absentFor = 2 * time.Second
 
 // SetDefaults fills in the workload, the number of next hops, the deadline and the routers: all that speak BGP.
 func (c *Routes) SetDefaults(s *scenario.Spec) {
@@ -58,7 +78,7 @@ func (c *Routes) SetDefaults(s *scenario.Spec) {
 	scenario.Or(&c.Within, scenario.DefaultWithin)
 	if c.Routers == nil {
 		for _, router := range s.Routers {
-			if router.BGP != nil {
+			if router.BGP != nil || router.IsNative() {
 				c.Routers = append(c.Routers, router.Name)
 			}
 		}
@@ -70,7 +90,15 @@ func (c *Routes) Validate(v *scenario.Validation, path string) {
 	v.Repeated(path+".routers", c.Routers)
 	v.NotEmpty(path+".routers", len(c.Routers))
 	for j, name := range c.Routers {
-		v.Speaker(fmt.Sprintf("%s.routers[%d]", path, j), name)
+		at := fmt.Sprintf("%s.routers[%d]", path, j)
+		v.Speaker(at, name)
+		if r := v.Spec().Router(name); r != nil && (len(c.To) > 0 || c.asks(FIB)) {
+			v.Needs(at, r, scenario.ForwardsByBGP, fmt.Sprintf("%q, whose %s puts no routes into the kernel", name, r.Software))
+		}
+	}
+	c.validatePrefixes(v, path)
+	if len(c.To) == 0 && len(c.Prefixes) > 0 {
+		return
 	}
 	v.Targets(path, c.To, c.Workload)
 	if j := slices.Index(c.To, scenario.TargetNodePort); j >= 0 {
@@ -79,6 +107,31 @@ func (c *Routes) Validate(v *scenario.Validation, path string) {
 	if most := len(v.Spec().NodeNames()); c.NextHops > most {
 		v.Add(path+".nextHops", "seen %d, want at most %d, the number of nodes", c.NextHops, most)
 	}
+}
+
+// validatePrefixes checks the prefixes and their tables.
+func (c *Routes) validatePrefixes(v *scenario.Validation, path string) {
+	if len(c.Absent) > 0 && len(c.Prefixes) == 0 {
+		v.Add(path+".absent", "seen it without prefixes, want a route of the same peer in prefixes: without a session, every route is absent")
+	}
+	for i, p := range c.Absent {
+		if slices.Contains(c.Prefixes, p) {
+			v.Add(fmt.Sprintf("%s.absent[%d]", path, i), "seen %s, which is among prefixes, want it in one of them", p)
+		}
+	}
+	for i, t := range c.Tables {
+		if slices.Index(c.Tables, t) < i {
+			v.Add(fmt.Sprintf("%s.tables[%d]", path, i), "seen %q twice, want it once", t)
+		}
+	}
+	if len(c.Tables) > 0 && len(c.Prefixes) == 0 {
+		v.Add(path+".tables", "seen it without prefixes, want prefixes, or no tables")
+	}
+}
+
+// asks reports whether the check looks for prefixes in a table.
+func (c *Routes) asks(t Table) bool {
+	return len(c.Prefixes) > 0 && (len(c.Tables) == 0 || slices.Contains(c.Tables, t))
 }
 
 // Title names the routers.
@@ -92,13 +145,22 @@ func (*Routes) Sends() *scenario.Probe { return nil }
 
 // Run has a result for each kind of target.
 func (c *Routes) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
-	w, err := workloadOf(p, c.Workload)
 	names := c.Routers
 	if len(names) == 0 {
 		for _, r := range p.Routers {
 			names = append(names, r.Name)
 		}
 	}
+	if len(c.Prefixes) > 0 {
+		other := *c
+		other.Prefixes = nil
+		var results []Result
+		if len(c.To) > 0 {
+			results = other.Run(ctx, l, p)
+		}
+		return append(results, c.prefixes(ctx, l, names))
+	}
+	w, err := workloadOf(p, c.Workload)
 	results := make([]Result, len(c.To))
 	for i, kind := range c.To {
 		results[i] = Result{Name: fmt.Sprintf("routes on %s to %s/%s", strings.Join(names, ", "), kind, w.Name)}
@@ -121,11 +183,7 @@ func (c *Routes) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 			cannotLook(results, open, err)
 			return
 		}
-		seen := ask(ctx, l, names, func(ctx context.Context, r live.Router) seenRoutes {
-			rib, ribErr := r.Routes(ctx)
-			fib, fibErr := r.FIB(ctx)
-			return seenRoutes{rib, fib, errors.Join(ribErr, fibErr)}
-		}, func(err error) seenRoutes { return seenRoutes{err: err} })
+		seen := readRoutes(ctx, l, names)
 		for _, i := range open {
 			wanted, missing := wantedRoutes(c.To[i], endpoints, nodes, max(c.NextHops, 1), whole(p))
 			held, observed, rows := judgeRoutes(names, wanted, missing, seen)
@@ -134,6 +192,86 @@ func (c *Routes) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 		}
 	})
 	return results
+}
+
+func readRoutes(ctx context.Context, l Lab, names []string) map[string]seenRoutes {
+	return ask(ctx, l, names, func(ctx context.Context, r live.Router) seenRoutes {
+		rib, ribErr := r.Routes(ctx)
+		fib, fibErr := r.FIB(ctx)
+		return seenRoutes{rib, fib, errors.Join(ribErr, fibErr)}
+	}, func(err error) seenRoutes { return seenRoutes{err: err} })
+}
+
+// prefixes has one result for all of Prefixes and Absent.
+func (c *Routes) prefixes(ctx context.Context, l Lab, names []string) Result {
+	results := []Result{{Name: fmt.Sprintf("routes on %s to %s", strings.Join(names, ", "), joinPrefixes(c.Prefixes)), Expected: "a route for each prefix"}}
+	if len(c.Absent) > 0 {
+		results[0].Expected += ", and none for " + joinPrefixes(c.Absent)
+	}
+	var since time.Time
+	until(ctx, c.Within.Std(), results, func(ctx context.Context, _ []int) {
+		held, observed, rows := c.judgePrefixes(names, readRoutes(ctx, l, names))
+		switch {
+		case !held:
+			since = time.Time{}
+		case since.IsZero():
+			since = time.Now()
+		}
+		if held && len(c.Absent) > 0 && time.Since(since) < absentFor {
+			held, observed = false, observed+", for less than "+absentFor.String()
+		}
+		results[0].outcome(held, observed)
+		results[0].Routes = rows
+	})
+	return results[0]
+}
+
+// judgePrefixes reports whether each router has a route for each of Prefixes, and none for Absent.
+func (c *Routes) judgePrefixes(routers []string, seen map[string]seenRoutes) (held bool, observed string, rows []RouteRow) {
+	var problems []string
+	right := 0
+	for _, name := range routers {
+		s := seen[name]
+		if s.err != nil {
+			problems = append(problems, name+" cannot be asked: "+s.err.Error())
+			rows = append(rows, RouteRow{Router: name, Error: "cannot be asked: " + s.err.Error()})
+			continue
+		}
+		for i, p := range slices.Concat(c.Prefixes, c.Absent) {
+			row := RouteRow{Router: name, Prefix: p, RIB: hops(s.rib, p), FIB: hops(s.fib, p)}
+			var faults []string
+			for t, routes := range map[Table][]bgp.Route{RIB: s.rib, FIB: s.fib} {
+				_, there := bgp.Find(routes, p)
+				switch wanted := i < len(c.Prefixes); {
+				case !c.asks(t) || there == wanted:
+				case wanted:
+					faults = append(faults, strings.ToUpper(string(t))+": no route")
+				default:
+					faults = append(faults, strings.ToUpper(string(t))+": a route, wanted none")
+				}
+			}
+			slices.Sort(faults)
+			if row.Error = strings.Join(faults, ", "); row.Error == "" {
+				right++
+			} else {
+				problems = append(problems, fmt.Sprintf("%s: %s %s", name, p, row.Error))
+			}
+			rows = append(rows, row)
+		}
+	}
+	observed = fmt.Sprintf("%d of %d prefixes are right", right, (len(c.Prefixes)+len(c.Absent))*len(routers))
+	if len(problems) > 0 {
+		observed += "; " + strings.Join(problems, "; ")
+	}
+	return len(problems) == 0 && right > 0, observed, rows
+}
+
+func joinPrefixes(all []netip.Prefix) string {
+	texts := make([]string, len(all))
+	for i, p := range all {
+		texts[i] = p.String()
+	}
+	return strings.Join(texts, ", ")
 }
 
 // whole is the pod CIDR of the cluster where every node announces all of it; else it is invalid.

@@ -36,19 +36,45 @@ type seenSessions struct {
 
 // Sessions promises BGP sessions.
 type Sessions struct {
-	Established string            `json:"established" jsonschema:"enum=all"` // "all": every session of the routers' configuration
-	Within      scenario.Duration `json:"within,omitempty"`                  // default 30 s
+	// Established is "all": every session of the routers' configuration, and every session that a router with native
+	// configuration reports.
+	Established string `json:"established" jsonschema:"enum=all"`
+	// Peers are sessions that must be among these: sessions of native configuration.
+	Peers  []SessionPeer     `json:"peers,omitempty"`
+	Within scenario.Duration `json:"within,omitempty"` // default 30 s
 }
 
 // SetDefaults fills in the deadline.
 func (c *Sessions) SetDefaults(*scenario.Spec) { scenario.Or(&c.Within, scenario.DefaultWithin) }
 
-// Validate checks that a router has a peer.
-func (*Sessions) Validate(v *scenario.Validation, path string) { wantSessions(v, path) }
+// Validate checks that a router has a peer, and that the routers of further peers have native configuration.
+func (c *Sessions) Validate(v *scenario.Validation, path string) {
+	wantSessions(v, path)
+	for i, p := range c.Peers {
+		at := fmt.Sprintf("%s.peers[%d]", path, i)
+		if !v.Known(at+".router", p.Router, "router", v.RouterNames()) {
+			continue
+		}
+		if !v.Spec().Router(p.Router).IsNative() {
+			v.Add(at+".router", "seen %q, whose sessions are all in bgp.peers, want a router with config, configFile or native", p.Router)
+		}
+		if _, err := netip.ParseAddr(p.Peer); err != nil && !slices.Contains(v.Containers(), p.Peer) {
+			v.Add(at+".peer", "seen %q, want an address or %s", p.Peer, "a node of the scenario: "+strings.Join(v.Containers(), ", "))
+		}
+	}
+}
+
+// SessionPeer is a session of a router with native configuration.
+type SessionPeer struct {
+	Router string `json:"router"`
+	Peer   string `json:"peer"` // an address, or the name of a router, client or container: any address of it
+	// ASN is the peer's; default: any.
+	ASN uint32 `json:"asn,omitempty" jsonschema:"minimum=1,maximum=4294967295"`
+}
 
 // wantSessions checks that a router has a BGP peer.
 func wantSessions(v *scenario.Validation, path string) {
-	if !slices.ContainsFunc(v.Spec().Routers, func(r scenario.Router) bool { return r.BGP != nil && len(r.BGP.Peers) > 0 }) {
+	if !slices.ContainsFunc(v.Spec().Routers, func(r scenario.Router) bool { return r.BGP != nil && len(r.BGP.Peers) > 0 || r.IsNative() }) {
 		v.Add(path, "seen a check of BGP sessions, want a router with bgp.peers")
 	}
 }
@@ -64,23 +90,25 @@ func (*Sessions) Sends() *scenario.Probe { return nil }
 
 // Run has one result for all routers.
 func (c *Sessions) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
-	var names []string
-	wanted := 0
+	var names, native []string
+	wanted := len(c.Peers)
 	for _, r := range p.Routers {
-		if r.BGP == nil {
-			continue
+		if r.Speaks() {
+			names = append(names, r.Name)
 		}
-		names = append(names, r.Name)
-		wanted += len(r.BGP.Neighbors)
-		for _, g := range r.BGP.Ranges {
-			wanted += g.Sessions
+		if r.Native.Configures() {
+			native = append(native, r.Name)
 		}
+		wanted += r.PlannedSessions()
 	}
 	results := []Result{{
 		Name:     "sessions of " + strings.Join(names, ", "),
 		Expected: fmt.Sprintf("%d BGP sessions Established", wanted),
 	}}
-	if wanted == 0 {
+	if len(native) > 0 {
+		results[0].Expected += ", and those of the native configuration of " + strings.Join(native, ", ")
+	}
+	if wanted == 0 && len(native) == 0 {
 		results[0].Verdict, results[0].Observed = Skipped, "no router of the plan has a BGP peer"
 		return results
 	}
@@ -89,7 +117,7 @@ func (c *Sessions) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 			s, err := r.Sessions(ctx)
 			return seenSessions{s, err}
 		}, func(err error) seenSessions { return seenSessions{err: err} })
-		held, observed, rows := judgeSessions(p.Routers, seen)
+		held, observed, rows := judgeSessions(p, c.Peers, seen)
 		results[0].outcome(held, observed)
 		results[0].Sessions = rows
 	})
@@ -97,11 +125,14 @@ func (c *Sessions) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 }
 
 // judgeSessions reports whether every neighbor has an established session, and every range the wanted number. A router without
-// an answer has no session.
-func judgeSessions(routers []plan.Router, seen map[string]seenSessions) (held bool, observed string, rows []SessionRow) {
-	for _, r := range routers {
+// an answer has no session. A session beyond the plan must be established, too: native configuration has the session.
+func judgeSessions(p *plan.Plan, peers []SessionPeer, seen map[string]seenSessions) (held bool, observed string, rows []SessionRow) {
+	for _, r := range p.Routers {
 		if r.BGP != nil {
 			rows = append(rows, routerSessions(r, seen[r.Name])...)
+		}
+		if r.Native.Configures() {
+			rows = append(rows, nativeSessions(p, r, peers, seen[r.Name])...)
 		}
 	}
 	established := 0
@@ -141,6 +172,43 @@ func routerSessions(r plan.Router, seen seenSessions) []SessionRow {
 		rows = append(rows, rangeSessions(r, g, seen, taken)...)
 	}
 	return rows
+}
+
+// nativeSessions has a row for each wanted peer of native configuration, and for each other session beyond the plan.
+func nativeSessions(p *plan.Plan, r plan.Router, peers []SessionPeer, seen seenSessions) []SessionRow {
+	var rows []SessionRow
+	if seen.err != nil && r.BGP == nil {
+		rows = append(rows, SessionRow{Router: r.Name, Name: "its peers", Error: "cannot be asked: " + seen.err.Error()})
+	}
+	met := map[netip.Addr]bool{}
+	for _, want := range peers {
+		if want.Router != r.Name {
+			continue
+		}
+		row := SessionRow{Router: r.Name, Name: want.Peer, ASN: want.ASN, Error: "no such session"}
+		for _, s := range seen.sessions {
+			if s.Peer.String() == want.Peer || owns(p, want.Peer, s.Peer) {
+				met[s.Peer], row.Peer, row.Error = true, s.Peer, ""
+				row.fill(s)
+			}
+		}
+		rows = append(rows, row)
+	}
+	for _, s := range seen.sessions {
+		if met[s.Peer] || r.Plans(s.Peer) {
+			continue
+		}
+		row := SessionRow{Router: r.Name, Peer: s.Peer, Name: s.PeerName, ASN: s.PeerASN}
+		row.fill(s)
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// owns reports whether a node of the plan has an address.
+func owns(p *plan.Plan, name string, a netip.Addr) bool {
+	x, ok := p.Places().At(a)
+	return ok && x.Name == name
 }
 
 // rangeSessions has a row for each peer of a range, and for each absent peer.
@@ -184,6 +252,8 @@ func (row *SessionRow) fill(s bgp.Session) {
 		if s.Reason != "" {
 			row.Error += " (" + s.Reason + ")"
 		}
+	case row.ASN == 0:
+		row.ASN = s.PeerASN
 	case s.PeerASN != row.ASN:
 		row.Error = fmt.Sprintf("the peer has ASN %d, not %d", s.PeerASN, row.ASN)
 	}

@@ -87,7 +87,7 @@ func (p *process) back(ctx context.Context) error {
 		return errors.New("no such process")
 	}
 	plan := routerOf(p.in.plan, p.at.name)
-	if p.at.kind != node.KindRouter || plan.BGP == nil {
+	if p.at.kind != node.KindRouter || !plan.Speaks() {
 		return nil
 	}
 	r, err := router.New(p.in.engine, p.in.plan, plan, "")

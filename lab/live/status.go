@@ -148,7 +148,7 @@ func (x *examination) addresses(c docker.Info) map[string]netip.Addr {
 
 // router compares a router's sessions with its configuration.
 func (x *examination) router(ctx context.Context, r plan.Router) {
-	if r.BGP == nil {
+	if !r.Speaks() {
 		return
 	}
 	handle, err := router.New(x.engine, x.Plan, r, "")
@@ -168,23 +168,20 @@ func (x *examination) router(ctx context.Context, r plan.Router) {
 }
 
 // wrongSessions names each session of a router that is not Established. If the plan has more sessions than are
-// Established, the last text counts both.
+// Established, the last text counts both. A session of native configuration replaces no session of the plan.
 func wrongSessions(r plan.Router, sessions []bgp.Session) []string {
 	var wrong []string
-	want := len(r.BGP.Neighbors)
-	for _, rng := range r.BGP.Ranges {
-		want += rng.Sessions
-	}
-	up := 0
+	up, planned := 0, r.PlannedSessions()
 	for _, s := range sessions {
-		if s.State == bgp.Established {
-			up++
-		} else {
+		switch {
+		case s.State != bgp.Established:
 			wrong = append(wrong, fmt.Sprintf("session with %s (%s) is %s, not Established %s", s.PeerName, s.Peer, s.State, s.Reason))
+		case r.Plans(s.Peer):
+			up++
 		}
 	}
-	if up < want {
-		wrong = append(wrong, fmt.Sprintf("%d of %d sessions are Established", up, want))
+	if up < planned {
+		wrong = append(wrong, fmt.Sprintf("%d of %d sessions are Established", up, planned))
 	}
 	return wrong
 }

@@ -9,6 +9,27 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
+// A session of native configuration is no session of the plan: the session hides no missing one, and is not unexpected.
+func TestStatusTellsNativeSessionsFromPlanned(t *testing.T) {
+	at := netip.MustParseAddr
+	r := plan.Router{Name: "r1", BGP: &plan.Speaker{
+		Neighbors: []plan.Neighbor{{Name: "r2", Address: at("192.0.2.2")}}, Ranges: []plan.Range{{Prefix: netip.MustParsePrefix("192.0.2.64/26"), Sessions: 1}},
+	}, Native: &plan.Native{Added: []plan.Snippet{{Text: "x"}}}}
+	session := func(a string, s bgp.State) bgp.Session { return bgp.Session{Peer: at(a), State: s} }
+	for name, tt := range map[string]struct {
+		sessions []bgp.Session
+		want     []string
+	}{
+		"all":              {[]bgp.Session{session("192.0.2.2", bgp.Established), session("192.0.2.70", bgp.Established), session("192.0.2.9", bgp.Established)}, nil},
+		"a planned lacks":  {[]bgp.Session{session("192.0.2.70", bgp.Established), session("192.0.2.9", bgp.Established)}, []string{"1 of 2 sessions are Established"}},
+		"a native is down": {[]bgp.Session{session("192.0.2.2", bgp.Established), session("192.0.2.70", bgp.Established), session("192.0.2.9", bgp.Idle)}, []string{"session with  (192.0.2.9) is Idle, not Established "}},
+	} {
+		if got := wrongSessions(r, tt.sessions); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: seen %q, wanted %q", name, got, tt.want)
+		}
+	}
+}
+
 func TestStatusCountsSessions(t *testing.T) {
 	// A peer, and two ranges with two calling nodes each.
 	r := plan.Router{Name: "r1", BGP: &plan.Speaker{Neighbors: []plan.Neighbor{{Name: "r2"}}, Ranges: []plan.Range{{Sessions: 2}, {Sessions: 2}}}}

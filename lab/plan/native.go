@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,6 +51,31 @@ func (s Snippet) Where(line int) string {
 		return fmt.Sprintf("%s, line %d", s.Of, line)
 	}
 	return s.Of
+}
+
+// PlannedSessions returns the number of the plan's sessions of a router.
+func (r Router) PlannedSessions() int {
+	if r.BGP == nil {
+		return 0
+	}
+	n := len(r.BGP.Neighbors)
+	for _, g := range r.BGP.Ranges {
+		n += g.Sessions
+	}
+	return n
+}
+
+// Plans reports whether the plan has a session with a peer. Every session of a router without native configuration is the
+// plan's.
+func (r Router) Plans(peer netip.Addr) bool {
+	switch {
+	case !r.Native.Configures():
+		return true
+	case r.BGP == nil:
+		return false
+	}
+	return slices.ContainsFunc(r.BGP.Neighbors, func(n Neighbor) bool { return n.Address == peer }) ||
+		slices.ContainsFunc(r.BGP.Ranges, func(g Range) bool { return g.Prefix.Contains(peer) })
 }
 
 // natives fills in the native configurations: all addresses are known by then.

@@ -132,6 +132,9 @@ type Router struct {
 	Native    *Native           `json:"native,omitempty"`
 }
 
+// Speaks reports whether a router may speak BGP, by the plan or by native configuration.
+func (r Router) Speaks() bool { return r.BGP != nil || r.Native.Configures() }
+
 // Speaker is a router's BGP configuration with all addresses.
 type Speaker struct {
 	ASN             uint32        `json:"asn"`

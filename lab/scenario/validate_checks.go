@@ -30,7 +30,7 @@ func (v *Validation) Speaker(path, name string) {
 	case name == "":
 	case router == nil:
 		v.Unknown(path, name, "router", v.routerNames())
-	case router.BGP == nil:
+	case router.BGP == nil && !router.IsNative():
 		v.Add(path, "seen %q, which has no bgp, want a router that speaks it", name)
 	}
 }

@@ -110,6 +110,12 @@ func (v *Validation) routerPeer(at string, r *Router, p Peer) {
 	case len(r.Networks) > 0 && !slices.ContainsFunc(r.Networks, func(n string) bool { return v.on(other, n) }):
 		v.Add(at+".router", "seen %q, which shares no network with %s, want one that does", p.Router, r.Name)
 	}
+	if other.IsNative() { // its configuration may have the other end, in the software's language
+		if p.ASN == 0 {
+			v.Add(at+".asn", "seen nothing, want the ASN of %s, which its native configuration has", other.Name)
+		}
+		return
+	}
 	if other.BGP == nil || !slices.ContainsFunc(other.BGP.Peers, func(q Peer) bool { return q.Router == r.Name }) {
 		v.Add(at+".router", "seen %q, which does not peer with %s, want both to: sessions need both ends", p.Router, r.Name)
 		return

@@ -77,7 +77,7 @@ func (w *Watch) watchBGP(ctx context.Context, p place, by router.Exporter, pid i
 		_ = listener.Close()
 	}()
 	speaker := w.speaker(p)
-	if p.router != nil && len(p.router.BGP.Ranges) > 0 {
+	if p.router != nil && p.router.BGP != nil && len(p.router.BGP.Ranges) > 0 {
 		watching, end := context.WithCancel(ctx)
 		defer end()
 		w.sources.Go(func() { w.watchConnections(watching, p, pid, speaker) })

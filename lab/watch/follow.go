@@ -30,7 +30,7 @@ func (w *Watch) sourcesIn(p place) []inside {
 		return []inside{{"vrrp " + p.name, func(ctx context.Context, pid int, again bool, ready func()) error {
 			return w.watchNotify(ctx, p, pid, again, ready)
 		}}}
-	case p.router != nil && p.router.BGP != nil:
+	case p.router != nil && p.router.Speaks():
 		return []inside{kernel, {"bgp " + p.name, func(ctx context.Context, pid int, _ bool, ready func()) error {
 			return w.watchRouter(ctx, p, pid, ready)
 		}}}

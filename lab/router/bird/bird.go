@@ -36,6 +36,7 @@ func (r *Router) Start(ctx context.Context) error {
 	return r.Run(ctx, box.Software{
 		Command: []string{"/bin/bash", startPath},
 		CapAdd:  []string{"NET_ADMIN", "NET_RAW"},
+		Config:  config,
 		Files: []docker.File{
 			{Path: startPath, Mode: 0o755, Data: startScript},
 			{Path: configPath, Mode: 0o640, Data: []byte(config)},

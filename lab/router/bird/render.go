@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router/internal/native"
 	"skidpad.dev/skidpad/lab/router/internal/nexthop"
 	"skidpad.dev/skidpad/lab/router/internal/reveal"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -24,7 +25,9 @@ const fib = "fib"
 //
 // Without graceful restart in the plan, bird.conf turns graceful restart off. BIRD's default would keep the routes of a
 // restarting peer (RFC 4724), and a negative control would then prove nothing.
-func Render(r plan.Router) (string, error) {
+func Render(r plan.Router) (string, error) { return native.Join(r, "", render) }
+
+func render(r plan.Router) (string, error) {
 	t, err := template.New("bird.conf").Funcs(template.FuncMap{
 		"seconds":      func(d time.Duration) int { return max(1, int(d/time.Second)) },
 		"id":           routerID,

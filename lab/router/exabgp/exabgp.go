@@ -38,6 +38,7 @@ func (r *Router) Start(ctx context.Context) error {
 	return r.Run(ctx, box.Software{
 		Command: []string{"/bin/bash", startPath},
 		CapAdd:  []string{"NET_ADMIN", "NET_RAW"},
+		Config:  config,
 		Files: []docker.File{
 			{Path: startPath, Mode: 0o755, Data: startScript},
 			{Path: configPath, Mode: 0o640, Data: []byte(config)},
@@ -76,7 +77,7 @@ func (r *Router) cli(ctx context.Context, command string) ([]byte, error) {
 
 // Sessions returns the BGP sessions, by peer.
 func (r *Router) Sessions(ctx context.Context) ([]bgp.Session, error) {
-	if r.Plan.BGP == nil {
+	if !r.Plan.Speaks() {
 		return nil, nil
 	}
 	var outs [3][]byte

@@ -3,6 +3,7 @@ package exabgp
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/netip"
 	"regexp"
 	"strconv"
@@ -17,13 +18,16 @@ import (
 type neighbor struct {
 	state string
 	up    time.Duration
-	hold  time.Duration // the lower of both ends' hold times, 0 before the OPEN messages
+	// local and remote are the ASNs; remote is 0 before the OPEN messages.
+	local, remote uint32
+	hold          time.Duration // the lower of both ends' hold times, 0 before the OPEN messages
 }
 
 var (
 	neighborLine = regexp.MustCompile(`(?m)^Neighbor (\S+)$`)
 	stateLine    = regexp.MustCompile(`(?m)^ +state +(\S+)`)
 	upLine       = regexp.MustCompile(`(?m)^ +up for +(?:(\d+) days?, )?(\d+):(\d+):(\d+)`)
+	asLine       = regexp.MustCompile(`(?m)^ +AS +(\d+)(?: +(\d+))?`)
 	holdLine     = regexp.MustCompile(`(?m)^ +hold-time +(\d+) +(\d+)`)
 )
 
@@ -52,6 +56,11 @@ func parseNeighbors(data []byte) (map[netip.Addr]neighbor, error) {
 				n.up += time.Duration(count) * unit
 			}
 		}
+		if m := asLine.FindSubmatch(block); m != nil {
+			local, _ := strconv.ParseUint(string(m[1]), 10, 32)
+			remote, _ := strconv.ParseUint(string(m[2]), 10, 32)
+			n.local, n.remote = uint32(local), uint32(remote)
+		}
 		if m := holdLine.FindSubmatch(block); m != nil {
 			local, _ := strconv.Atoi(string(m[1]))
 			remote, _ := strconv.Atoi(string(m[2]))
@@ -62,8 +71,8 @@ func parseNeighbors(data []byte) (map[netip.Addr]neighbor, error) {
 	return all, nil
 }
 
-// sessions joins the configured peers with ExaBGP's report on the peers, and with the counts of routes received and
-// sent.
+// sessions joins the plan's peers, and the peers of native configuration, with ExaBGP's report on the peers, and with the
+// counts of routes received and sent.
 func sessions(r plan.Router, neighbors, in, out []byte) ([]bgp.Session, error) {
 	have, err := parseNeighbors(neighbors)
 	if err != nil {
@@ -71,15 +80,25 @@ func sessions(r plan.Router, neighbors, in, out []byte) ([]bgp.Session, error) {
 	}
 	received, sent := counts(in), counts(out)
 	var all []bgp.Session
-	for _, n := range r.BGP.Neighbors {
-		s := bgp.Session{Router: r.Name, Peer: n.Address, PeerName: n.Name, PeerASN: n.ASN, LocalASN: r.BGP.ASN}
-		of := have[n.Address]
+	add := func(s bgp.Session) {
+		of := have[s.Peer]
 		s.State = stateOf(of.state)
 		s.HoldTime, s.Keepalive = of.hold, of.hold/3
 		if s.State == bgp.Established {
-			s.Uptime, s.PrefixesReceived, s.PrefixesSent = of.up, received[n.Address], sent[n.Address]
+			s.Uptime, s.PrefixesReceived, s.PrefixesSent = of.up, received[s.Peer], sent[s.Peer]
 		}
 		all = append(all, s)
+		delete(have, s.Peer)
+	}
+	if r.BGP != nil {
+		for _, n := range r.BGP.Neighbors {
+			add(bgp.Session{Router: r.Name, Peer: n.Address, PeerName: n.Name, PeerASN: n.ASN, LocalASN: r.BGP.ASN})
+		}
+	}
+	if r.Native.Configures() {
+		for a, n := range maps.Clone(have) {
+			add(bgp.Session{Router: r.Name, Peer: a, PeerASN: n.remote, LocalASN: n.local})
+		}
 	}
 	bgp.SortSessions(all)
 	return all, nil

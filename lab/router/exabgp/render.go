@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router/internal/native"
 	"skidpad.dev/skidpad/lab/router/internal/reveal"
 )
 
@@ -16,13 +17,15 @@ import (
 var configTemplate string
 
 // Render makes a router's exabgp.conf. Two runs on the same plan give the same bytes.
-func Render(r plan.Router) (string, error) {
+func Render(r plan.Router) (string, error) { return native.Join(r, "", render) }
+
+func render(r plan.Router) (string, error) {
 	t, err := template.New("exabgp.conf").Funcs(template.FuncMap{
 		"seconds":   func(d time.Duration) int { return max(1, int(d/time.Second)) },
 		"least":     func(hops int) int { return 256 - hops }, // each hop takes one off 255 (RFC 5082, 3)
 		"local":     local,
 		"reveal":    reveal.Password,
-		"neighbors": func(r plan.Router) bool { return r.BGP != nil && len(r.BGP.Neighbors) > 0 },
+		"neighbors": func(r plan.Router) bool { return r.BGP != nil && len(r.BGP.Neighbors) > 0 || r.Native.Configures() },
 		"id":        func(r plan.Router) netip.Addr { return r.Networks[0].Address },
 	}).Parse(configTemplate)
 	if err != nil {

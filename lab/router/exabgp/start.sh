@@ -3,6 +3,11 @@
 set -eu
 
 export exabgp_daemon_daemonize=false exabgp_daemon_user=root exabgp_api_ack=true
+# ExaBGP says what it does not take amid much else.
+said=$(exabgp --validate /etc/exabgp/exabgp.conf 2>&1) || {
+	printf '%s\n' "$said" | sed -n 's/^[^|]*|[^|]*| configuration *| //p' >&2
+	exit 1
+}
 exabgp=
 trap '[ -z "$exabgp" ] || kill "$exabgp" 2>/dev/null; exit 0' TERM INT
 mkdir -p /run/exabgp

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
@@ -39,6 +40,7 @@ func (r *Router) Start(ctx context.Context) error {
 		Command: []string{"/bin/sh", startPath},
 		// FRR's daemons keep these capabilities when they leave root: zebra installs routes and bgpd binds to devices.
 		CapAdd: []string{"NET_ADMIN", "NET_RAW", "SYS_ADMIN"},
+		Config: config,
 		Files: []docker.File{
 			{Path: startPath, Mode: 0o755, Data: startScript},
 			{Path: configPath, Mode: 0o640, Data: []byte(config)},
@@ -51,18 +53,44 @@ func (r *Router) Start(ctx context.Context) error {
 // answers returns an error unless bgpd answers vtysh with the plan's router ID and peers.
 func (r *Router) answers(ctx context.Context) error {
 	out, err := r.vtysh(ctx, "show bgp vrfs json")
-	if err != nil || r.Plan.BGP == nil {
+	if err != nil || r.Plan.BGP == nil && !r.nativeBGP() {
 		return err
 	}
 	id, peers, err := parseInstance(out)
 	if err != nil {
 		return err
 	}
+	if r.Plan.BGP == nil {
+		if !id.IsValid() {
+			return errors.New("no `router bgp` of the native configuration")
+		}
+		return nil
+	}
 	if want := r.Plan.BGP; id != want.RouterID || peers < len(want.Neighbors) {
 		return fmt.Errorf("router ID %v, %d configured peers; wanted %v, %d", id, peers, want.RouterID, len(want.Neighbors))
 	}
 	return nil
 }
+
+// nativeBGP reports whether the native configuration has a BGP instance.
+func (r *Router) nativeBGP() bool {
+	config, err := r.Render()
+	return err == nil && r.Plan.Native.Configures() && routerBGP.MatchString(config)
+}
+
+// instance returns the command that enters the BGP instance.
+func (r *Router) instance() (string, error) {
+	if r.Plan.BGP != nil {
+		return fmt.Sprintf("router bgp %d", r.Plan.BGP.ASN), nil
+	}
+	config, err := r.Render()
+	if m := routerBGP.FindString(config); err == nil && m != "" {
+		return m, nil
+	}
+	return "", errors.Join(err, fmt.Errorf("router %s: its configuration has no `router bgp`", r.Name()))
+}
+
+var routerBGP = regexp.MustCompile(`(?m)^router bgp (\d+)`)
 
 func (r *Router) vtysh(ctx context.Context, command string) ([]byte, error) {
 	return r.Exec(ctx, "vtysh", "-c", command)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router/internal/native"
 	"skidpad.dev/skidpad/lab/router/internal/nexthop"
 	"skidpad.dev/skidpad/lab/router/internal/reveal"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -91,7 +92,9 @@ func profiles(s plan.Speaker) []peer {
 // With graceful restart, bgpd sends routes without a delay: by default, bgpd waits a second for more routes
 // (coalesce-time). bgpd 8.4.4 does not delay the End-of-RIB in the same way. A restarting peer would take the early
 // End-of-RIB for the end of all routes, and would delete the kept routes before the same routes arrive.
-func Render(r plan.Router) (string, error) {
+func Render(r plan.Router) (string, error) { return native.Join(r, "!\nend\n", render) }
+
+func render(r plan.Router) (string, error) {
 	t, err := template.New("frr.conf").Funcs(template.FuncMap{
 		"seconds":      func(d time.Duration) int { return max(1, int(d/time.Second)) },
 		"nextHopSelf":  nexthop.Self,

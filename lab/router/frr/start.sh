@@ -11,7 +11,7 @@ chmod 0640 /etc/frr/*
 
 vtysh -C -f /etc/frr/frr.conf
 
-daemons="zebra bgpd staticd bfdd"
+daemons=$(sed -nE "s/^(zebra|[a-z0-9]+d)=yes.*/\1/p" /etc/frr/daemons)
 # FRR 9.1 and later keep the configuration of some daemons in one of its own, started first.
 [ ! -x /usr/lib/frr/mgmtd ] || daemons="mgmtd $daemons"
 # As the first process watchfrr would get the deaths of daemons that are no children of its own, take them for those of

@@ -89,7 +89,7 @@ func (r *Router) AddStation(ctx context.Context, port int) error {
 // router without a watch.
 func viewOf(config []byte, s *plan.Speaker) string {
 	kept := bytes.Count(config, []byte(" soft-reconfiguration inbound\n"))
-	if peers := len(s.Neighbors) + len(s.Ranges); kept >= peers {
+	if s != nil && kept >= len(s.Neighbors)+len(s.Ranges) {
 		return "pre-policy"
 	}
 	return "post-policy"
@@ -102,7 +102,11 @@ func (r *Router) RemoveStation(ctx context.Context, port int) error {
 
 // configure changes only the running configuration: a restart undoes the change.
 func (r *Router) configure(ctx context.Context, commands ...string) error {
-	cmd := []string{"vtysh", "-d", "bgpd", "-c", "configure terminal", "-c", fmt.Sprintf("router bgp %d", r.Plan.BGP.ASN)}
+	instance, err := r.instance()
+	if err != nil {
+		return err
+	}
+	cmd := []string{"vtysh", "-d", "bgpd", "-c", "configure terminal", "-c", instance}
 	for _, c := range commands {
 		cmd = append(cmd, "-c", c)
 	}

@@ -153,7 +153,21 @@ const restartTime = 120
 
 // Render makes a router's gobgpd.yaml. Two runs on the same plan give the same bytes.
 func Render(r plan.Router) (string, error) {
+	if r.Native.IsWhole() {
+		return r.Native.Whole.Text, nil
+	}
+	rendered, err := render(r)
+	if err != nil || !r.Native.Configures() {
+		return rendered, err
+	}
+	return merged(r, rendered)
+}
+
+func render(r plan.Router) (string, error) {
 	var c config
+	if r.BGP == nil && r.Native.Configures() {
+		c.useZebra()
+	}
 	if r.BGP != nil {
 		var err error
 		if c, err = configOf(r); err != nil {
@@ -173,10 +187,9 @@ func configOf(r plan.Router) (config, error) {
 	var c config
 	c.Global.Config.AS, c.Global.Config.RouterID = r.BGP.ASN, r.BGP.RouterID.String()
 	c.Global.MultiplePaths.Config.Enabled = r.BGP.MaximumPaths > 1
-	z := &c.Zebra.Config
-	z.Enabled, z.URL, z.Version, z.Software = true, "unix:/var/run/frr/zserv.api", 6, "frr8.2"
+	c.useZebra()
 	if len(r.BGP.Announce) > 0 {
-		z.Take = []string{"connect"}
+		c.Zebra.Config.Take = []string{"connect"}
 		c.announceOnly(r.BGP.Announce)
 	}
 	for _, n := range r.BGP.Neighbors {
@@ -208,6 +221,12 @@ func configOf(r plan.Router) (config, error) {
 		c.apply(g.Name, g.Prefix.String(), actionsOf(g.Import), actionsOf(g.Export))
 	}
 	return c, nil
+}
+
+// useZebra makes gobgpd give its routes to the zebra beside it.
+func (c *config) useZebra() {
+	z := &c.Zebra.Config
+	z.Enabled, z.URL, z.Version, z.Software = true, "unix:/var/run/frr/zserv.api", 6, "frr8.2"
 }
 
 func peeringOf(s *plan.Speaker, o plan.Peering) peering {

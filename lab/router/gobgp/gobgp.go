@@ -13,6 +13,7 @@ import (
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/router/internal/box"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 const (
@@ -37,13 +38,18 @@ func (r *Router) Start(ctx context.Context) error {
 		return err
 	}
 	command := []string{"/bin/sh", "-c", "trap 'exit 0' TERM INT; sleep infinity & wait"} // only forwards
-	if r.Plan.BGP != nil {
-		command = []string{"/bin/bash", startPath, fmt.Sprint(r.Plan.BGP.MaximumPaths)}
+	if r.Plan.Speaks() {
+		paths := scenario.DefaultMaximumPaths
+		if r.Plan.BGP != nil {
+			paths = r.Plan.BGP.MaximumPaths
+		}
+		command = []string{"/bin/bash", startPath, fmt.Sprint(paths), formOf(r.Plan)}
 	}
 	return r.Run(ctx, box.Software{
 		Command: command,
 		// zebra keeps these capabilities when zebra leaves root.
 		CapAdd: []string{"NET_ADMIN", "NET_RAW", "SYS_ADMIN"},
+		Config: config,
 		Files: []docker.File{
 			{Path: startPath, Mode: 0o755, Data: startScript},
 			{Path: configPath, Mode: 0o640, Data: []byte(config)},
@@ -53,11 +59,11 @@ func (r *Router) Start(ctx context.Context) error {
 
 // answers returns an error unless gobgpd has the plan's peers.
 func (r *Router) answers(ctx context.Context) error {
-	if r.Plan.BGP == nil {
+	if !r.Plan.Speaks() {
 		return nil
 	}
 	sessions, err := r.Sessions(ctx)
-	if err != nil {
+	if err != nil || r.Plan.BGP == nil {
 		return err
 	}
 	if have, want := len(sessions), len(r.Plan.BGP.Neighbors); have < want {
@@ -102,7 +108,7 @@ func (r *Router) Apply(ctx context.Context) error {
 	if have, err := r.Exec(ctx, "cat", configPath); err == nil && string(have) == config {
 		return r.Ready(ctx)
 	}
-	if _, err := r.Stage(ctx, configPath, config, "gobgpd", "--dry-run", "-t", "yaml", "-f"); err != nil {
+	if _, err := r.Stage(ctx, configPath, config, "gobgpd", "--dry-run", "-t", formOf(r.Plan), "-f"); err != nil {
 		return err
 	}
 	if err := r.Commit(ctx, configPath); err != nil {

@@ -20,9 +20,6 @@ func Member() scenario.Member {
 // SetDefaults changes nothing: the software has no fields of its own.
 func (*Software) SetDefaults(*scenario.Spec) {}
 
-// Validate finds no mistakes. Another check finds requests beyond the abilities.
-func (*Software) Validate(*scenario.Validation, string) {}
-
 // Abilities returns the features of scenario files that GoBGP has here.
 func (*Software) Abilities() scenario.Abilities {
 	return scenario.AllAbilities() &^ (scenario.RoutesIPv6 | scenario.ReportsRestart | scenario.ShutsNodes)

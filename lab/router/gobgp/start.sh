@@ -1,13 +1,17 @@
 #!/bin/bash
 # Runs FRR's zebra and gobgpd, and both anew when either ends: gobgpd does not find a zebra that was started again.
 #
-#   start.sh MAXIMUM-PATHS
+#   start.sh MAXIMUM-PATHS FORM
+#
+# FORM is the language of the configuration: yaml, toml or json.
 set -eu
 
 config=/etc/gobgp/gobgpd.yaml
 socket=/var/run/frr/zserv.api
 mkdir -p /var/run/frr
 chown frr:frr /var/run/frr
+
+gobgpd --dry-run -t "$2" -f "$config" >/tmp/checked 2>&1 || { cat /tmp/checked >&2; exit 1; }
 
 end() { # the jobs, and what they leave
 	# shellcheck disable=SC2046 # a list of process IDs
@@ -24,7 +28,7 @@ while :; do
 		[ "$tries" -le 100 ] || { echo "skidpad gobgp: zebra has no $socket after 10 s" >&2; exit 1; }
 		sleep 0.1
 	done
-	gobgpd -t yaml -f "$config" --api-hosts 127.0.0.1:50051 --pprof-disable &
+	gobgpd -t "$2" -f "$config" --api-hosts 127.0.0.1:50051 --pprof-disable &
 	wait -n || echo "skidpad gobgp: zebra or gobgpd ended with code $?; both are started again" >&2
 	end
 	sleep 1

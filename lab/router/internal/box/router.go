@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/plain"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router/internal/native"
 	"skidpad.dev/skidpad/lab/router/netns"
 )
 
@@ -47,6 +50,7 @@ type Software struct {
 	Command []string
 	CapAdd  []string
 	Files   []docker.File
+	Config  string // the configuration among the files
 }
 
 // Run makes the router run, unless the router runs, and waits until the router is ready.
@@ -57,12 +61,15 @@ func (r *Router) Run(ctx context.Context, s Software) error {
 		Networks:   netns.Attach(r.nets, r.Plan.Networks),
 		CapAdd:     s.CapAdd,
 		Sysctls:    netns.RouterSysctls(r.Plan.Networks),
-		Files:      append([]docker.File{netns.Init()}, s.Files...),
+		Files:      slices.Concat([]docker.File{netns.Init()}, s.Files, native.Files(r.Plan.Native)),
 	})
 	if err != nil {
 		return err
 	}
-	return r.Ready(ctx)
+	if err := r.Ready(ctx); err != nil {
+		return r.explain(ctx, s.Config, err)
+	}
+	return nil
 }
 
 // Ready waits until the software answers with the plan's configuration.
@@ -70,18 +77,32 @@ func (r *Router) Ready(ctx context.Context) error {
 	return Await(ctx, r.engine, r.Plan.Container, string(r.Plan.Software)+" answers with its configuration", readyWithin, r.Answers)
 }
 
+// explain leads the error of a router with native configuration, if the router has ended, to the user's file.
+func (r *Router) explain(ctx context.Context, config string, err error) error {
+	if !r.Plan.Native.Configures() || ctx.Err() != nil {
+		return err
+	}
+	if _, ended := r.engine.Pid(ctx, r.Plan.Container); ended == nil {
+		return err
+	}
+	logs, _ := r.engine.Logs(ctx, r.Plan.Container, 15)
+	said := hide(r.Plan.BGP, native.Explain(r.Plan.Native, config, strings.TrimSpace(plain.Hide(logs))))
+	return fmt.Errorf("router %s: %s does not take its native configuration: %s", r.Name(), r.Plan.Software, said)
+}
+
 // Stage puts a configuration beside the running configuration, and the software checks the new file. Stage returns the
 // new file's path.
 func (r *Router) Stage(ctx context.Context, path, config string, check ...string) (next string, err error) {
 	next = path + ".new"
-	if err := r.engine.CopyTo(ctx, r.Plan.Container, []docker.File{{Path: next, Mode: 0o640, Data: []byte(config)}}); err != nil {
+	files := append([]docker.File{{Path: next, Mode: 0o640, Data: []byte(config)}}, native.Files(r.Plan.Native)...)
+	if err := r.engine.CopyTo(ctx, r.Plan.Container, files); err != nil {
 		return "", err
 	}
 	if out, err := r.Exec(ctx, append(check, next)...); err != nil {
 		if exit := (*node.ExitError)(nil); errors.As(err, &exit) {
 			exit.Stderr = hide(r.Plan.BGP, exit.Stderr)
 		}
-		return "", fmt.Errorf("configuration of %s: %s does not take it, so the old one stays: %w: %s", r.Name(), check[0], err, hide(r.Plan.BGP, string(out)))
+		return "", fmt.Errorf("configuration of %s: %s does not take it, so the old one stays: %w: %s", r.Name(), check[0], err, hide(r.Plan.BGP, native.Explain(r.Plan.Native, config, string(out))))
 	}
 	return next, nil
 }
