@@ -1,9 +1,51 @@
-// Package scenarios holds the scenarios that come with skidpad, a folder each, and in bugs those that reproduce a bug.
+// Package scenarios finds scenarios by name. The folder holds the scenarios that come with skidpad, a folder each, and in bugs
+// the scenarios that reproduce a bug.
 package scenarios
 
-import "embed"
+import (
+	"embed"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
 
 // FS holds <name>/scenario.yaml and <name>/README.md, and the same of bugs/<id>.
 //
 //go:embed */* bugs
 var FS embed.FS
+
+// Bugs is the folder of bugs among the scenarios.
+const Bugs = "bugs"
+
+// Folders returns the folders of scenarios, by precedence: the folder scenarios of the user's project, then FS.
+func Folders() []fs.FS {
+	var all []fs.FS
+	if dir := Project(); dir != "" {
+		all = append(all, os.DirFS(filepath.Join(dir, "scenarios")))
+	}
+	return append(all, FS)
+}
+
+// Project returns the first folder with scenarios/NAME/scenario.yaml or scenarios/bugs/ID/scenario.yaml, from the working
+// directory upwards; empty without such a folder.
+func Project() string {
+	return Upwards("scenarios/*/scenario.yaml", "scenarios/"+Bugs+"/*/scenario.yaml")
+}
+
+// Upwards returns the first folder with a file that matches one of the patterns (filepath.Match), from the working directory
+// upwards; empty without such a folder.
+func Upwards(patterns ...string) string {
+	dir, err := os.Getwd()
+	for err == nil {
+		for _, p := range patterns {
+			if found, _ := filepath.Glob(filepath.Join(dir, filepath.FromSlash(p))); len(found) > 0 {
+				return dir
+			}
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	return ""
+}

@@ -2,39 +2,46 @@
 package labtest
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"os/exec"
-	"path/filepath"
+	"path"
 	"slices"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega"
 
+	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/loss"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/report"
+	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/scenarios"
 )
 
-// Source returns the root of the module under test: the folder with the go.mod, from the working directory upwards. A test
-// outside of any module has its working directory as the root.
-func Source() string {
-	start, err := os.Getwd()
-	if err != nil {
-		panic(fmt.Sprintf("the working directory is not known: %v", err))
-	}
-	for dir := start; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
+// Source returns the root of the module under test: the first folder with a go.mod, from the working directory upwards. Outside
+// of any module, Source returns the working directory.
+func Source() string { return cmp.Or(scenarios.Upwards("go.mod"), ".") }
+
+// Load returns a scenario by name: of the folder scenarios of the module under test, or of skidpad's own.
+func Load(name string) *scenario.Scenario {
+	ginkgo.GinkgoHelper()
+	for _, folder := range scenarios.Folders() {
+		s, err := scenario.LoadFS(folder, "scenarios", path.Join(name, "scenario.yaml"), lab.Kinds())
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
-		if dir == filepath.Dir(dir) {
-			return start
-		}
+		gomega.Expect(err).NotTo(gomega.HaveOccurred())
+		return s
 	}
+	ginkgo.Fail(fmt.Sprintf("no scenarios/%s/scenario.yaml is in %s or above, and skidpad has no scenario of this name", name, Source()))
+	return nil
 }
 
 // progress writes a bring-up's steps to a spec's output.

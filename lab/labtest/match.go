@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/gomega"
 	"github.com/onsi/gomega/gcustom"
 	"github.com/onsi/gomega/types"
 
 	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/report"
 )
@@ -49,6 +51,17 @@ type measured struct{ What, Expected, Observed string }
 // Tell adds a failover's bound and its outage to the report of a run.
 func Tell(what, expected, observed string) {
 	ginkgo.AddReportEntry("measured", measured{what, expected, observed}, ginkgo.ReportEntryVisibilityFailureOrVerbose)
+}
+
+// Inject breaks the lab, until Clear or the spec's end.
+func (l *Lab) Inject(ctx context.Context, f fault.Fault) *fault.Active {
+	ginkgo.GinkgoHelper()
+	in, err := fault.On(l.Lab, l.Events())
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	active, err := in.Inject(ctx, f)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	Undo(func(ctx ginkgo.SpecContext) { gomega.Expect(active.Clear(ctx)).To(gomega.Succeed()) })
+	return active
 }
 
 // describer formats results for a failure.

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -60,7 +59,7 @@ var labs = map[string]*shared{}
 // opened are the labs opened by the current spec.
 var opened []*shared
 
-// Open returns the lab of a scenario of skidpad, under the scenario's name, in its base state: the running lab if any;
+// Open returns the lab of a scenario (see Load), under the scenario's name, in its base state: the running lab if any;
 // otherwise Open brings up or completes the lab. After the spec and its own cleanup, the lab must be back in the base
 // state; otherwise the spec fails, and the next spec gets a new lab. The suite takes the lab down at its end, unless
 // SKIDPAD_KEEP is set.
@@ -99,8 +98,7 @@ func Look(ctx context.Context, name string) *Lab {
 // ready brings a lab up, or back. A lab that an earlier spec of this process left changed is made again.
 func ready(ctx context.Context, name string, before *shared) *shared {
 	ginkgo.GinkgoHelper()
-	s, err := scenario.Load(filepath.Join(Source(), "scenarios", name, "scenario.yaml"), lab.Kinds())
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	s := Load(name)
 	if before != nil {
 		if before.Lab = raise(ctx, Name(name), s); before.returned(ctx) == nil {
 			return before
@@ -111,10 +109,10 @@ func ready(ctx context.Context, name string, before *shared) *shared {
 		gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	}
 	l := Up(ctx, name, s)
-	sh := &shared{Lab: l, recorder: startRecorder(l)}
-	sh.base, err = readBase(ctx, l)
+	sh := &shared{Lab: l, recorder: startRecorder(l), clean: true}
+	base, err := readBase(ctx, l)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	sh.clean = true
+	sh.base = base
 	labs[Name(name)] = sh
 	return sh
 }

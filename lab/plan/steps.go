@@ -45,7 +45,7 @@ func (b *builder) steps() {
 	for _, s := range b.Steps {
 		all = append(all, s.Name)
 	}
-	add(true, StepReady, "nodes, agents, sessions and workloads answer", all...)
+	add(true, StepReady, "nodes, agents and workloads answer", all...)
 }
 
 func plural(n int, noun string) string {

@@ -34,11 +34,7 @@ var _ = Describe("A router with a link of a smaller MTU than its neighbour's,", 
 		l := silenced(ctx, "scenario", "frr")
 		Eventually(ctx, echoed).WithArguments(l, 1500).WithTimeout(labtest.Patience(30 * time.Second)).WithPolling(time.Second).Should(BeTrue())
 
-		faults, err := fault.On(l.Lab, nil)
-		Expect(err).NotTo(HaveOccurred())
-		small, err := faults.Inject(ctx, &fault.MTU{Node: "r2", Network: "middle", Bytes: 1400})
-		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(func(ctx SpecContext) { Expect(small.Clear(ctx)).To(Succeed()) })
+		small := l.Inject(ctx, &fault.MTU{Node: "r2", Network: "middle", Bytes: 1400})
 		Consistently(ctx, echoed).WithArguments(l, 1500).WithTimeout(5 * time.Second).WithPolling(time.Second).Should(BeFalse())
 		Expect(echoed(ctx, l, 1400)).To(BeTrue(), "a packet of the smaller MTU (negative control)")
 		r1, err := l.Router("r1")

@@ -13,13 +13,11 @@ import (
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/bug"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/scenarios"
 )
 
-// bugsFolder is the folder of bugs among the scenarios.
-const bugsFolder = "bugs"
-
 // bugIDs returns the IDs of all bugs, sorted.
-func bugIDs() []string { return scenarioIDs(bugsFolder + "/*/scenario.yaml") }
+func bugIDs() []string { return scenarioIDs(scenarios.Bugs + "/*/scenario.yaml") }
 
 // loadBug reads a bug's scenario by its ID, or from a file if the argument looks like a file name.
 func loadBug(idOrFile string) (*scenario.Scenario, error) {
@@ -34,8 +32,8 @@ func readBug(idOrFile string) (*scenario.Scenario, error) {
 	if strings.ContainsRune(idOrFile, filepath.Separator) || strings.HasSuffix(idOrFile, ".yaml") {
 		return scenario.Load(idOrFile, lab.Kinds())
 	}
-	for _, folder := range scenarioFolders() {
-		name := path.Join(bugsFolder, idOrFile, "scenario.yaml")
+	for _, folder := range scenarios.Folders() {
+		name := path.Join(scenarios.Bugs, idOrFile, "scenario.yaml")
 		s, err := scenario.LoadFS(folder, "scenarios", name, lab.Kinds())
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

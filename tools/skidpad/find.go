@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -22,7 +21,7 @@ func loadScenario(nameOrFile string) (*scenario.Scenario, error) {
 	if strings.ContainsRune(nameOrFile, filepath.Separator) || strings.HasSuffix(nameOrFile, ".yaml") || strings.HasSuffix(nameOrFile, ".yml") {
 		return scenario.Load(nameOrFile, lab.Kinds())
 	}
-	for _, folder := range scenarioFolders() {
+	for _, folder := range scenarios.Folders() {
 		name := path.Join(nameOrFile, "scenario.yaml")
 		if s, err := scenario.LoadFS(folder, "scenarios", name, lab.Kinds()); !errors.Is(err, fs.ErrNotExist) {
 			return s, err
@@ -34,22 +33,13 @@ func loadScenario(nameOrFile string) (*scenario.Scenario, error) {
 	return nil, usage("no scenario is called %q; there are: %s; a file's name ends in .yaml", nameOrFile, strings.Join(scenarioNames(), ", "))
 }
 
-// scenarioFolders returns the folders of scenarios, by precedence: the user's own, then the folder in this program.
-func scenarioFolders() []fs.FS {
-	var all []fs.FS
-	if dir := upwards("scenarios/*/scenario.yaml", "scenarios/bugs/*/scenario.yaml"); dir != "" {
-		all = append(all, os.DirFS(filepath.Join(dir, "scenarios")))
-	}
-	return append(all, scenarios.FS)
-}
-
 // scenarioNames returns the names of all scenarios, sorted.
 func scenarioNames() []string { return scenarioIDs("*/scenario.yaml") }
 
 // scenarioIDs returns the names of the folders of scenarios with a path, sorted.
 func scenarioIDs(pattern string) []string {
 	var names []string
-	for _, folder := range scenarioFolders() {
+	for _, folder := range scenarios.Folders() {
 		files, err := fs.Glob(folder, pattern)
 		if err != nil {
 			panic("lab bug: " + err.Error())
@@ -60,21 +50,4 @@ func scenarioIDs(pattern string) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// upwards returns the first folder with a file of these patterns, from the working directory upwards; empty without such a folder.
-func upwards(patterns ...string) string {
-	dir, err := os.Getwd()
-	for err == nil {
-		for _, p := range patterns {
-			if found, _ := filepath.Glob(filepath.Join(dir, filepath.FromSlash(p))); len(found) > 0 {
-				return dir
-			}
-		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
-		dir = filepath.Dir(dir)
-	}
-	return ""
 }

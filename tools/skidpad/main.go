@@ -49,7 +49,7 @@ func root() *cobra.Command {
 		return usage("%w; see `%s --help`", err, c.CommandPath())
 	})
 	cmd.AddCommand(upCmd(), downCmd(), lsCmd(), statusCmd(), testCmd(), execCmd(), shellCmd(), probeCmd(),
-		routesCmd(), graphCmd(), faultCmd(), nodeCmd(), watchCmd(), captureCmd(), reportCmd(), matrixCmd(), reproCmd(), bisectCmd(), scenariosCmd(), imagesCmd(), doctorCmd())
+		routesCmd(), graphCmd(), faultCmd(), nodeCmd(), watchCmd(), captureCmd(), reportCmd(), matrixCmd(), reproCmd(), bisectCmd(), scenariosCmd(), imagesCmd(), doctorCmd(), versionCmd())
 	return cmd
 }
 

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"skidpad.dev/skidpad/scenarios"
 )
 
 // slowLabel is the label of specs outside of the default run.
@@ -37,7 +39,7 @@ func matrixCmd() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&filter, "label", "", "only suites with this label")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		root := upwards("suites/*/suite_test.go")
+		root := scenarios.Upwards("suites/*/suite_test.go")
 		if root == "" {
 			return usage("no suites/*/suite_test.go is here or above; run this command in a project with suites")
 		}

@@ -14,6 +14,7 @@ import (
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/report"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/scenarios"
 )
 
 // reproOptions are the flags of repro.
@@ -221,7 +222,7 @@ func reproNewCmd() *cobra.Command {
 	cmd.Flags().StringVar(&dir, "dir", "", "the folder that gets the bug's folder (default: scenarios/bugs in the working directory, or of the project around)")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		if dir == "" {
-			dir = filepath.Join(upwards("scenarios/*/scenario.yaml", "scenarios/bugs"), "scenarios", bugsFolder)
+			dir = filepath.Join(scenarios.Project(), "scenarios", scenarios.Bugs)
 		}
 		files, err := bug.Skeleton(dir, a[0])
 		if err != nil {

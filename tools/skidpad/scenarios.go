@@ -9,6 +9,7 @@ import (
 
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/scenarios"
 )
 
 func scenariosCmd() *cobra.Command {
@@ -81,7 +82,7 @@ func scenariosShowCmd() *cobra.Command {
 		Example: "  skidpad scenarios show cilium-bgp-vrrp",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			for _, folder := range scenarioFolders() {
+			for _, folder := range scenarios.Folders() {
 				if data, err := fs.ReadFile(folder, a[0]+"/scenario.yaml"); err == nil {
 					_, err = cmd.OutOrStdout().Write(data)
 					return err

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +14,7 @@ import (
 	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/report"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 func upCmd() *cobra.Command {
@@ -67,9 +71,25 @@ func up(cmd *cobra.Command, o lab.Options, checks bool) error {
 		// A scenario may have no checks, or only checks with a fault.
 		if r := quickLab(cmd.Context(), l, check.Of(l.Plan.Scenario), cmd.ErrOrStderr()); len(r.Checks) > 0 {
 			failed = publishFailures(cmd, r)
+		} else if err := settle(cmd.Context(), l); err != nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), err)
 		}
 	}
 	return errors.Join(printGuide(cmd, l), failed)
+}
+
+// settleWithin is longer than the time until sessions between routers come up, two retries included.
+const settleWithin = 30 * time.Second
+
+// settle waits until the lab has no problem. A lab that never has all its sessions may be the intention of the scenario.
+func settle(ctx context.Context, l *lab.Lab) error {
+	return wait.Until(ctx, wait.For{What: "lab " + l.Plan.Lab + ": no problems", Within: settleWithin}, func(ctx context.Context) error {
+		st, err := l.Status(ctx)
+		if err == nil && !st.Healthy {
+			err = errors.New(strings.Join(st.Problems, "; "))
+		}
+		return err
+	})
 }
 
 // publishFailures prints the checks of a run that do not hold, and returns an exit code.
