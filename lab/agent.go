@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	"skidpad.dev/skidpad/lab/agent"
+	"skidpad.dev/skidpad/lab/agent/link"
 	"skidpad.dev/skidpad/lab/capture"
 	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/timeline"
@@ -25,6 +26,7 @@ func duties(ctx context.Context, name string) (agent.Duties, error) {
 		return agent.Duties{}, err
 	}
 	handlers, end := fault.Handlers(func(sink timeline.Sink) (*fault.Injector, error) { return fault.On(l, sink) })
+	maps.Copy(handlers, link.Handlers(l.Engine(), l.Plan))
 	maps.Copy(handlers, capture.Handlers(l.Engine(), l.Plan))
 	maps.Copy(handlers, watch.Handlers(func(ctx context.Context, sink timeline.Sink) (*watch.Watch, error) { return watch.On(ctx, l, sink) }))
 	return agent.Duties{Handlers: handlers, End: end}, nil

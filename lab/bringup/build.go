@@ -69,7 +69,7 @@ func (b *building) makeNetworks(ctx context.Context, _ func(string)) error {
 	if err != nil {
 		return err
 	}
-	for _, n := range b.Plan.Networks {
+	for _, n := range b.Plan.Bridges() {
 		if err := b.engine.CreateNetwork(ctx, b.Plan.Lab, n, map[string]string{planLabel: label}); err != nil {
 			return err
 		}

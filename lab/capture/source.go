@@ -36,7 +36,7 @@ func linkSource(name, container string, kind node.Kind, n plan.Network) source {
 // bridges returns the sources that see all networks.
 func bridges(p *plan.Plan) []source {
 	var all []source
-	for _, n := range p.Networks {
+	for _, n := range p.Bridges() {
 		all = append(all, bridgeSource(n))
 	}
 	return all

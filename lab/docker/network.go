@@ -55,7 +55,7 @@ func (e *Engine) CreateNetwork(ctx context.Context, lab string, n plan.Network, 
 	_, err = e.Client.NetworkCreate(ctx, n.Docker, client.NetworkCreateOptions{
 		Driver: "bridge", EnableIPv6: &v6,
 		IPAM:    &network.IPAM{Config: ipam},
-		Options: map[string]string{optionBridge: n.Bridge, optionMasquerade: strconv.FormatBool(n.Masquerade)},
+		Options: options(n),
 		Labels:  labels(lab, RoleNetwork, n.Name, extra),
 	})
 	if err == nil {
@@ -67,6 +67,15 @@ func (e *Engine) CreateNetwork(ctx context.Context, lab string, n plan.Network, 
 		return clash
 	}
 	return fmt.Errorf("network %s (%s, bridge %s): the engine does not make it: %w", n.Docker, n.Subnet, n.Bridge, err)
+}
+
+// options returns the options of the engine's bridge driver.
+func options(n plan.Network) map[string]string {
+	all := map[string]string{optionBridge: n.Bridge, optionMasquerade: strconv.FormatBool(n.Masquerade)}
+	if n.MTU != 0 {
+		all["com.docker.network.driver.mtu"] = strconv.Itoa(n.MTU)
+	}
+	return all
 }
 
 // overlap returns an *OverlapError if the network's subnet is in use.

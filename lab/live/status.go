@@ -98,6 +98,7 @@ func (l *Lab) Status(ctx context.Context) (*Status, error) {
 			group.Go(func() error { x.router(ctx, r); return nil })
 		}
 	}
+	group.Go(func() error { x.links(ctx, running); return nil })
 	for _, g := range l.Plan.Gateways {
 		group.Go(func() error { x.gateway(ctx, g); return nil })
 	}
@@ -124,6 +125,7 @@ func (x *examination) nodes(containers []docker.Info) map[string]bool {
 		for _, c := range containers {
 			if c.Name == p.Container {
 				n.State, n.Addresses = c.State, x.addresses(c)
+				linked(&n, p)
 			}
 		}
 		running[p.Name] = n.State == "running"

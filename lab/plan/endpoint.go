@@ -62,7 +62,7 @@ func (b *builder) endpoint() *APIEndpoint {
 	if e == nil {
 		return nil
 	}
-	place := attach(b.network(b.spec.Cluster.Network), endpointAt)
+	place := b.attach(b.spec.Cluster.Network, endpointAt, "")
 	out := &APIEndpoint{
 		Address: place.Address, Bits: place.Bits, Port: e.Port, Balancer: e.Balancer, Image: Image{Name: ImageBalancer}, VRID: endpointVRID,
 		AdvertInterval: e.AdvertInterval.Std(), CheckInterval: e.Check.Interval.Std(), Fall: e.Check.Fall, Rise: e.Check.Rise, ConnectTimeout: connectTimeout,

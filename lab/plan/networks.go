@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // Every address in a network is the network's first address plus a small number, for easy reading of packet captures. All
@@ -61,7 +62,7 @@ func (b *builder) networks() error {
 		var subnet netip.Prefix
 		if n.IPv4 != nil {
 			subnet = *n.IPv4
-			if in, ok := overlapping(subnet, b.host.Taken); ok {
+			if in, ok := overlapping(subnet, b.host.Taken); ok && !n.PointToPoint {
 				return &SubnetError{Network: n.Name, Wanted: subnet, Overlaps: in}
 			}
 		} else {
@@ -71,15 +72,12 @@ func (b *builder) networks() error {
 			}
 		}
 		taken = append(taken, subnet)
-		out := Network{
-			Name:   n.Name,
-			Docker: b.name(n.Name),
-			Bridge: bridgeName(b.Lab, n.Name),
-			Subnet: subnet,
-			Host:   at(subnet, hostAt),
-			Nodes:  netip.PrefixFrom(at(subnet, nodesAt), nodesBits),
-
-			Masquerade: n.Masquerade,
+		out := Network{Name: n.Name, Subnet: subnet, Masquerade: n.Masquerade, Segment: n.Segment}
+		if n.PointToPoint {
+			out.Subnet = netip.PrefixFrom(subnet.Addr(), pointToPointBits(subnet))
+		} else {
+			out.Docker, out.Bridge = b.name(n.Name), bridgeName(b.Lab, n.Name)
+			out.Host, out.Nodes = at(subnet, hostAt), netip.PrefixFrom(at(subnet, nodesAt), nodesBits)
 		}
 		if b.spec.IPv6() {
 			if err := b.network6(&out, n.IPv6, taken); err != nil {
@@ -156,9 +154,45 @@ func at(p netip.Prefix, offset int) netip.Addr {
 	return netip.AddrFrom4(a)
 }
 
-// attach returns a place on a network.
-func attach(n Network, offset int) Attachment {
-	return Attachment{Network: n.Name, Address: at(n.Subnet, offset), Bits: n.Subnet.Bits(), Address6: at6(n.Subnet6, offset)}
+// attach returns a place on a network. offset is the place's number on a bridge; end is the name of the place.
+func (b *builder) attach(network string, offset int, end string) Attachment {
+	n := b.network(network)
+	out := Attachment{Network: n.Name, Bits: n.Subnet.Bits(), Link: n.PointToPoint}
+	out.Address, out.Address6 = b.on(n, offset, end)
+	if n.PointToPoint && out.Address6.IsValid() {
+		out.Bits6 = n.Subnet6.Bits()
+	}
+	return out
+}
+
+// on returns the addresses of a place on a network. On a point-to-point network, the first end has the first address: .1
+// of a /30, .0 of a /31, ::0 of a /127.
+func (b *builder) on(n Network, offset int, end string) (v4, v6 netip.Addr) {
+	if !n.PointToPoint {
+		return at(n.Subnet, offset), at6(n.Subnet6, offset)
+	}
+	v4 = n.Subnet.Addr()
+	if n.Subnet.Bits() == 30 {
+		v4 = v4.Next()
+	}
+	if v6 = n.Subnet6.Addr(); !n.Subnet6.IsValid() {
+		v6 = netip.Addr{}
+	}
+	for range slices.Index(b.spec.Ends(n.Name), end) {
+		v4 = v4.Next()
+		if v6.IsValid() {
+			v6 = v6.Next()
+		}
+	}
+	return v4, v6
+}
+
+// pointToPointBits is the length of a given /30 or /31, and 31 for a free /24.
+func pointToPointBits(p netip.Prefix) int {
+	if p.Bits() >= 30 {
+		return p.Bits()
+	}
+	return 31
 }
 
 // bridgeName returns an interface name of 13 characters (IFNAMSIZ allows 15). Every network of every lab gets another

@@ -1,6 +1,9 @@
 package plan
 
-import "net/netip"
+import (
+	"cmp"
+	"net/netip"
+)
 
 // nodesBits6 is the length of the nodes' IPv6 prefix. IPv6 addresses have the spelling of the IPv4 addresses beside
 // them: .11 of a network's IPv4 prefix is ::11 of the IPv6 prefix, although the digits are hexadecimal. The engine
@@ -14,7 +17,7 @@ func pool6() netip.Prefix { return netip.MustParsePrefix("fd73:6b69:6400::/48") 
 // network6 gives a network an IPv6 prefix: the scenario's prefix, or a free prefix.
 func (b *builder) network6(n *Network, given *netip.Prefix, taken []netip.Prefix) error {
 	if given != nil {
-		if in, ok := overlapping(*given, b.host.Taken); ok {
+		if in, ok := overlapping(*given, b.host.Taken); ok && !n.PointToPoint {
 			return &SubnetError{Network: n.Name, Wanted: *given, Overlaps: in, IPv6: true}
 		}
 		n.Subnet6 = *given
@@ -23,6 +26,10 @@ func (b *builder) network6(n *Network, given *netip.Prefix, taken []netip.Prefix
 		if n.Subnet6, ok = firstFree6(taken); !ok {
 			return &SubnetError{Network: n.Name, IPv6: true}
 		}
+	}
+	if n.PointToPoint {
+		n.Subnet6 = netip.PrefixFrom(n.Subnet6.Addr(), 127)
+		return nil
 	}
 	n.Host6 = at6(n.Subnet6, hostAt)
 	nodes := n.Subnet6.Addr().As16()
@@ -70,5 +77,5 @@ func (a Attachment) Prefix6() netip.Prefix {
 	if !a.Address6.IsValid() {
 		return netip.Prefix{}
 	}
-	return netip.PrefixFrom(a.Address6, 64).Masked()
+	return netip.PrefixFrom(a.Address6, cmp.Or(a.Bits6, 64)).Masked()
 }

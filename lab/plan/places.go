@@ -18,8 +18,9 @@ type Place struct {
 	// attachments have no address here.
 	Networks  []Attachment
 	Loopbacks []netip.Prefix // addresses on lo
-	Router    *Router        // of a router
-	Gateway   *Gateway       // of a gateway's member
+	Routes    []StaticRoute
+	Router    *Router  // of a router
+	Gateway   *Gateway // of a gateway's member
 }
 
 // Places is a list of containers.
@@ -30,7 +31,7 @@ func (p *Plan) Places() Places {
 	all := p.clusterPlaces()
 	routers := map[string]Place{}
 	for i, r := range p.Routers {
-		at := Place{Name: r.Name, Kind: node.KindRouter, Container: r.Container, Home: r.Container, Networks: r.Networks, Loopbacks: r.Loopbacks, Router: &p.Routers[i]}
+		at := Place{Name: r.Name, Kind: node.KindRouter, Container: r.Container, Home: r.Container, Networks: r.Networks, Loopbacks: r.Loopbacks, Routes: r.Routes, Router: &p.Routers[i]}
 		routers[r.Name] = at
 		all = append(all, at)
 	}
@@ -41,7 +42,7 @@ func (p *Plan) Places() Places {
 		}
 	}
 	for _, c := range p.Clients {
-		all = append(all, Place{Name: c.Name, Kind: node.KindClient, Container: c.Container, Home: c.Container, Networks: c.Attachments()})
+		all = append(all, Place{Name: c.Name, Kind: node.KindClient, Container: c.Container, Home: c.Container, Networks: c.Attachments(), Routes: c.AllRoutes()})
 	}
 	return all
 }

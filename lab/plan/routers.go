@@ -17,7 +17,7 @@ func (b *builder) routers() {
 	for i, r := range b.spec.Routers {
 		out := Router{Name: r.Name, Container: b.name(r.Name), Software: r.Software, Image: routerImage(r), Loopbacks: r.Loopbacks, Routes: b.staticRoutes(r.Routes, r.Networks)}
 		for _, n := range r.Networks {
-			out.Networks = append(out.Networks, attach(b.network(n), routersAt+i))
+			out.Networks = append(out.Networks, b.attach(n, routersAt+i, r.Name))
 		}
 		if r.BGP != nil {
 			out.BGP = b.speaker(i, r)
@@ -29,7 +29,7 @@ func (b *builder) routers() {
 func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 	s := &Speaker{
 		ASN:             r.BGP.ASN,
-		RouterID:        at(b.network(r.Networks[0]).Subnet, routersAt+i),
+		RouterID:        b.attach(r.Networks[0], routersAt+i, r.Name).Address,
 		HoldTime:        r.BGP.HoldTime.Std(),
 		Keepalive:       r.BGP.HoldTime.Std() / 3,
 		GracefulRestart: r.BGP.GracefulRestart,
@@ -103,17 +103,17 @@ func (b *builder) peerAddress(from scenario.Router, to string) (v4, v6 netip.Add
 		}
 		shared = from.Networks[j]
 	}
-	return b.routed(shared, routersAt+i)
+	return b.routed(shared, routersAt+i, to)
 }
 
 // routed returns the addresses at an offset of a network for the routed IP families. The address of an unrouted family
 // is invalid.
-func (b *builder) routed(network string, offset int) (v4, v6 netip.Addr) {
-	n := b.network(network)
-	if b.spec.IPv4() {
-		v4 = at(n.Subnet, offset)
+func (b *builder) routed(network string, offset int, end string) (v4, v6 netip.Addr) {
+	v4, v6 = b.on(b.network(network), offset, end)
+	if !b.spec.IPv4() {
+		v4 = netip.Addr{}
 	}
-	return v4, at6(n.Subnet6, offset)
+	return v4, v6
 }
 
 func (b *builder) routerIndex(name string) int {
@@ -124,7 +124,7 @@ func (b *builder) gateways() {
 	for i, g := range b.spec.Gateways {
 		out := Gateway{Name: g.Name, Image: Image{Name: "keepalived"}, AdvertInterval: g.AdvertInterval.Std(), VRID: i + 1}
 		for _, n := range g.Networks {
-			out.Addresses = append(out.Addresses, attach(b.network(n), gatewaysAt-i))
+			out.Addresses = append(out.Addresses, b.attach(n, gatewaysAt-i, ""))
 		}
 		for j, m := range g.Members {
 			out.Members = append(out.Members, GatewayGuard{
@@ -148,7 +148,7 @@ func (b *builder) learnsFromNodes(router string) bool {
 
 func (b *builder) clients() {
 	for i, c := range b.spec.Clients {
-		out := Client{Name: c.Name, Container: b.name(c.Name), Image: ClientImage(), Network: attach(b.network(c.Network), clientsAt+i), Echo: c.Echo}
+		out := Client{Name: c.Name, Container: b.name(c.Name), Image: ClientImage(), Network: b.attach(c.Network, clientsAt+i, c.Name), Echo: c.Echo}
 		switch {
 		case c.Gateway != "":
 			out.Via, out.Via6 = b.gatewayAddress(c.Gateway, c.Network)
@@ -158,7 +158,7 @@ func (b *builder) clients() {
 			out.OnLink = b.onLink(c.Network)
 		}
 		for _, n := range c.Attached()[1:] {
-			out.Further = append(out.Further, attach(b.network(n), clientsAt+i))
+			out.Further = append(out.Further, b.attach(n, clientsAt+i, c.Name))
 		}
 		b.clientRoutes(&out, c)
 		b.Clients = append(b.Clients, out)
@@ -191,7 +191,7 @@ func (b *builder) onLink(network string) []netip.Prefix {
 func (b *builder) gatewayAddress(gateway, network string) (v4, v6 netip.Addr) {
 	for i, g := range b.spec.Gateways {
 		if g.Name == gateway && slices.Contains(g.Networks, network) {
-			return b.routed(network, gatewaysAt-i)
+			return b.routed(network, gatewaysAt-i, "")
 		}
 	}
 	return v4, v6
@@ -199,7 +199,7 @@ func (b *builder) gatewayAddress(gateway, network string) (v4, v6 netip.Addr) {
 
 // routerAddress returns a router's addresses on one of the router's networks.
 func (b *builder) routerAddress(router, network string) (v4, v6 netip.Addr) {
-	return b.routed(network, routersAt+b.routerIndex(router))
+	return b.routed(network, routersAt+b.routerIndex(router), router)
 }
 
 // nodeRoutes returns the nodes' routes to the networks beyond the routers. BGP does not give these routes, because a

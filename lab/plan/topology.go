@@ -52,8 +52,8 @@ func (r StaticRoute) String() string {
 	return text
 }
 
-// IPCalls returns the arguments of ip(8), a call each, for loopbacks and routes. Every call may run again.
-func IPCalls(loopbacks []netip.Prefix, routes []StaticRoute) []string {
+// ipCalls returns the arguments of ip(8), a call each, for loopbacks and routes. Every call may run again.
+func ipCalls(loopbacks []netip.Prefix, routes []StaticRoute) []string {
 	var calls []string
 	for _, p := range loopbacks {
 		calls = append(calls, fmt.Sprintf("addr replace %s dev lo", p))
@@ -66,6 +66,17 @@ func IPCalls(loopbacks []netip.Prefix, routes []StaticRoute) []string {
 
 // Attachments returns the client's places on all networks.
 func (c Client) Attachments() []Attachment { return append([]Attachment{c.Network}, c.Further...) }
+
+// AllRoutes returns the client's default routes and static routes.
+func (c Client) AllRoutes() []StaticRoute {
+	var all []StaticRoute
+	for i, via := range []netip.Addr{c.Via, c.Via6} {
+		if via.IsValid() {
+			all = append(all, StaticRoute{To: defaultRoutes[i], Hops: []Hop{{Via: via}}})
+		}
+	}
+	return append(all, c.Routes...)
+}
 
 // defaultRoutes are the destinations of default routes.
 var defaultRoutes = []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
@@ -118,7 +129,6 @@ func (b *builder) hop(h scenario.NextHop, networks []string, v6 bool) (hop Hop, 
 
 // neighbour returns the address of a router, gateway or client on a network; invalid if the node is not there.
 func (b *builder) neighbour(name, network string, v6 bool) netip.Addr {
-	n := b.network(network)
 	offset := 0
 	for i, r := range b.spec.Routers {
 		if r.Name == name && slices.Contains(r.Networks, network) {
@@ -135,13 +145,14 @@ func (b *builder) neighbour(name, network string, v6 bool) netip.Addr {
 			offset = clientsAt + i
 		}
 	}
-	switch {
-	case offset == 0:
+	if offset == 0 {
 		return netip.Addr{}
-	case v6:
-		return at6(n.Subnet6, offset)
 	}
-	return at(n.Subnet, offset)
+	v4, addr6 := b.on(b.network(network), offset, name)
+	if v6 {
+		return addr6
+	}
+	return v4
 }
 
 // clientRoutes gives a client its static routes. A default route in the main table is the client's default route.

@@ -41,7 +41,7 @@ type Plan struct {
 	Steps []Step `json:"steps"`
 }
 
-// Network is one bridge.
+// Network is one bridge, or a point-to-point link without a bridge.
 type Network struct {
 	Name   string       `json:"name"`   // as in the scenario: fabric
 	Docker string       `json:"docker"` // the engine's name: skidpad-<lab>-fabric
@@ -55,6 +55,8 @@ type Network struct {
 	Nodes6  netip.Prefix `json:"nodes6,omitzero"`
 	// Masquerade lets the host rewrite the source of packets that leave the network.
 	Masquerade bool `json:"masquerade,omitempty"`
+	// Segment has the settings of the link layer. A point-to-point network has no engine's name, bridge, host or nodes.
+	scenario.Segment
 }
 
 // Attachment is a container's place on a network. The interface inside has the network's name.
@@ -64,6 +66,10 @@ type Attachment struct {
 	Bits    int        `json:"bits"`
 	// Address6 is the IPv6 address, with a /64 prefix, in a lab with IPv6.
 	Address6 netip.Addr `json:"address6,omitzero"`
+	// Bits6 is the length of the IPv6 prefix; 0 means 64.
+	Bits6 int `json:"bits6,omitempty"`
+	// Link marks an interface that skidpad makes, not the engine.
+	Link bool `json:"link,omitempty"`
 }
 
 // Cluster is the Kubernetes cluster.

@@ -108,9 +108,7 @@ func (v *Validation) spans6(add func(path, what string, p netip.Prefix)) {
 		path := fmt.Sprintf("spec.networks[%d].ipv6", i)
 		switch {
 		case n.IPv6 == nil || v.form.has(path):
-		case n.IPv6.Bits() != 64:
-			v.Add(path, "seen %s, want a /64", n.IPv6)
-		default:
+		case v.length(path, n, *n.IPv6):
 			add(path, "network "+n.Name, *n.IPv6)
 		}
 	}

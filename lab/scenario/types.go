@@ -45,7 +45,7 @@ type Spec struct {
 	Checks    []Check    `json:"checks,omitempty"`
 }
 
-// Network is one L2 segment: a Linux bridge of its own.
+// Network is one L2 segment: a Linux bridge of its own, or a point-to-point link.
 type Network struct {
 	Name string `json:"name"`
 	// IPv4 is the segment's prefix (/16 to /24). Unset, the lab takes a free /24 of the pool.
@@ -56,6 +56,7 @@ type Network struct {
 	// container engines usually do; default false. If bridged packets pass the host's firewall
 	// (net.bridge.bridge-nf-call-iptables), masquerading also rewrites packets to other networks of the lab, and DSR breaks.
 	Masquerade bool `json:"masquerade,omitempty"`
+	Segment
 }
 
 // Provider makes clusters.

@@ -19,6 +19,7 @@ func validate(s *Scenario, found *problems) {
 	v := &Validation{spec: &s.Spec, kinds: s.kinds, found: found, form: problems{name: found.name, list: slices.Clone(found.list)}}
 	v.Label("metadata.name", s.Metadata.Name)
 	v.names()
+	v.segments()
 	v.prefixes()
 	v.cluster()
 	v.routers()

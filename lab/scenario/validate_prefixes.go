@@ -45,11 +45,9 @@ func (v *Validation) spans() []span {
 		if n.IPv4 == nil || v.form.has(path) {
 			continue
 		}
-		if bits := n.IPv4.Bits(); bits < 16 || bits > 24 {
-			v.Add(path, "seen %s, want a prefix from /16 to /24", n.IPv4)
-			continue
+		if v.length(path, n, *n.IPv4) {
+			add(path, "network "+n.Name, *n.IPv4)
 		}
-		add(path, "network "+n.Name, *n.IPv4)
 	}
 	if c := v.spec.Cluster; c != nil {
 		add("spec.cluster.podCIDR", "podCIDR", c.PodCIDR)

@@ -80,7 +80,7 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, kube *cluster.Ku
 	for _, pl := range places {
 		w.follow(pl, starts[pl.container])
 	}
-	for _, n := range p.Networks {
+	for _, n := range p.Bridges() {
 		w.source("arp "+n.Name, func(ctx context.Context, ready func()) error { return w.watchARP(ctx, n, ready) })
 	}
 	w.source("daemons", w.watchDaemons)

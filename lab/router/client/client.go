@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"skidpad.dev/skidpad/lab/agent/link"
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/node"
@@ -33,7 +34,7 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, c plan.Client, i
 	stay = append(append(stay, c.Network.Network), prefixes(c.OnLink)...)
 	err := box.Ensure(ctx, e, docker.Spec{
 		Lab: p.Lab, Role: string(node.KindClient), Node: c.Name, Name: c.Container, Image: image,
-		Entrypoint: netns.Entrypoint(at, []netip.Addr{c.Via, c.Via6}, plan.IPCalls(nil, c.Routes), stay...),
+		Entrypoint: netns.Entrypoint(at, c.StartCalls(), stay...),
 		Networks:   netns.Attach(p.Networks, at),
 		// SYS_NICE lets the prober be punctual on a busy machine.
 		CapAdd:  []string{"NET_ADMIN", "NET_RAW", "SYS_NICE"},
@@ -41,6 +42,9 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, c plan.Client, i
 		Files:   append([]docker.File{netns.Init(), {Path: stayPath, Mode: 0o755, Data: stayScript}}, files...),
 	})
 	if err != nil {
+		return err
+	}
+	if err := link.Ensure(ctx, e, p); err != nil {
 		return err
 	}
 	n := e.Node(c.Name, node.KindClient, c.Container)

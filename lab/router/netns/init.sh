@@ -1,10 +1,10 @@
 #!/bin/sh
-# Names this container's interfaces for the lab's networks, takes the engine's default route away
-# (or sets the lab's own) and becomes the command that follows --.
+# Names this container's interfaces for the lab's networks, takes the engine's default route away,
+# calls ip(8) and becomes the command that follows --.
 #
-#   init.sh [-g GATEWAY]... [-i "IP ARGUMENTS"]... NETWORK=ADDRESS[,ADDRESS6/BITS]... -- COMMAND...
+#   init.sh [-i "IP ARGUMENTS"]... NETWORK=ADDRESS[,ADDRESS6/BITS]... -- COMMAND...
 #
-# Interfaces are told apart by their IPv4 address. GATEWAY is of either family. Each -i is one call of ip(8), at the end.
+# Interfaces are told apart by their IPv4 address. Each -i is one call of ip(8), at the end.
 #
 # Runs in busybox sh and dash; needs ip(8) and NET_ADMIN. It may run any number of times.
 set -eu
@@ -34,13 +34,11 @@ rename() { # FROM TO; an interface is renamed while it is down
 	ip link set dev "$1" name "$2"
 }
 
-gateways=
 calls=
 networks=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--) shift; break ;;
-	-g) gateways="$gateways $2"; shift 2 ;;
 	-i) calls="$calls$2
 "; shift 2 ;;
 	*=*) networks="$networks $1"; shift ;;
@@ -71,9 +69,6 @@ done
 # The engine's default route leads to the host, past the routers.
 while ip -4 route del default 2>/dev/null; do :; done
 while ip -6 route del default 2>/dev/null; do :; done
-for gateway in $gateways; do
-	ip route replace default via "$gateway"
-done
 
 printf '%s' "$calls" | while read -r call; do
 	# shellcheck disable=SC2086 # a list of words

@@ -5,7 +5,6 @@ package netns
 import (
 	_ "embed"
 	"maps"
-	"net/netip"
 
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/plan"
@@ -20,20 +19,14 @@ var initScript []byte
 func Init() docker.File { return docker.File{Path: initPath, Mode: 0o755, Data: initScript} }
 
 // Entrypoint returns a container's entry point: a program that finds each interface by the address and renames the
-// interface to the network's name. The program also removes the engine's default route, sets a default route via each
-// valid gateway, makes the calls of ip(8), and then becomes the command. The program needs sh, ip(8) and NET_ADMIN, and also
-// works after a restart of the container. gateways has at most one address of each IP family.
-func Entrypoint(networks []plan.Attachment, gateways []netip.Addr, calls []string, command ...string) []string {
+// interface to the network's name. The program also removes the engine's default route, makes the calls of ip(8), and then
+// becomes the command. The program needs sh, ip(8) and NET_ADMIN, and also works after a restart of the container.
+func Entrypoint(networks []plan.Attachment, calls []string, command ...string) []string {
 	cmd := []string{"/bin/sh", initPath}
-	for _, g := range gateways {
-		if g.IsValid() {
-			cmd = append(cmd, "-g", g.String())
-		}
-	}
 	for _, c := range calls {
 		cmd = append(cmd, "-i", c)
 	}
-	for _, n := range networks {
+	for _, n := range plan.EngineNetworks(networks) {
 		word := n.Network + "=" + n.Address.String()
 		if n.Address6.IsValid() {
 			word += "," + n.Address6.String() + "/64"
@@ -49,8 +42,9 @@ func Attach(all []plan.Network, to []plan.Attachment) []docker.Attach {
 	for _, n := range all {
 		names[n.Name] = n.Docker
 	}
-	list := make([]docker.Attach, len(to))
-	for i, a := range to {
+	engine := plan.EngineNetworks(to)
+	list := make([]docker.Attach, len(engine))
+	for i, a := range engine {
 		list[i] = docker.Attach{Network: names[a.Network], Address: a.Address, Address6: a.Address6}
 	}
 	return list

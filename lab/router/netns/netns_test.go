@@ -72,17 +72,17 @@ func TestParseFIBOddRoutes(t *testing.T) {
 
 func TestEntrypoint(t *testing.T) {
 	nets := []plan.Attachment{{Network: "fabric", Address: addr("10.89.0.2"), Bits: 24}, {Network: "edge", Address: addr("192.0.2.2"), Bits: 24}}
-	got := strings.Join(Entrypoint(nets, nil, nil, "/bin/sh", "/start.sh"), " ")
+	got := strings.Join(Entrypoint(nets, nil, "/bin/sh", "/start.sh"), " ")
 	if want := "/bin/sh /usr/local/lib/skidpad/init.sh fabric=10.89.0.2 edge=192.0.2.2 -- /bin/sh /start.sh"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	got = strings.Join(Entrypoint(nets[1:], []netip.Addr{addr("192.0.2.250")}, []string{"addr replace 10.255.0.1/32 dev lo"}, "true"), " ")
-	if want := "/bin/sh /usr/local/lib/skidpad/init.sh -g 192.0.2.250 -i addr replace 10.255.0.1/32 dev lo edge=192.0.2.2 -- true"; got != want {
+	got = strings.Join(Entrypoint(nets[1:], []string{"addr replace 10.255.0.1/32 dev lo"}, "true"), " ")
+	if want := "/bin/sh /usr/local/lib/skidpad/init.sh -i addr replace 10.255.0.1/32 dev lo edge=192.0.2.2 -- true"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	nets[1].Address6 = addr("2001:db8::2")
-	got = strings.Join(Entrypoint(nets[1:], []netip.Addr{{}, addr("2001:db8::250")}, []string{"addr replace 10.255.0.1/32 dev lo"}, "true"), " ")
-	if want := "/bin/sh /usr/local/lib/skidpad/init.sh -g 2001:db8::250 -i addr replace 10.255.0.1/32 dev lo edge=192.0.2.2,2001:db8::2/64 -- true"; got != want {
+	got = strings.Join(Entrypoint(nets[1:], []string{"addr replace 10.255.0.1/32 dev lo"}, "true"), " ")
+	if want := "/bin/sh /usr/local/lib/skidpad/init.sh -i addr replace 10.255.0.1/32 dev lo edge=192.0.2.2,2001:db8::2/64 -- true"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -96,8 +96,8 @@ func TestInitScript(t *testing.T) {
 	}{
 		{
 			name: "names and gateway", addresses: "2: eth0    inet 10.89.0.2/24 brd 10.89.0.255 scope global eth0",
-			args: []string{"-g", "10.89.0.250", "fabric=10.89.0.2"},
-			want: "link set dev eth0 down;link set dev eth0 name skidpad0;link set dev fabric up;-4 route del default;-6 route del default;route replace default via 10.89.0.250;ran",
+			args: []string{"-i", "route replace 0.0.0.0/0 via 10.89.0.250", "fabric=10.89.0.2"},
+			want: "link set dev eth0 down;link set dev eth0 name skidpad0;link set dev fabric up;-4 route del default;-6 route del default;route replace 0.0.0.0/0 via 10.89.0.250;ran",
 		},
 		{
 			name: "calls of ip in their order", addresses: "2: fabric    inet 10.89.0.2/24 scope global fabric",
@@ -111,9 +111,9 @@ func TestInitScript(t *testing.T) {
 		},
 		{
 			name: "both families", addresses: "2: edge    inet 192.0.2.2/24 scope global edge",
-			args: []string{"-g", "192.0.2.250", "-g", "2001:db8::250", "edge=192.0.2.2,2001:db8::2/64"},
+			args: []string{"-i", "route replace 0.0.0.0/0 via 192.0.2.250", "-i", "route replace ::/0 via 2001:db8::250", "edge=192.0.2.2,2001:db8::2/64"},
 			want: "link set dev edge up;-6 addr replace 2001:db8::2/64 dev edge nodad;-4 route del default;-6 route del default;" +
-				"route replace default via 192.0.2.250;route replace default via 2001:db8::250;ran",
+				"route replace 0.0.0.0/0 via 192.0.2.250;route replace ::/0 via 2001:db8::250;ran",
 		},
 		{name: "an argument it does not know", args: []string{"fabric"}, failure: "do not understand argument 'fabric'"},
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"skidpad.dev/skidpad/lab/agent/link"
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/node"
@@ -27,9 +28,8 @@ type Router struct {
 	Answers func(ctx context.Context) error
 
 	engine *docker.Engine
-	lab    string
+	lab    *plan.Plan
 	image  string
-	nets   []plan.Network
 	riders []string // containers in the router's namespaces; Restart restarts the riders too
 }
 
@@ -38,7 +38,7 @@ type Router struct {
 func NewRouter(e *docker.Engine, p *plan.Plan, r plan.Router, image string) *Router {
 	return &Router{
 		Container: e.Node(r.Name, node.KindRouter, r.Container), Plan: r,
-		engine: e, lab: p.Lab, image: image, nets: p.Networks, riders: p.Places().Riders(r.Container).Containers(),
+		engine: e, lab: p, image: image, riders: p.Places().Riders(r.Container).Containers(),
 	}
 }
 
@@ -56,14 +56,17 @@ type Software struct {
 // Run makes the router run, unless the router runs, and waits until the router is ready.
 func (r *Router) Run(ctx context.Context, s Software) error {
 	err := Ensure(ctx, r.engine, docker.Spec{
-		Lab: r.lab, Role: string(node.KindRouter), Node: r.Plan.Name, Name: r.Plan.Container, Image: r.image,
-		Entrypoint: netns.Entrypoint(r.Plan.Networks, nil, plan.IPCalls(r.Plan.Loopbacks, r.Plan.Routes), s.Command...),
-		Networks:   netns.Attach(r.nets, r.Plan.Networks),
+		Lab: r.lab.Lab, Role: string(node.KindRouter), Node: r.Plan.Name, Name: r.Plan.Container, Image: r.image,
+		Entrypoint: netns.Entrypoint(r.Plan.Networks, r.Plan.StartCalls(), s.Command...),
+		Networks:   netns.Attach(r.lab.Networks, r.Plan.Networks),
 		CapAdd:     s.CapAdd,
 		Sysctls:    netns.RouterSysctls(r.Plan.Networks),
 		Files:      slices.Concat([]docker.File{netns.Init()}, s.Files, native.Files(r.Plan.Native)),
 	})
 	if err != nil {
+		return err
+	}
+	if err := link.Ensure(ctx, r.engine, r.lab); err != nil {
 		return err
 	}
 	if err := r.Ready(ctx); err != nil {
@@ -145,6 +148,9 @@ func (r *Router) Restart(ctx context.Context) error {
 		return err
 	}
 	if err := Restart(ctx, r.engine, r.Plan.Container, r.riders); err != nil {
+		return err
+	}
+	if err := link.Ensure(ctx, r.engine, r.lab); err != nil {
 		return err
 	}
 	return r.Ready(ctx)

@@ -1,0 +1,247 @@
+// Package link makes the parts of a lab's networks that the engine has no words for: links between the network namespaces
+// of two containers, interfaces of containers on bridges beside the engine's own, and settings of bridges. The work runs
+// on the engine's machine: in this process or in the lab's agent.
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/vishvananda/netlink"
+	vns "github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"skidpad.dev/skidpad/lab/agent"
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// callMake is the agent's call. The answer lists the places with a new interface.
+const callMake = "link/make"
+
+// Ensure makes the missing links of a lab whose ends run, sets the bridges, and repeats the routes of each place with a
+// new interface. The later of two ends makes their link. A second Ensure changes nothing. booting names a cluster node
+// that sets its routes by itself.
+func Ensure(ctx context.Context, e *docker.Engine, p *plan.Plan, booting ...string) error {
+	if len(p.Links()) == 0 && !slices.ContainsFunc(p.Bridges(), tuned) {
+		return nil
+	}
+	c, err := agent.Of(ctx, e, p.Lab)
+	if err != nil {
+		return fmt.Errorf("links: %w", err)
+	}
+	var changed []string
+	if c != nil {
+		err = c.Do(ctx, callMake, nil, &changed)
+	} else {
+		changed, err = makeAll(ctx, e, p)
+	}
+	if err != nil {
+		return err
+	}
+	for _, x := range p.Places() {
+		calls := x.IPCalls()
+		if len(calls) == 0 || !slices.Contains(changed, x.Name) || slices.Contains(booting, x.Name) {
+			continue
+		}
+		if _, err := e.Node(x.Name, x.Kind, x.Container).Exec(ctx, "sh", "-ec", "ip "+strings.Join(calls, "\nip ")); err != nil {
+			return fmt.Errorf("routes of %s: %w", x.Name, err)
+		}
+	}
+	return nil
+}
+
+// Handlers returns the agent's end of Ensure in a lab.
+func Handlers(e *docker.Engine, p *plan.Plan) map[string]agent.Handler {
+	return map[string]agent.Handler{callMake: func(ctx context.Context, s *agent.Stream) error {
+		if err := s.Receive(nil); err != nil {
+			return err
+		}
+		changed, err := makeAll(ctx, e, p)
+		if err != nil {
+			return err
+		}
+		return s.Send(changed)
+	}}
+}
+
+// making keeps the steps of a bring-up from making one link twice.
+var making sync.Mutex
+
+func makeAll(ctx context.Context, e *docker.Engine, p *plan.Plan) (changed []string, err error) {
+	making.Lock()
+	defer making.Unlock()
+	for _, n := range p.Bridges() {
+		if err := tune(n); err != nil {
+			return nil, err
+		}
+	}
+	for _, l := range p.Links() {
+		made, err := makeLink(ctx, e, l)
+		if err != nil {
+			return nil, fmt.Errorf("link %s: %w", l.Network.Name, err)
+		}
+		for _, end := range l.Ends {
+			if made {
+				changed = append(changed, end.Place.Name)
+			}
+		}
+	}
+	return changed, nil
+}
+
+func tuned(n plan.Network) bool { return n.Snooping != nil || n.Querier }
+
+// tune sets multicast snooping and the querier of a bridge (ip-link(8), bridge). The settings end with the bridge.
+func tune(n plan.Network) error {
+	if !tuned(n) {
+		return nil
+	}
+	settings := map[string]bool{"multicast_querier": n.Querier}
+	if n.Snooping != nil {
+		settings["multicast_snooping"] = *n.Snooping
+	}
+	for name, on := range settings {
+		value := "0"
+		if on {
+			value = "1"
+		}
+		file := filepath.Join("/sys/class/net", n.Bridge, "bridge", name)
+		if have, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(have)) == value {
+			continue
+		}
+		if err := os.WriteFile(file, []byte(value), 0); err != nil {
+			return fmt.Errorf("network %s: %s of its bridge: %w", n.Name, name, err)
+		}
+	}
+	return nil
+}
+
+// end is an open end of a link.
+type end struct {
+	*netlink.Handle
+	ns vns.NsHandle
+	plan.LinkEnd
+}
+
+// makeLink makes a link, unless the link exists or an end does not run.
+func makeLink(ctx context.Context, e *docker.Engine, l plan.Link) (made bool, err error) {
+	var ends []*end
+	defer func() {
+		for _, x := range ends {
+			x.Close()
+			_ = x.ns.Close()
+		}
+	}()
+	there := 0
+	for _, planned := range l.Ends {
+		x, err := open(ctx, e, planned)
+		if x == nil || err != nil {
+			return false, err
+		}
+		ends = append(ends, x)
+		if _, err := x.LinkByName(l.Network.Name); err == nil {
+			there++
+		}
+	}
+	if there == len(ends) {
+		return false, nil
+	}
+	if err := add(l, ends); err != nil {
+		return false, err
+	}
+	for _, x := range ends {
+		if err := x.address(); err != nil {
+			return false, fmt.Errorf("%s: %w", x.Place.Name, err)
+		}
+	}
+	return true, nil
+}
+
+// open opens the namespace of an end; nil if the container does not run.
+func open(ctx context.Context, e *docker.Engine, planned plan.LinkEnd) (*end, error) {
+	pid, err := e.Pid(ctx, planned.Place.Container)
+	if err != nil {
+		return nil, ctx.Err()
+	}
+	ns, err := vns.GetFromPath(fmt.Sprintf("/proc/%d/ns/net", pid))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("network namespace of %s: %w", planned.Place.Name, err)
+	}
+	h, err := netlink.NewHandleAt(ns)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("network namespace of %s: %w", planned.Place.Name, err), ns.Close())
+	}
+	return &end{h, ns, planned}, nil
+}
+
+// add makes the pair of interfaces, right inside of the namespaces.
+func add(l plan.Link, ends []*end) error {
+	const defaultMTU = 1500
+	pair := &netlink.Veth{LinkAttrs: netlink.NewLinkAttrs(), PeerName: l.Network.Name}
+	pair.Name, pair.MTU = l.Network.Name, defaultMTU
+	if l.Network.MTU != 0 {
+		pair.MTU = l.Network.MTU
+	}
+	pair.PeerMTU = uint32(pair.MTU) //nolint:gosec // at most 65535
+	pair.HardwareAddr, pair.Namespace = mac(ends[0].Address), netlink.NsFd(ends[0].ns)
+	if len(ends) == 2 {
+		pair.PeerHardwareAddr, pair.PeerNamespace = mac(ends[1].Address), netlink.NsFd(ends[1].ns)
+		return netlink.LinkAdd(pair)
+	}
+	pair.PeerName = l.Port
+	bridge, err := netlink.LinkByName(l.Network.Bridge)
+	if err != nil {
+		return fmt.Errorf("bridge %s: %w", l.Network.Bridge, err)
+	}
+	if err := netlink.LinkAdd(pair); err != nil {
+		return err
+	}
+	port, err := netlink.LinkByName(l.Port)
+	if err == nil {
+		err = netlink.LinkSetMaster(port, bridge)
+	}
+	if err == nil {
+		err = netlink.LinkSetUp(port)
+	}
+	return err
+}
+
+// mac derives the hardware address from the IPv4 address, like the addresses of the engine's interfaces.
+func mac(a netip.Addr) net.HardwareAddr {
+	ip := a.As4()
+	return net.HardwareAddr{0x02, 0x42, ip[0], ip[1], ip[2], ip[3]}
+}
+
+// address gives the end its addresses, and sets the end up.
+func (x *end) address() error {
+	dev, err := x.LinkByName(x.Network)
+	if err != nil {
+		return err
+	}
+	prefixes := []netip.Prefix{netip.PrefixFrom(x.Address, x.Bits)}
+	if x.Address6.IsValid() {
+		prefixes = append(prefixes, netip.PrefixFrom(x.Address6, x.Prefix6().Bits()))
+	}
+	for _, p := range prefixes {
+		a := &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}}
+		if p.Addr().Is6() {
+			a.Flags = unix.IFA_F_NODAD
+		}
+		if err := x.AddrReplace(dev, a); err != nil {
+			return fmt.Errorf("address %s: %w", p, err)
+		}
+	}
+	return x.LinkSetUp(dev)
+}

@@ -1,0 +1,124 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Link is a pair of interfaces that skidpad makes: a point-to-point link between two containers, or an interface of a
+// container on a bridge.
+type Link struct {
+	Network Network
+	Ends    []LinkEnd // two, or one on a bridge
+	// Port is the name of the host's end on a bridge, at most 15 characters.
+	Port string
+}
+
+// LinkEnd is a container's end of a link. The interface has the network's name.
+type LinkEnd struct {
+	Place Place
+	Attachment
+}
+
+// Links lists the links of the lab.
+func (p *Plan) Links() []Link {
+	var all []Link
+	for _, n := range p.Networks {
+		var ends []LinkEnd
+		for _, x := range p.Places() {
+			for _, at := range x.Networks {
+				if at.Network == n.Name && at.Link && x.Home == x.Container {
+					ends = append(ends, LinkEnd{x, at})
+				}
+			}
+		}
+		if n.PointToPoint && len(ends) == 2 {
+			all = append(all, Link{Network: n, Ends: ends})
+			continue
+		}
+		for _, e := range ends {
+			all = append(all, Link{Network: n, Ends: []LinkEnd{e}, Port: portName(p.Lab, e.Place.Name, n.Name)})
+		}
+	}
+	return all
+}
+
+// Bridges lists the networks with a bridge.
+func (p *Plan) Bridges() []Network {
+	return slices.DeleteFunc(slices.Clone(p.Networks), func(n Network) bool { return n.PointToPoint })
+}
+
+// portName returns an interface name of 13 characters.
+func portName(lab, place, network string) string {
+	sum := sha256.Sum256([]byte(lab + "/" + place + "/" + network))
+	return "sl-" + hex.EncodeToString(sum[:bridgeBytes])
+}
+
+// Linked reports whether skidpad makes an interface of the place.
+func (x Place) Linked() bool { return linked(x.Networks) }
+
+func linked(all []Attachment) bool {
+	return slices.ContainsFunc(all, func(a Attachment) bool { return a.Link })
+}
+
+// EngineNetworks returns the attachments that the engine makes.
+func EngineNetworks(all []Attachment) []Attachment {
+	return slices.DeleteFunc(slices.Clone(all), func(a Attachment) bool { return a.Link })
+}
+
+// IPCalls returns the arguments of ip(8), a call each, for the place's loopbacks and routes. Every call may run again.
+func (x Place) IPCalls() []string { return ipCalls(x.Loopbacks, x.Routes) }
+
+// StartCalls returns the calls of ip(8) at the start of the router's container. Routes may need links, and links come after
+// the start.
+func (r Router) StartCalls() []string {
+	if linked(r.Networks) {
+		return ipCalls(r.Loopbacks, nil)
+	}
+	return ipCalls(r.Loopbacks, r.Routes)
+}
+
+// StartCalls returns the calls of ip(8) at the start of the client's container.
+func (c Client) StartCalls() []string {
+	if linked(c.Attachments()) {
+		return nil
+	}
+	return ipCalls(nil, c.AllRoutes())
+}
+
+// Look returns a shell script that prints a line for each missing interface, loopback, route and rule of the place; empty
+// if the plan has none.
+func (x Place) Look() string {
+	var b strings.Builder
+	for _, a := range x.Networks {
+		if a.Link {
+			fmt.Fprintf(&b, "[ \"$(cat /sys/class/net/%[1]s/carrier 2>/dev/null)\" = 1 ] || echo 'link %[1]s is missing or has no carrier'\n", a.Network)
+		}
+	}
+	for _, p := range x.Loopbacks {
+		fmt.Fprintf(&b, "ip -o addr show dev lo | grep -qF ' %[1]s ' || echo 'address %[1]s on lo is missing'\n", p)
+	}
+	for _, r := range x.Routes {
+		family, table := "-4", "main"
+		if r.To.Addr().Is6() {
+			family = "-6"
+		}
+		if r.Table != 0 {
+			table = fmt.Sprint(r.Table)
+		}
+		words := []string{"blackhole"}
+		if len(r.Hops) > 0 {
+			words = nil
+		}
+		for _, h := range r.Hops {
+			words = append(words, h.words())
+		}
+		for _, w := range words {
+			fmt.Fprintf(&b, "ip %s route show exact %s table %s 2>&1 | grep -qF '%s' || echo 'route %s is missing'\n", family, r.To, table, w, r)
+		}
+	}
+	return b.String()
+}
