@@ -88,6 +88,12 @@ func Kinds() scenario.Kinds { //nolint:funlen // a list, one line a member
 			signal.Member[signal.ServiceIPs]("serviceIPs"),
 			signal.Member[signal.Elapsed]("elapsed"),
 			signal.Member[signal.Output]("output"),
+			signal.Member[signal.Attributes]("attributes"),
+			signal.Member[signal.Source]("source"),
+			signal.Member[signal.Flaps]("flaps"),
+			signal.Member[signal.Share]("share"),
+			signal.Member[signal.Datagrams]("datagrams"),
+			signal.Member[signal.Unsolicited]("unsolicited"),
 		},
 		Addons: []scenario.Member{
 			addon.Member[cilium.Addon]("cilium"),

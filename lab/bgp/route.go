@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // Route is a prefix and its next hops, in a RIB (BGP's routes) or in a FIB (the kernel's routes).
@@ -32,6 +33,35 @@ type Path struct {
 	Valid     bool         `json:"valid"` // the next hop is reachable
 	Best      bool         `json:"best,omitempty"`
 	Multipath bool         `json:"multipath,omitempty"` // used beside the best
+	Attributes
+}
+
+// Attributes are further path attributes (RFC 4271, 5.1). A router's table of all routes may lack some; router.Paths has all.
+type Attributes struct {
+	Origin    string  `json:"origin,omitempty"` // IGP, EGP or incomplete
+	MED       *uint32 `json:"med,omitempty"`
+	LocalPref *uint32 `json:"localPref,omitempty"`
+	// Communities are in the form 64512:99 or a well-known name: no-export (RFC 1997).
+	Communities      []string `json:"communities,omitempty"`
+	LargeCommunities []string `json:"largeCommunities,omitempty"` // 64512:100:50 (RFC 8092)
+}
+
+// wellKnown are the names of well-known communities (RFC 1997, RFC 3765, RFC 8326, RFC 7999), as FRR spells them.
+var wellKnown = map[string]string{
+	"65535:65281": "no-export", "65535:65282": "no-advertise", "65535:65283": "local-AS", "65535:65284": "no-peer",
+	"65535:0": "graceful-shutdown", "65535:666": "blackhole",
+}
+
+// Community returns the name of a well-known community, and any other community unchanged.
+func Community(c string) string { return cmp.Or(wellKnown[c], c) }
+
+// Communities reads a space-separated list.
+func Communities(list string) []string {
+	var all []string
+	for _, c := range strings.Fields(list) {
+		all = append(all, Community(c))
+	}
+	return all
 }
 
 // Via reports whether the route uses exactly the next hops given, in any order: its ECMP set.

@@ -28,6 +28,9 @@ type Shots struct {
 	Targets []netip.AddrPort
 	Timeout time.Duration // of each attempt; default 1 s
 	Times   int           // attempts per target, one after the other, up to the first failure; default 1
+	// Size is the payload of a datagram in bytes; default: a few bytes. With DontFragment no datagram is cut into fragments.
+	Size         int
+	DontFragment bool
 }
 
 // Once makes attempts at all targets at the same time, each from its own source port not used recently, and
@@ -40,6 +43,12 @@ func Once(ctx context.Context, n node.Node, s Shots) ([]record.Shot, error) {
 	timeout, times := orDefault(s.Timeout, time.Second), max(s.Times, 1)
 	cmd := []string{Program, "once", "--proto", string(s.Proto), "--timeout", timeout.String(), "--times", strconv.Itoa(times),
 		"--from-port", strconv.Itoa(turn.take(len(s.Targets) * times))}
+	if s.Size > 0 {
+		cmd = append(cmd, "--size", strconv.Itoa(s.Size))
+	}
+	if s.DontFragment {
+		cmd = append(cmd, "--dont-fragment")
+	}
 	for _, t := range s.Targets {
 		cmd = append(cmd, t.String())
 	}

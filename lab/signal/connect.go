@@ -3,7 +3,6 @@ package signal
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -42,30 +41,44 @@ func (s *Connect) Validate(v *scenario.Validation, path string) {
 
 // Read opens the connections.
 func (s *Connect) Read(ctx context.Context, r *Run) (Value, error) {
-	to, err := r.Fill(ctx, s.To)
+	shots, err := s.shots(ctx, r)
 	if err != nil {
 		return Value{}, err
+	}
+	return answeredOf(shots), nil
+}
+
+// shots opens the connections.
+func (s *Connect) shots(ctx context.Context, r *Run) ([]record.Shot, error) {
+	return r.shots(ctx, s.From, s.To, s.Count, probe.Shots{Proto: record.Proto(s.Proto), Timeout: connectWithin})
+}
+
+// shots makes count attempts side by side, from a node to a target.
+func (r *Run) shots(ctx context.Context, from, target string, count int, shots probe.Shots) ([]record.Shot, error) {
+	to, err := r.Fill(ctx, target)
+	if err != nil {
+		return nil, err
 	}
 	ref, err := probe.ParseRef(to)
 	if err != nil {
-		return Value{}, err
+		return nil, err
 	}
-	found, err := r.Lab.Resolve(ctx, ref, record.Proto(s.Proto))
+	found, err := r.Lab.Resolve(ctx, ref, shots.Proto)
 	if err != nil {
-		return Value{}, err
+		return nil, err
 	}
-	n, err := r.Place(ctx, s.From)
+	n, err := r.Place(ctx, from)
 	if err != nil {
-		return Value{}, err
+		return nil, err
 	}
-	targets := make([]netip.AddrPort, s.Count)
-	for i := range targets {
-		targets[i] = found[i%len(found)]
+	for i := range count {
+		shots.Targets = append(shots.Targets, found[i%len(found)])
 	}
-	shots, err := probe.Once(ctx, n, probe.Shots{Proto: record.Proto(s.Proto), Targets: targets, Timeout: connectWithin})
-	if err != nil {
-		return Value{}, err
-	}
+	return probe.Once(ctx, n, shots)
+}
+
+// answeredOf is the number of answered attempts, and the fate of the others.
+func answeredOf(shots []record.Shot) Value {
 	answered := 0
 	var others []string
 	for _, shot := range shots {
@@ -75,7 +88,7 @@ func (s *Connect) Read(ctx context.Context, r *Run) (Value, error) {
 		}
 		others = append(others, fateOf(shot.Error))
 	}
-	return Number(float64(answered), fmt.Sprintf(" of %d answered", s.Count), others...), nil
+	return Number(float64(answered), fmt.Sprintf(" of %d answered", len(shots)), others...)
 }
 
 // fateOf gives a dialler's error the prober's own words.

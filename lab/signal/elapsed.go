@@ -77,7 +77,7 @@ func (s *Elapsed) Read(ctx context.Context, r *Run) (Value, error) {
 
 // hears lists the sources of a lane's events, as package watch names the sources.
 var hears = map[timeline.Lane][]string{
-	timeline.LaneBGP: {"bgp", "connections"}, timeline.LaneFIB: {"kernel"}, timeline.LaneVRRP: {"vrrp"}, timeline.LaneARP: {"arp"},
+	timeline.LaneBGP: {"bgp", "connections"}, timeline.LaneFIB: {"kernel"}, timeline.LaneVRRP: {"vrrp"}, timeline.LaneARP: {"arp", "ndp"},
 	timeline.LaneLease: {"kubernetes"}, timeline.LaneEndpoints: {"kubernetes"}, timeline.LanePod: {"kubernetes"},
 }
 

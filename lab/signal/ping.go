@@ -25,6 +25,7 @@ type Echoes struct {
 	From  string `json:"from"`
 	To    string `json:"to"`
 	Count int    `json:"count,omitempty" jsonschema:"minimum=1,maximum=100"` // default 5
+	Sized
 }
 
 // Probes marks the signal as a sender.
@@ -37,6 +38,23 @@ func (s *Echoes) SetDefaults(*scenario.Spec) { scenario.Or(&s.Count, 5) }
 func (s *Echoes) Validate(v *scenario.Validation, path string) {
 	v.Place(path+".from", s.From)
 	v.Text(path+".to", s.To)
+	s.Sized.validate(v, path)
+}
+
+// Sized are the fields of packets with a size of their own.
+type Sized struct {
+	// Size is the number of payload bytes, without the headers of IP, and of ICMP or UDP: 1472 fills an IPv4 packet of 1500
+	// bytes; default: a few bytes.
+	Size int `json:"size,omitempty" jsonschema:"minimum=1,maximum=65000"`
+	// DontFragment keeps the sender and the routers from cutting a packet into fragments (RFC 791, 2.3: the DF flag). A packet
+	// that is too large for a link is lost. Default: fragments are allowed.
+	DontFragment bool `json:"dontFragment,omitempty"`
+}
+
+func (s *Sized) validate(v *scenario.Validation, path string) {
+	if s.DontFragment && s.Size == 0 {
+		v.Add(path+".size", "seen dontFragment without a size, want the payload's size in bytes: small packets are never cut")
+	}
 }
 
 // send sends the requests and counts the lines of ping's output that match.
@@ -49,7 +67,11 @@ func (s *Echoes) send(ctx context.Context, r *Run, count *regexp.Regexp) (Value,
 	if err != nil {
 		return Value{}, err
 	}
-	out, err := n.Exec(ctx, "ping", "-n", "-c", strconv.Itoa(s.Count), "-i", "0.2", "-W", "1", to)
+	command := []string{"ping", "-n", "-c", strconv.Itoa(s.Count), "-i", "0.2", "-W", "1"}
+	if s.Size > 0 {
+		command = append(command, "-s", strconv.Itoa(s.Size), "-M", map[bool]string{true: "do", false: "dont"}[s.DontFragment])
+	}
+	out, err := n.Exec(ctx, append(command, to)...)
 	if err := ranAtLeast(err); err != nil {
 		return Value{}, err
 	}

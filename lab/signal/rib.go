@@ -37,19 +37,28 @@ type Route struct {
 	To   string `json:"to"`   // a prefix or an address; the route of exactly that prefix counts
 }
 
-// nextHops are the next hops of one prefix among all routes, by the names of the owners.
-func (s *Route) nextHops(ctx context.Context, r *Run, routes func() ([]bgp.Route, error)) (Value, error) {
+// prefix is the prefix of the route.
+func (s *Route) prefix(ctx context.Context, r *Run) (netip.Prefix, error) {
 	text, err := r.Fill(ctx, s.To)
 	if err != nil {
-		return Value{}, err
+		return netip.Prefix{}, err
 	}
 	prefix, err := netip.ParsePrefix(text)
+	if err == nil {
+		return prefix, nil
+	}
+	address, err := netip.ParseAddr(text)
 	if err != nil {
-		address, err := netip.ParseAddr(text)
-		if err != nil {
-			return Value{}, fmt.Errorf("seen %q, want an address or a prefix", text)
-		}
-		prefix = netip.PrefixFrom(address, address.BitLen())
+		return netip.Prefix{}, fmt.Errorf("seen %q, want an address or a prefix", text)
+	}
+	return netip.PrefixFrom(address, address.BitLen()), nil
+}
+
+// nextHops are the next hops of one prefix among all routes, by the names of the owners.
+func (s *Route) nextHops(ctx context.Context, r *Run, routes func() ([]bgp.Route, error)) (Value, error) {
+	prefix, err := s.prefix(ctx, r)
+	if err != nil {
+		return Value{}, err
 	}
 	all, err := routes()
 	if err != nil {

@@ -22,6 +22,18 @@ func (w *Watch) watchARP(ctx context.Context, n plan.Network, ready func()) erro
 	if err != nil {
 		return err
 	}
+	table := arpTable{network: n.Name, who: w.who, whoMAC: w.whoMAC, at: map[netip.Addr]string{}}
+	return w.readFrames(ctx, n.Bridge, capture, ready, func(frame []byte) (timeline.Event, bool) {
+		p, ok := parseARP(frame)
+		if !ok {
+			return timeline.Event{}, false
+		}
+		return table.event(p), true
+	})
+}
+
+// readFrames reads frames of a packet socket until ctx ends, and adds the events.
+func (w *Watch) readFrames(ctx context.Context, bridge string, capture *os.File, ready func(), read func(frame []byte) (timeline.Event, bool)) error {
 	stop := context.AfterFunc(ctx, func() { _ = capture.Close() })
 	defer func() {
 		stop()
@@ -29,10 +41,9 @@ func (w *Watch) watchARP(ctx context.Context, n plan.Network, ready func()) erro
 	}()
 	raw, err := capture.SyscallConn()
 	if err != nil {
-		return fmt.Errorf("bridge %s: %w", n.Bridge, err)
+		return fmt.Errorf("bridge %s: %w", bridge, err)
 	}
 	ready()
-	table := arpTable{network: n.Name, who: w.who, whoMAC: w.whoMAC, at: map[netip.Addr]string{}}
 	frame, control := make([]byte, 128), make([]byte, 128)
 	for {
 		size, at, err := receive(raw, frame, control)
@@ -40,10 +51,9 @@ func (w *Watch) watchARP(ctx context.Context, n plan.Network, ready func()) erro
 			return ctx.Err()
 		}
 		if err != nil {
-			return fmt.Errorf("bridge %s: capture: %w", n.Bridge, err)
+			return fmt.Errorf("bridge %s: capture: %w", bridge, err)
 		}
-		if p, ok := parseARP(frame[:size]); ok {
-			e := table.event(p)
+		if e, ok := read(frame[:size]); ok {
 			// The delay until this process got the CPU: the error, at this moment, of other lanes without a kernel
 			// timestamp.
 			if late := time.Duration(e.At - at); late > time.Millisecond {
@@ -55,13 +65,16 @@ func (w *Watch) watchARP(ctx context.Context, n plan.Network, ready func()) erro
 	}
 }
 
-// openARP opens a packet socket (packet(7)) for every ARP frame on the interface.
-func openARP(name string) (*os.File, error) {
+// openARP opens a packet socket for every ARP frame on the interface.
+func openARP(name string) (*os.File, error) { return openFrames(name, unix.ETH_P_ARP, nil) }
+
+// openFrames opens a packet socket (packet(7)) for every frame of an EtherType on the interface. A filter may pass fewer.
+func openFrames(name string, etherType uint16, filter []unix.SockFilter) (*os.File, error) {
 	bridge, err := net.InterfaceByName(name)
 	if err != nil {
 		return nil, fmt.Errorf("bridge %s: %w; the engine may run on another machine", name, err)
 	}
-	proto := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, unix.ETH_P_ARP))
+	proto := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, etherType))
 	// Without a protocol at first, so no frame of other interfaces arrives before the bind.
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if errors.Is(err, unix.EPERM) {
@@ -70,8 +83,12 @@ func openARP(name string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bridge %s: packet socket: %w", name, err)
 	}
-	file := os.NewFile(uintptr(fd), "ARP on "+name)
+	file := os.NewFile(uintptr(fd), "frames on "+name)
+	if len(filter) > 0 {
+		err = unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]})
+	}
 	err = errors.Join(
+		err,
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1),
 		// A bridge passes frames between two of its ports up only in promiscuous mode.
 		unix.SetsockoptPacketMreq(fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &unix.PacketMreq{Ifindex: int32(bridge.Index), Type: unix.PACKET_MR_PROMISC}),

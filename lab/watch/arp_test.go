@@ -58,3 +58,31 @@ func TestParseARPRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestParseNA(t *testing.T) {
+	const (
+		head   = "333300000001 0242c0000202 86dd 60000000 0020 3a ff fe800000000000000042c0fffe000202 ff020000000000000000000000000001 8800 0000 "
+		target = " 20010db8000000000000000000000099"
+		owned  = " 0201 0242c0000202"
+		source = " 0101 0242c0000202"
+	)
+	for name, tt := range map[string]struct {
+		frame string
+		want  advertisement
+		ok    bool
+	}{
+		"as RFC 4861 wants it":   {head + "20000000" + target + owned, advertisement{override: true, option: "target option"}, true},
+		"with the other option":  {head + "00000000" + target + source, advertisement{option: "source option"}, true},
+		"solicited, no option":   {head + "60000000" + target, advertisement{solicited: true, override: true, option: "no option"}, true},
+		"a solicitation":         {strings.Replace(head, " 8800 ", " 8700 ", 1) + "00000000" + target + source, advertisement{}, false},
+		"cut":                    {head + "20000000", advertisement{}, false},
+		"an option of no length": {head + "20000000" + target + " 0200 0242c0000202", advertisement{override: true, option: "no option"}, true},
+	} {
+		if tt.ok {
+			tt.want.address, tt.want.mac = netip.MustParseAddr("2001:db8::99"), "02:42:c0:00:02:02"
+		}
+		if got, ok := parseNA(frame(t, tt.frame)); ok != tt.ok || got != tt.want {
+			t.Errorf("%s: seen %+v, %v; want %+v, %v", name, got, ok, tt.want, tt.ok)
+		}
+	}
+}

@@ -82,6 +82,9 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, kube *cluster.Ku
 	}
 	for _, n := range p.Bridges() {
 		w.source("arp "+n.Name, func(ctx context.Context, ready func()) error { return w.watchARP(ctx, n, ready) })
+		if n.Subnet6.IsValid() {
+			w.source("ndp "+n.Name, func(ctx context.Context, ready func()) error { return w.watchNDP(ctx, n, ready) })
+		}
 	}
 	w.source("daemons", w.watchDaemons)
 	for _, s := range more {

@@ -55,16 +55,27 @@ var _ = Describe("Bugs of routers", Label("repro", "slow"), Serial, func() {
 	)
 })
 
-var _ = Describe("The signal ndp", Label("repro", "negative-control"), func() {
-	It("tells one owner of an IPv6 address from two, by the neighbour advertisements that a client receives", func(ctx SpecContext) {
-		s, err := scenario.Load(filepath.Join("testdata", "two-owners.yaml"), lab.Kinds())
-		Expect(err).NotTo(HaveOccurred())
-		// Both halves have the same IPv6 prefix.
-		r, err := bug.Run(ctx, s, bug.Options{ID: "two-owners", Images: image.Auto, Dir: GinkgoT().TempDir(), Apart: true, Progress: labtest.Quiet{}})
-		Expect(err).NotTo(HaveOccurred())
-		AddReportEntry("two-owners", r.Text())
-		Expect(r.Verdict).To(Equal(bug.Reproduced), r.Text())
-	})
+var _ = Describe("The signals", Label("repro", "negative-control"), func() {
+	DescribeTable("show every property right in the fixed half and wrong in the broken half",
+		func(ctx SpecContext, name string) {
+			s, err := scenario.Load(filepath.Join("testdata", name+".yaml"), lab.Kinds())
+			Expect(err).NotTo(HaveOccurred())
+			// Both halves may have the same IPv6 prefix.
+			r, err := bug.Run(ctx, s, bug.Options{ID: name, Images: image.Auto, Dir: GinkgoT().TempDir(), Apart: true, Progress: labtest.Quiet{}})
+			Expect(err).NotTo(HaveOccurred())
+			AddReportEntry(name, r.Text())
+			Expect(r.Verdict).To(Equal(bug.Reproduced), r.Text())
+			for i, want := range []bug.Outcome{bug.Wrong, bug.Right} {
+				for _, o := range r.Columns[i].Observed {
+					if !o.Control {
+						Expect(o.Outcome).To(Equal(want), "%s half, %s", r.Columns[i].Half, o.Name)
+					}
+				}
+			}
+		},
+		Entry("owners and announcements of an IPv6 address", "two-owners"),
+		Entry("path attributes, source addresses, ended sessions, shares of flows, sizes of packets, gratuitous ARP", "signals"),
+	)
 })
 
 var _ = Describe("A verdict", Label("repro", "negative-control", "slow"), func() {

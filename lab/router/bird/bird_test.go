@@ -70,6 +70,14 @@ func TestParseRIB(t *testing.T) {
 	if !best.Best || best.Multipath || best.Peer != routertest.Addr("172.31.240.11") || best.ASPath != "64512" {
 		t.Errorf("the best path is %+v", best)
 	}
+	if best.Origin != "IGP" || best.MED == nil || best.LocalPref == nil || *best.LocalPref != 100 || multi.MED != nil {
+		t.Errorf("the attributes are %+v and %+v", best.Attributes, multi.Attributes)
+	}
+	attribute(&best, "community", "(64512,99) (65535,65281)")
+	attribute(&best, "large_community", "(64512, 100, 50) (64512, 100, 51)")
+	if len(best.Communities) != 2 || best.Communities[1] != "no-export" || len(best.LargeCommunities) != 2 || best.LargeCommunities[0] != "64512:100:50" {
+		t.Errorf("the communities are %q and %q", best.Communities, best.LargeCommunities)
+	}
 	if multi.Best || !multi.Multipath || multi.Internal || multi.NextHops[0] != routertest.Addr("172.31.240.12") {
 		t.Errorf("the multipath is %+v", multi)
 	}

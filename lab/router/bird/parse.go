@@ -163,7 +163,7 @@ var (
 	// A prefix begins a route. Further paths of the same route have no prefix.
 	pathLine = regexp.MustCompile(`^(\S+)? +(unicast|unreachable|blackhole|prohibited) \[(\S+) [^\]]*\]( \*)?`)
 	viaLine  = regexp.MustCompile(`^\tvia (\S+) on (\S+)`)
-	asPath   = regexp.MustCompile(`^\tBGP\.as_path: (.*)$`)
+	attrLine = regexp.MustCompile(`^\tBGP\.([a-z_]+): (.*)$`)
 )
 
 // parseRIB reads `show route all` of BGP's routes, and `show route export fib`. The first output has every path, the
@@ -233,9 +233,41 @@ func parseRoutes(protocols map[string]protocol, data []byte) ([]bgp.Route, error
 			route := &out[len(out)-1]
 			route.NextHops = append(route.NextHops, bgp.NextHop{Address: hop, Interface: m[2]})
 		}
-		if m := asPath.FindStringSubmatch(line); m != nil {
-			path.ASPath = m[1]
+		if m := attrLine.FindStringSubmatch(line); m != nil {
+			attribute(path, m[1], m[2])
 		}
 	}
 	return out, nil
+}
+
+// attribute adds an attribute of `show route all`. Communities are (64512,99), large ones (64512, 100, 50).
+func attribute(path *bgp.Path, name, value string) {
+	number := func() *uint32 {
+		n, err := strconv.ParseUint(value, 10, 32)
+		if err != nil {
+			return nil
+		}
+		small := uint32(n)
+		return &small
+	}
+	list := func() []string {
+		return bgp.Communities(strings.NewReplacer(", ", ":", ",", ":", "(", "", ")", "").Replace(value))
+	}
+	switch name {
+	case "as_path":
+		path.ASPath = value
+	case "origin":
+		path.Origin = value
+		if value == "Incomplete" {
+			path.Origin = "incomplete"
+		}
+	case "med":
+		path.MED = number()
+	case "local_pref":
+		path.LocalPref = number()
+	case "community":
+		path.Communities = list()
+	case "large_community":
+		path.LargeCommunities = list()
+	}
 }

@@ -47,6 +47,9 @@ func TestParseRIB(t *testing.T) {
 	if p := got[0].Paths[0]; len(got[0].Paths) != 1 || p.Peer != routertest.Addr("127.0.0.3") || p.ASPath != "64514" || p.Internal || p.NextHops[0] != routertest.Addr("127.0.0.3") {
 		t.Errorf("seen the path %+v", p)
 	}
+	if a := got[0].Paths[0].Attributes; a.MED == nil || *a.MED != 50 || a.Origin != "IGP" || a.LocalPref != nil || len(a.Communities) != 2 || a.Communities[1] != "64513:301" {
+		t.Errorf("seen the attributes %+v", a)
+	}
 	if _, err := parseRIB([]byte("neighbor x local-ip y local-as 1 peer-as 2 router-id z ipv4 unicast 10.0.0.0/8 next-hop self\n")); err == nil {
 		t.Error("a line without addresses was read")
 	}

@@ -129,6 +129,31 @@ func counts(data []byte) map[netip.Addr]int {
 
 var routeLine = regexp.MustCompile(`^neighbor (\S+) .*local-as (\d+) peer-as (\d+) .*ipv4 unicast (\S+) next-hop (\S+)(?:.* as-path \[ ([0-9 ]*)\])?`)
 
+// The parts of a line that are absent without the attribute. A list with one entry has no brackets.
+var (
+	originPart    = regexp.MustCompile(` origin (\S+)`)
+	medPart       = regexp.MustCompile(` med (\d+)`)
+	localPrefPart = regexp.MustCompile(` local-preference (\d+)`)
+	communityPart = regexp.MustCompile(` community (?:\[ ([^\]]*)\]|(\S+))`)
+	largePart     = regexp.MustCompile(` large-community (?:\[ ([^\]]*)\]|(\S+))`)
+)
+
+// listed returns the text of an attribute; "" without the attribute.
+func listed(line []byte, part *regexp.Regexp) string {
+	m := part.FindSubmatch(line)
+	return string(bytes.Join(m[min(1, len(m)):], nil))
+}
+
+// counted returns the number of an attribute; nil without the attribute.
+func counted(line []byte, part *regexp.Regexp) *uint32 {
+	n, err := strconv.ParseUint(listed(line, part), 10, 32)
+	if err != nil {
+		return nil
+	}
+	number := uint32(n)
+	return &number
+}
+
 // parseRIB reads `show adj-rib in extensive`. ExaBGP chooses no best path.
 func parseRIB(data []byte) ([]bgp.Route, error) {
 	at := map[netip.Prefix]int{}
@@ -152,8 +177,13 @@ func parseRIB(data []byte) ([]bgp.Route, error) {
 			all = append(all, bgp.Route{Prefix: prefix, Protocol: "bgp"})
 		}
 		r := &all[at[prefix]]
+		attributes := bgp.Attributes{Communities: bgp.Communities(listed(line, communityPart)), LargeCommunities: bgp.Communities(listed(line, largePart)),
+			MED: counted(line, medPart), LocalPref: counted(line, localPrefPart), Origin: listed(line, originPart)}
+		if attributes.Origin != "incomplete" {
+			attributes.Origin = strings.ToUpper(attributes.Origin)
+		}
 		r.Paths = append(r.Paths, bgp.Path{
-			Peer: peer, NextHops: []netip.Addr{hop}, ASPath: strings.TrimSpace(m[6]), Internal: m[2] == m[3], Valid: true,
+			Peer: peer, NextHops: []netip.Addr{hop}, ASPath: strings.TrimSpace(m[6]), Internal: m[2] == m[3], Valid: true, Attributes: attributes,
 		})
 	}
 	bgp.SortRoutes(all)

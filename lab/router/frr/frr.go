@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"net/netip"
 	"regexp"
 
 	"skidpad.dev/skidpad/lab/bgp"
@@ -121,6 +122,19 @@ func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
 	}
 	bgp.SortRoutes(all)
 	return all, nil
+}
+
+// Detail returns the paths to a prefix. The table of all routes has no communities.
+func (r *Router) Detail(ctx context.Context, to netip.Prefix) ([]bgp.Path, error) {
+	family := "ipv4"
+	if to.Addr().Is6() {
+		family = "ipv6"
+	}
+	out, err := r.vtysh(ctx, fmt.Sprintf("show bgp %s unicast %s json", family, to))
+	if err != nil {
+		return nil, fmt.Errorf("paths of %s to %s: %w", r.Name(), to, err)
+	}
+	return parseDetail(to, out)
 }
 
 // families returns the router's address families.

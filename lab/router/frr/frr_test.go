@@ -102,6 +102,25 @@ func TestParseRIB(t *testing.T) {
 	}
 }
 
+func TestParseDetail(t *testing.T) {
+	const data = `{"prefix": "203.0.113.50/32", "paths": [{"aspath": {"string": "Local"}, "origin": "incomplete", "valid": true, "peer": {"peerId": "0.0.0.0"}},
+		{"aspath": {"string": "64512"}, "origin": "IGP", "metric": 0, "locPrf": 200, "valid": true, "bestpath": {"overall": true}, "community": {"string": "64512:99 no-export"},
+		 "largeCommunity": {"string": "1:2:3"}, "nexthops": [{"ip": "172.31.201.12", "used": true}], "peer": {"peerId": "172.31.201.2", "type": "internal"}}]}`
+	got, err := parseDetail(prefix("203.0.113.50/32"), []byte(data))
+	if err != nil || len(got) != 2 {
+		t.Fatalf("seen %+v, %v", got, err)
+	}
+	if own := got[0]; own.ASPath != "" || own.MED != nil || own.LocalPref != nil || len(own.Communities) != 0 {
+		t.Errorf("the router's own path is %+v", own)
+	}
+	if p := got[1]; !p.Best || !p.Internal || *p.MED != 0 || *p.LocalPref != 200 || len(p.Communities) != 2 || p.LargeCommunities[0] != "1:2:3" || p.Peer != routertest.Addr("172.31.201.2") {
+		t.Errorf("the path is %+v", p)
+	}
+	if other, err := parseDetail(prefix("203.0.113.51/32"), []byte(data)); err != nil || len(other) != 0 {
+		t.Errorf("of another prefix: seen %+v, %v, want no path", other, err)
+	}
+}
+
 func TestParseWhatIsEmptyOrWrong(t *testing.T) {
 	if s, err := parseNeighbors("r1", []byte("{\n}\n")); err != nil || len(s) != 0 {
 		t.Errorf("no neighbors: %v, %v", s, err)

@@ -134,6 +134,70 @@ func (p ribPath) path() bgp.Path {
 	return out
 }
 
+// detail is a path in `show bgp ipv4 unicast PREFIX json`.
+type detail struct {
+	ASPath struct {
+		String string `json:"string"`
+	} `json:"aspath"`
+	Origin    string    `json:"origin"`
+	MED       *uint32   `json:"metric"`
+	LocalPref *uint32   `json:"locPrf"`
+	Community community `json:"community"`
+	Large     community `json:"largeCommunity"`
+	Valid     bool      `json:"valid"`
+	Best      struct {
+		Overall bool `json:"overall"`
+	} `json:"bestpath"`
+	Multipath bool `json:"multipath"`
+	NextHops  []struct {
+		IP   netip.Addr `json:"ip"`
+		Used bool       `json:"used"`
+	} `json:"nexthops"`
+	Peer struct {
+		ID   string `json:"peerId"`
+		Type string `json:"type"`
+	} `json:"peer"`
+}
+
+// community is a list of communities, space-separated in String.
+type community struct {
+	String string `json:"string"`
+}
+
+// parseDetail reads `show bgp ipv4 unicast PREFIX json`. The output for an unknown prefix is an empty object; for an unknown
+// host route of a known network, older versions answer with the network.
+func parseDetail(to netip.Prefix, data []byte) ([]bgp.Path, error) {
+	var in struct {
+		Prefix string   `json:"prefix"`
+		Paths  []detail `json:"paths"`
+	}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return nil, unreadable("show bgp "+to.String()+" json", data, err)
+	}
+	if in.Prefix != to.String() {
+		return nil, nil
+	}
+	var all []bgp.Path
+	for _, p := range in.Paths {
+		one := bgp.Path{
+			ASPath: p.ASPath.String, Internal: p.Peer.Type == "internal", Valid: p.Valid, Best: p.Best.Overall, Multipath: p.Multipath && !p.Best.Overall,
+			Attributes: bgp.Attributes{Origin: p.Origin, MED: p.MED, LocalPref: p.LocalPref,
+				Communities: bgp.Communities(p.Community.String), LargeCommunities: bgp.Communities(p.Large.String)},
+		}
+		if one.ASPath == "Local" { // an empty AS path
+			one.ASPath = ""
+		}
+		one.Peer, _ = netip.ParseAddr(p.Peer.ID) // "(unspec)" for a route of the router's own
+		for _, h := range p.NextHops {
+			if h.Used {
+				one.NextHops = append(one.NextHops, h.IP)
+			}
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
 // parseInstance reads `show bgp vrfs json`: the default instance's current router ID and the number of configured
 // peers. The router ID is invalid if there is no instance yet.
 func parseInstance(data []byte) (netip.Addr, int, error) {

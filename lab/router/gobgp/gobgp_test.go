@@ -51,6 +51,13 @@ func TestParseRIB(t *testing.T) {
 	if !internal.Internal || internal.Best || internal.Multipath || !internal.Valid {
 		t.Errorf("the internal path is %+v", internal)
 	}
+	if best.Origin != "IGP" || best.MED == nil || best.LocalPref != nil || internal.LocalPref == nil || *internal.LocalPref != 100 {
+		t.Errorf("the attributes are %+v and %+v", internal.Attributes, best.Attributes)
+	}
+	tagged, err := parseRIB([]byte(`{"203.0.113.0/24": [{"best": true, "attrs": [{"type": 8, "communities": [4294967041, 4227858531]}, {"type": 32, "value": [{"ASN": 1, "LocalData1": 2, "LocalData2": 3}]}]}]}`))
+	if err != nil || len(tagged[0].Paths[0].Communities) != 2 || tagged[0].Paths[0].Communities[0] != "no-export" || tagged[0].Paths[0].Communities[1] != "64512:99" || tagged[0].Paths[0].LargeCommunities[0] != "1:2:3" {
+		t.Errorf("seen the communities %+v, %v", tagged, err)
+	}
 	if !best.Best || best.Multipath || best.ASPath != "64512" || multi.Best || !multi.Multipath {
 		t.Errorf("the external paths are %+v and %+v", best, multi)
 	}

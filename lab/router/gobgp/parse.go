@@ -112,15 +112,22 @@ type ribPath struct {
 		Segments []struct {
 			ASNs []uint32 `json:"asns"`
 		} `json:"as_paths"`
+		MED         *uint32         `json:"metric"`
+		Communities []uint32        `json:"communities"`
+		Value       json.RawMessage `json:"value"` // of the other attributes
 	} `json:"attrs"`
 }
 
 // The attributes that parseRIB reads (RFC 4271, 5.1; RFC 4760, 3).
 const (
-	attrASPath    = 2
-	attrNextHop   = 3
-	attrLocalPref = 5
-	attrReach     = 14
+	attrOrigin      = 1
+	attrASPath      = 2
+	attrNextHop     = 3
+	attrMED         = 4
+	attrLocalPref   = 5
+	attrCommunities = 8 // RFC 1997
+	attrReach       = 14
+	attrLarge       = 32 // RFC 8092
 )
 
 // parseRIB reads `gobgp -j global rib`: an object with a list of paths for each prefix, the best first.
@@ -159,10 +166,32 @@ func parseRIB(data []byte) ([]bgp.Route, error) {
 	return out, nil
 }
 
+// origins are the values of attribute ORIGIN (RFC 4271, 4.3).
+var origins = []string{"IGP", "EGP", "incomplete"}
+
 func (p ribPath) path() bgp.Path {
 	out := bgp.Path{Peer: p.Peer, Valid: !p.Invalid}
 	for _, a := range p.Attrs {
 		switch a.Type {
+		case attrOrigin:
+			var n int
+			if json.Unmarshal(a.Value, &n) == nil && n >= 0 && n < len(origins) {
+				out.Origin = origins[n]
+			}
+		case attrMED:
+			out.MED = a.MED
+		case attrCommunities:
+			for _, c := range a.Communities {
+				out.Communities = append(out.Communities, bgp.Community(fmt.Sprintf("%d:%d", c>>16, c&0xffff)))
+			}
+		case attrLarge:
+			var list []struct{ ASN, LocalData1, LocalData2 uint32 }
+			if json.Unmarshal(a.Value, &list) != nil {
+				continue
+			}
+			for _, c := range list {
+				out.LargeCommunities = append(out.LargeCommunities, fmt.Sprintf("%d:%d:%d", c.ASN, c.LocalData1, c.LocalData2))
+			}
 		case attrASPath:
 			var asns []string
 			for _, s := range a.Segments {
@@ -177,6 +206,10 @@ func (p ribPath) path() bgp.Path {
 			}
 		case attrLocalPref: // only internal peers send it (RFC 4271, 5.1.5)
 			out.Internal = true
+			out.LocalPref = new(uint32)
+			if json.Unmarshal(a.Value, out.LocalPref) != nil {
+				out.LocalPref = nil
+			}
 		}
 	}
 	return out
