@@ -25,6 +25,9 @@ type Session struct {
 	Keepalive        time.Duration `json:"keepalive"`
 	PrefixesReceived int           `json:"prefixesReceived"` // accepted by policy
 	PrefixesSent     int           `json:"prefixesSent"`
+	// GracefulRestart reports whether both ends have the capability of graceful restart (RFC 4724). Only software with
+	// scenario.ReportsRestart sets GracefulRestart.
+	GracefulRestart bool `json:"-"`
 }
 
 // SortSessions orders by router, then by peer.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -14,7 +13,7 @@ import (
 	"strings"
 
 	"skidpad.dev/skidpad/lab"
-	"skidpad.dev/skidpad/lab/router"
+	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -156,28 +155,25 @@ func numbers(version string) []int {
 	return all
 }
 
-// modules are the Go modules with the release lists of addons.
-var modules = map[string][]string{ //nolint:gochecknoglobals // a table
-	"cilium":  {"github.com/cilium/cilium"},
-	"metallb": {"go.universe.tf/metallb"},
-}
-
 // Releases lists a component's released versions from the Go module proxy or from Debian. If a component has several
 // modules, Releases skips a module without a list. No list at all is an error.
 func Releases(ctx context.Context, component string) ([]string, error) {
-	known, of := slices.Collect(maps.Keys(modules)), modules[component]
-	for _, m := range lab.Kinds().Routers {
-		if r, ok := m.New().(router.Released); ok {
-			known = append(known, m.Name)
-			versions, listed := r.Releases()
-			switch {
-			case m.Name != component:
-			case versions != nil:
-				return versions, nil
-			default:
-				of = listed
-			}
+	var known, of []string
+	kinds := lab.Kinds()
+	for _, m := range slices.Concat(kinds.Routers, kinds.Addons) {
+		r, ok := m.New().(addon.Released)
+		if !ok {
+			continue
 		}
+		known = append(known, m.Name)
+		if m.Name != component {
+			continue
+		}
+		versions, modules := r.Releases()
+		if versions != nil {
+			return versions, nil
+		}
+		of = append(of, modules...)
 	}
 	if of == nil {
 		slices.Sort(known)

@@ -68,7 +68,8 @@ type Failover struct {
 	Measure string         `json:"measure,omitempty" jsonschema:"enum=inject,enum=clear"`
 	Probe   scenario.Probe `json:"probe"`
 	// GracefulRestart sets BGP graceful restart (RFC 4724) on routers and nodes for this check only, and puts the
-	// scenario's setting back. Unset: nothing is changed. Nodes that speak BGP do so by cilium or bird, and with FRR.
+	// scenario's setting back. Unset: nothing is changed. The nodes' speaker needs a switch of graceful restart, and the
+	// routers report the capability.
 	GracefulRestart *bool             `json:"gracefulRestart,omitempty"`
 	MaxOutage       scenario.Duration `json:"maxOutage,omitempty"`
 	Tolerance       scenario.Duration `json:"tolerance,omitempty"`
@@ -120,7 +121,7 @@ func validateGracefulRestart(v *scenario.Validation, path string) {
 		}
 	}
 	if n := v.Spec().NodeSpeaker(); n != nil && n.GracefulRestart == nil {
-		v.NotYet(path, fmt.Sprintf("a check that sets graceful restart on nodes that speak BGP by %s (%s)", n.Addon, n.Path), "cilium or bird")
+		v.NotYet(path, fmt.Sprintf("a check that sets graceful restart on nodes that speak BGP by %s (%s)", n.Addon, n.Path), "an addon with a switch of graceful restart, such as cilium")
 	}
 }
 

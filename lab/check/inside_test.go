@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/plan"
@@ -86,36 +87,24 @@ func TestJudgeNodeRoutes(t *testing.T) {
 func TestJudgeLists(t *testing.T) {
 	f := newFake()
 	w := plan.Workload{Name: "echo", Replicas: 2}
-	entry := func(front string, port uint16, backends ...string) ciliumService {
-		var s ciliumService
-		r := &s.Status.Realized
-		r.Frontend.IP, r.Frontend.Port, r.Frontend.Protocol = front, port, "TCP"
+	entry := func(front string, port uint16, backends ...string) addon.Service {
+		s := addon.Service{Front: netip.AddrPortFrom(ip(front), port), Proto: "tcp"}
 		for _, b := range backends {
-			r.Backends = append(r.Backends, struct {
-				IP    string `json:"ip"`
-				Port  uint16 `json:"port"`
-				State string `json:"state"`
-			}{b, 8080, "active"})
+			s.Active = append(s.Active, netip.AddrPortFrom(ip(b), 8080))
 		}
 		return s
 	}
-	whole := []ciliumService{entry("10.96.0.9", 80, "10.244.1.5", "10.244.2.6"), entry("203.0.113.50", 80, "10.244.2.6", "10.244.1.5"), entry("198.51.100.1", 80, "10.244.1.5", "10.244.2.6")}
+	whole := []addon.Service{entry("10.96.0.9", 80, "10.244.1.5", "10.244.2.6"), entry("203.0.113.50", 80, "10.244.2.6", "10.244.1.5"), entry("198.51.100.1", 80, "10.244.1.5", "10.244.2.6")}
 	if held, observed := judgeLists(w, f.endpoints, []agentList{{node: "worker", services: whole}}); !held || !strings.Contains(observed, "3 of 3") {
 		t.Errorf("all is there: %v, %s", held, observed)
 	}
 	for name, list := range map[string]agentList{
 		"a backend is missing": {node: "worker", services: append(slices.Clone(whole[1:]), entry("10.96.0.9", 80, "10.244.1.5"))},
 		"a frontend is":        {node: "worker", services: whole[1:]},
-		"one is terminating":   {node: "worker", services: append(slices.Clone(whole[1:]), terminating(entry("10.96.0.9", 80, "10.244.1.5", "10.244.2.6")))},
 		"the agent is silent":  {node: "worker", err: errors.New("gone")},
 	} {
 		if held, observed := judgeLists(w, f.endpoints, []agentList{{node: "other", services: whole}, list}); held || !strings.Contains(observed, "worker") {
 			t.Errorf("%s: %v, %s", name, held, observed)
 		}
 	}
-}
-
-func terminating(s ciliumService) ciliumService {
-	s.Status.Realized.Backends[0].State = "terminating"
-	return s
 }

@@ -2,43 +2,19 @@ package check
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 
+	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/scenario"
 )
-
-// listServices has a node's Cilium agent print its services. The container is found on the node, without the API
-// server, and therefore without any service.
-const listServices = `agent=$(crictl ps --state Running --name '^cilium-agent$' --latest -q) && [ -n "$agent" ] || ` +
-	`{ echo "no cilium-agent runs on this node" >&2; exit 1; }; exec crictl exec "$agent" cilium-dbg service list -o json`
-
-// ciliumService is a service in the output of `cilium-dbg service list -o json`.
-type ciliumService struct {
-	Status struct {
-		Realized struct {
-			Frontend struct {
-				IP       string `json:"ip"`
-				Port     uint16 `json:"port"`
-				Protocol string `json:"protocol"`
-				Scope    string `json:"scope"`
-			} `json:"frontend-address"`
-			Backends []struct {
-				IP    string `json:"ip"`
-				Port  uint16 `json:"port"`
-				State string `json:"state"`
-			} `json:"backend-addresses"`
-		} `json:"realized"`
-	} `json:"status"`
-}
 
 // ServiceList promises each address of a workload's service in Cilium's own list of services, on every node, with every
 // pod of the workload as an active backend.
@@ -87,7 +63,7 @@ func (c *ServiceList) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 			cannotLook(results, open, err)
 			return
 		}
-		held, observed := judgeLists(w, e, askAgents(ctx, l, nodeNames(p)))
+		held, observed := judgeLists(w, e, askAgents(ctx, l, addon.With[addon.ServiceLister](&p.Scenario.Spec), nodeNames(p)))
 		results[0].outcome(held, observed)
 	})
 	return results
@@ -96,23 +72,19 @@ func (c *ServiceList) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 // agentList is the answer of a node's agent, or the error.
 type agentList struct {
 	node     string
-	services []ciliumService
+	services []addon.Service
 	err      error
 }
 
-func askAgents(ctx context.Context, l Lab, names []string) []agentList {
+func askAgents(ctx context.Context, l Lab, lister addon.ServiceLister, names []string) []agentList {
 	lists := make([]agentList, len(names))
 	var all sync.WaitGroup
 	for i, name := range names {
 		all.Go(func() {
 			lists[i].node = name
 			var n node.Node
-			var out []byte
-			if n, lists[i].err = l.Node(name); lists[i].err != nil {
-				return
-			}
-			if out, lists[i].err = n.Exec(ctx, "sh", "-c", listServices); lists[i].err == nil {
-				lists[i].err = json.Unmarshal(out, &lists[i].services)
+			if n, lists[i].err = l.Node(name); lists[i].err == nil {
+				lists[i].services, lists[i].err = lister.NodeServices(ctx, n)
 			}
 		})
 	}
@@ -183,17 +155,15 @@ func backendsOf(front netip.AddrPort, e probe.Endpoints) []netip.Addr {
 }
 
 // backendsFault is the mistake of a frontend in an agent's list, or "".
-func backendsFault(front netip.AddrPort, e probe.Endpoints, services []ciliumService) string {
+func backendsFault(front netip.AddrPort, e probe.Endpoints, services []addon.Service) string {
 	for _, s := range services {
-		r := s.Status.Realized
-		ip, err := netip.ParseAddr(r.Frontend.IP)
-		if err != nil || ip != front.Addr() || r.Frontend.Port != front.Port() || !strings.EqualFold(r.Frontend.Protocol, "tcp") || r.Frontend.Scope == "internal" {
+		if s.Front != front || s.Proto != "tcp" {
 			continue
 		}
 		var active []netip.Addr
-		for _, b := range r.Backends {
-			if a, err := netip.ParseAddr(b.IP); err == nil && b.State == "active" && b.Port == e.PodPort.TCP {
-				active = append(active, a)
+		for _, b := range s.Active {
+			if b.Port() == e.PodPort.TCP {
+				active = append(active, b.Addr())
 			}
 		}
 		for _, want := range backendsOf(front, e) {

@@ -15,7 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plain"
 	"skidpad.dev/skidpad/lab/router"
@@ -29,16 +29,6 @@ var baseWithin = Patience(5 * time.Minute)
 // base is the part of a lab that specs may change and must restore: a text for each part.
 type base map[string]string
 
-// custom are the resources with all object specifications in the base.
-var custom = []schema.GroupVersionResource{
-	{Group: "cilium.io", Version: "v2", Resource: "ciliumbgpclusterconfigs"},
-	{Group: "cilium.io", Version: "v2", Resource: "ciliumbgppeerconfigs"},
-	{Group: "cilium.io", Version: "v2", Resource: "ciliumbgpadvertisements"},
-	{Group: "cilium.io", Version: "v2", Resource: "ciliumbgpnodeconfigoverrides"},
-	{Group: "cilium.io", Version: "v2", Resource: "ciliumloadbalancerippools"},
-	{Group: "cilium.io", Version: "v2alpha1", Resource: "ciliuml2announcementpolicies"},
-}
-
 // readBase reads the lab's configuration: routers, resources in the cluster, links of the nodes.
 func readBase(ctx context.Context, l *Lab) (base, error) {
 	ctx, cancel := context.WithTimeout(ctx, Patience(20*time.Second))
@@ -46,7 +36,7 @@ func readBase(ctx context.Context, l *Lab) (base, error) {
 	r := &reading{b: base{}}
 	for _, name := range l.Names() {
 		if n, err := l.Node(name); err == nil && n.Kind() == node.KindDatastore {
-			continue // routes nothing, and has no shell for vtysh
+			continue // routes nothing, and has no shell
 		}
 		part, script := "links up and blackhole routes", linksAndBlackholes
 		if show := l.showConfig(name); show != "" {
@@ -55,7 +45,7 @@ func readBase(ctx context.Context, l *Lab) (base, error) {
 		r.exec(ctx, l, name, part, script)
 	}
 	if l.Kube != nil {
-		r.kube(ctx, l.Kube)
+		r.kube(ctx, l)
 	}
 	r.group.Wait()
 	return r.b, r.err
@@ -106,12 +96,19 @@ func (r *reading) exec(ctx context.Context, l *Lab, name, part, script string) {
 }
 
 // kube reads objects without the fields written by controllers.
-func (r *reading) kube(ctx context.Context, k *cluster.Kube) {
+func (r *reading) kube(ctx context.Context, l *Lab) {
+	k := l.Kube
+	var custom []schema.GroupVersionResource
+	for _, a := range l.Plan.Scenario.Spec.Addons {
+		if of, ok := a.Fields.(addon.Resources); ok {
+			custom = append(custom, of.Resources()...)
+		}
+	}
 	for _, gvr := range custom {
 		r.add(gvr.Resource, func() (string, error) {
 			list, err := k.Dynamic.Resource(gvr).List(ctx, metav1.ListOptions{})
 			if apierrors.IsNotFound(err) {
-				return "", nil // this version of Cilium, or its configuration, does not have the kind
+				return "", nil // this version of the addon, or its configuration, does not have the kind
 			}
 			if err != nil {
 				return "", err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
+	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plain"
 	"skidpad.dev/skidpad/lab/plan"
@@ -130,7 +132,7 @@ func collect(ctx context.Context, sh *shared, dir, reason string) error {
 	}
 	if sh.Kube != nil {
 		for _, n := range sh.Plan.Cluster.Nodes {
-			c.commands(ctx, sh.Lab, n.Short, append(kernel, agent...))
+			c.commands(ctx, sh.Lab, n.Short, sh.agents())
 		}
 		c.file("kubernetes.txt", func() ([]byte, error) { return kubernetes(ctx, sh) })
 	}
@@ -196,15 +198,16 @@ func (c *collection) commands(ctx context.Context, l *Lab, name string, cmds []s
 // kernel are the commands for a node's forwarding state in the kernel.
 var kernel = []string{"ip -s link", "ip address", "ip route show table all", "ip neighbour"}
 
-// agent are the commands for Cilium's agent on a cluster node.
-var agent = []string{
-	inAgent + "cilium-dbg status --verbose", inAgent + "cilium-dbg bgp peers", inAgent + "cilium-dbg bgp routes",
-	inAgent + "cilium-dbg service list", inAgent + "cilium-dbg bpf lb list", inAgent + "cilium-dbg shell -- db/show l2-announce",
-	inAgent + "cilium-dbg shell -- db/show devices", "crictl ps -a",
-	"crictl logs --tail 300 $(crictl ps -q --name cilium-agent) 2>&1",
+// agents are the commands for the addons' state on a cluster node.
+func (l *Lab) agents() []string {
+	cmds := append(slices.Clone(kernel), "crictl ps -a")
+	for _, a := range l.Plan.Scenario.Spec.Addons {
+		if of, ok := a.Fields.(addon.Shower); ok {
+			cmds = append(cmds, of.Show()...)
+		}
+	}
+	return cmds
 }
-
-const inAgent = "crictl exec $(crictl ps -q --name cilium-agent) "
 
 // shows are what a router's software and kernel have to say of their state.
 func (l *Lab) shows(r plan.Router) []string {

@@ -19,15 +19,6 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// The resources of Cilium that specs change.
-var (
-	BGPCluster       = custom[0]
-	BGPPeerConfig    = custom[1]
-	BGPAdvertisement = custom[2]
-	Pool             = custom[4]
-	L2Policy         = custom[5]
-)
-
 // Planned is the name of the plan's own resources in a cluster.
 const Planned = "skidpad"
 
@@ -109,7 +100,7 @@ func (l *Lab) Ingress(ctx context.Context, service string) (netip.Addr, error) {
 	return netip.ParseAddr(s.Status.LoadBalancer.Ingress[0].IP)
 }
 
-// Object creates a resource of Cilium until the spec ends.
+// Object creates a custom resource until the spec ends.
 func (l *Lab) Object(ctx context.Context, gvr schema.GroupVersionResource, kind, name string, labels map[string]any, spec map[string]any) {
 	ginkgo.GinkgoHelper()
 	o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": gvr.GroupVersion().String(), "kind": kind,
@@ -123,7 +114,7 @@ func (l *Lab) Object(ctx context.Context, gvr schema.GroupVersionResource, kind,
 	})
 }
 
-// Patch merges changes, as JSON, into a resource of Cilium (RFC 7396). When the spec ends, the resource gets its former
+// Patch merges changes, as JSON, into a custom resource (RFC 7396). When the spec ends, the resource gets its former
 // specification.
 func (l *Lab) Patch(ctx context.Context, gvr schema.GroupVersionResource, name string, merge string) {
 	ginkgo.GinkgoHelper()

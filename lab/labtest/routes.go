@@ -2,7 +2,6 @@ package labtest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/live"
+	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -23,8 +23,8 @@ type workloadSpec = scenario.Workload
 
 // NextHops returns the nodes that a router forwards packets for an address to, by the kernel's route for exactly this
 // address, or nothing without a route. For Eventually.
-func (l *Lab) NextHops(ctx context.Context, router string, to netip.Prefix) ([]string, error) {
-	r, err := l.Router(router)
+func (l *Lab) NextHops(ctx context.Context, name string, to netip.Prefix) ([]string, error) {
+	r, err := l.Router(name)
 	if err != nil {
 		return nil, err
 	}
@@ -96,79 +96,34 @@ func (l *Lab) PodCIDRs(ctx context.Context) map[string]netip.Prefix {
 	return byName
 }
 
-// Path is a path to a prefix in FRR's form, with the attributes from peers.
-type Path struct {
-	ASPath struct {
-		String string `json:"string"`
-	} `json:"aspath"`
-	Origin    string `json:"origin"`
-	MED       int    `json:"metric"`
-	LocalPref int    `json:"locPrf"`
-	Community struct {
-		String string `json:"string"`
-	} `json:"community"`
-	LargeCommunity struct {
-		String string `json:"string"`
-	} `json:"largeCommunity"`
-	Valid    bool `json:"valid"`
-	BestPath struct {
-		Overall bool `json:"overall"`
-	} `json:"bestpath"`
-	// Originator and Clusters are the attributes added by route reflectors (RFC 4456, 8), empty without a reflector.
-	Originator netip.Addr `json:"originatorId"`
-	Clusters   struct {
-		List []string `json:"list"`
-	} `json:"clusterList"`
-	Peer struct {
-		ID       netip.Addr `json:"peerId"`
-		RouterID netip.Addr `json:"routerId"`
-		Type     string     `json:"type"` // external or internal
-	} `json:"peer"`
-}
-
-// Paths returns all paths of an FRR router to a prefix. For Eventually.
-func (l *Lab) Paths(ctx context.Context, router string, to netip.Prefix) ([]Path, error) {
-	n, err := l.Node(router)
+// Paths returns all paths of a router to a prefix. For Eventually.
+func (l *Lab) Paths(ctx context.Context, name string, to netip.Prefix) ([]router.Path, error) {
+	r, err := l.Router(name)
 	if err != nil {
 		return nil, err
 	}
-	family := "ipv4"
-	if to.Addr().Is6() {
-		family = "ipv6"
+	lister, ok := r.(router.PathLister)
+	if !ok {
+		return nil, fmt.Errorf("the software of router %s lists no paths with all attributes", name)
 	}
-	out, err := n.Exec(ctx, "vtysh", "-c", fmt.Sprintf("show bgp %s unicast %s json", family, to))
-	if err != nil {
-		return nil, err
-	}
-	var route struct {
-		Paths []Path `json:"paths"`
-	}
-	if err := json.Unmarshal(out, &route); err != nil {
-		return nil, fmt.Errorf("%s: route %s: %w; the output begins %.80q", router, to, err, out)
-	}
-	return route.Paths, nil
+	return lister.Paths(ctx, to)
 }
 
 // HostPrefix returns an address' own prefix: /32, or /128 of IPv6.
 func HostPrefix(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
-// Configure gives lines of configuration to an FRR router, and undoes the lines with undo when the spec ends.
-func (l *Lab) Configure(ctx context.Context, router string, lines, undo []string) {
+// Configure gives lines of configuration to a router, and undoes the lines with undo when the spec ends.
+func (l *Lab) Configure(ctx context.Context, name string, lines, undo []string) {
 	ginkgo.GinkgoHelper()
-	Undo(func(ctx ginkgo.SpecContext) { l.configure(ctx, router, undo) })
-	l.configure(ctx, router, lines)
-}
-
-func (l *Lab) configure(ctx context.Context, router string, lines []string) {
-	ginkgo.GinkgoHelper()
-	n, err := l.Node(router)
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	cmd := []string{"vtysh", "-c", "configure terminal"}
-	for _, line := range lines {
-		cmd = append(cmd, "-c", line)
+	configure := func(ctx context.Context, lines []string) {
+		r, err := l.Router(name)
+		gomega.Expect(err).NotTo(gomega.HaveOccurred())
+		to, ok := r.(router.Configurer)
+		gomega.Expect(ok).To(gomega.BeTrue(), "the software of router %s takes no lines of configuration", name)
+		gomega.Expect(to.Configure(ctx, lines)).To(gomega.Succeed())
 	}
-	out, err := n.Exec(ctx, cmd...)
-	gomega.Expect(err).NotTo(gomega.HaveOccurred(), string(out))
+	Undo(func(ctx ginkgo.SpecContext) { configure(ctx, undo) })
+	configure(ctx, lines)
 }
 
 // SessionsWithNodes returns a router's sessions with the cluster's nodes, by node. For Eventually.

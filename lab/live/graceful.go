@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -89,7 +88,11 @@ func (l *Lab) negotiated(ctx context.Context, p *plan.Plan) error {
 		}
 		reset := false
 		err = wait.Until(ctx, wait.For{What: "graceful restart is negotiated on " + r.Name, Each: cluster.OneCall}, func(ctx context.Context) error {
-			wrong, err := l.gracefulPeers(ctx, r)
+			sessions, err := speaker.Sessions(ctx)
+			if err != nil {
+				return err
+			}
+			wrong, err := wrongRestart(sessions, r)
 			if err != nil || wrong == "" {
 				return err
 			}
@@ -108,53 +111,28 @@ func (l *Lab) negotiated(ctx context.Context, p *plan.Plan) error {
 	return nil
 }
 
-// gracefulPeers reports a session of a router with a node that differs from the router's plan; "" if all sessions are
-// right. The capability needs both ends: "advertisedAndReceived" is on, every other value is off.
-func (l *Lab) gracefulPeers(ctx context.Context, r plan.Router) (string, error) {
-	n, err := l.Node(r.Name)
-	if err != nil {
-		return "", err
-	}
-	out, err := n.Exec(ctx, "vtysh", "-c", "show bgp neighbors json")
-	if err != nil {
-		return "", err
-	}
-	return wrongCapability(out, r)
-}
-
-func wrongCapability(out []byte, r plan.Router) (string, error) {
-	var peers map[string]json.RawMessage
-	if err := json.Unmarshal(out, &peers); err != nil {
-		return "", fmt.Errorf("sessions of %s: %w; they begin %.80q", r.Name, err, out)
-	}
-	sessions, established := 0, 0
+// wrongRestart reports a session of a router with a node that differs from the router's plan; "" if all sessions are right.
+func wrongRestart(sessions []bgp.Session, r plan.Router) (string, error) {
+	listed, established, want := 0, 0, 0
 	wrong := ""
-	for address, raw := range peers {
-		var peer struct {
-			ASN          uint32 `json:"remoteAs"`
-			State        string `json:"bgpState"`
-			Capabilities struct {
-				GracefulRestart string `json:"gracefulRestart"`
-			} `json:"neighborCapabilities"`
+	for _, s := range sessions {
+		if s.PeerASN != r.BGP.Ranges[0].ASN {
+			continue // a router
 		}
-		if json.Unmarshal(raw, &peer) != nil || peer.ASN != r.BGP.Ranges[0].ASN {
-			continue // an entry of FRR that is no peer, or a router
-		}
-		sessions++
-		if peer.State != "Established" {
+		listed++
+		if s.State != bgp.Established {
 			continue
 		}
 		established++
-		if on := peer.Capabilities.GracefulRestart == "advertisedAndReceived"; on != r.BGP.GracefulRestart {
-			wrong = fmt.Sprintf("%s: graceful restart with %s is %q, wanted %v", r.Name, address, peer.Capabilities.GracefulRestart, r.BGP.GracefulRestart)
+		if s.GracefulRestart != r.BGP.GracefulRestart {
+			wrong = fmt.Sprintf("%s: graceful restart with %s is %v, wanted %v", r.Name, s.Peer, s.GracefulRestart, r.BGP.GracefulRestart)
 		}
 	}
-	want := 0
 	for _, g := range r.BGP.Ranges { // one range, or one range for each IP family
 		want += g.Sessions
 	}
 	if wrong == "" && established < want {
-		return "", fmt.Errorf("%s: %d of %d sessions with nodes are established (%d listed)", r.Name, established, want, sessions)
+		return "", fmt.Errorf("%s: %d of %d sessions with nodes are established (%d listed)", r.Name, established, want, listed)
 	}
 	return wrong, nil
 }

@@ -17,27 +17,31 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// observe asks the relay ($1) with the Hubble CLI inside a node's agent; every agent's image has the CLI.
-const observe = `id=$(crictl ps -q --state running --label io.kubernetes.container.name=cilium-agent | head -n 1)
-[ -n "$id" ] || { echo "no agent of Cilium runs here" >&2; exit 1; }
-exec crictl exec "$id" hubble observe --server "$1" --since "$2" --from-ip "$3" -o jsonpb`
-
 // HubbleFlows returns the flows of Hubble's relay: packets from an address since a time.
 func (l *Lab) HubbleFlows(ctx context.Context, from netip.Addr, since time.Time) ([]hubble.Flow, error) {
+	reporter := addon.With[addon.FlowReporter](&l.Plan.Scenario.Spec)
+	if reporter == nil {
+		return nil, fmt.Errorf("lab %s has no addon that reports flows", l.Plan.Lab)
+	}
 	kube, err := l.Kube(ctx)
 	if err != nil {
 		return nil, err
 	}
-	relay, err := kube.Client.CoreV1().Services(metav1.NamespaceSystem).Get(ctx, "hubble-relay", metav1.GetOptions{})
+	namespace, name := reporter.Relay()
+	relay, err := kube.Client.CoreV1().Services(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("lab %s: Hubble's relay: %w", l.Plan.Lab, err)
 	}
-	server := fmt.Sprintf("%s:%d", relay.Spec.ClusterIP, relay.Spec.Ports[0].Port)
+	at, err := netip.ParseAddr(relay.Spec.ClusterIP)
+	if err != nil {
+		return nil, fmt.Errorf("lab %s: Hubble's relay: %w", l.Plan.Lab, err)
+	}
+	server := netip.AddrPortFrom(at, uint16(relay.Spec.Ports[0].Port))
 	n, err := l.Node(l.Plan.Cluster.Nodes[0].Short)
 	if err != nil {
 		return nil, err
 	}
-	out, err := n.Exec(ctx, "sh", "-c", observe, "observe", server, since.UTC().Format(time.RFC3339Nano), from.String())
+	out, err := n.Exec(ctx, reporter.Observe(server, from, since)...)
 	if err != nil {
 		return nil, fmt.Errorf("lab %s: asking Hubble's relay at %s: %w", l.Plan.Lab, server, err)
 	}

@@ -33,33 +33,30 @@ func TestPreferredMember(t *testing.T) {
 	}
 }
 
-// TestGracefulRestartCapability uses the words of FRR 8.4 for the capability: both ends, one end, or a session that is
-// down.
-func TestGracefulRestartCapability(t *testing.T) {
-	peer := func(asn, state, capability string) string {
-		return `{"remoteAs":` + asn + `,"bgpState":"` + state + `","neighborCapabilities":{"gracefulRestart":"` + capability + `"}}`
+func TestWrongRestart(t *testing.T) {
+	session := func(asn uint32, state bgp.State, on bool) bgp.Session {
+		return bgp.Session{Peer: netip.MustParseAddr("172.30.0.3"), PeerASN: asn, State: state, GracefulRestart: on}
 	}
 	r := plan.Router{Name: "r1", BGP: &plan.Speaker{GracefulRestart: true, Ranges: []plan.Range{{ASN: 64512, Sessions: 2}}}}
-	both := peer("64512", "Established", "advertisedAndReceived")
-	router := peer("64513", "Established", "received")
-	for _, c := range []struct{ name, json, wrong, err string }{
-		{"both have it", `{"a":` + both + `,"b":` + both + `,"r2":` + router + `,"vrfName":"default"}`, "", ""},
-		{"one is down", `{"a":` + both + `,"b":` + peer("64512", "Active", "") + `}`, "", "1 of 2 sessions"},
-		{"one only received it", `{"a":` + both + `,"b":` + peer("64512", "Established", "received") + `}`, `graceful restart with b is "received", wanted true`, ""},
-		{"not JSON", `% BGP instance not found`, "", "sessions of r1"},
+	dual, off := r, r
+	dual.BGP = &plan.Speaker{GracefulRestart: true, Ranges: append(r.BGP.Ranges, plan.Range{Name: "nodes6", ASN: 64512, Sessions: 2})}
+	off.BGP = &plan.Speaker{Ranges: r.BGP.Ranges}
+	both, router := session(64512, bgp.Established, true), session(64513, bgp.Established, false)
+	for _, c := range []struct {
+		name       string
+		r          plan.Router
+		sessions   []bgp.Session
+		wrong, err string
+	}{
+		{"both have it", r, []bgp.Session{both, both, router}, "", ""},
+		{"one is down", r, []bgp.Session{both, session(64512, bgp.Active, false)}, "", "1 of 2 sessions"},
+		{"one has it not", r, []bgp.Session{both, session(64512, bgp.Established, false)}, "graceful restart with 172.30.0.3 is false, wanted true", ""},
+		{"one IP family of two", dual, []bgp.Session{both, both}, "", "2 of 4 sessions"},
+		{"on instead of off", off, []bgp.Session{both, both}, "wanted false", ""},
 	} {
-		wrong, err := wrongCapability([]byte(c.json), r)
+		wrong, err := wrongRestart(c.sessions, c.r)
 		if !strings.Contains(wrong, c.wrong) || (c.wrong == "") != (wrong == "") || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %q, %v", c.name, wrong, err)
 		}
-	}
-	dual := r
-	dual.BGP = &plan.Speaker{GracefulRestart: true, Ranges: append(r.BGP.Ranges, plan.Range{Name: "nodes6", ASN: 64512, Sessions: 2})}
-	if wrong, err := wrongCapability([]byte(`{"a":`+both+`,"b":`+both+`}`), dual); err == nil || !strings.Contains(err.Error(), "2 of 4 sessions") {
-		t.Errorf("one IP family's sessions of two: %q, %v", wrong, err)
-	}
-	r.BGP.GracefulRestart = false
-	if wrong, err := wrongCapability([]byte(`{"a":`+both+`,"b":`+both+`}`), r); err != nil || !strings.Contains(wrong, "wanted false") {
-		t.Errorf("on where it is to be off: %q, %v", wrong, err)
 	}
 }

@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skidpad.dev/skidpad/lab/addon"
+	apiend "skidpad.dev/skidpad/lab/cluster/endpoint"
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/timeline"
@@ -34,12 +36,18 @@ const (
 // daemonNames lists the programs whose ends and starts explain losses of packets, by the kind of their container.
 func (w *Watch) daemonNames() map[node.Kind][]string {
 	names := map[node.Kind][]string{
-		node.KindRouter:  {"keepalived"},
-		node.KindCluster: {"cilium-agent", "kubelet", "containerd", "kube-apiserver", "kube-controller", "kube-scheduler", "etcd", "kube-router", "speaker", "bird"},
+		node.KindRouter:  {apiend.Keepalived},
+		node.KindCluster: {"kubelet", "containerd", "kube-apiserver", "kube-controller", "kube-scheduler", "etcd"},
 	}
-	for _, of := range router.All(w.plan.Scenario.Kinds()) {
+	kinds := w.plan.Scenario.Kinds()
+	for _, of := range router.All(kinds) {
 		d := of.Daemons()
 		names[node.KindRouter] = slices.Concat(names[node.KindRouter], d.Routing, d.Others)
+	}
+	for _, m := range kinds.Addons {
+		if of, ok := m.New().(addon.Daemons); ok {
+			names[node.KindCluster] = append(names[node.KindCluster], of.Daemons()...)
+		}
 	}
 	return names
 }

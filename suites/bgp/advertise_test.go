@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 
+	"skidpad.dev/skidpad/lab/addon/cilium"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/probe"
 )
@@ -144,11 +145,11 @@ var _ = Describe("A node's pod CIDR", Label("bgp", "cilium", "frr", "advertiseme
 	It("is announced by the node alone, and withdrawn when the advertisement names services only", func(ctx SpecContext) {
 		announced(ctx, l.AllNodes()...)
 		Expect(askAt(ctx, l, netip.AddrPortFrom(pod.IPs[0], 8080))).To(Equal("answered"))
-		l.Patch(ctx, labtest.BGPAdvertisement, labtest.Planned, `{"spec": {"advertisements": [
+		l.Patch(ctx, cilium.BGPAdvertisement, labtest.Planned, `{"spec": {"advertisements": [
 			{"advertisementType": "Service", "service": {"addresses": ["ClusterIP", "ExternalIP", "LoadBalancerIP"]}, "selector": {"matchExpressions": [{"key": "skidpad.dev/advertise", "operator": "NotIn", "values": ["no"]}]}}]}}`)
 		announced(ctx)
 		Expect(askAt(ctx, l, netip.AddrPortFrom(pod.IPs[0], 8080))).NotTo(Equal("answered"))
-		l.Repatch(ctx, labtest.BGPAdvertisement, labtest.Planned, advertised(`null`))
+		l.Repatch(ctx, cilium.BGPAdvertisement, labtest.Planned, advertised(`null`))
 		announced(ctx, l.AllNodes()...)
 		Expect(askAt(ctx, l, netip.AddrPortFrom(pod.IPs[0], 8080))).To(Equal("answered"))
 	})
@@ -192,7 +193,7 @@ var _ = Describe("BGP does not announce", Label("bgp", "cilium", "frr", "adverti
 	})
 
 	It("a kind of address outside the advertisement", func(ctx SpecContext) {
-		l.Patch(ctx, labtest.BGPAdvertisement, labtest.Planned, `{"spec": {"advertisements": [{"advertisementType": "PodCIDR"},
+		l.Patch(ctx, cilium.BGPAdvertisement, labtest.Planned, `{"spec": {"advertisements": [{"advertisementType": "PodCIDR"},
 			{"advertisementType": "Service", "service": {"addresses": ["LoadBalancerIP"]}, "selector": {"matchExpressions": [{"key": "skidpad.dev/advertise", "operator": "NotIn", "values": ["no"]}]}}]}}`)
 		s := l.Service(ctx, "silent", "echo", func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP })
 		absent(ctx, netip.MustParseAddr(s.Spec.ClusterIP))

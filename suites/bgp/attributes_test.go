@@ -9,7 +9,9 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"skidpad.dev/skidpad/lab/addon/cilium"
 	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/router"
 )
 
 // advertised is the patch, as JSON, for the announcement of services' LoadBalancer IPs with attributes.
@@ -30,9 +32,9 @@ var _ = Describe("Path attributes:", Label("bgp", "cilium", "frr", "attributes")
 		vip = labtest.HostPrefix(e.LoadBalancerIPs[0])
 	})
 	// external returns r1's paths from nodes.
-	external := func(ctx SpecContext) ([]labtest.Path, error) {
+	external := func(ctx SpecContext) ([]router.Path, error) {
 		all, err := l.Paths(ctx, "r1", vip)
-		var from []labtest.Path
+		var from []router.Path
 		for _, p := range all {
 			if p.Peer.Type == "external" {
 				from = append(from, p)
@@ -40,8 +42,8 @@ var _ = Describe("Path attributes:", Label("bgp", "cilium", "frr", "attributes")
 		}
 		return from, err
 	}
-	eventually := func(ctx SpecContext, read func(SpecContext) ([]labtest.Path, error)) AsyncAssertion {
-		return Eventually(ctx, func() ([]labtest.Path, error) { return read(ctx) }).WithTimeout(changeWithin).WithPolling(labtest.Often)
+	eventually := func(ctx SpecContext, read func(SpecContext) ([]router.Path, error)) AsyncAssertion {
+		return Eventually(ctx, func() ([]router.Path, error) { return read(ctx) }).WithTimeout(changeWithin).WithPolling(labtest.Often)
 	}
 
 	It("each node has one path, with the node's ASN alone as AS path and origin IGP", func(ctx SpecContext) {
@@ -54,26 +56,26 @@ var _ = Describe("Path attributes:", Label("bgp", "cilium", "frr", "attributes")
 	})
 
 	It("standard, large and well-known communities of an advertisement arrive at the router, and disappear with the advertisement", Label("communities"), func(ctx SpecContext) {
-		l.Patch(ctx, labtest.BGPAdvertisement, labtest.Planned, advertised(`{"communities": {"standard": ["64512:99"], "large": ["64512:100:50"], "wellKnown": ["no-export"]}}`))
+		l.Patch(ctx, cilium.BGPAdvertisement, labtest.Planned, advertised(`{"communities": {"standard": ["64512:99"], "large": ["64512:100:50"], "wellKnown": ["no-export"]}}`))
 		eventually(ctx, external).Should(And(HaveLen(3), HaveEach(And(
 			HaveField("Community.String", And(ContainSubstring("64512:99"), ContainSubstring("no-export"))), HaveField("LargeCommunity.String", "64512:100:50")))))
-		l.Repatch(ctx, labtest.BGPAdvertisement, labtest.Planned, advertised(`null`))
+		l.Repatch(ctx, cilium.BGPAdvertisement, labtest.Planned, advertised(`null`))
 		eventually(ctx, external).Should(And(HaveLen(3), HaveEach(HaveField("Community.String", ""))))
 	})
 
 	It("a local preference does not reach peers of another AS", func(ctx SpecContext) {
-		l.Patch(ctx, labtest.BGPAdvertisement, labtest.Planned, advertised(`{"localPreference": 333, "communities": {"standard": ["64512:7"]}}`))
+		l.Patch(ctx, cilium.BGPAdvertisement, labtest.Planned, advertised(`{"localPreference": 333, "communities": {"standard": ["64512:7"]}}`))
 		eventually(ctx, external).Should(And(HaveLen(3), HaveEach(And(HaveField("Community.String", "64512:7"), HaveField("LocalPref", Not(Equal(333)))))))
 	})
 
 	It("a local preference set by r1 counts on r1 and r2, so r2 prefers r1's paths", Label("local-preference", "ibgp"), func(ctx SpecContext) {
 		prefer(ctx, l, "r1", "set local-preference 200")
-		eventually(ctx, func(ctx SpecContext) ([]labtest.Path, error) { return best(ctx, l, "r2", vip) }).
+		eventually(ctx, func(ctx SpecContext) ([]router.Path, error) { return best(ctx, l, "r2", vip) }).
 			Should(And(HaveLen(1), HaveEach(And(HaveField("LocalPref", 200), HaveField("Peer.Type", "internal")))))
 	})
 
 	It("r2 prefers its own paths to r1's paths if no path has a local preference (negative control)", Label("local-preference", "ibgp", "negative-control"), func(ctx SpecContext) {
-		eventually(ctx, func(ctx SpecContext) ([]labtest.Path, error) { return best(ctx, l, "r2", vip) }).
+		eventually(ctx, func(ctx SpecContext) ([]router.Path, error) { return best(ctx, l, "r2", vip) }).
 			Should(And(HaveLen(1), HaveEach(HaveField("Peer.Type", "external"))))
 	})
 
@@ -108,9 +110,9 @@ func refresh(ctx SpecContext, l *labtest.Lab, router string) {
 }
 
 // best returns the best path alone.
-func best(ctx SpecContext, l *labtest.Lab, router string, to netip.Prefix) ([]labtest.Path, error) {
-	all, err := l.Paths(ctx, router, to)
-	var one []labtest.Path
+func best(ctx SpecContext, l *labtest.Lab, name string, to netip.Prefix) ([]router.Path, error) {
+	all, err := l.Paths(ctx, name, to)
+	var one []router.Path
 	for _, p := range all {
 		if p.BestPath.Overall {
 			one = append(one, p)

@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"skidpad.dev/skidpad/lab/addon/cilium"
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/labtest"
 )
@@ -32,7 +33,7 @@ var _ = Describe("When the nodes' peers change,", Label("bgp", "cilium", "frr", 
 	})
 	change := func(ctx SpecContext, list ...string) {
 		GinkgoHelper()
-		l.Patch(ctx, labtest.BGPCluster, labtest.Planned, peers(list...))
+		l.Patch(ctx, cilium.BGPCluster, labtest.Planned, peers(list...))
 	}
 
 	It("the session with a removed peer ends, and the other router keeps all its routes", func(ctx SpecContext) {
@@ -59,7 +60,7 @@ var _ = Describe("When the nodes' peers change,", Label("bgp", "cilium", "frr", 
 	It("sessions move to a router's new address, more than a hop away", Label("multihop"), func(ctx SpecContext) {
 		far := l.Plan.Routers[1].Networks[1].Address.String() // on edge: reached via the gateway, which r1 holds
 		l.Configure(ctx, "r2", []string{"router bgp 64513", "neighbor nodes ebgp-multihop 3"}, []string{"router bgp 64513", "no neighbor nodes ebgp-multihop"})
-		l.Patch(ctx, labtest.BGPPeerConfig, labtest.Planned, `{"spec": {"ebgpMultihop": 3}}`)
+		l.Patch(ctx, cilium.BGPPeerConfig, labtest.Planned, `{"spec": {"ebgpMultihop": 3}}`)
 		change(ctx, peer("r1", r1, 64513), peer("r2", far, 64513))
 		Eventually(ctx, func() ([]string, error) { return localAddresses(ctx, l, "r2") }).WithTimeout(sessionsWithin).WithPolling(labtest.Often).
 			Should(Equal([]string{far, far, far}))
@@ -97,13 +98,13 @@ var _ = Describe("A session", Label("bgp", "cilium", "frr", "session"), func() {
 	})
 
 	It("uses the shorter hold time of its two ends, and sends keepalives at a third of that time", Label("timers"), func(ctx SpecContext) {
-		l.Patch(ctx, labtest.BGPPeerConfig, labtest.Planned, `{"spec": {"timers": {"holdTimeSeconds": 6, "keepAliveTimeSeconds": 2}}}`)
+		l.Patch(ctx, cilium.BGPPeerConfig, labtest.Planned, `{"spec": {"timers": {"holdTimeSeconds": 6, "keepAliveTimeSeconds": 2}}}`)
 		Eventually(ctx, l.SessionsWithNodes).WithArguments("r1").WithTimeout(sessionsWithin).WithPolling(labtest.Often).Should(And(HaveLen(3),
 			HaveEach(And(HaveField("State", bgp.Established), HaveField("HoldTime", 6*time.Second), HaveField("Keepalive", 2*time.Second)))))
 	})
 
 	It("uses the router's hold time if the nodes offer a longer hold time", Label("timers"), func(ctx SpecContext) {
-		l.Patch(ctx, labtest.BGPPeerConfig, labtest.Planned, `{"spec": {"timers": {"holdTimeSeconds": 30, "keepAliveTimeSeconds": 10}}}`)
+		l.Patch(ctx, cilium.BGPPeerConfig, labtest.Planned, `{"spec": {"timers": {"holdTimeSeconds": 30, "keepAliveTimeSeconds": 10}}}`)
 		up(ctx, l, "r1", l.AllNodes()...)
 		Eventually(ctx, l.SessionsWithNodes).WithArguments("r1").WithTimeout(sessionsWithin).WithPolling(labtest.Often).Should(And(HaveLen(3),
 			HaveEach(And(HaveField("State", bgp.Established), HaveField("HoldTime", 9*time.Second)))))

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"skidpad.dev/skidpad/lab/addon/cilium"
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
@@ -68,12 +69,12 @@ var _ = Describe("A session's MD5 password (RFC 2385)", Label("bgp", "cilium", "
 	nodes := func(ctx SpecContext, password string) {
 		GinkgoHelper()
 		give(ctx, l, password)
-		l.Object(ctx, labtest.BGPPeerConfig, "CiliumBGPPeerConfig", "secured", nil, map[string]any{
+		l.Object(ctx, cilium.BGPPeerConfig, "CiliumBGPPeerConfig", "secured", nil, map[string]any{
 			"authSecretRef": secretName, "timers": map[string]any{"connectRetryTimeSeconds": int64(1), "holdTimeSeconds": int64(9), "keepAliveTimeSeconds": int64(3)},
 			"families": []any{map[string]any{"afi": "ipv4", "safi": "unicast", "advertisements": map[string]any{"matchLabels": map[string]any{"skidpad.dev/advertise": "bgp"}}}},
 		})
 		secured := fmt.Sprintf(`{"name": "r2", "peerAddress": %q, "peerASN": 64513, "peerConfigRef": {"name": "secured"}}`, l.Plan.Routers[1].Networks[0].Address)
-		l.Patch(ctx, labtest.BGPCluster, labtest.Planned, peers(peer("r1", l.Plan.Routers[0].Networks[0].Address.String(), 64513), secured))
+		l.Patch(ctx, cilium.BGPCluster, labtest.Planned, peers(peer("r1", l.Plan.Routers[0].Networks[0].Address.String(), 64513), secured))
 	}
 
 	It("lets a session come up if both ends have the same password", func(ctx SpecContext) {
@@ -135,7 +136,7 @@ var _ = Describe("TTL security (RFC 5082)", Label("bgp", "cilium", "frr", "ttl",
 	}
 
 	It("lets sessions come up if the nodes send packets with a TTL of 255", func(ctx SpecContext) {
-		l.Patch(ctx, labtest.BGPPeerConfig, labtest.Planned, `{"spec": {"ebgpMultihop": 255}}`)
+		l.Patch(ctx, cilium.BGPPeerConfig, labtest.Planned, `{"spec": {"ebgpMultihop": 255}}`)
 		reset(ctx)
 		up(ctx, l, "r2", l.AllNodes()...)
 	})

@@ -15,6 +15,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"skidpad.dev/skidpad/lab/addon/cilium"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/probe"
@@ -27,7 +28,7 @@ const away = "skidpad.dev/away"
 // speakers limits BGP to the nodes without the label away.
 func speakers(ctx SpecContext, l *labtest.Lab) {
 	GinkgoHelper()
-	l.Patch(ctx, labtest.BGPCluster, labtest.Planned, `{"spec": {"nodeSelector": {"matchExpressions": [{"key": "skidpad.dev/away", "operator": "DoesNotExist"}]}}}`)
+	l.Patch(ctx, cilium.BGPCluster, labtest.Planned, `{"spec": {"nodeSelector": {"matchExpressions": [{"key": "skidpad.dev/away", "operator": "DoesNotExist"}]}}}`)
 }
 
 // way is a flow's node before another node left the ECMP set, and after.

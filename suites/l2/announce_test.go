@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"skidpad.dev/skidpad/lab/addon/cilium"
 	"skidpad.dev/skidpad/lab/labtest"
 	"skidpad.dev/skidpad/lab/timeline"
 )
@@ -56,7 +57,7 @@ var _ = Describe("A LoadBalancer IP on the nodes' segment", Label("l2", "cilium"
 
 	It("moves with its lease, and the new holder sends gratuitous ARP", Label("arp"), func(ctx SpecContext) {
 		by := held(ctx, l)
-		l.Patch(ctx, labtest.L2Policy, labtest.Planned, onlyOn(l, other(by)))
+		l.Patch(ctx, cilium.L2Policy, labtest.Planned, onlyOn(l, other(by)))
 		announcedBy(ctx, l, vip, other(by))
 		soon, cancel := context.WithTimeout(ctx, within)
 		defer cancel()
@@ -109,7 +110,7 @@ var _ = Describe("An L2 announcement policy", Label("l2", "cilium", "policy"), f
 	for _, node := range []string{"worker", "worker2"} {
 		It("with "+node+" selected lets that node alone answer", func(ctx SpecContext) {
 			vip := address(ctx, l, "echo")
-			l.Patch(ctx, labtest.L2Policy, labtest.Planned, onlyOn(l, node))
+			l.Patch(ctx, cilium.L2Policy, labtest.Planned, onlyOn(l, node))
 			announcedBy(ctx, l, vip, node)
 			Eventually(ctx, holder).WithArguments(l, "echo").WithTimeout(within).WithPolling(often).Should(Equal(node))
 		})
@@ -117,21 +118,21 @@ var _ = Describe("An L2 announcement policy", Label("l2", "cilium", "policy"), f
 
 	It("with an interface absent on all nodes lets no node answer (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		vip := address(ctx, l, "echo")
-		l.Patch(ctx, labtest.L2Policy, labtest.Planned, `{"spec": {"interfaces": ["^absent[0-9]+$"]}}`)
+		l.Patch(ctx, cilium.L2Policy, labtest.Planned, `{"spec": {"interfaces": ["^absent[0-9]+$"]}}`)
 		announcedBy(ctx, l, vip)
-		l.Repatch(ctx, labtest.L2Policy, labtest.Planned, `{"spec": {"interfaces": ["^eth[0-9]+$"]}}`)
+		l.Repatch(ctx, cilium.L2Policy, labtest.Planned, `{"spec": {"interfaces": ["^eth[0-9]+$"]}}`)
 		Eventually(ctx, answering).WithArguments(l, vip).WithTimeout(within).WithPolling(often).Should(HaveLen(1))
 	})
 
 	It("without LoadBalancer IPs leaves the LoadBalancer IPs unanswered (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		vip := address(ctx, l, "echo")
-		l.Patch(ctx, labtest.L2Policy, labtest.Planned, `{"spec": {"loadBalancerIPs": false}}`)
+		l.Patch(ctx, cilium.L2Policy, labtest.Planned, `{"spec": {"loadBalancerIPs": false}}`)
 		announcedBy(ctx, l, vip)
 	})
 
 	It("with a selector announces the selected services alone", func(ctx SpecContext) {
 		vip := address(ctx, l, "echo")
-		l.Patch(ctx, labtest.L2Policy, labtest.Planned, `{"spec": {"serviceSelector": {"matchLabels": {"announce": "yes"}}}}`)
+		l.Patch(ctx, cilium.L2Policy, labtest.Planned, `{"spec": {"serviceSelector": {"matchLabels": {"announce": "yes"}}}}`)
 		l.Service(ctx, "chosen", "echo", func(s *corev1.Service) { s.Labels["announce"] = "yes" })
 		Eventually(ctx, answering).WithArguments(l, address(ctx, l, "chosen")).WithTimeout(within).WithPolling(often).Should(HaveLen(1))
 		announcedBy(ctx, l, vip)

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"skidpad.dev/skidpad/lab/addon"
+	"skidpad.dev/skidpad/lab/addon/cilium"
 	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/labtest"
@@ -67,8 +68,8 @@ var _ = Describe("When the node that announces addresses is killed,", Label("l2"
 		heir = mac(ctx, l, other(by))
 		lost := leaseLost(l)
 		limit = lost.Max + carryingOut
-		l.Patch(ctx, labtest.L2Policy, labtest.Planned, `{"spec": {"serviceSelector": {"matchExpressions": [{"key": "alone", "operator": "DoesNotExist"}]}}}`)
-		l.Object(ctx, labtest.L2Policy, "CiliumL2AnnouncementPolicy", "alone", nil, map[string]any{
+		l.Patch(ctx, cilium.L2Policy, labtest.Planned, `{"spec": {"serviceSelector": {"matchExpressions": [{"key": "alone", "operator": "DoesNotExist"}]}}}`)
+		l.Object(ctx, cilium.L2Policy, "CiliumL2AnnouncementPolicy", "alone", nil, map[string]any{
 			"loadBalancerIPs": true, "interfaces": []any{"^eth[0-9]+$"},
 			"nodeSelector":    map[string]any{"matchLabels": map[string]any{"kubernetes.io/hostname": l.Plan.Cluster.Name + "-" + by}},
 			"serviceSelector": map[string]any{"matchLabels": map[string]any{"alone": "yes"}},

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"skidpad.dev/skidpad/lab/addon/cilium"
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
@@ -22,12 +23,12 @@ func block(first, last string) any { return map[string]any{"start": first, "stop
 // longer selects such services.
 func narrow(ctx SpecContext, l *labtest.Lab, blocks ...any) {
 	GinkgoHelper()
-	l.Patch(ctx, labtest.Pool, labtest.Planned, `{"spec": {"serviceSelector": {"matchExpressions": [{"key": "pool", "operator": "DoesNotExist"}]}}}`)
+	l.Patch(ctx, cilium.Pool, labtest.Planned, `{"spec": {"serviceSelector": {"matchExpressions": [{"key": "pool", "operator": "DoesNotExist"}]}}}`)
 	// The operator learns of pools and of services independently, and may give a service an address of the pool's
 	// former state.
 	l.Service(ctx, "witness", "echo", func(s *corev1.Service) { s.Labels["pool"] = "none" })
 	Eventually(ctx, served).WithArguments(l, "witness").WithTimeout(within).WithPolling(often).Should(BeEquivalentTo("False"))
-	l.Object(ctx, labtest.Pool, "CiliumLoadBalancerIPPool", "narrow", nil, map[string]any{
+	l.Object(ctx, cilium.Pool, "CiliumLoadBalancerIPPool", "narrow", nil, map[string]any{
 		"blocks":          blocks,
 		"serviceSelector": map[string]any{"matchLabels": map[string]any{"pool": "narrow"}},
 	})
@@ -73,7 +74,7 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 		Expect(address(ctx, l, "one")).To(Equal(first))
 		l.Service(ctx, "two", "echo", inNarrow)
 		none(ctx, "two")
-		l.Repatch(ctx, labtest.Pool, "narrow", `{"spec": {"blocks": [{"start": "192.0.2.10", "stop": "192.0.2.11"}]}}`)
+		l.Repatch(ctx, cilium.Pool, "narrow", `{"spec": {"blocks": [{"start": "192.0.2.10", "stop": "192.0.2.11"}]}}`)
 		Expect(address(ctx, l, "two")).To(Equal(second))
 		Expect(address(ctx, l, "one")).To(Equal(first))
 	})
@@ -82,7 +83,7 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 		narrow(ctx, l, block("192.0.2.10", "192.0.2.10"))
 		l.Service(ctx, "one", "echo", inNarrow)
 		Expect(address(ctx, l, "one")).To(Equal(first))
-		l.Repatch(ctx, labtest.Pool, "narrow", `{"spec": {"blocks": [{"start": "192.0.2.11", "stop": "192.0.2.11"}]}}`)
+		l.Repatch(ctx, cilium.Pool, "narrow", `{"spec": {"blocks": [{"start": "192.0.2.11", "stop": "192.0.2.11"}]}}`)
 		Eventually(ctx, l.Ingress).WithArguments("one").WithTimeout(within).WithPolling(often).Should(Equal(second))
 	})
 
@@ -95,7 +96,7 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 		l.Service(ctx, "two", "echo", inNarrow)
 		Expect(address(ctx, l, "two")).To(Equal(second))
 		Eventually(ctx, answering).WithArguments(l, second).WithTimeout(within).WithPolling(often).Should(HaveLen(1))
-		l.Repatch(ctx, labtest.Pool, "narrow", `{"spec": {"blocks": [{"start": "192.0.2.10", "stop": "192.0.2.10"}]}}`)
+		l.Repatch(ctx, cilium.Pool, "narrow", `{"spec": {"blocks": [{"start": "192.0.2.10", "stop": "192.0.2.10"}]}}`)
 		Eventually(ctx, l.Ingress).WithArguments("two").WithTimeout(within).WithPolling(often).Should(HaveField("IsValid()", false))
 		announcedBy(ctx, l, second)
 		none(ctx, "two")
@@ -107,7 +108,7 @@ var _ = Describe("A pool of LoadBalancer addresses", Label("l2", "cilium", "pool
 		narrow(ctx, l, block("192.0.2.10", "192.0.2.250"))
 		l.Service(ctx, "one", "echo", inNarrow)
 		given := address(ctx, l, "one")
-		l.Repatch(ctx, labtest.Pool, "narrow", `{"spec": {"disabled": true}}`)
+		l.Repatch(ctx, cilium.Pool, "narrow", `{"spec": {"disabled": true}}`)
 		// Services get addresses until the operator has seen the change.
 		asked := 0
 		Eventually(ctx, func(g Gomega) metav1.ConditionStatus {
@@ -172,7 +173,7 @@ var _ = Describe("eTP=Local with L2 announcements", Label("l2", "cilium", "eTP-L
 		if !beside {
 			on = other(on)
 		}
-		l.Patch(ctx, labtest.L2Policy, labtest.Planned, onlyOn(l, on))
+		l.Patch(ctx, cilium.L2Policy, labtest.Planned, onlyOn(l, on))
 		vip := address(ctx, l, "echo")
 		announcedBy(ctx, l, vip, on)
 		return vip

@@ -19,6 +19,9 @@ type Addon struct {
 
 var _ scenario.NodeSpeaking = (*Addon)(nil)
 
+// Daemons are the programs on the nodes.
+func (*Addon) Daemons() []string { return []string{"bird"} }
+
 // SetDefaults fills in the fields that the file leaves out.
 func (o *Addon) SetDefaults(*scenario.Spec) {
 	scenario.Or(&o.HoldTime, scenario.DefaultHoldTime)

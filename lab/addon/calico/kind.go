@@ -38,6 +38,9 @@ var (
 	_ scenario.NodeSpeaking = (*Addon)(nil)
 )
 
+// Daemons are the programs on the nodes.
+func (*Addon) Daemons() []string { return []string{"bird"} }
+
 // SetDefaults fills in the fields that the file leaves out.
 func (c *Addon) SetDefaults(*scenario.Spec) {
 	scenario.Or(&c.Version, defaultVersion)

@@ -34,6 +34,9 @@ var (
 	_ scenario.ServiceProxy = (*Addon)(nil)
 )
 
+// Daemons are the programs on the nodes.
+func (*Addon) Daemons() []string { return []string{"kube-router"} }
+
 // SetDefaults fills in the fields that the file leaves out.
 func (k *Addon) SetDefaults(*scenario.Spec) {
 	scenario.Or(&k.Version, defaultVersion)

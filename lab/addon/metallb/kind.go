@@ -42,6 +42,12 @@ var (
 	_ scenario.NodeSpeaking = (*Addon)(nil)
 )
 
+// Daemons are the programs on the nodes.
+func (*Addon) Daemons() []string { return []string{"speaker"} }
+
+// Releases lists the module with the versions.
+func (*Addon) Releases() (versions, modules []string) { return nil, []string{"go.universe.tf/metallb"} }
+
 // SetDefaults fills in the fields that the file leaves out.
 func (m *Addon) SetDefaults(*scenario.Spec) {
 	scenario.Or(&m.Version, defaultVersion)

@@ -63,6 +63,16 @@ func TestParseNeighbors(t *testing.T) {
 	routertest.Sessions(t, got, []bgp.Session{r1, n11, n12})
 }
 
+func TestParseGracefulRestart(t *testing.T) {
+	got, err := parseNeighbors("r1", []byte(`{
+		"172.31.201.11": {"neighborCapabilities": {"gracefulRestart": "advertisedAndReceived"}},
+		"172.31.201.12": {"neighborCapabilities": {"gracefulRestart": "received"}},
+		"172.31.201.13": {}, "vrfName": "default"}`))
+	if err != nil || len(got) != 3 || !got[0].GracefulRestart || got[1].GracefulRestart || got[2].GracefulRestart {
+		t.Errorf("seen %+v, %v; want graceful restart with the first peer only", got, err)
+	}
+}
+
 func TestParseNeighborsSaysWhyASessionIsDown(t *testing.T) {
 	got, err := parseNeighbors("r2", routertest.Read(t, "neighbors-down.json"))
 	if err != nil {

@@ -21,7 +21,10 @@ type neighbor struct {
 	KeepMsec    int64  `json:"bgpTimerKeepAliveIntervalMsecs"`
 	Reset       string `json:"lastResetDueTo"`
 	Notified    string `json:"lastNotificationReason"`
-	Families    map[string]struct {
+	Has         struct {
+		GracefulRestart string `json:"gracefulRestart"` // advertised, received, or advertisedAndReceived
+	} `json:"neighborCapabilities"`
+	Families map[string]struct {
 		Accepted int `json:"acceptedPrefixCounter"`
 		Sent     int `json:"sentPrefixCounter"`
 	} `json:"addressFamilyInfo"`
@@ -54,7 +57,7 @@ func (n neighbor) session(router string, peer netip.Addr) bgp.Session {
 	s := bgp.Session{
 		Router: router, Peer: peer, PeerName: n.Description, PeerASN: n.RemoteAS, LocalASN: n.LocalAS,
 		HoldTime:  time.Duration(n.HoldMsec) * time.Millisecond,
-		Keepalive: time.Duration(n.KeepMsec) * time.Millisecond,
+		Keepalive: time.Duration(n.KeepMsec) * time.Millisecond, GracefulRestart: n.Has.GracefulRestart == "advertisedAndReceived",
 	}
 	if s.PeerName == "" {
 		s.PeerName = n.Hostname
