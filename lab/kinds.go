@@ -5,13 +5,16 @@ import (
 	"skidpad.dev/skidpad/lab/addon/apisix"
 	nodebird "skidpad.dev/skidpad/lab/addon/bird"
 	"skidpad.dev/skidpad/lab/addon/calico"
+	"skidpad.dev/skidpad/lab/addon/chart"
 	"skidpad.dev/skidpad/lab/addon/cilium"
 	"skidpad.dev/skidpad/lab/addon/kuberouter"
 	"skidpad.dev/skidpad/lab/addon/manifests"
 	"skidpad.dev/skidpad/lab/addon/metallb"
 	"skidpad.dev/skidpad/lab/addon/purelb"
+	"skidpad.dev/skidpad/lab/bringup"
 	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/fault"
+	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/router/bird"
 	"skidpad.dev/skidpad/lab/router/exabgp"
 	"skidpad.dev/skidpad/lab/router/frr"
@@ -21,7 +24,13 @@ import (
 )
 
 // Kinds is the list of all members of all kinds. A new member is a folder or a file, and a line here.
-func Kinds() scenario.Kinds { //nolint:funlen // a list, one line a member
+func Kinds() scenario.Kinds {
+	all := members()
+	all.Images = image.Names(bringup.Catalogue(all))
+	return all
+}
+
+func members() scenario.Kinds { //nolint:funlen // a list, one line a member
 	return scenario.Kinds{
 		Routers: []scenario.Member{ // the first is the default
 			frr.Member(),
@@ -104,6 +113,7 @@ func Kinds() scenario.Kinds { //nolint:funlen // a list, one line a member
 			addon.Member[nodebird.Addon]("bird"),
 			addon.Member[apisix.Addon]("apisix"),
 			addon.Member[manifests.Addon]("manifests"),
+			addon.Member[chart.Addon]("chart"),
 		},
 	}
 }

@@ -67,7 +67,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err := bringup.Same(l.Plan, o.Scenario); err != nil {
 		return nil, err
 	}
-	if ok, err := healthy(ctx, l); err != nil || ok {
+	if ok, err := healthy(ctx, l); err != nil || ok && !l.Plan.HasOwn() {
 		return l, err
 	}
 	return l, bringup.Resume(ctx, l, o)

@@ -30,20 +30,27 @@ func findChart(ctx context.Context, c *plan.Chart) (chartSource, error) {
 	if c.Path != "" {
 		return givenChart(c)
 	}
-	inModule := errors.New("none has the chart")
+	var failed []error
 	if c.Module != "" {
-		var dir string
-		if dir, inModule = moduleDir(ctx, c.Module, "v"+c.Version); inModule == nil {
+		dir, err := moduleDir(ctx, c.Module, "v"+c.Version)
+		if err == nil {
 			return chartSource{path: filepath.Join(dir, c.Folder), tree: dir, from: "module " + c.Module + "@v" + c.Version}, nil
 		}
+		failed = append(failed, fmt.Errorf("go module %s: %w", c.Module, err))
 	}
-	options := action.ChartPathOptions{RepoURL: c.Repository, Version: c.Version}
-	path, inRepo := options.LocateChart(c.Name, cli.New())
-	if inRepo == nil {
-		return chartSource{path: path, from: "Helm repository " + c.Repository}, nil
+	if c.Repository != "" {
+		options := action.ChartPathOptions{RepoURL: c.Repository, Version: c.Version}
+		path, err := options.LocateChart(c.Name, cli.New())
+		if err == nil {
+			return chartSource{path: path, from: "Helm repository " + c.Repository}, nil
+		}
+		failed = append(failed, fmt.Errorf("helm repository %s: %w", c.Repository, err))
 	}
-	return chartSource{}, fmt.Errorf("chart %s %s cannot be had: Go module: %w; Helm repository %s: %w; name a folder or an archive with the chart in the addon's `chart`",
-		c.Name, c.Version, inModule, c.Repository, inRepo)
+	remedy := "name a folder or an archive with the chart in the addon's `chart`"
+	if c.At != "" {
+		remedy = "give the chart's path on the disk"
+	}
+	return chartSource{}, fmt.Errorf("chart %s %s cannot be had; %s: %w", c.Name, c.Version, remedy, errors.Join(failed...))
 }
 
 // givenChart takes the folder of a chart, an archive, or the root of a checkout of the chart's module.

@@ -76,9 +76,10 @@ func asWanted(r *release.Release, ch *chart.Chart, values map[string]any) bool {
 	if r.Info == nil || r.Info.Status != release.StatusDeployed || r.Chart == nil || r.Chart.Metadata.Version != ch.Metadata.Version {
 		return false
 	}
-	// The values in the release's record have passed through JSON. Therefore compare JSON texts; maps in JSON are sorted.
-	was, err1 := json.Marshal(r.Config)
-	want, err2 := json.Marshal(values)
+	// The values in the release's record have passed through JSON. Therefore compare JSON texts; maps in JSON are sorted. A
+	// chart on the disk can change without its version.
+	was, err1 := json.Marshal([]any{r.Config, r.Chart.Templates})
+	want, err2 := json.Marshal([]any{values, ch.Templates})
 	return err1 == nil && err2 == nil && string(was) == string(want)
 }
 

@@ -1,6 +1,7 @@
 package addon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,11 +19,13 @@ import (
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 var (
-	daemonSets  = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "daemonsets"}
-	deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	daemonSets   = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "daemonsets"}
+	deployments  = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	statefulSets = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "statefulsets"}
 )
 
 // plannedWithin bounds each of Ready's waits.
@@ -35,6 +38,7 @@ type Planned struct {
 	cluster   *plan.Cluster
 	values    map[string]any // of the chart, with the images and the parts of this lab
 	manifests []string
+	objects   []scenario.Object // the user's own
 	ready     []plan.Ready
 	log       func(string)
 
@@ -77,10 +81,14 @@ func NewPlanned(p *plan.Plan, a plan.Addon, images map[string]image.Resolved, lo
 	}
 	refs := strings.NewReplacer(pairs...)
 	if out.values != nil {
-		out.values = replaced(out.values, refs).(map[string]any)
+		out.values = plan.Rewrite(out.values, refs.Replace).(map[string]any)
 	}
 	for _, m := range a.Manifests {
 		out.manifests = append(out.manifests, refs.Replace(m))
+	}
+	for _, o := range a.Objects {
+		o.Text = refs.Replace(o.Text)
+		out.objects = append(out.objects, o)
 	}
 	return out, nil
 }
@@ -104,7 +112,7 @@ func (a *Planned) Prepare(ctx context.Context) error {
 			a.chart, err = source.load()
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", a.plan.Name, err)
+			return refused(c.At, fmt.Errorf("%s: %w", a.plan.Name, err))
 		}
 		a.log("chart from " + source.from)
 		tree = source.tree
@@ -135,7 +143,9 @@ func (a *Planned) Install(ctx context.Context, k *cluster.Kube) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	if c := a.plan.Chart; c != nil {
-		group.Go(func() error { return installRelease(ctx, k, place{c.Release, c.Namespace}, a.chart, a.values, a.log) })
+		group.Go(func() error {
+			return refused(c.At, installRelease(ctx, k, place{c.Release, c.Namespace}, a.chart, a.values, a.log))
+		})
 	}
 	group.Go(func() error {
 		start := time.Now()
@@ -155,31 +165,23 @@ func (a *Planned) Configure(ctx context.Context, k *cluster.Kube) error {
 	if err := k.Apply(ctx, a.manifests...); err != nil {
 		return fmt.Errorf("%s: %w", a.plan.Name, err)
 	}
+	for _, o := range a.objects {
+		if err := refused(o.At, k.ApplyPatiently(ctx, o.Text)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// replaced returns a value of maps, lists and scalars with all strings rewritten.
-func replaced(v any, r *strings.Replacer) any {
-	switch v := v.(type) {
-	case string:
-		return r.Replace(v)
-	case map[string]any:
-		out := map[string]any{}
-		for key, x := range v {
-			out[key] = replaced(x, r)
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i, x := range v {
-			out[i] = replaced(x, r)
-		}
-		return out
+// refused marks the error of a part of the user's own with the place in the user's file. at is empty for other parts.
+func refused(at string, err error) error {
+	if err == nil || at == "" {
+		return err
 	}
-	return v
+	return &plan.RefusedError{At: at, Err: err}
 }
 
-// Ready waits for every DaemonSet and Deployment of the plan.
+// Ready waits for every object of the plan's list.
 func (a *Planned) Ready(ctx context.Context, k *cluster.Kube) error {
 	nodes, err := members(ctx, k, a.cluster)
 	if err != nil {
@@ -195,6 +197,9 @@ func (a *Planned) Ready(ctx context.Context, k *cluster.Kube) error {
 func (a *Planned) await(ctx context.Context, k *cluster.Kube, r plan.Ready, nodes int) error {
 	nudging, stop := context.WithCancel(ctx)
 	defer stop()
+	if !slices.Contains([]string{"DaemonSet", "Deployment", "StatefulSet"}, r.Kind) || r.Condition != "" {
+		return awaitObject(ctx, k, r)
+	}
 	labels := r.Selector()
 	go nudge(nudging, k, r.Namespace, labels)
 	w := cluster.Wait{
@@ -203,18 +208,73 @@ func (a *Planned) await(ctx context.Context, k *cluster.Kube, r plan.Ready, node
 		Done:    func(seen []*unstructured.Unstructured) (bool, string) { return daemonSetReady(seen, nodes) },
 		Explain: func(ctx context.Context) string { return k.ExplainPods(ctx, r.Namespace, labels) },
 	}
-	if r.Kind == "Deployment" {
+	switch {
+	case r.Kind == "Deployment":
 		w.What, w.Resource = fmt.Sprintf("%s %s/%s: available", r.Kind, r.Namespace, r.Name), deployments
 		w.Done = func(seen []*unstructured.Unstructured) (bool, string) { return deploymentAvailable(seen, 1) }
+	case r.Kind == "StatefulSet":
+		w.What, w.Resource, w.Done = fmt.Sprintf("%s %s/%s: all pods ready", r.Kind, r.Namespace, r.Name), statefulSets, statefulSetReady
+	case r.SomeNodes:
+		w.What = fmt.Sprintf("%s %s/%s: ready on all its nodes", r.Kind, r.Namespace, r.Name)
+		w.Done = func(seen []*unstructured.Unstructured) (bool, string) {
+			return daemonSetReady(seen, number(seen, "desiredNumberScheduled"))
+		}
 	}
 	return k.WaitFor(ctx, w)
+}
+
+// awaitObject waits for the condition of any object, or for the object.
+func awaitObject(ctx context.Context, k *cluster.Kube, r plan.Ready) error {
+	resource, namespaced, err := k.Find(ctx, r.APIVersion, r.Kind)
+	if err != nil {
+		return err
+	}
+	w := cluster.Wait{
+		What: fmt.Sprintf("%s %s/%s: %s", r.Kind, r.Namespace, r.Name, cmp.Or(r.Condition, "there")), Resource: resource,
+		Namespace: r.Namespace, Fields: "metadata.name=" + r.Name, Within: plannedWithin,
+		Done: func(seen []*unstructured.Unstructured) (bool, string) { return conditionHolds(seen, r.Condition) },
+	}
+	if !namespaced {
+		w.Namespace = ""
+	}
+	return k.WaitFor(ctx, w)
+}
+
+// conditionHolds judges the condition TYPE=STATUS of an object. An empty condition holds if the object is there.
+func conditionHolds(seen []*unstructured.Unstructured, condition string) (bool, string) {
+	if len(seen) == 0 {
+		return false, "it is not there"
+	}
+	if condition == "" {
+		return true, ""
+	}
+	kind, want, _ := strings.Cut(condition, "=")
+	all, _, _ := unstructured.NestedSlice(seen[0].Object, "status", "conditions")
+	for _, c := range all {
+		if c, ok := c.(map[string]any); ok && c["type"] == kind {
+			return c["status"] == want, fmt.Sprintf("%s=%v: %v: %v", kind, c["status"], c["reason"], c["message"])
+		}
+	}
+	return false, fmt.Sprintf("no condition %s among %d", kind, len(all))
+}
+
+func statefulSetReady(seen []*unstructured.Unstructured) (bool, string) {
+	if len(seen) == 0 {
+		return false, "it is not there"
+	}
+	want, ok, _ := unstructured.NestedInt64(seen[0].Object, "spec", "replicas")
+	if !ok {
+		want = 1
+	}
+	ready, updated := number(seen, "readyReplicas"), number(seen, "updatedReplicas")
+	return current(seen[0]) && ready == int(want) && updated == int(want), fmt.Sprintf("%d ready and %d up to date of %d", ready, updated, want)
 }
 
 func daemonSetReady(seen []*unstructured.Unstructured, nodes int) (bool, string) {
 	if len(seen) == 0 {
 		return false, "it is not there"
 	}
-	desired, ready, updated := number(seen[0], "desiredNumberScheduled"), number(seen[0], "numberReady"), number(seen[0], "updatedNumberScheduled")
+	desired, ready, updated := number(seen, "desiredNumberScheduled"), number(seen, "numberReady"), number(seen, "updatedNumberScheduled")
 	text := strconv.Itoa(ready) + " ready and " + strconv.Itoa(updated) + " up to date of " + strconv.Itoa(desired)
 	return current(seen[0]) && desired == nodes && ready == nodes && updated == nodes, text
 }
@@ -223,17 +283,21 @@ func deploymentAvailable(seen []*unstructured.Unstructured, want int) (bool, str
 	if len(seen) == 0 {
 		return false, "it is not there"
 	}
-	available, updated := number(seen[0], "availableReplicas"), number(seen[0], "updatedReplicas")
+	available, updated := number(seen, "availableReplicas"), number(seen, "updatedReplicas")
 	text := fmt.Sprintf("%d available and %d up to date, %d wanted", available, updated, want)
 	return current(seen[0]) && available >= want && updated >= want, text
 }
 
 // current reports whether an object's status is about the present specification.
 func current(u *unstructured.Unstructured) bool {
-	return number(u, "observedGeneration") >= int(u.GetGeneration())
+	return number([]*unstructured.Unstructured{u}, "observedGeneration") >= int(u.GetGeneration())
 }
 
-func number(u *unstructured.Unstructured, field string) int {
-	n, _, _ := unstructured.NestedInt64(u.Object, "status", field)
+// number returns a number in the status of the first object, or 0.
+func number(seen []*unstructured.Unstructured, field string) int {
+	if len(seen) == 0 {
+		return 0
+	}
+	n, _, _ := unstructured.NestedInt64(seen[0].Object, "status", field)
 	return int(n)
 }

@@ -20,7 +20,11 @@ import (
 	"skidpad.dev/skidpad/lab/router/client"
 	"skidpad.dev/skidpad/lab/router/gateway"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/wait"
 )
+
+// namesWithin bounds the wait for addresses from the running cluster, such as a load balancer's.
+const namesWithin = 6 * time.Minute
 
 // building is one walk over a lab's plan, with the data that the steps share.
 type building struct {
@@ -60,6 +64,7 @@ func (b *building) actions() map[string]action {
 		plan.StepCNI:       b.installCNI,
 		plan.StepAddons:    b.installAddons,
 		plan.StepWorkloads: b.deploy,
+		plan.StepManifests: b.applyManifests,
 		plan.StepReady:     b.ready,
 	}
 }
@@ -218,6 +223,26 @@ func (b *building) deploy(ctx context.Context, _ func(string)) error {
 		}
 	}
 	return nil
+}
+
+// applyManifests applies the scenario's own objects, once the lab has the values of all names in the objects.
+func (b *building) applyManifests(ctx context.Context, note func(string)) error {
+	own := *b.Plan.Manifests
+	own.Objects = slices.Clone(own.Objects)
+	for i, o := range own.Objects {
+		err := wait.Until(ctx, wait.For{What: o.At + ": the values of the names", Within: namesWithin, Every: time.Second}, func(ctx context.Context) (err error) {
+			own.Objects[i].Text, err = b.Fill(ctx, o.Text)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	planned, err := addon.NewPlanned(b.Plan, own, b.images, note)
+	if err != nil {
+		return err
+	}
+	return b.install(ctx, planned)
 }
 
 // ready waits until every addon in the cluster reports ready. Checks, not ready, judge the packets.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"sync"
 
+	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/host"
 	"skidpad.dev/skidpad/lab/image"
@@ -39,6 +40,9 @@ func Create(ctx context.Context, eng *docker.Engine, o Options) (*live.Lab, erro
 	if err != nil {
 		return nil, asSkip(err)
 	}
+	if err := findCharts(ctx, p, images); err != nil {
+		return nil, err
+	}
 	p, networked, err := claim(ctx, eng, o)
 	defer networked()
 	if err != nil {
@@ -50,7 +54,29 @@ func Create(ctx context.Context, eng *docker.Engine, o Options) (*live.Lab, erro
 		_, undo := eng.Remove(context.WithoutCancel(ctx), o.Name)
 		return nil, errors.Join(fmt.Errorf("lab %s: interrupted; what was begun is removed", o.Name), undo)
 	}
+	var refused *plan.RefusedError
+	if errors.As(err, &refused) && !o.Keep {
+		_, undo := eng.Remove(context.WithoutCancel(ctx), o.Name)
+		return nil, errors.Join(fmt.Errorf("lab %s: %w\nwhat was begun is removed; with --keep the lab stays", o.Name, refused), undo)
+	}
 	return l, err
+}
+
+// findCharts reads the charts of the user's own, so that a missing chart is found before the lab has any part.
+func findCharts(ctx context.Context, p *plan.Plan, images map[string]image.Resolved) error {
+	for _, a := range p.Addons {
+		if a.Chart == nil || a.Chart.At == "" {
+			continue
+		}
+		planned, err := addon.NewPlanned(p, a, images, nil)
+		if err == nil {
+			err = planned.Prepare(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // claim drafts a new lab while no other `up` may draft, because two drafts could find the same free subnets. The caller

@@ -1,9 +1,11 @@
 package bringup
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -84,5 +86,8 @@ func flattenInto(flat map[string]string, path string, v any) {
 		}
 	default:
 		flat[path] = fmt.Sprint(v)
+		if text, ok := v.(string); ok && strings.Contains(text, "\n") {
+			flat[path] = fmt.Sprintf("%d lines (SHA-256 %.8x)", strings.Count(text, "\n"), sha256.Sum256([]byte(text)))
+		}
 	}
 }

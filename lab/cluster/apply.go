@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,8 +21,12 @@ import (
 	"skidpad.dev/skidpad/lab/wait"
 )
 
-// kindWithin limits the wait for a kind that the API server does not serve yet.
-const kindWithin = 60 * time.Second
+const (
+	// kindWithin limits the wait for a kind that the API server does not serve yet.
+	kindWithin = 60 * time.Second
+	// webhookWithin limits the wait for a webhook whose pods start, and for kinds that a program in the cluster defines.
+	webhookWithin = 4 * time.Minute
+)
 
 // Apply applies YAML manifests in order by server-side apply; a manifest has one or more documents. If the
 // kind of a document is not served yet, Apply waits for the kind, since custom resources follow their
@@ -40,6 +45,49 @@ func (k *Kube) Apply(ctx context.Context, manifests ...string) error {
 		}
 	}
 	return k.ApplyObjects(ctx, objects...)
+}
+
+// ApplyPatiently is Apply for objects of the user's own. The objects may need programs of the cluster that only start now:
+// a webhook that checks the objects, or the definitions of their kinds. Any other refusal is returned at once.
+func (k *Kube) ApplyPatiently(ctx context.Context, manifest string) error {
+	var waited *wait.Error
+	err := wait.Until(ctx, wait.For{What: "the object's webhook and kind", Within: webhookWithin, Every: time.Second}, func(ctx context.Context) error {
+		err := k.Apply(ctx, manifest)
+		if err != nil && !errors.As(err, &waited) && !strings.Contains(err.Error(), "failed calling webhook") {
+			return wait.Stop(err)
+		}
+		return err
+	})
+	return err
+}
+
+// Find returns the resource of a kind, and whether its objects have a namespace. Find waits until the API server serves the
+// kind. Without apiVersion, the preferred version of the first group with the kind counts.
+func (k *Kube) Find(ctx context.Context, apiVersion, kind string) (schema.GroupVersionResource, bool, error) {
+	if apiVersion != "" {
+		gv, err := schema.ParseGroupVersion(apiVersion)
+		if err != nil {
+			return schema.GroupVersionResource{}, false, err
+		}
+		r, err := k.resource(ctx, gv.WithKind(kind))
+		return gv.WithResource(r.Name), r.Namespaced, err
+	}
+	var found schema.GroupVersionResource
+	namespaced := false
+	err := wait.Until(ctx, wait.For{What: "kind " + kind + ": to be served by the API server", Within: webhookWithin, Every: time.Second}, func(context.Context) error {
+		lists, err := k.Client.Discovery().ServerPreferredResources()
+		for _, list := range lists {
+			gv, parsed := schema.ParseGroupVersion(list.GroupVersion)
+			for _, r := range list.APIResources {
+				if parsed == nil && r.Kind == kind && !strings.Contains(r.Name, "/") {
+					found, namespaced = gv.WithResource(r.Name), r.Namespaced
+					return nil
+				}
+			}
+		}
+		return errors.Join(err, errors.New("no group has the kind"))
+	})
+	return found, namespaced, err
 }
 
 // ApplyObjects is Apply for objects, typed (with their TypeMeta filled in) or unstructured.

@@ -44,6 +44,16 @@ func catalogue() []Entry {
 	}
 }
 
+// Names returns the names of the catalogue's images and of further entries, sorted.
+func Names(more []Entry) []string {
+	var all []string
+	for _, e := range append(catalogue(), more...) {
+		all = append(all, e.Name)
+	}
+	slices.Sort(all)
+	return all
+}
+
 // Published returns an image that can be pulled only, or brought by hand under its upstream name. why is the reason that the
 // image has no recipe.
 func Published(name, what, version, upstream, why string) Entry {

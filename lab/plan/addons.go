@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -22,7 +23,9 @@ type Addon struct {
 	Chart       *Chart       `json:"chart,omitempty"`
 	// Manifests are YAML documents, applied in order. Images stand in the documents as Ref writes them.
 	Manifests []string `json:"manifests,omitempty"`
-	Ready     []Ready  `json:"ready,omitempty"`
+	// Objects are the user's own objects, applied in order after the manifests.
+	Objects []scenario.Object `json:"objects,omitempty"`
+	Ready   []Ready           `json:"ready,omitempty"`
 }
 
 // Definitions are files of a Go module, read from Go's module cache.
@@ -44,6 +47,8 @@ type Label struct {
 
 // Chart is a Helm chart. The first source with the chart counts: Path alone if set, Module, Repository.
 type Chart struct {
+	// At is the place of a user's chart in the scenario's file, for errors; empty for an addon's own chart.
+	At   string `json:"at,omitempty"`
 	Path string `json:"path,omitempty"` // a folder, an archive, or a checkout of Module
 	// Module is a Go module with the chart in Folder. The module's version is the chart's version with a leading v.
 	Module     string         `json:"module,omitempty"`
@@ -56,8 +61,14 @@ type Chart struct {
 	Values     map[string]any `json:"values"` // images stand in the values as Ref and RefParts write them
 }
 
-// Ready is a DaemonSet with a ready pod on every node, or a Deployment with an available pod.
+// Ready is a DaemonSet with a ready pod on every node, a Deployment with an available pod, a StatefulSet with all pods ready,
+// or any other object with a condition.
 type Ready struct {
+	APIVersion string `json:"apiVersion,omitempty"` // of any other object; empty: any version of the kind
+	Condition  string `json:"condition,omitempty"`  // of any object: Ready=True; empty: the object exists
+	// SomeNodes is of a DaemonSet that chooses its nodes.
+	SomeNodes bool `json:"someNodes,omitempty"`
+
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
@@ -101,19 +112,20 @@ func (p *Plan) addon(match func(Addon) bool) *Addon {
 
 // AddonFields plans an addon. The fields of every addon in a scenario have the method.
 type AddonFields interface {
-	// PlanAddon is pure. Name and Roles of the result are filled in afterwards.
+	// PlanAddon is pure. Roles of the result, and Name unless set, are filled in afterwards.
 	PlanAddon(b *Builder) Addon
 }
 
 // addons plans every addon, in the scenario's order.
 func (b *builder) addons() {
-	for _, a := range b.spec.Addons {
+	for i, a := range b.spec.Addons {
 		f, ok := a.Fields.(AddonFields)
 		if !ok {
 			continue // unknown to the list of members; validation refuses such an entry
 		}
-		out := f.PlanAddon(&Builder{b})
-		out.Name, out.Roles = a.Name, a.Roles()
+		out := f.PlanAddon(&Builder{b, fmt.Sprintf("spec.addons[%d].%s", i, a.Name)})
+		out.Name, out.Roles = cmp.Or(out.Name, a.Name), a.Roles()
+		out.Images = imagesIn(out)
 		b.Addons = append(b.Addons, out)
 		if out.Optional {
 			b.Parts = append(b.Parts, Part{Name: out.Name, Images: out.Images})
@@ -142,7 +154,16 @@ func (b *builder) kernel() {
 }
 
 // Builder gives an addon the parts of the plan that are known before the cluster: networks and addresses.
-type Builder struct{ b *builder }
+type Builder struct {
+	b    *builder
+	path string // of the addon's fields: spec.addons[1].chart
+}
+
+// Path returns the path of the addon's fields in the scenario: spec.addons[1].chart.
+func (b *Builder) Path() string { return b.path }
+
+// Where returns the place of one of the addon's fields in the scenario's file: scenario.yaml:12.
+func (b *Builder) Where(field string) string { return b.b.Scenario.Where(b.path + "." + field) }
 
 // Spec returns the scenario's spec, with defaults.
 func (b *Builder) Spec() *scenario.Spec { return b.b.spec }

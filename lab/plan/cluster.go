@@ -23,14 +23,17 @@ func (b *builder) cluster() {
 	image := Image{Name: "node", Version: c.Kubernetes}
 	for _, a := range b.Addons {
 		if !a.Optional {
-			image.Preload = append(image.Preload, a.Images...)
+			image.Preload = appendNew(image.Preload, a.Images...)
 		}
 	}
 	for _, w := range b.spec.Workloads {
 		if w.Echo != nil {
-			image.Preload = append(image.Preload, Image{Name: "echo"})
+			image.Preload = appendNew(image.Preload, Image{Name: "echo"})
 			break
 		}
+	}
+	if b.Manifests != nil {
+		image.Preload = appendNew(image.Preload, b.Manifests.Images...)
 	}
 	endpoint := b.endpoint()
 	if endpoint != nil {

@@ -37,11 +37,13 @@ func Make(s *scenario.Scenario, lab string, h Host) (*Plan, error) {
 	}
 	b.kernel()
 	b.addons()
+	b.manifests()
 	b.cluster()
 	b.gateways()
 	b.routers()
 	b.clients()
 	b.natives()
+	b.objects()
 	b.workloads()
 	b.images()
 	b.steps()

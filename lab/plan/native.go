@@ -112,11 +112,15 @@ func (b *builder) files(all map[string]scenario.File) []File {
 	return files
 }
 
-// fill replaces the names in a text. Validation ensures that the plan knows the names.
+// fill replaces the names in a text whose values the plan knows. The running lab replaces the others; see live.Lab.Fill.
 func (b *builder) fill(text string) string {
 	values := map[string]string{}
 	for _, name := range scenario.NamesIn(text) {
-		values[name], _ = b.Named(name)
+		value, ok := b.Named(name)
+		if !ok {
+			value = "@{" + name + "}"
+		}
+		values[name] = value
 	}
 	return scenario.FillIn(text, values)
 }

@@ -13,6 +13,7 @@ const (
 	StepCNI       = "cni"
 	StepAddons    = "addons"
 	StepWorkloads = "workloads"
+	StepManifests = "manifests"
 	StepReady     = "ready"
 )
 
@@ -46,6 +47,15 @@ func (b *builder) steps() {
 	add(cni != "", StepCNI, cni+" with its resources, from when the API answers", networks...)
 	add(others != "", StepAddons, others+", from when the API answers", networks...)
 	add(len(b.Workloads) > 0, StepWorkloads, plural(len(b.Workloads), "workload"), networks...)
+	if m := b.Manifests; m != nil {
+		var before []string
+		for _, s := range b.Steps {
+			if s.Name == StepCluster || s.Name == StepCNI || s.Name == StepAddons || s.Name == StepWorkloads {
+				before = append(before, s.Name)
+			}
+		}
+		add(true, StepManifests, plural(len(m.Objects), "object")+" of the scenario's own", before...)
+	}
 	var all []string
 	for _, s := range b.Steps {
 		all = append(all, s.Name)

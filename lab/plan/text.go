@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -121,12 +122,19 @@ func (p *Plan) documents(t *text) {
 	} else if c != nil {
 		t.document("kind configuration", c.KindConfig)
 	}
-	for _, a := range p.Addons {
+	all := p.Addons
+	if p.Manifests != nil {
+		all = append(slices.Clone(all), *p.Manifests)
+	}
+	for _, a := range all {
 		if a.Chart != nil {
 			t.document("values of "+a.Name+" "+a.Version, YAML(a.Chart.Values))
 		}
 		if len(a.Manifests) > 0 {
 			t.document("manifests of "+a.Name+" "+a.Version, strings.Join(a.Manifests, "---\n"))
+		}
+		for _, o := range a.Objects {
+			t.document("object of "+a.Name+", "+o.At, o.Text)
 		}
 	}
 }

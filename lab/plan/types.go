@@ -34,8 +34,10 @@ type Plan struct {
 	Clients   []Client   `json:"clients,omitempty"`
 	Addons    []Addon    `json:"addons,omitempty"`
 	Workloads []Workload `json:"workloads,omitempty"`
-	Kernel    []Need     `json:"kernel,omitempty"` // options that the kernel must have
-	Images    []Image    `json:"images"`           // images that the engine needs before any start
+	// Manifests are the scenario's own objects, as an addon that comes last.
+	Manifests *Addon  `json:"manifests,omitempty"`
+	Kernel    []Need  `json:"kernel,omitempty"` // options that the kernel must have
+	Images    []Image `json:"images"`           // images that the engine needs before any start
 	// Parts are the optional parts of the lab.
 	Parts []Part `json:"parts,omitempty"`
 	Steps []Step `json:"steps"`

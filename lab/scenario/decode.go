@@ -52,6 +52,12 @@ func (d decoder) decode(n *yaml.Node, v reflect.Value, path string, r rule) {
 	case *Snippet:
 		d.snippet(n, target, path)
 		return
+	case *Path:
+		d.path(n, target, path)
+		return
+	case *Manifest:
+		d.manifest(n, target, path)
+		return
 	case *File:
 		d.file(n, target, path)
 		return
@@ -124,7 +130,9 @@ func (d decoder) pairs(n *yaml.Node, path string, do func(name string, value *ya
 			d.addAt(join(path, name), key.Line, "seen the field twice (first on line %d), want it once", d.lines[join(path, name)])
 		default:
 			given[name] = true
-			d.lines[join(path, name)] = key.Line
+			if _, ok := d.lines[join(path, name)]; !ok {
+				d.lines[join(path, name)] = key.Line
+			}
 			do(name, value)
 		}
 	}

@@ -40,7 +40,11 @@ func (s *Scenario) Half(h Half) (*Scenario, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lab bug: half of %s cannot be written: %w", s.Metadata.Name, err)
 	}
-	return parse(s.Metadata.Name+" with "+h.What, data, s.kinds, s.folder)
+	found := newProblems("")
+	if s.form != nil { // the half's text is one line; the lines are those of the bug's file
+		found.name, found.lines = s.form.name, maps.Clone(s.form.lines)
+	}
+	return parse(s.Metadata.Name+" with "+h.What, data, s.kinds, s.folder, found)
 }
 
 // treeOf returns a value as a JSON tree.

@@ -17,6 +17,7 @@ type Kinds struct {
 	Checks  []Member
 	Faults  []Member
 	Signals []Member
+	Images  []string // the names of the catalogue's images; nil allows every name
 }
 
 // Member is one member of a kind.

@@ -28,7 +28,7 @@ func Load(file string, kinds Kinds) (*Scenario, error) {
 	if err != nil {
 		return nil, &Invalid{File: file, Problems: []Problem{{Message: err.Error()}}}
 	}
-	return parse(file, data, kinds, os.DirFS(filepath.Dir(file)))
+	return parse(file, data, kinds, os.DirFS(filepath.Dir(file)), newProblems(file))
 }
 
 // LoadFS is Load for a file of a file system. Errors call the file root/file.
@@ -41,7 +41,7 @@ func LoadFS(files fs.FS, root, file string, kinds Kinds) (*Scenario, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parse(path.Join(root, file), data, kinds, folder)
+	return parse(path.Join(root, file), data, kinds, folder, newProblems(path.Join(root, file)))
 }
 
 func read(path string) ([]byte, error) {
@@ -67,11 +67,11 @@ func read(path string) ([]byte, error) {
 
 // Parse is Load for data in memory, without files beside the scenario. Errors call the data name.
 func Parse(name string, data []byte, kinds Kinds) (*Scenario, error) {
-	return parse(name, data, kinds, nil)
+	return parse(name, data, kinds, nil, newProblems(name))
 }
 
-func parse(name string, data []byte, kinds Kinds, folder fs.FS) (*Scenario, error) {
-	found := newProblems(name)
+// parse reads data, calls the data name in errors, and collects the mistakes and the lines in found.
+func parse(name string, data []byte, kinds Kinds, folder fs.FS, found *problems) (*Scenario, error) {
 	root, err := parseDocument(data)
 	if err != nil {
 		var at *syntaxError
@@ -80,7 +80,7 @@ func parse(name string, data []byte, kinds Kinds, folder fs.FS) (*Scenario, erro
 		}
 		return nil, &Invalid{File: name, Problems: []Problem{{Message: err.Error()}}}
 	}
-	s := &Scenario{kinds: kinds, folder: folder}
+	s := &Scenario{kinds: kinds, folder: folder, form: found}
 	d := decoder{found, kinds, folder}
 	d.decode(root, reflect.ValueOf(s).Elem(), "", rule{})
 	s.setDefaults()

@@ -34,12 +34,15 @@ func FillIn(text string, values map[string]string) string {
 	return inText.ReplaceAllStringFunc(text, func(m string) string { return values[m[2:len(m)-1]] })
 }
 
+// textNames describes the names for errors.
+const textNames = "one of: @{ROUTER.NETWORK} (so for clients and gateways), @{NODE.ip}, @{NODE.name}, @{NETWORK.subnet}, " +
+	"@{NETWORK.host}, @{NETWORK.100}, @{KIND/WORKLOAD}, @{service/NAME}, with names of the scenario"
+
 // Text checks that the scenario knows all names in a text.
 func (v *Validation) Text(path, text string) {
 	for _, name := range NamesIn(text) {
 		if !v.stands(name) {
-			v.Add(path, "seen @{%s}, want one of: @{ROUTER.NETWORK} (so for clients and gateways), @{NODE.ip}, @{NODE.name}, @{NETWORK.subnet}, "+
-				"@{NETWORK.host}, @{NETWORK.100}, @{KIND/WORKLOAD}, @{service/NAME}, with names of the scenario", name)
+			v.Add(path, "seen @{%s}, want %s", name, textNames)
 		}
 	}
 }

@@ -196,18 +196,11 @@ func (v *Validation) PlannedText(at, text string, from Origin) {
 			default:
 				seen += ", known only to the running lab"
 			}
-			if v.form.has(at) {
-				continue
+			if from.Line > 0 {
+				v.addFrom(at, Origin{from.File, from.Line + i}, "seen %s, want %s", seen, want)
+			} else {
+				v.addFrom(at, from, "seen %s, want %s", seen, want)
 			}
-			problem := Problem{Path: at, Line: v.found.lineOf(at), Message: fmt.Sprintf("seen %s, want %s", seen, want)}
-			switch {
-			case from.Line == 0:
-			case v.form.name == from.File:
-				problem.Line = from.Line + i
-			default:
-				problem.Message = fmt.Sprintf("%s:%d: %s", from.File, from.Line+i, problem.Message)
-			}
-			v.found.list = append(v.found.list, problem)
 		}
 	}
 }

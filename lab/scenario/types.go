@@ -22,8 +22,9 @@ type Scenario struct {
 	// Bug makes the scenario the reproduction of a bug; see skidpad repro.
 	Bug *Bug `json:"bug,omitempty"`
 
-	kinds  Kinds // the members that the file may name; the halves of a bug use the same members
-	folder fs.FS // the files beside the scenario; nil without a folder
+	kinds  Kinds     // the members that the file may name; the halves of a bug use the same members
+	folder fs.FS     // the files beside the scenario; nil without a folder
+	form   *problems // the lines of the file; nil for a scenario from JSON
 }
 
 // Metadata names a scenario. Labels are free; listings show the labels `origin` and `cni`.
@@ -42,6 +43,8 @@ type Spec struct {
 	Clients   []Client   `json:"clients,omitempty"`
 	Addons    []Addon    `json:"addons,omitempty"`
 	Workloads []Workload `json:"workloads,omitempty"`
+	// Manifests are Kubernetes objects of one's own, applied in order after the addons and the workloads.
+	Manifests []Manifest `json:"manifests,omitempty"`
 	Checks    []Check    `json:"checks,omitempty"`
 }
 

@@ -27,6 +27,7 @@ func validate(s *Scenario, found *problems) {
 	v.clients()
 	v.addons()
 	v.workloads()
+	v.manifests()
 	v.checks()
 	v.bug(s.Bug)
 	v.halves(s)

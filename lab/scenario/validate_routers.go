@@ -79,6 +79,9 @@ func (v *Validation) nodesPeer(at string, r *Router, p Peer) {
 		v.Add(at+".nodes", "seen all, want router %s on the cluster's network %s too", r.Name, list(cluster.nodeNetworks()))
 	}
 	n := v.spec.NodeSpeaker()
+	if n == nil && p.ASN != 0 && slices.ContainsFunc(v.spec.Addons, func(a Addon) bool { return slices.Contains(a.Roles(), RoleBGP) }) {
+		return // the user's own speaker
+	}
 	if n == nil {
 		v.Add(at+".nodes", "seen all, want an addon that speaks BGP on the nodes, such as cilium with bgp")
 		return

@@ -153,6 +153,13 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string"}
 	case reflect.TypeFor[scenario.File]():
 		return fileSchema()
+	case reflect.TypeFor[scenario.Manifest]():
+		file := jsonschema.NewProperties()
+		file.Set("file", fileSchema())
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+			{Type: "object", Properties: file, Required: []string{"file"}, AdditionalProperties: jsonschema.FalseSchema},
+			{Type: "object", Required: []string{"apiVersion", "kind", "metadata"}},
+		}}
 	case reflect.TypeFor[netip.Prefix]():
 		return &jsonschema.Schema{Type: "string", Pattern: `^[0-9a-f.:]+/[0-9]+$`, Examples: []any{"192.0.2.0/24"}}
 	case reflect.TypeFor[netip.Addr]():
