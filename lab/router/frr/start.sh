@@ -18,5 +18,7 @@ daemons=$(sed -nE "s/^(zebra|[a-z0-9]+d)=yes.*/\1/p" /etc/frr/daemons)
 # its restart commands, and wait for minutes: a real init stands before it, as on a host.
 init=
 [ ! -x "$(command -v tini)" ] || init="tini --"
+# The command that starts all daemons also loads frr.conf, at its end. watchfrr ends the command after 20 s by default, and a
+# router of a busy machine then runs without any configuration.
 # shellcheck disable=SC2086 # lists of words
-exec $init /usr/lib/frr/watchfrr $daemons
+exec $init /usr/lib/frr/watchfrr --restart-timeout 600 $daemons
