@@ -116,7 +116,7 @@ func (c *Failover) Validate(v *scenario.Validation, path string) {
 func validateGracefulRestart(v *scenario.Validation, path string) {
 	wantSessions(v, path)
 	for i, r := range v.Spec().Routers {
-		if r.BGP != nil && slices.ContainsFunc(r.BGP.Peers, func(p scenario.Peer) bool { return p.Nodes != "" }) {
+		if r.BGP.LearnsFromNodes() {
 			v.Needs(path, &r, scenario.RestartsGracefully|scenario.ReportsRestart, fmt.Sprintf("a check that sets graceful restart with nodes that peer with %s (spec.routers[%d], %s)", r.Name, i, r.Software))
 		}
 	}

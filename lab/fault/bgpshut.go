@@ -25,7 +25,7 @@ func (*BGPShut) About() About { return About{What: "BGP sessions shut down: all,
 func (f *BGPShut) Validate(v *scenario.Validation, path string) {
 	sessionsOf(v, path, "bgpShut", f.Router, f.Peer)
 	r := v.Spec().Router(f.Router)
-	if r == nil || r.BGP == nil || !slices.ContainsFunc(r.BGP.Peers, func(p scenario.Peer) bool { return p.Nodes != "" }) {
+	if r == nil || !r.BGP.LearnsFromNodes() {
 		return
 	}
 	switch {

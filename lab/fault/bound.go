@@ -183,7 +183,7 @@ func (c Case) sessions(name, peer string) []bound.Bound {
 			continue
 		}
 		for _, n := range r.BGP.Neighbors {
-			if b, ok := c.detection(r, n.BFD); ok && n.Name == peer {
+			if b, ok := c.detection(r, n.Peering); ok && n.Name == peer {
 				all = append(all, b)
 			}
 		}
@@ -212,14 +212,17 @@ func (c Case) nodeLost() bound.Bound {
 }
 
 // silence is the bound by which a router notices that a node falls silent that dials the router.
-func (c Case) silence(r plan.Router) (bound.Bound, bool) { return c.detection(r, r.BGP.Ranges[0].BFD) }
+func (c Case) silence(r plan.Router) (bound.Bound, bool) {
+	return c.detection(r, r.BGP.Ranges[0].Peering)
+}
 
 // detection is the bound by which one end of a session notices the other end's silence: of BFD, else of the hold time.
-func (c Case) detection(r plan.Router, bfd *scenario.BFD) (bound.Bound, bool) {
+func (c Case) detection(r plan.Router, p plan.Peering) (bound.Bound, bool) {
+	bfd, timers := p.BFD, r.BGP.TimersOf(p)
 	if bfd != nil && c.proto != "bgp" {
 		return bound.BFD(bfd.Multiplier, bfd.Interval.Std(), bfd.Interval.Std()), true
 	}
-	return bound.HoldTime(r.BGP.HoldTime, r.BGP.Keepalive), c.proto != "bfd"
+	return bound.HoldTime(timers.HoldTime.Std(), timers.Keepalive.Std()), c.proto != "bfd"
 }
 
 // listener returns the router of a name that nodes dial, or nil.

@@ -34,6 +34,10 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 		Keepalive:       r.BGP.HoldTime.Std() / 3,
 		GracefulRestart: r.BGP.GracefulRestart,
 		MaximumPaths:    r.BGP.MaximumPaths,
+		Port:            r.BGP.Port,
+	}
+	if r.BGP.RouterID.IsValid() {
+		s.RouterID = r.BGP.RouterID
 	}
 	for _, n := range r.BGP.Announce {
 		if b.spec.IPv4() {
@@ -44,27 +48,34 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 		}
 	}
 	for _, p := range r.BGP.Peers {
-		if p.Router != "" {
+		switch {
+		case p.Router != "":
 			v4, v6 := b.peerAddress(r, p.Router)
 			for _, a := range []netip.Addr{v4, v6} {
 				if a.IsValid() {
 					s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Router, Address: a, ASN: p.ASN, Peering: peeringOf(p)})
 				}
 			}
-			continue
-		}
-		if len(b.spec.Cluster.Racks) > 0 {
+		case p.Address.IsValid():
+			s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Address.String(), Address: p.Address, ASN: p.ASN, Peering: peeringOf(p)})
+		case len(b.spec.Cluster.Racks) > 0:
 			s.Ranges = append(s.Ranges, b.rackRanges(r, p)...)
-			continue
+		default:
+			s.Ranges = append(s.Ranges, b.nodeRanges(p)...)
 		}
-		s.Ranges = append(s.Ranges, b.nodeRanges(p)...)
 	}
 	return s
 }
 
-// nodeRanges returns ranges for the sessions of all nodes, a range for each IP family.
+// nodeRanges returns ranges for the sessions of the peer's nodes, a range for each IP family. The engine chooses the
+// addresses of kind's nodes, so the range has all nodes, and the nodes' speaker decides which nodes dial.
 func (b *builder) nodeRanges(p scenario.Peer) []Range {
-	n, sessions := b.network(b.clusterNetwork()), len(b.Cluster.Members())
+	n, sessions := b.network(b.clusterNetwork()), 0
+	for _, m := range b.Cluster.Members() {
+		if p.Nodes.Has(m.Short) {
+			sessions++
+		}
+	}
 	var all []Range
 	if b.spec.IPv4() {
 		all = append(all, Range{Name: "nodes", Prefix: n.Nodes, ASN: p.ASN, Sessions: sessions, Peering: peeringOf(p)})
@@ -79,9 +90,10 @@ func (b *builder) nodeRanges(p scenario.Peer) []Range {
 func (b *builder) rackRanges(r scenario.Router, p scenario.Peer) []Range {
 	var all []Range
 	for _, rack := range b.spec.Cluster.Racks {
-		if rack.Router == r.Name {
+		nodes := slices.DeleteFunc(slices.Clone(rack.Nodes), func(n string) bool { return !p.Nodes.Has(n) })
+		if rack.Router == r.Name && len(nodes) > 0 {
 			all = append(all, Range{
-				Name: "nodes-" + rack.Network, Prefix: b.network(rack.Network).Nodes, ASN: p.ASN, Sessions: len(rack.Nodes), Peering: peeringOf(p),
+				Name: "nodes-" + rack.Network, Prefix: b.network(rack.Network).Nodes, ASN: p.ASN, Sessions: len(nodes), Peering: peeringOf(p),
 			})
 		}
 	}
@@ -142,8 +154,7 @@ func (b *builder) gateways() {
 // learnsFromNodes reports whether a router learns the routes to the cluster from the nodes by BGP. Without these routes,
 // the router is no way into the cluster and must not hold a gateway's address.
 func (b *builder) learnsFromNodes(router string) bool {
-	bgp := b.spec.Routers[b.routerIndex(router)].BGP
-	return bgp != nil && slices.ContainsFunc(bgp.Peers, func(p scenario.Peer) bool { return p.Nodes != "" })
+	return b.spec.Routers[b.routerIndex(router)].BGP.LearnsFromNodes()
 }
 
 func (b *builder) clients() {

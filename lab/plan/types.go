@@ -156,6 +156,7 @@ type Speaker struct {
 	Neighbors []Neighbor     `json:"neighbors,omitempty"`
 	// Ranges accept sessions that nodes open (FRR: bgp listen range).
 	Ranges []Range `json:"ranges,omitempty"`
+	Port   int     `json:"port,omitempty"` // the TCP port of the speaker; 0 is 179
 }
 
 // Neighbor is a peer with a known address.

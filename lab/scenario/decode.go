@@ -61,6 +61,9 @@ func (d decoder) decode(n *yaml.Node, v reflect.Value, path string, r rule) {
 	case *File:
 		d.file(n, target, path)
 		return
+	case *NodeNames:
+		d.nodeNames(n, target, path)
+		return
 	case *Software:
 		d.text(n, v, path, rule{enum: memberNames(d.kinds.Routers)})
 		return

@@ -97,14 +97,7 @@ func (r *Router) setDefaults(spec *Spec) {
 	Or(&r.BGP.HoldTime, DefaultHoldTime)
 	Or(&r.BGP.MaximumPaths, DefaultMaximumPaths)
 	for i := range r.BGP.Peers {
-		p := &r.BGP.Peers[i]
-		p.BFD.SetDefaults()
-		if other := spec.Router(p.Router); other != nil && other.BGP != nil {
-			Or(&p.ASN, other.BGP.ASN)
-		}
-		if n := spec.NodeSpeaker(); p.Nodes != "" && n != nil {
-			Or(&p.ASN, n.ASN)
-		}
+		r.BGP.Peers[i].setDefaults(r, spec)
 	}
 }
 

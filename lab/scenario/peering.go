@@ -29,13 +29,6 @@ const (
 	DefaultBFDMultiplier = 3
 )
 
-// RoutePolicy sets attributes on every route from a peer or to a peer.
-type RoutePolicy struct {
-	Communities []Community `json:"communities,omitempty"` // added to the communities of the route
-	LocalPref   *uint32     `json:"localPref,omitempty"`
-	MED         *uint32     `json:"med,omitempty"`
-}
-
 // Community is a BGP community (RFC 1997) in the usual notation, two decimal numbers: 64512:100.
 type Community string
 

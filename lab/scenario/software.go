@@ -42,6 +42,10 @@ const (
 	// SetsOnImport and SetsOnExport: attributes are set on received and on sent routes.
 	SetsOnImport
 	SetsOnExport
+	// FiltersRoutes: policies have rules, and prepend.
+	FiltersRoutes
+	// TunesSessions: local ASN, loops of the own ASN, waiting for the peer, ports, timers and graceful restart of a session.
+	TunesSessions
 
 	allAbilities = 1<<iota - 1
 )
@@ -134,8 +138,11 @@ func (v *Validation) software(path string, r *Router) {
 			set     bool
 			ability Abilities
 		}{
-			{"nodes", p.Nodes != "", AcceptsNodes}, {"bfd", p.BFD != nil, HasBFD}, {"routeReflectorClient", p.RouteReflectorClient, ReflectsRoutes},
+			{"nodes", p.isNodes(), AcceptsNodes}, {"bfd", p.BFD != nil, HasBFD}, {"routeReflectorClient", p.RouteReflectorClient, ReflectsRoutes},
 			{"maxPrefixes", p.MaxPrefixes != 0, LimitsPrefixes}, {"import", p.Import != nil, SetsOnImport}, {"export", p.Export != nil, SetsOnExport},
+			{"export", p.Export.Filters(), FiltersRoutes},
+			{"localASN", p.LocalASN != 0, TunesSessions}, {"allowASIn", p.AllowASIn != 0, TunesSessions}, {"passive", p.Passive, TunesSessions},
+			{"port", p.Port != 0, TunesSessions}, {"timers", p.Timers != nil, TunesSessions}, {"gracefulRestart", p.GracefulRestart != nil, TunesSessions},
 		} {
 			if o.set {
 				v.Needs(at+o.field, r, o.ability, "it with "+name)

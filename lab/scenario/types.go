@@ -145,14 +145,22 @@ type BGP struct {
 	MaximumPaths int `json:"maximumPaths,omitempty" jsonschema:"minimum=1,maximum=256"`
 	// Announce lists the router's networks whose prefixes the router advertises to all peers.
 	Announce []string `json:"announce,omitempty"`
+
+	SpeakerOptions
 }
 
-// Peer is either every node of the cluster or another router; exactly one of Nodes and Router is set.
+// Peer is nodes of the cluster, another router, or an address; exactly one of Nodes, Router and Address is set.
 type Peer struct {
-	Nodes  string `json:"nodes,omitempty" jsonschema:"enum=all"` // "all"
-	Router string `json:"router,omitempty"`                      // a router's name
-	// ASN is the peer's AS number; default: the other router's own ASN, and for nodes the ASN of the nodes' BGP speaker.
+	// Nodes is all, or a list of nodes such as [worker, worker2]. The nodes dial, and the router listens.
+	Nodes  NodeNames `json:"nodes,omitempty"`
+	Router string    `json:"router,omitempty"` // a router's name
+	// Address is the address of a peer that is no router of the scenario: a container, a client, a speaker of one's own.
+	Address netip.Addr `json:"address,omitempty,omitzero" jsonschema:"example=10.0.0.9,example=2001:db8::9"`
+	// ASN is the peer's AS number. Default: the ASN that the other router uses towards this router; for nodes the ASN of the
+	// nodes' BGP speaker. An address needs the ASN.
 	ASN uint32 `json:"asn,omitempty" jsonschema:"minimum=1,maximum=4294967295"`
+
+	SessionOptions
 
 	// BFD must be on at both ends.
 	BFD *BFD `json:"bfd,omitempty"`

@@ -121,7 +121,7 @@ func (v *Validation) NodePeers(path string, peers []string) {
 			v.Unknown(at, name, "router", v.routerNames())
 		case v.spec.Cluster != nil && !slices.ContainsFunc(v.spec.Cluster.nodeNetworks(), func(n string) bool { return v.on(r, n) }):
 			v.Add(at, "seen %q, which is not on the cluster's network %s, want a router that is", name, list(v.spec.Cluster.nodeNetworks()))
-		case r.BGP == nil || !slices.ContainsFunc(r.BGP.Peers, func(p Peer) bool { return p.Nodes != "" }):
+		case !r.BGP.LearnsFromNodes():
 			v.Add(at, "seen %q, which has no peer {nodes: all}, want both ends to peer", name)
 		}
 	}
@@ -143,7 +143,7 @@ func (v *Validation) NodesBFD(path string, b *BFD, peers []string) {
 // bfdWithNodes reports whether a router requests BFD with the nodes, or has no session with the nodes.
 func (b *BGP) bfdWithNodes() bool {
 	for _, p := range b.Peers {
-		if p.Nodes != "" {
+		if p.isNodes() {
 			return p.BFD != nil
 		}
 	}

@@ -2,9 +2,6 @@ package scenario
 
 import (
 	"fmt"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -44,6 +41,7 @@ func (v *Validation) peering(at string, r *Router, p Peer) {
 			v.Add(at+"."+o.field, "seen it for a peer of ASN %d, want %s", p.ASN, map[bool]string{true: "an internal peer, of this router's own ASN", false: "an external peer, of another ASN than this router's"}[o.internal])
 		}
 	}
+	v.sessionOptions(at, r, p)
 	if back, ok := v.otherEnd(r, p); ok {
 		v.bothEnds(at, p, back)
 	}
@@ -52,14 +50,14 @@ func (v *Validation) peering(at string, r *Router, p Peer) {
 // otherEnd returns the other router's entry for the same session.
 func (v *Validation) otherEnd(r *Router, p Peer) (Peer, bool) {
 	other := v.spec.Router(p.Router)
-	if p.Router == "" || other == nil || other.BGP == nil {
+	if p.Router == "" || other == nil {
 		return Peer{}, false
 	}
-	i := slices.IndexFunc(other.BGP.Peers, func(q Peer) bool { return q.Router == r.Name })
-	if i < 0 {
+	back := other.BGP.towards(r.Name)
+	if back == nil {
 		return Peer{}, false
 	}
-	return other.BGP.Peers[i], true
+	return *back, true
 }
 
 // bothEnds checks the settings that keep a session down if only one end has the setting. Passwords are not compared, because a
@@ -77,7 +75,7 @@ func (v *Validation) bothEnds(at string, p, back Peer) {
 
 func (v *Validation) bfd(at string, p Peer) {
 	v.bfdTimes(at, p.BFD)
-	if p.Nodes != "" {
+	if p.isNodes() {
 		v.nodesBFD(at)
 	}
 	if p.Multihop != 0 {
@@ -95,30 +93,7 @@ func (v *Validation) password(at string, p Peer) {
 	if !secretForm.MatchString(string(p.Password)) || strings.HasPrefix(string(p.Password), secretMark) {
 		v.Add(at, "seen one that cannot be used (it is not shown), want 1 to 80 letters, digits and ._~+/=-, not beginning with %s", secretMark)
 	}
-	if p.Nodes != "" {
+	if p.isNodes() {
 		v.Add(at, "seen it for the nodes, which are not told a password yet, want it for routers only")
-	}
-}
-
-var communityForm = regexp.MustCompile(`^([0-9]{1,5}):([0-9]{1,5})$`)
-
-func (v *Validation) policy(at string, p *RoutePolicy) {
-	if p == nil {
-		return
-	}
-	if len(p.Communities) == 0 && p.LocalPref == nil && p.MED == nil {
-		v.Add(at, "seen nothing that is set, want one or more of: communities, localPref, med")
-	}
-	for i, c := range p.Communities {
-		m := communityForm.FindStringSubmatch(string(c))
-		ok := m != nil
-		for _, half := range m {
-			if n, err := strconv.Atoi(half); err == nil && n > 65535 {
-				ok = false
-			}
-		}
-		if !ok {
-			v.Add(fmt.Sprintf("%s.communities[%d]", at, i), "seen %q, want two numbers up to 65535 such as 64512:100 (RFC 1997)", c)
-		}
 	}
 }

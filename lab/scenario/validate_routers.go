@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -21,6 +22,7 @@ func (v *Validation) routers() {
 			v.holdTime(path+".bgp.holdTime", r.BGP.HoldTime)
 			v.peers(path+".bgp.peers", &v.spec.Routers[i])
 			v.announce(path+".bgp.announce", &v.spec.Routers[i])
+			v.speakerOptions(path+".bgp", r.BGP)
 		}
 		v.native(path, &v.spec.Routers[i])
 		v.software(path, &v.spec.Routers[i])
@@ -47,50 +49,58 @@ func (v *Validation) holdTime(path string, d Duration) {
 }
 
 func (v *Validation) peers(path string, r *Router) {
-	var seenPeers []string
+	var seen []string
 	for j, p := range r.BGP.Peers {
 		at := fmt.Sprintf("%s[%d]", path, j)
-		if !v.ExactlyOne(at, "nodes, router", p.Nodes != "", p.Router != "") {
+		if !v.ExactlyOne(at, "nodes, router, address", p.isNodes(), p.Router != "", p.Address.IsValid()) {
 			continue
 		}
 		key := p.Router
-		if p.Nodes != "" {
+		switch {
+		case p.isNodes():
 			key = "all nodes"
 			v.nodesPeer(at, r, p)
-		} else {
+		case p.Address.IsValid():
+			key = p.Address.String()
+			v.addressPeer(at, r, p)
+		default:
 			v.routerPeer(at, r, p)
 		}
 		v.peering(at, r, p)
-		if slices.Contains(seenPeers, key) {
+		if slices.Contains(seen, key) {
 			v.Add(at, "seen %s twice, want one peer entry for each", key)
 		}
-		seenPeers = append(seenPeers, key)
+		seen = append(seen, key)
 	}
 }
 
 // nodesPeer checks that the router reaches the cluster's nodes, and that the nodes speak BGP with the router.
 func (v *Validation) nodesPeer(at string, r *Router, p Peer) {
-	cluster := v.spec.Cluster
+	cluster, all := v.spec.Cluster, "all"
 	if cluster == nil {
 		v.Add(at+".nodes", "seen all, want a spec.cluster whose nodes they are")
 		return
 	}
+	if !p.Nodes.All() {
+		all = list(p.Nodes)
+		v.Nodes(at+".nodes", p.Nodes)
+	}
 	if !slices.ContainsFunc(cluster.nodeNetworks(), func(n string) bool { return v.on(r, n) }) {
-		v.Add(at+".nodes", "seen all, want router %s on the cluster's network %s too", r.Name, list(cluster.nodeNetworks()))
+		v.Add(at+".nodes", "seen %s, want router %s on the cluster's network %s too", all, r.Name, list(cluster.nodeNetworks()))
 	}
 	n := v.spec.NodeSpeaker()
 	if n == nil && p.ASN != 0 && slices.ContainsFunc(v.spec.Addons, func(a Addon) bool { return slices.Contains(a.Roles(), RoleBGP) }) {
 		return // the user's own speaker
 	}
 	if n == nil {
-		v.Add(at+".nodes", "seen all, want an addon that speaks BGP on the nodes, such as cilium with bgp")
+		v.Add(at+".nodes", "seen %s, want an addon that speaks BGP on the nodes, such as cilium with bgp", all)
 		return
 	}
 	if p.ASN != n.ASN {
 		v.Add(at+".asn", "seen %d, want %d, the nodes' own (%s.asn)", p.ASN, n.ASN, n.Path)
 	}
 	if r.Name != "" && !slices.Contains(n.Peers, r.Name) {
-		v.Add(at+".nodes", "seen all, want %s among %s.peers too: sessions need both ends", r.Name, n.Path)
+		v.Add(at+".nodes", "seen %s, want %s among %s.peers too: sessions need both ends", all, r.Name, n.Path)
 	}
 }
 
@@ -119,11 +129,21 @@ func (v *Validation) routerPeer(at string, r *Router, p Peer) {
 		}
 		return
 	}
-	if other.BGP == nil || !slices.ContainsFunc(other.BGP.Peers, func(q Peer) bool { return q.Router == r.Name }) {
+	back := other.BGP.towards(r.Name)
+	if back == nil && r.Name == "" {
+		return
+	}
+	if back == nil {
 		v.Add(at+".router", "seen %q, which does not peer with %s, want both to: sessions need both ends", p.Router, r.Name)
 		return
 	}
-	if p.ASN != other.BGP.ASN {
-		v.Add(at+".asn", "seen %d, want %d, the ASN of %s", p.ASN, other.BGP.ASN, other.Name)
+	if asn := cmp.Or(back.LocalASN, other.BGP.ASN); p.ASN != asn {
+		v.Add(at+".asn", "seen %d, want %d, the ASN of %s", p.ASN, asn, other.Name)
+	}
+	if port := cmp.Or(other.BGP.Port, 179); p.Port != 0 && p.Port != port {
+		v.Add(at+".port", "seen %d, want %d, the port of %s", p.Port, port, other.Name)
+	}
+	if p.Passive && back.Passive {
+		v.Add(at+".passive", "seen it at both ends, want one end that dials")
 	}
 }

@@ -175,6 +175,8 @@ func (p *page) value(s *jsonschema.Schema) string {
 	switch {
 	case s.Ref != "":
 		return p.link(strings.TrimPrefix(s.Ref, definitions))
+	case len(s.OneOf) == 2 && s.OneOf[0].Enum != nil:
+		return p.value(s.OneOf[0]) + ", or " + p.value(s.OneOf[1])
 	case len(s.OneOf) == 2 && s.OneOf[0].Type == "string":
 		return "file, or text"
 	case s.Items != nil:

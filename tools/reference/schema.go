@@ -160,6 +160,9 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 			{Type: "object", Properties: file, Required: []string{"file"}, AdditionalProperties: jsonschema.FalseSchema},
 			{Type: "object", Required: []string{"apiVersion", "kind", "metadata"}},
 		}}
+	case reflect.TypeFor[scenario.NodeNames]():
+		all := &jsonschema.Schema{Type: "string", Enum: []any{"all"}}
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{all, {Type: "array", Items: &jsonschema.Schema{Type: "string"}}}}
 	case reflect.TypeFor[netip.Prefix]():
 		return &jsonschema.Schema{Type: "string", Pattern: `^[0-9a-f.:]+/[0-9]+$`, Examples: []any{"192.0.2.0/24"}}
 	case reflect.TypeFor[netip.Addr]():

@@ -26,6 +26,8 @@ func TestRender(t *testing.T) {
 		},
 		"no-bgp.conf":       func(r *plan.Router) { r.BGP = nil },
 		"every-option.conf": routertest.EveryOption,
+		"sessions.conf":     routertest.SessionOptions,
+		"policies.conf":     routertest.Policies,
 	})
 }
 

@@ -1,6 +1,8 @@
 package bird
 
 import (
+	"fmt"
+
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
@@ -20,8 +22,34 @@ func Member() scenario.Member {
 // SetDefaults changes nothing: the software has no fields of its own.
 func (*Software) SetDefaults(*scenario.Spec) {}
 
-// Validate finds no mistakes. Another check finds requests beyond the abilities.
-func (*Software) Validate(*scenario.Validation, string) {}
+// Validate refuses regular expressions on AS paths beyond BIRD's path masks, and the time of stale paths, which BIRD takes from
+// the peer's restart time.
+func (*Software) Validate(v *scenario.Validation, path string) {
+	r := v.RouterAt(path)
+	if r == nil || r.BGP == nil {
+		return
+	}
+	for i, p := range r.BGP.Peers {
+		at := fmt.Sprintf("%s.bgp.peers[%d]", path, i)
+		if g := p.GracefulRestart; g != nil && g.StalePathTime != 0 {
+			v.NotYet(at+".gracefulRestart.stalePathTime", "it with bird", "frr")
+		}
+		for way, policy := range map[string]*scenario.RoutePolicy{".import": p.Import, ".export": p.Export} {
+			if policy == nil {
+				continue
+			}
+			for j, rule := range policy.Rules {
+				if rule.Match == nil || rule.Match.ASPath == "" {
+					continue
+				}
+				if _, ok := pathMask(rule.Match.ASPath); !ok {
+					v.NotYet(fmt.Sprintf("%s%s.rules[%d].match.asPath", at, way, j), fmt.Sprintf("%q with bird", rule.Match.ASPath),
+						"AS numbers, [0-9]+, .* and anchors such as ^65001_, or frr or gobgp")
+				}
+			}
+		}
+	}
+}
 
 // Abilities returns the features of scenario files that BIRD has here.
 func (*Software) Abilities() scenario.Abilities {

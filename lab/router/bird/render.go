@@ -1,7 +1,8 @@
 package bird
 
 import (
-	_ "embed"
+	"cmp"
+	"embed"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,8 +16,8 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-//go:embed bird.conf.tmpl
-var configTemplate string
+//go:embed *.tmpl
+var templates embed.FS
 
 // fib is the name of the protocol that puts routes into the kernel's table.
 const fib = "fib"
@@ -28,7 +29,7 @@ const fib = "fib"
 func Render(r plan.Router) (string, error) { return native.Join(r, "", render) }
 
 func render(r plan.Router) (string, error) {
-	t, err := template.New("bird.conf").Funcs(template.FuncMap{
+	t, err := template.New("bird.conf.tmpl").Funcs(template.FuncMap{
 		"seconds":      func(d time.Duration) int { return max(1, int(d/time.Second)) },
 		"id":           routerID,
 		"protocol":     func(name string) string { return "'" + protocolName(name) + "'" },
@@ -37,8 +38,12 @@ func render(r plan.Router) (string, error) {
 		"milliseconds": func(d scenario.Duration) int64 { return d.Std().Milliseconds() },
 		"hasBFD":       hasBFD,
 		"reveal":       reveal.Password,
-		"pair":         func(c scenario.Community) string { return strings.ReplaceAll(string(c), ":", ",") },
-	}).Parse(configTemplate)
+		"pair":         pair,
+		"session":      func(r plan.Router, p plan.Peering) session { return session{p, r.BGP} },
+		"clauses":      session.clauses,
+		"condition":    condition,
+		"times":        func(n int) []struct{} { return make([]struct{}, n) },
+	}).ParseFS(templates, "*.tmpl")
 	if err != nil {
 		return "", fmt.Errorf("lab bug: template of bird.conf: %w", err)
 	}
@@ -47,6 +52,23 @@ func render(r plan.Router) (string, error) {
 		return "", fmt.Errorf("bird.conf of %s: %w", r.Name, err)
 	}
 	return b.String(), nil
+}
+
+// session is a session with the speaker's configuration, for the template's parts.
+type session struct {
+	plan.Peering
+	Speaker *plan.Speaker
+}
+
+// clauses returns the steps of a policy of the session, with the ASN for the AS path.
+func (s session) clauses(p *scenario.RoutePolicy) struct {
+	ASN     uint32
+	Clauses []scenario.Clause
+} {
+	return struct {
+		ASN     uint32
+		Clauses []scenario.Clause
+	}{cmp.Or(s.LocalASN, s.Speaker.ASN), p.Clauses(false)}
 }
 
 // routerID is the plan's router ID. Without BGP the router ID has no effect, but BIRD requires one.

@@ -45,7 +45,7 @@ func (r *Router) Start(ctx context.Context) error {
 		Files: []docker.File{
 			{Path: startPath, Mode: 0o755, Data: startScript},
 			{Path: configPath, Mode: 0o640, Data: []byte(config)},
-			{Path: "/etc/frr/daemons", Mode: 0o640, Data: []byte(daemonsFile)},
+			{Path: "/etc/frr/daemons", Mode: 0o640, Data: []byte(daemonsFile(r.Plan))},
 			{Path: "/etc/frr/vtysh.conf", Mode: 0o640, Data: []byte(vtyshFile)},
 		},
 	})

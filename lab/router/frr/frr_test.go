@@ -33,6 +33,8 @@ func TestRender(t *testing.T) {
 		"dual-stack.conf":   dualStack,
 		"no-bgp.conf":       func(r *plan.Router) { r.BGP = nil },
 		"every-option.conf": routertest.EveryOption,
+		"sessions.conf":     routertest.SessionOptions,
+		"policies.conf":     routertest.Policies,
 		"every-option-dual-stack.conf": func(r *plan.Router) {
 			routertest.EveryOption(r)
 			dualStack(r)

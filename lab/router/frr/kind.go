@@ -22,13 +22,25 @@ func Member() scenario.Member {
 // SetDefaults changes nothing: the software has no fields of its own.
 func (*Software) SetDefaults(*scenario.Spec) {}
 
-// Validate refuses BFD together with TTL security.
+// Validate refuses BFD together with TTL security, and different times of graceful restart: FRR has the same for all peers.
 func (*Software) Validate(v *scenario.Validation, path string) {
 	r := v.RouterAt(path)
 	if r == nil || r.BGP == nil {
 		return
 	}
+	var times scenario.PeerRestart
 	for i, p := range r.BGP.Peers {
+		if g := p.GracefulRestart; g != nil {
+			at := fmt.Sprintf("%s.bgp.peers[%d].gracefulRestart", path, i)
+			scenario.Or(&times.RestartTime, g.RestartTime)
+			scenario.Or(&times.StalePathTime, g.StalePathTime)
+			if g.RestartTime != 0 && g.RestartTime != times.RestartTime {
+				v.Add(at+".restartTime", "seen %s and %s, want the same in all peers: FRR has one for all", times.RestartTime, g.RestartTime)
+			}
+			if g.StalePathTime != 0 && g.StalePathTime != times.StalePathTime {
+				v.Add(at+".stalePathTime", "seen %s and %s, want the same in all peers: FRR has one for all", times.StalePathTime, g.StalePathTime)
+			}
+		}
 		if p.BFD != nil && p.TTLSecurity != 0 {
 			v.Add(fmt.Sprintf("%s.bgp.peers[%d].ttlSecurity", path, i), "seen it with bfd, want one of them: FRR then asks for multihop BFD, which is not single-hop's port (RFC 5883)")
 		}

@@ -1,7 +1,8 @@
 package frr
 
 import (
-	_ "embed"
+	"cmp"
+	"embed"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,21 +16,29 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-//go:embed frr.conf.tmpl
-var configTemplate string
+//go:embed *.tmpl
+var templates embed.FS
 
 // daemonsFile lists the daemons that FRR's scripts start, with options. bgpd's BMP module lets a monitoring station
 // watch bgpd; the module does nothing until configured.
-const daemonsFile = `zebra=yes
+//
+// The port of bgpd is an option of the daemon.
+func daemonsFile(r plan.Router) string {
+	port := ""
+	if r.BGP != nil && r.BGP.Port != 0 {
+		port = fmt.Sprintf(" -p %d", r.BGP.Port)
+	}
+	return fmt.Sprintf(`zebra=yes
 bgpd=yes
 staticd=yes
 bfdd=yes
 vtysh_enable=yes
 zebra_options="-A 127.0.0.1 -s 90000000"
-bgpd_options="-A 127.0.0.1 -M bmp"
+bgpd_options="-A 127.0.0.1 -M bmp%s"
 staticd_options="-A 127.0.0.1"
 bfdd_options="-A 127.0.0.1"
-`
+`, port)
+}
 
 const vtyshFile = "service integrated-vtysh-config\n"
 
@@ -67,6 +76,69 @@ func (p peer) routeMap(way string) string {
 	return way + "-" + p.Name
 }
 
+// routeMap is the route map for one direction of a session.
+type routeMap struct {
+	Name    string
+	IP      string // ip or ipv6, the prefix of commands
+	ASN     uint32 // for the AS path
+	Global  bool   // of the two next hops of an IPv6 route, take the global address
+	Clauses []scenario.Clause
+}
+
+// mapsOf returns the route maps of a session: for routes from the peer, and for routes to the peer.
+func mapsOf(r plan.Router, called, of any) ([]routeMap, error) {
+	p, err := peerOf(called, of)
+	if err != nil {
+		return nil, err
+	}
+	one := routeMap{IP: "ip", ASN: cmp.Or(p.LocalASN, r.BGP.ASN)}
+	if p.V6 {
+		one.IP = "ipv6"
+	}
+	var all []routeMap
+	if p.Import != nil || p.V6 {
+		in := one
+		in.Name, in.Global, in.Clauses = p.From(), p.V6, p.Import.Clauses(p.V6)
+		all = append(all, in)
+	}
+	if p.Export != nil {
+		out := one
+		out.Name, out.Clauses = p.To(), p.Export.Clauses(p.V6)
+		all = append(all, out)
+	}
+	return all, nil
+}
+
+// lengths is a prefix with bounds of the length in FRR's words. FRR takes only a ge that is longer than the prefix.
+func lengths(m scenario.PrefixMatch) (string, error) {
+	within, least, most, err := m.Parse()
+	text := within.String()
+	if least > within.Bits() {
+		text += fmt.Sprintf(" ge %d", least)
+	}
+	if most > least || least > within.Bits() {
+		text += fmt.Sprintf(" le %d", most)
+	}
+	return text, err
+}
+
+// restartTimes returns the times of graceful restart. FRR has the same times for all peers; Validate refuses different ones.
+func restartTimes(s plan.Speaker) scenario.PeerRestart {
+	var out scenario.PeerRestart
+	add := func(p plan.Peering) {
+		if g := p.GracefulRestart; g != nil {
+			out.RestartTime, out.StalePathTime = max(out.RestartTime, g.RestartTime), max(out.StalePathTime, g.StalePathTime)
+		}
+	}
+	for _, n := range s.Neighbors {
+		add(n.Peering)
+	}
+	for _, r := range s.Ranges {
+		add(r.Peering)
+	}
+	return out
+}
+
 // profiles returns the peers with BFD, one peer for each name: the sessions of both families share a profile.
 func profiles(s plan.Speaker) []peer {
 	var found []peer
@@ -95,15 +167,19 @@ func profiles(s plan.Speaker) []peer {
 func Render(r plan.Router) (string, error) { return native.Join(r, "!\nend\n", render) }
 
 func render(r plan.Router) (string, error) {
-	t, err := template.New("frr.conf").Funcs(template.FuncMap{
+	t, err := template.New("frr.conf.tmpl").Funcs(template.FuncMap{
 		"seconds":      func(d time.Duration) int { return max(1, int(d/time.Second)) },
 		"nextHopSelf":  nexthop.Self,
 		"milliseconds": func(d scenario.Duration) int64 { return d.Std().Milliseconds() },
 		"profiles":     profiles,
 		"peer":         peerOf,
+		"maps":         mapsOf,
+		"lengths":      lengths,
+		"restartTimes": restartTimes,
+		"repeat":       func(n int, asn uint32) string { return strings.TrimSpace(strings.Repeat(fmt.Sprint(asn, " "), n)) },
 		"reveal":       reveal.Password,
 		"v6":           overIPv6,
-	}).Parse(configTemplate)
+	}).ParseFS(templates, "*.tmpl")
 	if err != nil {
 		return "", fmt.Errorf("lab bug: template of frr.conf: %w", err)
 	}

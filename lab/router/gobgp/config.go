@@ -10,6 +10,7 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router/internal/nexthop"
 	"skidpad.dev/skidpad/lab/router/internal/reveal"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // config is gobgpd's configuration file, limited to the parts used in labs.
@@ -32,6 +33,7 @@ type global struct {
 	Config struct {
 		AS       uint32 `yaml:"as"`
 		RouterID string `yaml:"router-id"`
+		Port     int    `yaml:"port,omitempty"`
 	} `yaml:"config"`
 	MultiplePaths set[enabled] `yaml:"use-multiple-paths"`
 	Apply         *set[apply]  `yaml:"apply-policy,omitempty"`
@@ -64,6 +66,7 @@ type neighbor struct {
 		PeerAS      uint32 `yaml:"peer-as"`
 		Description string `yaml:"description"`
 		Password    string `yaml:"auth-password,omitempty"`
+		LocalAS     uint32 `yaml:"local-as,omitempty"`
 	} `yaml:"config"`
 	peering `yaml:",inline"`
 }
@@ -73,6 +76,7 @@ type peerGroup struct {
 		Name     string `yaml:"peer-group-name"`
 		PeerAS   uint32 `yaml:"peer-as"`
 		Password string `yaml:"auth-password,omitempty"`
+		LocalAS  uint32 `yaml:"local-as,omitempty"`
 	} `yaml:"config"`
 	peering `yaml:",inline"`
 }
@@ -98,6 +102,8 @@ type options struct {
 	Multihop    *set[multihop]    `yaml:"ebgp-multihop,omitempty"`
 	TTLSecurity *set[ttlSecurity] `yaml:"ttl-security,omitempty"`
 	Reflector   *set[reflector]   `yaml:"route-reflector,omitempty"`
+	Transport   *set[transport]   `yaml:"transport,omitempty"`
+	ASPath      *set[asPath]      `yaml:"as-path-options,omitempty"`
 }
 
 // bfd has the intervals in microseconds.
@@ -123,6 +129,15 @@ type reflector struct {
 	Cluster string `yaml:"route-reflector-cluster-id"`
 }
 
+type transport struct {
+	Passive bool `yaml:"passive-mode,omitempty"`
+	Port    int  `yaml:"remote-port,omitempty"`
+}
+
+type asPath struct {
+	AllowOwn int `yaml:"allow-own-as,omitempty"`
+}
+
 // timers are in seconds.
 type timers struct {
 	HoldTime  int `yaml:"hold-time"`
@@ -134,6 +149,7 @@ type timers struct {
 type restart struct {
 	Enabled bool `yaml:"enabled"`
 	Time    int  `yaml:"restart-time,omitempty"` // seconds
+	Helper  bool `yaml:"helper-only,omitempty"`
 }
 
 type family struct {
@@ -147,9 +163,6 @@ type family struct {
 type limit struct {
 	Most int `yaml:"max-prefixes"`
 }
-
-// restartTime is the time that peers keep the routes of a restarting router, in seconds: FRR's default.
-const restartTime = 120
 
 // Render makes a router's gobgpd.yaml. Two runs on the same plan give the same bytes.
 func Render(r plan.Router) (string, error) {
@@ -185,7 +198,7 @@ func render(r plan.Router) (string, error) {
 
 func configOf(r plan.Router) (config, error) {
 	var c config
-	c.Global.Config.AS, c.Global.Config.RouterID = r.BGP.ASN, r.BGP.RouterID.String()
+	c.Global.Config.AS, c.Global.Config.RouterID, c.Global.Config.Port = r.BGP.ASN, r.BGP.RouterID.String(), r.BGP.Port
 	c.Global.MultiplePaths.Config.Enabled = r.BGP.MaximumPaths > 1
 	c.useZebra()
 	if len(r.BGP.Announce) > 0 {
@@ -199,13 +212,9 @@ func configOf(r plan.Router) (config, error) {
 		}
 		out := neighbor{peering: peeringOf(r.BGP, n.Peering)}
 		out.Config.Address, out.Config.PeerAS, out.Config.Description = n.Address.String(), n.ASN, n.Name
-		out.Config.Password = password
+		out.Config.Password, out.Config.LocalAS = password, n.LocalASN
 		c.Neighbors = append(c.Neighbors, out)
-		sent := actionsOf(n.Export)
-		if nexthop.Self(r, n) {
-			sent.NextHop = "self"
-		}
-		c.apply(n.Name, n.Address.String()+"/32", actionsOf(n.Import), sent)
+		c.apply(r, n.Name, n.Address.String()+"/32", n.Peering, nexthop.Self(r, n))
 	}
 	for _, g := range r.BGP.Ranges {
 		password, err := reveal.Password(g.Password)
@@ -213,12 +222,12 @@ func configOf(r plan.Router) (config, error) {
 			return c, fmt.Errorf("peers %s: %w", g.Name, err)
 		}
 		group := peerGroup{peering: peeringOf(r.BGP, g.Peering)}
-		group.Config.Name, group.Config.PeerAS, group.Config.Password = g.Name, g.ASN, password
+		group.Config.Name, group.Config.PeerAS, group.Config.Password, group.Config.LocalAS = g.Name, g.ASN, password, g.LocalASN
 		c.PeerGroups = append(c.PeerGroups, group)
 		var d dynamicPeer
 		d.Config.Prefix, d.Config.PeerGroup = g.Prefix.String(), g.Name
 		c.Dynamic = append(c.Dynamic, d)
-		c.apply(g.Name, g.Prefix.String(), actionsOf(g.Import), actionsOf(g.Export))
+		c.apply(r, g.Name, g.Prefix.String(), g.Peering, false)
 	}
 	return c, nil
 }
@@ -232,11 +241,12 @@ func (c *config) useZebra() {
 func peeringOf(s *plan.Speaker, o plan.Peering) peering {
 	var p peering
 	seconds := func(d time.Duration) int { return max(1, int(d/time.Second)) }
-	p.Timers.Config = timers{HoldTime: seconds(s.HoldTime), Keepalive: seconds(s.Keepalive), Retry: 1, IdleHold: 1}
+	t := s.TimersOf(o)
+	p.Timers.Config = timers{HoldTime: seconds(t.HoldTime.Std()), Keepalive: seconds(t.Keepalive.Std()), Retry: seconds(t.ConnectRetry.Std()), IdleHold: 1}
 	f := family{}
 	f.Config.Name = "ipv4-unicast"
-	if s.GracefulRestart {
-		p.Graceful.Config = restart{true, restartTime}
+	if g := s.RestartOf(o); g.Mode != scenario.RestartOff {
+		p.Graceful.Config = restart{Enabled: true, Time: int(g.RestartTime.Std() / time.Second), Helper: g.Mode == scenario.RestartHelper}
 		f.Graceful.Config.Enabled = true
 	}
 	if o.MaxPrefixes > 0 {
@@ -262,6 +272,12 @@ func optionsOf(s *plan.Speaker, o plan.Peering) *options {
 	}
 	if o.RouteReflectorClient {
 		out.Reflector = &set[reflector]{reflector{true, s.RouterID.String()}}
+	}
+	if o.Passive || o.Port > 0 {
+		out.Transport = &set[transport]{transport{o.Passive, o.Port}}
+	}
+	if o.AllowASIn > 0 {
+		out.ASPath = &set[asPath]{asPath{o.AllowASIn}}
 	}
 	return out
 }

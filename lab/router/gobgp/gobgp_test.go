@@ -15,6 +15,8 @@ func TestRender(t *testing.T) {
 		"graceful-restart.yaml":      func(r *plan.Router) { r.BGP.GracefulRestart = true },
 		"one-path.yaml":              func(r *plan.Router) { r.BGP.MaximumPaths = 1 },
 		"every-option.yaml":          routertest.EveryOption,
+		"sessions.yaml":              routertest.SessionOptions,
+		"policies.yaml":              routertest.Policies,
 		"ibgp-beside-the-nodes.yaml": func(r *plan.Router) { r.BGP.Neighbors[0].Address = routertest.Addr("192.0.2.3") },
 	})
 }

@@ -1,6 +1,8 @@
 package gobgp
 
 import (
+	"fmt"
+
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
@@ -19,6 +21,23 @@ func Member() scenario.Member {
 
 // SetDefaults changes nothing: the software has no fields of its own.
 func (*Software) SetDefaults(*scenario.Spec) {}
+
+// Validate checks the native configuration, and refuses the time of stale paths, which GoBGP takes from the peer's restart time.
+func (*Software) Validate(v *scenario.Validation, path string) {
+	r := v.RouterAt(path)
+	if r == nil {
+		return
+	}
+	validateNative(v, r, path)
+	if r.BGP == nil {
+		return
+	}
+	for i, p := range r.BGP.Peers {
+		if g := p.GracefulRestart; g != nil && g.StalePathTime != 0 {
+			v.NotYet(fmt.Sprintf("%s.bgp.peers[%d].gracefulRestart.stalePathTime", path, i), "it with gobgp", "frr")
+		}
+	}
+}
 
 // Abilities returns the features of scenario files that GoBGP has here.
 func (*Software) Abilities() scenario.Abilities {

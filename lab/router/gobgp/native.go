@@ -26,12 +26,8 @@ func formOf(r plan.Router) string {
 	return "yaml"
 }
 
-// Validate checks that added configuration is a YAML mapping, and that the name of a native file shows the language.
-func (*Software) Validate(v *scenario.Validation, at string) {
-	r := v.RouterAt(at)
-	if r == nil {
-		return
-	}
+// validateNative checks that added configuration is a YAML mapping, and that the name of a native file shows the language.
+func validateNative(v *scenario.Validation, r *scenario.Router, at string) {
 	mapping := func(at, text string) {
 		if _, err := mappingOf(text); err != nil {
 			v.Add(at, "seen %v, want a YAML mapping of gobgpd, such as neighbors: […]", err)

@@ -37,19 +37,55 @@ func Speaker() plan.Router {
 
 // EveryOption gives a speaker an internal peer and two external peers, each with the options possible for the peer.
 func EveryOption(r *plan.Router) {
-	number := func(n uint32) *uint32 { return &n }
+	sets := func(s scenario.RouteSet) *scenario.RoutePolicy { return &scenario.RoutePolicy{RouteSet: s} }
 	bfd := &scenario.BFD{Interval: scenario.Duration(100 * time.Millisecond), Multiplier: 3}
 	r.BGP.Announce = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	r.BGP.Neighbors[0].Peering = plan.Peering{
 		BFD: bfd, Password: "a+b/c=", RouteReflectorClient: true, MaxPrefixes: 100,
-		Import: &scenario.RoutePolicy{LocalPref: number(200), Communities: []scenario.Community{"64513:100", "64513:200"}},
+		Import: sets(scenario.RouteSet{LocalPref: number(200), Communities: []scenario.Community{"64513:100", "64513:200"}}),
 	}
 	r.BGP.Neighbors = append(r.BGP.Neighbors,
 		plan.Neighbor{Name: "r3", Address: Addr("192.0.2.3"), ASN: 64514, Peering: plan.Peering{
-			BFD: bfd, TTLSecurity: 1, Export: &scenario.RoutePolicy{MED: number(50), Communities: []scenario.Community{"64513:300"}},
+			BFD: bfd, TTLSecurity: 1, Export: sets(scenario.RouteSet{MED: number(50), Communities: []scenario.Community{"64513:300"}}),
 		}},
 		plan.Neighbor{Name: "r4", Address: Addr("192.0.2.4"), ASN: 64515, Peering: plan.Peering{Multihop: 2}})
-	r.BGP.Ranges[0].Peering = plan.Peering{MaxPrefixes: 50, Import: &scenario.RoutePolicy{LocalPref: number(150)}}
+	r.BGP.Ranges[0].Peering = plan.Peering{MaxPrefixes: 50, Import: sets(scenario.RouteSet{LocalPref: number(150)})}
+}
+
+func number(n uint32) *uint32 { return &n }
+
+// SessionOptions gives a speaker an external peer with every setting of a session, and an internal peer as a helper.
+func SessionOptions(r *plan.Router) {
+	r.BGP.Port = 1179
+	r.BGP.Neighbors = append(r.BGP.Neighbors, plan.Neighbor{Name: "192.0.2.9", Address: Addr("192.0.2.9"), ASN: 65009, Peering: plan.Peering{
+		SessionOptions: scenario.SessionOptions{
+			LocalASN: 64999, AllowASIn: 2, Passive: true, Port: 2179,
+			Timers: &scenario.Timers{
+				HoldTime: scenario.Duration(30 * time.Second), Keepalive: scenario.Duration(5 * time.Second), ConnectRetry: scenario.Duration(7 * time.Second),
+			},
+			GracefulRestart: &scenario.PeerRestart{Mode: scenario.RestartFull, RestartTime: scenario.Duration(90 * time.Second)},
+		},
+	}})
+	r.BGP.Neighbors[0].GracefulRestart = &scenario.PeerRestart{Mode: scenario.RestartHelper}
+}
+
+// Policies gives a speaker's external peer policies with rules of every kind.
+func Policies(r *plan.Router) {
+	r.BGP.Announce = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	r.BGP.Neighbors = append(r.BGP.Neighbors, plan.Neighbor{Name: "r3", Address: Addr("192.0.2.3"), ASN: 64514, Peering: plan.Peering{
+		Import: &scenario.RoutePolicy{
+			RouteSet: scenario.RouteSet{LocalPref: number(150)},
+			Rules: []scenario.PolicyRule{
+				{Match: &scenario.RouteMatch{Prefixes: []scenario.PrefixMatch{"10.0.0.0/8 le 24", "198.51.100.0/24"}}, Action: scenario.Reject},
+				{Match: &scenario.RouteMatch{Communities: []scenario.Community{"64514:1", "64514:2"}, ASPath: "_65009$"}, Set: &scenario.RouteSet{LocalPref: number(300), MED: number(0)}},
+				{Match: &scenario.RouteMatch{NextHops: []netip.Addr{Addr("192.0.2.3")}, ASPath: "^64514$"}},
+			},
+			Default: scenario.Reject,
+		},
+		Export: &scenario.RoutePolicy{Rules: []scenario.PolicyRule{
+			{Match: &scenario.RouteMatch{Prefixes: []scenario.PrefixMatch{"10.0.0.0/8 ge 16"}}, Set: &scenario.RouteSet{Prepend: 3, Communities: []scenario.Community{"64513:7"}}},
+		}},
+	}})
 }
 
 // Render renders a speaker with each of several changes, and compares each result with the golden file of the change's

@@ -1,0 +1,225 @@
+package scenario
+
+import (
+	"encoding/json"
+	"net/netip"
+	"reflect"
+	"slices"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// SpeakerOptions are the less common settings of a router's BGP speaker.
+type SpeakerOptions struct {
+	// RouterID is the speaker's BGP identifier (RFC 6286); default: the router's IPv4 address on the first network.
+	RouterID netip.Addr `json:"routerID,omitempty,omitzero" jsonschema:"example=10.255.0.1"`
+	// Port is the TCP port of the speaker; default 179.
+	Port int `json:"port,omitempty" jsonschema:"minimum=1,maximum=65535"`
+}
+
+// SessionOptions are the less common settings of a session.
+type SessionOptions struct {
+	// LocalASN is the router's AS number in this session instead of the router's own: the peer sees only LocalASN (RFC 7705;
+	// FRR: local-as no-prepend replace-as). The peer must be external.
+	LocalASN uint32 `json:"localASN,omitempty" jsonschema:"minimum=1,maximum=4294967295"`
+	// AllowASIn accepts routes with the router's own ASN in the AS path, up to that many times; unset: such routes are loops
+	// (RFC 4271, 9.1.2).
+	AllowASIn int `json:"allowASIn,omitempty" jsonschema:"minimum=1,maximum=10"`
+	// Passive makes the router wait for the peer's connection (RFC 4271, 8.1.1); default false. One end must dial.
+	Passive bool `json:"passive,omitempty"`
+	// Port is the TCP port of the peer; default: the port of the other router's speaker, else 179.
+	Port int `json:"port,omitempty" jsonschema:"minimum=1,maximum=65535"`
+	// Timers are the timers of the session instead of the speaker's.
+	Timers *Timers `json:"timers,omitempty"`
+	// GracefulRestart is graceful restart in this session (RFC 4724), whatever the speaker's gracefulRestart is.
+	GracefulRestart *PeerRestart `json:"gracefulRestart,omitempty"`
+}
+
+// Timers are the timers of a session. The session uses the lower hold time of the two ends.
+type Timers struct {
+	// HoldTime is whole seconds from 3s to 65535s; default: the speaker's hold time.
+	HoldTime Duration `json:"holdTime,omitempty"`
+	// Keepalive is the interval of keepalives, whole seconds and shorter than the hold time; default a third of the hold time.
+	Keepalive Duration `json:"keepalive,omitempty"`
+	// ConnectRetry is the pause between two attempts to connect, whole seconds from 1s to 65535s; default 1s.
+	ConnectRetry Duration `json:"connectRetry,omitempty"`
+}
+
+// RestartMode is the part of a router in graceful restart.
+type RestartMode string
+
+// The modes of graceful restart.
+const (
+	RestartFull   RestartMode = "full"   // the router asks the peer to keep the router's routes, and keeps the peer's routes
+	RestartHelper RestartMode = "helper" // the router keeps the peer's routes
+	RestartOff    RestartMode = "off"    // the router does not send the capability
+)
+
+// PeerRestart is graceful restart in a session (RFC 4724).
+type PeerRestart struct {
+	// Mode is full, helper or off; default full.
+	Mode RestartMode `json:"mode,omitempty" jsonschema:"enum=full,enum=helper,enum=off"`
+	// RestartTime is the time for which the peer keeps the routes until the session is back: whole seconds from 1s to 4095s;
+	// default 120s.
+	RestartTime Duration `json:"restartTime,omitempty"`
+	// StalePathTime is the time for which the router keeps the peer's old routes after the session is back: whole seconds from
+	// 1s to 4095s; default: the software's own.
+	StalePathTime Duration `json:"stalePathTime,omitempty"`
+}
+
+// DefaultRestartTime is the default of RestartTime: FRR's.
+const DefaultRestartTime = Duration(120 * time.Second)
+
+// NodeNames selects cluster nodes: the word all, or a list of names. An empty list selects none.
+type NodeNames []string
+
+// All reports whether every node is selected.
+func (n NodeNames) All() bool { return slices.Equal(n, NodeNames{"all"}) }
+
+// Has reports whether a node is selected.
+func (n NodeNames) Has(name string) bool { return n.All() || slices.Contains(n, name) }
+
+// MarshalJSON writes the form of the file: "all" or a list.
+func (n NodeNames) MarshalJSON() ([]byte, error) {
+	if n.All() {
+		return json.Marshal("all")
+	}
+	return json.Marshal([]string(n))
+}
+
+// UnmarshalJSON reads the form of MarshalJSON.
+func (n *NodeNames) UnmarshalJSON(data []byte) error {
+	if string(data) == `"all"` {
+		*n = NodeNames{"all"}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(n))
+}
+
+// nodeNames decodes the word all, or a list of names.
+func (d decoder) nodeNames(n *yaml.Node, to *NodeNames, path string) {
+	switch {
+	case n.Kind == yaml.ScalarNode && n.Value == "all":
+		*to = NodeNames{"all"}
+	case n.Kind == yaml.SequenceNode && len(n.Content) > 0:
+		d.list(n, reflect.ValueOf((*[]string)(to)).Elem(), path, rule{})
+	default:
+		d.add(path, "seen %s, want all or a list of nodes such as [worker, worker2]", seen(n))
+	}
+}
+
+// isNodes reports whether the peer is nodes of the cluster.
+func (p *Peer) isNodes() bool { return len(p.Nodes) > 0 }
+
+// LearnsFromNodes reports whether the router has sessions with nodes of the cluster.
+func (b *BGP) LearnsFromNodes() bool {
+	return b != nil && slices.ContainsFunc(b.Peers, func(p Peer) bool { return p.isNodes() })
+}
+
+// towards returns the entry of a router's peer with that name, or nil.
+func (b *BGP) towards(router string) *Peer {
+	if b == nil || router == "" {
+		return nil
+	}
+	for i := range b.Peers {
+		if b.Peers[i].Router == router {
+			return &b.Peers[i]
+		}
+	}
+	return nil
+}
+
+func (p *Peer) setDefaults(r *Router, spec *Spec) {
+	p.BFD.SetDefaults()
+	if other := spec.Router(p.Router); other != nil && other.BGP != nil {
+		if back := other.BGP.towards(r.Name); back != nil {
+			Or(&p.ASN, back.LocalASN)
+		}
+		Or(&p.ASN, other.BGP.ASN)
+		Or(&p.Port, other.BGP.Port)
+	}
+	if n := spec.NodeSpeaker(); p.isNodes() && n != nil {
+		Or(&p.ASN, n.ASN)
+	}
+	if t := p.Timers; t != nil {
+		Or(&t.HoldTime, r.BGP.HoldTime)
+		Or(&t.ConnectRetry, Duration(time.Second))
+		Or(&t.Keepalive, Duration(max(time.Second, (t.HoldTime.Std()/3).Truncate(time.Second))))
+	}
+	if g := p.GracefulRestart; g != nil {
+		Or(&g.Mode, RestartFull)
+	}
+}
+
+func (v *Validation) speakerOptions(path string, b *BGP) {
+	if b.RouterID.IsValid() && (!b.RouterID.Is4() || b.RouterID.IsUnspecified()) {
+		v.Add(path+".routerID", "seen %s, want four octets such as 10.255.0.1 (RFC 6286, 2.1)", b.RouterID)
+	}
+}
+
+// addressPeer checks the entry of a peer that is no part of the scenario.
+func (v *Validation) addressPeer(at string, r *Router, p Peer) {
+	if p.ASN == 0 {
+		v.Add(at+".asn", "seen nothing, want the ASN of %s", p.Address)
+	}
+	if p.Address.Is6() && !v.spec.IPv6() {
+		v.Add(at+".address", "seen %s in a lab without IPv6, want an IPv4 address, or a network with ipv6", p.Address)
+	}
+	v.ASN(at+".asn", max(p.ASN, 1))
+}
+
+// sessionOptions checks the less common settings of a session.
+func (v *Validation) sessionOptions(at string, r *Router, p Peer) {
+	if p.LocalASN != 0 {
+		v.ASN(at+".localASN", p.LocalASN)
+		switch p.LocalASN {
+		case r.BGP.ASN:
+			v.Add(at+".localASN", "seen %d, the router's own ASN, want another ASN or none", p.LocalASN)
+		case p.ASN:
+			v.Add(at+".localASN", "seen %d, the peer's ASN, want an ASN that makes the peer external", p.LocalASN)
+		}
+	}
+	if p.isNodes() {
+		for _, o := range []struct {
+			field string
+			set   bool
+			why   string
+		}{{"passive", p.Passive, "the router listens to nodes anyway"}, {"port", p.Port != 0, "the nodes dial"}} {
+			if o.set {
+				v.Add(at+"."+o.field, "seen it for nodes, want it for a router or an address: %s", o.why)
+			}
+		}
+	}
+	if t := p.Timers; t != nil {
+		v.holdTime(at+".timers.holdTime", t.HoldTime)
+		v.seconds(at+".timers.keepalive", t.Keepalive, 65535)
+		v.seconds(at+".timers.connectRetry", t.ConnectRetry, 65535)
+		if t.Keepalive >= t.HoldTime {
+			v.Add(at+".timers.keepalive", "seen %s, want less than the hold time of %s (RFC 4271, 4.4)", t.Keepalive, t.HoldTime)
+		}
+	}
+	if g := p.GracefulRestart; g != nil {
+		v.optionalSeconds(at+".gracefulRestart.restartTime", g.RestartTime, 4095)
+		v.optionalSeconds(at+".gracefulRestart.stalePathTime", g.StalePathTime, 4095)
+		if g.Mode != RestartFull && g.RestartTime != 0 {
+			v.Add(at+".gracefulRestart.restartTime", "seen it with mode %s, want mode full: only then the peer learns the time", g.Mode)
+		}
+		if g.Mode == RestartOff && g.StalePathTime != 0 {
+			v.Add(at+".gracefulRestart.stalePathTime", "seen it with mode off, want mode full or helper")
+		}
+	}
+}
+
+// seconds checks a duration of whole seconds from 1 s to most.
+func (v *Validation) seconds(path string, d Duration, most int) {
+	if d.Std() < time.Second || d.Std() > time.Duration(most)*time.Second || d.Std()%time.Second != 0 {
+		v.Add(path, "seen %s, want whole seconds from 1s to %ds", d, most)
+	}
+}
+
+func (v *Validation) optionalSeconds(path string, d Duration, most int) {
+	if d != 0 {
+		v.seconds(path, d, most)
+	}
+}
