@@ -10,7 +10,7 @@ name_flag = $(if $(NAME),--name $(NAME))
 skidpad   = bin/skidpad
 
 .DEFAULT_GOAL := help
-.PHONY: help build speed lab-up lab-down test unit routers fuzz e2e images bench accuracy lint doctor
+.PHONY: help build install speed lab-up lab-down test unit routers fuzz e2e images bench accuracy lint doctor
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -19,6 +19,9 @@ help: ## print this list
 
 build: ## build bin/skidpad
 	@go build -o $(skidpad) ./tools/skidpad
+
+install: ## put skidpad into Go's folder of programs
+	@$(if $(GOBIN),GOBIN=$(GOBIN)) go install ./tools/skidpad
 
 lab-up: build ## bring the lab of SCENARIO up and check it
 	@$(skidpad) up $(SCENARIO) $(name_flag)

@@ -36,11 +36,14 @@ var _ = Describe("In the folder of another project,", Label("usage", "project"),
 		Expect(run(ctx, dir, skidpad, "ls", "-o", "json")).NotTo(Or(ContainSubstring("two-routers"), ContainSubstring("three-paths")))
 	})
 
-	It("the command finds the project's scenarios beside skidpad's own, brings up a lab, and takes the lab down", func(ctx SpecContext) {
-		inside := filepath.Join(dir, "scenarios")
+	It("the installed command finds the project's scenarios beside skidpad's own, brings up a lab, keeps its promises, and takes the lab down", func(ctx SpecContext) {
+		programs := GinkgoT().TempDir()
+		run(ctx, labtest.Source(), "make", "install", "GOBIN="+programs)
+		skidpad, inside := filepath.Join(programs, "skidpad"), filepath.Join(dir, "scenarios")
 		Expect(run(ctx, inside, skidpad, "scenarios", "list")).To(And(ContainSubstring("two-routers"), ContainSubstring("cilium-bgp-vrrp")))
-		DeferCleanup(func(ctx SpecContext) { run(ctx, dir, skidpad, "down", "--name", "elsewhere") })
-		run(ctx, inside, skidpad, "up", "two-routers", "--name", "elsewhere")
-		Expect(run(ctx, dir, skidpad, "status", "--name", "elsewhere", "-o", "json")).To(ContainSubstring(`"healthy": true`))
+		DeferCleanup(func(ctx SpecContext) { run(ctx, dir, skidpad, "down", "--name", "two-routers") })
+		run(ctx, inside, skidpad, "up", "two-routers")
+		Expect(run(ctx, dir, skidpad, "status", "--name", "two-routers", "-o", "json")).To(ContainSubstring(`"healthy": true`))
+		Expect(run(ctx, dir, skidpad, "test", "two-routers", "-o", "json")).NotTo(ContainSubstring(`"failed"`))
 	})
 })

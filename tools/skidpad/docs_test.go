@@ -54,6 +54,24 @@ func TestTheGuidesScenariosCanBePlanned(t *testing.T) {
 	}
 }
 
+// TestTheProjectsSuiteIsThatOfTheFixture compares the suite that a reader copies with the suite that a spec runs.
+func TestTheProjectsSuiteIsThatOfTheFixture(t *testing.T) {
+	text, err := os.ReadFile("../../docs/own-project.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	suite, err := os.ReadFile("../../fixtures/external/routers_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "```go\n"+string(suite)+"```\n") {
+		t.Error("docs/own-project.md shows another suite than fixtures/external/routers_test.go")
+	}
+	for _, m := range regexp.MustCompile(`(?m)^    (skidpad .*)$`).FindAllSubmatch(text, -1) {
+		parses(t, strings.TrimSpace(string(m[1])))
+	}
+}
+
 // TestTheGuidesCommandsParse parses each command of the guide, indented by four spaces, by the command tree.
 func TestTheGuidesCommandsParse(t *testing.T) {
 	text, err := os.ReadFile(guidePage)
