@@ -12,13 +12,9 @@ import (
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/cluster/providers"
 	"skidpad.dev/skidpad/lab/docker"
-	"skidpad.dev/skidpad/lab/host"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
-	"skidpad.dev/skidpad/lab/router"
-	"skidpad.dev/skidpad/lab/router/client"
-	"skidpad.dev/skidpad/lab/router/gateway"
 	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/wait"
 )
@@ -35,6 +31,8 @@ type building struct {
 	// networked is called when the networks exist and no other lab can get their subnets.
 	networked func()
 	cluster   cluster.Provider
+	make      maker
+	install   installer
 }
 
 // Resume walks the plan's steps of a partial lab. Each step finds the parts that already exist.
@@ -43,6 +41,8 @@ func Resume(ctx context.Context, l *live.Lab, o Options) error { return build(ct
 // build walks the plan's steps.
 func build(ctx context.Context, l *live.Lab, o Options, networked func()) error {
 	b := &building{Lab: l, engine: l.Engine(), images: l.Images(), missing: l.Missing(), networked: networked}
+	in := inEngine{b.engine, l.Plan, b.images}
+	b.make, b.install = in, in
 	if l.Plan.Cluster != nil {
 		kubeconfig, err := l.Kubeconfig()
 		if err != nil {
@@ -75,7 +75,7 @@ func (b *building) makeNetworks(ctx context.Context, _ func(string)) error {
 		return err
 	}
 	for _, n := range b.Plan.Bridges() {
-		if err := b.engine.CreateNetwork(ctx, b.Plan.Lab, n, map[string]string{planLabel: label}); err != nil {
+		if err := b.make.Network(ctx, n, map[string]string{planLabel: label}); err != nil {
 			return err
 		}
 	}
@@ -124,11 +124,7 @@ func (b *building) startRouters(ctx context.Context, _ func(string)) error {
 			if err != nil {
 				return err
 			}
-			made, err := router.New(b.engine, b.Plan, r, img.Ref)
-			if err != nil {
-				return err
-			}
-			return made.Start(ctx)
+			return b.make.Router(ctx, r, img.Ref)
 		})
 	}
 	return group.Wait()
@@ -142,7 +138,7 @@ func (b *building) startGateways(ctx context.Context, _ func(string)) error {
 			if err != nil {
 				return err
 			}
-			return gateway.New(b.engine, b.Plan, g, img.Ref).Start(ctx)
+			return b.make.Gateway(ctx, g, img.Ref)
 		})
 	}
 	return group.Wait()
@@ -156,14 +152,14 @@ func (b *building) startClients(ctx context.Context, _ func(string)) error {
 			if err != nil {
 				return err
 			}
-			return client.Start(ctx, b.engine, b.Plan, c, img.Ref)
+			return b.make.Client(ctx, c, img.Ref)
 		})
 	}
 	return group.Wait()
 }
 
 func (b *building) makeCluster(ctx context.Context, note func(string)) error {
-	if err := host.Raise(len(b.Plan.Cluster.Nodes), note); err != nil {
+	if err := b.make.Raise(len(b.Plan.Cluster.Nodes), note); err != nil {
 		return err
 	}
 	img, err := b.image(b.Plan.Cluster.Image)
@@ -190,18 +186,19 @@ func (b *building) installAll(ctx context.Context, cni bool, note func(string)) 
 		if slices.Contains(a.Roles, scenario.RoleCNI) != cni {
 			continue
 		}
-		planned, err := addon.NewPlanned(b.Plan, a, b.images, note)
+		planned, err := b.install.Addon(a, note)
 		if err != nil {
 			return err
 		}
-		if err := b.install(ctx, planned); err != nil {
+		if err := b.put(ctx, planned); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *building) install(ctx context.Context, a addon.Addon) error {
+// put installs an addon as soon as the API answers.
+func (b *building) put(ctx context.Context, a addon.Addon) error {
 	if err := a.Prepare(ctx); err != nil {
 		return err
 	}
@@ -214,11 +211,11 @@ func (b *building) install(ctx context.Context, a addon.Addon) error {
 
 func (b *building) deploy(ctx context.Context, _ func(string)) error {
 	for _, w := range b.Plan.Workloads {
-		workload, err := addon.NewWorkload(b.Plan, w, b.images)
+		workload, err := b.install.Workload(w)
 		if err != nil {
 			return err
 		}
-		if err := b.install(ctx, workload); err != nil {
+		if err := b.put(ctx, workload); err != nil {
 			return err
 		}
 	}
@@ -238,11 +235,11 @@ func (b *building) applyManifests(ctx context.Context, note func(string)) error 
 			return err
 		}
 	}
-	planned, err := addon.NewPlanned(b.Plan, own, b.images, note)
+	planned, err := b.install.Addon(own, note)
 	if err != nil {
 		return err
 	}
-	return b.install(ctx, planned)
+	return b.put(ctx, planned)
 }
 
 // ready waits until every addon in the cluster reports ready. Checks, not ready, judge the packets.
@@ -273,14 +270,14 @@ func (b *building) ready(ctx context.Context, _ func(string)) error {
 func (b *building) addons() ([]addon.Addon, error) {
 	var all []addon.Addon
 	for _, a := range b.present() {
-		planned, err := addon.NewPlanned(b.Plan, a, b.images, nil)
+		planned, err := b.install.Addon(a, nil)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, planned)
 	}
 	for _, w := range b.Plan.Workloads {
-		workload, err := addon.NewWorkload(b.Plan, w, b.images)
+		workload, err := b.install.Workload(w)
 		if err != nil {
 			return nil, err
 		}

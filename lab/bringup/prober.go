@@ -1,11 +1,9 @@
 package bringup
 
 import (
-	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
@@ -27,7 +25,7 @@ func (b *building) spreadProber(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, p := range b.Plan.Places().Of(node.KindCluster, node.KindRouter) {
 		group.Go(func() error {
-			return b.engine.CopyTo(ctx, p.Container, []docker.File{{Path: probe.Program, Mode: 0o755, Data: program}})
+			return b.make.CopyTo(ctx, p.Container, []docker.File{{Path: probe.Program, Mode: 0o755, Data: program}})
 		})
 	}
 	return group.Wait()
@@ -38,7 +36,7 @@ func (b *building) spreadProber(ctx context.Context) error {
 // meanwhile also removes the container.
 func (b *building) prober(ctx context.Context) ([]byte, error) {
 	if len(b.Plan.Clients) > 0 {
-		return b.readFile(ctx, b.Plan.Clients[0].Container, probe.Program)
+		return b.make.Read(ctx, b.Plan.Clients[0].Container, probe.Program)
 	}
 	image, ok := b.images[plan.ClientImage().Key()]
 	if !ok {
@@ -51,21 +49,7 @@ func (b *building) prober(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", image.Ref, err)
 	}
-	program, err := b.readFile(ctx, made.ID, probe.Program)
+	program, err := b.make.Read(ctx, made.ID, probe.Program)
 	_, gone := b.engine.Client.ContainerRemove(context.WithoutCancel(ctx), made.ID, client.ContainerRemoveOptions{Force: true})
 	return program, errors.Join(err, gone)
-}
-
-// readFile reads a file out of a running or stopped container.
-func (b *building) readFile(ctx context.Context, container, path string) ([]byte, error) {
-	got, err := b.engine.Client.CopyFromContainer(ctx, container, client.CopyFromContainerOptions{SourcePath: path})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", container, path, err)
-	}
-	defer func() { _ = got.Content.Close() }()
-	archive := tar.NewReader(got.Content)
-	if _, err := archive.Next(); err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", container, path, err)
-	}
-	return io.ReadAll(archive)
 }
