@@ -10,6 +10,7 @@ import (
 	"skidpad.dev/skidpad/lab/bringup"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/live"
+	"skidpad.dev/skidpad/lab/node"
 )
 
 // Lab is a running or half-made lab.
@@ -105,7 +106,7 @@ func List(ctx context.Context) ([]Summary, error) {
 		}
 		s := Summary{Name: name, Scenario: "unknown"}
 		for _, c := range containers {
-			if c.State == "running" && c.Role != agent.Role {
+			if c.State == "running" && c.Role != agent.Role && c.Role != string(node.KindNamespace) {
 				s.Running++
 			}
 		}

@@ -79,7 +79,7 @@ func imageFor(ctx context.Context, e *docker.Engine, lab string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	order := []string{string(node.KindClient), string(node.KindRouter), string(node.KindGateway), string(node.KindCluster)}
+	order := []string{string(node.KindClient), string(node.KindNamespace), string(node.KindRouter), string(node.KindGateway), string(node.KindCluster)}
 	containers = slices.DeleteFunc(containers, func(c docker.Info) bool { return !slices.Contains(order, c.Role) })
 	if len(containers) == 0 {
 		return "", errors.New("the lab has no container whose image the agent could use; see `skidpad status`")

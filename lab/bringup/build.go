@@ -56,16 +56,17 @@ func build(ctx context.Context, l *live.Lab, o Options, networked func()) error 
 // actions binds the plan's steps to their actions.
 func (b *building) actions() map[string]action {
 	return map[string]action{
-		plan.StepNetworks:  b.makeNetworks,
-		plan.StepRouters:   b.startRouters,
-		plan.StepGateways:  b.startGateways,
-		plan.StepClients:   b.startClients,
-		plan.StepCluster:   b.makeCluster,
-		plan.StepCNI:       b.installCNI,
-		plan.StepAddons:    b.installAddons,
-		plan.StepWorkloads: b.deploy,
-		plan.StepManifests: b.applyManifests,
-		plan.StepReady:     b.ready,
+		plan.StepNetworks:   b.makeNetworks,
+		plan.StepRouters:    b.startRouters,
+		plan.StepGateways:   b.startGateways,
+		plan.StepClients:    b.startClients,
+		plan.StepContainers: b.startContainers,
+		plan.StepCluster:    b.makeCluster,
+		plan.StepCNI:        b.installCNI,
+		plan.StepAddons:     b.installAddons,
+		plan.StepWorkloads:  b.deploy,
+		plan.StepManifests:  b.applyManifests,
+		plan.StepReady:      b.ready,
 	}
 }
 
@@ -158,6 +159,24 @@ func (b *building) startClients(ctx context.Context, _ func(string)) error {
 	return group.Wait()
 }
 
+func (b *building) startContainers(ctx context.Context, _ func(string)) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, c := range b.Plan.Containers {
+		group.Go(func() error {
+			img, err := b.image(c.Image)
+			if err != nil {
+				return err
+			}
+			host, err := b.image(c.Host.Image)
+			if err != nil {
+				return err
+			}
+			return b.make.Container(ctx, c, img.Ref, host.Ref)
+		})
+	}
+	return group.Wait()
+}
+
 func (b *building) makeCluster(ctx context.Context, note func(string)) error {
 	if err := b.make.Raise(len(b.Plan.Cluster.Nodes), note); err != nil {
 		return err
@@ -244,6 +263,11 @@ func (b *building) applyManifests(ctx context.Context, note func(string)) error 
 
 // ready waits until every addon in the cluster reports ready. Checks, not ready, judge the packets.
 func (b *building) ready(ctx context.Context, _ func(string)) error {
+	for _, c := range b.Plan.Containers { // a container may end long after its start
+		if err := b.make.Await(ctx, c); err != nil {
+			return err
+		}
+	}
 	if b.cluster == nil {
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 	"skidpad.dev/skidpad/lab/host"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/router"
 	clients "skidpad.dev/skidpad/lab/router/client"
 	"skidpad.dev/skidpad/lab/router/gateway"
@@ -24,6 +25,10 @@ type maker interface {
 	Router(ctx context.Context, r plan.Router, ref string) error
 	Gateway(ctx context.Context, g plan.Gateway, ref string) error
 	Client(ctx context.Context, c plan.Client, ref string) error
+	// Container starts a container with its host; hostRef is the engine's name of the host's image.
+	Container(ctx context.Context, c plan.Container, ref, hostRef string) error
+	// Await waits until a container is ready.
+	Await(ctx context.Context, c plan.Container) error
 	// Raise raises the host's limits for the nodes of a cluster.
 	Raise(nodes int, note func(string)) error
 	// CopyTo writes files into a container.
@@ -63,6 +68,18 @@ func (e inEngine) Gateway(ctx context.Context, g plan.Gateway, ref string) error
 
 func (e inEngine) Client(ctx context.Context, c plan.Client, ref string) error {
 	return clients.Start(ctx, e.Engine, e.plan, c, ref)
+}
+
+// Container puts the prober of the host's image into the container, because probes start anywhere.
+func (e inEngine) Container(ctx context.Context, c plan.Container, ref, hostRef string) error {
+	return clients.StartContainer(ctx, e.Engine, e.plan, c, ref, hostRef, func(ctx context.Context) ([]docker.File, error) {
+		program, err := e.Read(ctx, c.Host.Container, probe.Program)
+		return []docker.File{{Path: probe.Program, Mode: 0o755, Data: program}}, err
+	})
+}
+
+func (e inEngine) Await(ctx context.Context, c plan.Container) error {
+	return clients.AwaitContainer(ctx, e.Engine, c)
 }
 
 func (inEngine) Raise(nodes int, note func(string)) error { return host.Raise(nodes, note) }

@@ -61,6 +61,14 @@ func (e *engine) Gateway(_ context.Context, g plan.Gateway, ref string) error {
 	return e.did("gateway %s %s", g.Name, ref)
 }
 
+func (e *engine) Container(_ context.Context, c plan.Container, ref, hostRef string) error {
+	return e.did("container %s of %s on %s", c.Container, ref, hostRef)
+}
+
+func (e *engine) Await(_ context.Context, c plan.Container) error {
+	return e.did("await %s", c.Container)
+}
+
 func (e *engine) Client(_ context.Context, c plan.Client, ref string) error {
 	return e.did("client %s %s", c.Name, ref)
 }

@@ -107,7 +107,7 @@ func roomFor(halves []*half) bool {
 	var need int64 = reserve
 	for _, h := range halves {
 		spec := &h.scenario.Spec
-		need += int64(len(spec.NodeNames()))*nodeMemory + int64(len(spec.Routers)+len(spec.Clients))*boxMemory
+		need += int64(len(spec.NodeNames()))*nodeMemory + int64(len(spec.Routers)+len(spec.Clients)+2*len(spec.Containers))*boxMemory
 	}
 	return available() >= need
 }

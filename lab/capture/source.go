@@ -55,7 +55,7 @@ func everything(p *plan.Plan) []source {
 // linksOf returns a node's links, by the scenario's name or the container's name; none if there is no such
 // node.
 func linksOf(p *plan.Plan, name string) []source {
-	x, ok := p.Places().Of(node.KindCluster, node.KindRouter, node.KindClient).Find(name)
+	x, ok := p.Places().Of(node.KindCluster, node.KindRouter, node.KindClient, node.KindContainer).Find(name)
 	if !ok {
 		return nil
 	}
@@ -63,7 +63,7 @@ func linksOf(p *plan.Plan, name string) []source {
 	for _, network := range x.NetworkNames() {
 		for _, n := range p.Networks {
 			if n.Name == network {
-				all = append(all, linkSource(x.Name, x.Container, x.Kind, n))
+				all = append(all, linkSource(x.Name, x.Home, x.Kind, n))
 			}
 		}
 	}

@@ -48,12 +48,13 @@ type Spec struct {
 	NetworkOf string
 	// PIDOf names a container whose PID namespace this container joins. This container ends when the other
 	// container ends.
-	PIDOf   string
-	CapAdd  []string
-	Sysctls map[string]string // of the container's own network namespace, so not with NetworkOf
-	Files   []File            // are there before the entrypoint runs
-	Mounts  []Mount
-	Labels  map[string]string // besides the lab's own
+	PIDOf      string
+	CapAdd     []string
+	Privileged bool
+	Sysctls    map[string]string // of the container's own network namespace, so not with NetworkOf
+	Files      []File            // are there before the entrypoint runs
+	Mounts     []Mount
+	Labels     map[string]string // besides the lab's own
 	// Machine, if set, makes this a container that runs containers.
 	Machine *Machine
 }
@@ -151,6 +152,7 @@ func (e *Engine) request(s Spec) testcontainers.ContainerRequest {
 
 func (s Spec) hostConfig(h *container.HostConfig) {
 	h.CapAdd = slices.Clone(s.CapAdd)
+	h.Privileged = s.Privileged
 	h.Sysctls = s.Sysctls
 	h.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyDisabled}
 	switch {

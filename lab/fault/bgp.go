@@ -89,7 +89,7 @@ func (in *Injector) peersOf(ctx context.Context, r plan.Router, at place, peer s
 // addressesOn returns a node's addresses of both families on the networks.
 func (in *Injector) addressesOn(ctx context.Context, networks []string, peer string) ([]netip.Addr, error) {
 	x, _ := find(in.plan, peer)
-	have, err := in.inspect(ctx, x.container)
+	have, err := in.inspect(ctx, x.home)
 	if err != nil || have.NetworkSettings == nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"skidpad.dev/skidpad/lab/node"
 	"slices"
 )
 
@@ -128,7 +129,7 @@ func (s spot) between(ctx context.Context, network, with, direction string, matc
 func (s spot) neighbours(ctx context.Context, network string) []place {
 	var list []place
 	for _, x := range places(s.in.plan) {
-		if x.home != x.container || x.home == s.at.home || !slices.Contains(x.networks, network) {
+		if x.kind == node.KindGateway || x.home == s.at.home || !slices.Contains(x.networks, network) {
 			continue
 		}
 		if s.in.inside(ctx, x, func(*netns) error { return nil }) == nil {

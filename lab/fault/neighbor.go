@@ -12,7 +12,6 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
 )
 
@@ -191,10 +190,7 @@ func (in *Injector) addressOn(ctx context.Context, network, peer string) (netip.
 	if !ok {
 		return netip.Addr{}, nil
 	}
-	if x.kind == node.KindGateway {
-		x, _ = find(in.plan, x.home)
-	}
-	have, err := in.inspect(ctx, x.container)
+	have, err := in.inspect(ctx, x.home)
 	if err != nil {
 		return netip.Addr{}, err
 	}

@@ -22,7 +22,7 @@ type place struct {
 func places(p *plan.Plan) []place {
 	planned := p.Places()
 	var all []place
-	for _, x := range planned.Of(node.KindCluster, node.KindRouter, node.KindClient) {
+	for _, x := range planned.Of(node.KindCluster, node.KindRouter, node.KindClient, node.KindContainer) {
 		riders := planned.Riders(x.Container)
 		all = append(all, placeOf(x, riders.Containers()))
 		for _, m := range riders {

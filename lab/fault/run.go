@@ -112,6 +112,12 @@ func (in *Injector) revive(ctx context.Context, at place, before map[string]endp
 				return hosts.Start(ctx, in.engine, in.plan, c, "")
 			}
 		}
+	case node.KindContainer:
+		for _, c := range in.plan.Containers {
+			if c.Name == at.name {
+				return hosts.StartContainer(ctx, in.engine, in.plan, c, "", "", nil)
+			}
+		}
 	case node.KindGateway:
 		return in.reviveMember(ctx, at)
 	}

@@ -93,12 +93,15 @@ func nodeRecipe(b *build.Builder, version string) (build.Recipe, error) {
 // find returns the entry for an image, and the version that is meant.
 func find(all []Entry, i plan.Image) (Entry, string, error) {
 	at := slices.IndexFunc(all, func(e Entry) bool { return e.Name == i.Name })
+	if i.Reference {
+		return Published(i.Name, "an image of the scenario", "", i.Name, "the scenario names the image by a reference"), "", nil
+	}
 	if at < 0 {
 		var names []string
 		for _, e := range all {
 			names = append(names, e.Name)
 		}
-		return Entry{}, "", fmt.Errorf("image %q is not in the catalogue, which has: %s", i.Name, strings.Join(names, ", "))
+		return Entry{}, "", fmt.Errorf("image %q is not in the catalogue, which has: %s; a reference has a tag, such as %[1]s:latest", i.Name, strings.Join(names, ", "))
 	}
 	e := all[at]
 	version := strings.TrimPrefix(i.Version, "v")

@@ -14,6 +14,7 @@ import (
 	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/router/gateway"
@@ -125,6 +126,12 @@ func (x *examination) nodes(containers []docker.Info) map[string]bool {
 		for _, c := range containers {
 			if c.Name == p.Container {
 				n.State, n.Addresses = c.State, x.addresses(c)
+				if p.Kind == node.KindContainer { // the namespace's holder has the engine's addresses
+					n.Addresses = map[string]netip.Addr{}
+					for _, a := range p.Networks {
+						n.Addresses[a.Network] = a.Address
+					}
+				}
 				linked(&n, p)
 			}
 		}

@@ -18,11 +18,15 @@ const (
 	KindGateway Kind = "gateway"
 	KindClient  Kind = "client"
 	KindPod     Kind = "pod"
+	// KindContainer is a container of the user's image. KindNamespace holds the network namespace of such a container, and is
+	// no place of the lab.
+	KindContainer Kind = "container"
+	KindNamespace Kind = "namespace"
 	// KindDatastore is the cluster's state store, if the store is not a node of the cluster.
 	KindDatastore Kind = "datastore"
 )
 
-// Node is a place to execute commands in: a cluster node, a router, a gateway, a client or a pod (the pod's
+// Node is a place to execute commands in: a cluster node, a router, a gateway, a client, a container or a pod (the pod's
 // network namespace, entered from the pod's node).
 type Node interface {
 	Name() string // the scenario's name: r1

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"skidpad.dev/skidpad/lab/node"
 )
 
 // Link is a pair of interfaces that skidpad makes: a point-to-point link between two containers, or an interface of a
@@ -30,7 +32,7 @@ func (p *Plan) Links() []Link {
 		var ends []LinkEnd
 		for _, x := range p.Places() {
 			for _, at := range x.Networks {
-				if at.Network == n.Name && at.Link && x.Home == x.Container {
+				if at.Network == n.Name && at.Link && x.Kind != node.KindGateway {
 					ends = append(ends, LinkEnd{x, at})
 				}
 			}

@@ -42,7 +42,9 @@ func Make(s *scenario.Scenario, lab string, h Host) (*Plan, error) {
 	b.gateways()
 	b.routers()
 	b.clients()
+	b.containers()
 	b.natives()
+	b.containerTexts()
 	b.objects()
 	b.workloads()
 	b.images()
@@ -140,6 +142,10 @@ func (b *builder) images() {
 	}
 	for _, c := range b.Clients {
 		add(c.Image)
+	}
+	for _, c := range b.Containers {
+		add(c.Image)
+		add(c.Host.Image)
 	}
 	if b.Cluster != nil {
 		add(ClientImage()) // for the image's prober, if the lab has no client

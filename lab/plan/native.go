@@ -168,7 +168,7 @@ func (p *Plan) Named(name string) (string, bool) {
 // Attachments returns the attachments of routers, clients, containers and gateways, by name.
 func (p *Plan) Attachments() map[string][]Attachment {
 	all := map[string][]Attachment{}
-	for _, x := range p.Places().Of(node.KindRouter, node.KindClient) {
+	for _, x := range p.Places().Of(node.KindRouter, node.KindClient, node.KindContainer) {
 		all[x.Name] = x.Networks
 	}
 	for _, g := range p.Gateways {

@@ -12,7 +12,8 @@ type Place struct {
 	Name      string // as in the scenario: r1, worker2; r1-gw for the member of gateway gw on r1
 	Kind      node.Kind
 	Container string // the engine's name: skidpad-<lab>-r1
-	// Home is the container that owns the place's network namespace: the place's own, or the router's for a gateway's member.
+	// Home is the container that owns the place's network namespace: the place's own, the router's for a gateway's member, or
+	// the host's for a further container.
 	Home string
 	// Networks are the attachments of the network namespace. The engine chooses the addresses of kind's nodes, so those
 	// attachments have no address here.
@@ -26,7 +27,8 @@ type Place struct {
 // Places is a list of containers.
 type Places []Place
 
-// Places lists every container of the lab once: cluster nodes, the datastore, routers, gateways' members and clients.
+// Places lists every container of the lab once: cluster nodes, the datastore, routers, gateways' members, clients and
+// further containers.
 func (p *Plan) Places() Places {
 	all := p.clusterPlaces()
 	routers := map[string]Place{}
@@ -43,6 +45,9 @@ func (p *Plan) Places() Places {
 	}
 	for _, c := range p.Clients {
 		all = append(all, Place{Name: c.Name, Kind: node.KindClient, Container: c.Container, Home: c.Container, Networks: c.Attachments(), Routes: c.AllRoutes()})
+	}
+	for _, c := range p.Containers {
+		all = append(all, Place{Name: c.Name, Kind: node.KindContainer, Container: c.Container, Home: c.Host.Container, Networks: c.Host.Attachments(), Routes: c.Host.AllRoutes()})
 	}
 	return all
 }

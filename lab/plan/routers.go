@@ -159,21 +159,26 @@ func (b *builder) learnsFromNodes(router string) bool {
 
 func (b *builder) clients() {
 	for i, c := range b.spec.Clients {
-		out := Client{Name: c.Name, Container: b.name(c.Name), Image: ClientImage(), Network: b.attach(c.Network, clientsAt+i, c.Name), Echo: c.Echo}
-		switch {
-		case c.Gateway != "":
-			out.Via, out.Via6 = b.gatewayAddress(c.Gateway, c.Network)
-		case c.Router != "":
-			out.Via, out.Via6 = b.routerAddress(c.Router, c.Network)
-		case !scenario.HasDefault(c.Routes):
-			out.OnLink = b.onLink(c.Network)
-		}
-		for _, n := range c.Attached()[1:] {
-			out.Further = append(out.Further, b.attach(n, clientsAt+i, c.Name))
-		}
-		b.clientRoutes(&out, c)
-		b.Clients = append(b.Clients, out)
+		b.Clients = append(b.Clients, b.client(i, c))
 	}
+}
+
+// client plans the client with a number among the clients and containers.
+func (b *builder) client(i int, c scenario.Client) Client {
+	out := Client{Name: c.Name, Container: b.name(c.Name), Image: ClientImage(), Network: b.attach(c.Network, clientsAt+i, c.Name), Echo: c.Echo}
+	switch {
+	case c.Gateway != "":
+		out.Via, out.Via6 = b.gatewayAddress(c.Gateway, c.Network)
+	case c.Router != "":
+		out.Via, out.Via6 = b.routerAddress(c.Router, c.Network)
+	case !scenario.HasDefault(c.Routes):
+		out.OnLink = b.onLink(c.Network)
+	}
+	for _, n := range c.Attached()[1:] {
+		out.Further = append(out.Further, b.attach(n, clientsAt+i, c.Name))
+	}
+	b.clientRoutes(&out, c)
+	return out
 }
 
 // onLink returns the addresses that nodes announce by ARP on a network. A client on this network without a router sends

@@ -4,17 +4,18 @@ import "fmt"
 
 // The steps' names.
 const (
-	StepImages    = "images"
-	StepNetworks  = "networks"
-	StepRouters   = "routers"
-	StepGateways  = "gateways"
-	StepClients   = "clients"
-	StepCluster   = "cluster"
-	StepCNI       = "cni"
-	StepAddons    = "addons"
-	StepWorkloads = "workloads"
-	StepManifests = "manifests"
-	StepReady     = "ready"
+	StepImages     = "images"
+	StepNetworks   = "networks"
+	StepRouters    = "routers"
+	StepGateways   = "gateways"
+	StepClients    = "clients"
+	StepContainers = "containers"
+	StepCluster    = "cluster"
+	StepCNI        = "cni"
+	StepAddons     = "addons"
+	StepWorkloads  = "workloads"
+	StepManifests  = "manifests"
+	StepReady      = "ready"
 )
 
 // steps lists the steps; each starts as soon as the steps in After have ended. The CNI does not come after the cluster:
@@ -36,6 +37,7 @@ func (b *builder) steps() {
 	add(len(b.Routers) > 0, StepRouters, plural(len(b.Routers), "router"), networks...)
 	add(len(b.Gateways) > 0, StepGateways, plural(len(b.Gateways), "guarded gateway"), StepRouters)
 	add(len(b.Clients) > 0, StepClients, plural(len(b.Clients), "client"), networks...)
+	add(len(b.Containers) > 0, StepContainers, plural(len(b.Containers), "container"), networks...)
 	if c := b.Cluster; c != nil {
 		what := fmt.Sprintf("%s of Kubernetes %s", plural(len(c.Nodes), "node"), c.Image.Version)
 		if len(c.Routes) > 0 {

@@ -18,6 +18,7 @@ func (p *Plan) Text() string {
 	p.clusterText(&t)
 	p.routersText(&t)
 	p.endsText(&t)
+	p.containersText(&t)
 	t.table("IMAGE\tHOLDS")
 	for _, i := range p.Images {
 		t.row(i.Key(), keys(i.Preload))
@@ -117,6 +118,7 @@ func (p *Plan) endsText(t *text) {
 }
 
 func (p *Plan) documents(t *text) {
+	p.nativeText(t)
 	if c := p.Cluster; c != nil && c.K3s != nil {
 		p.k3sText(t)
 	} else if c != nil {

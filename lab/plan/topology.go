@@ -140,7 +140,7 @@ func (b *builder) neighbour(name, network string, v6 bool) netip.Addr {
 			offset = gatewaysAt - i
 		}
 	}
-	for i, c := range b.spec.Clients {
+	for i, c := range b.spec.Hosts() {
 		if c.Name == name && slices.Contains(c.Attached(), network) {
 			offset = clientsAt + i
 		}

@@ -26,14 +26,15 @@ type Plan struct {
 	Lab      string             `json:"lab"`
 	Scenario *scenario.Scenario `json:"scenario"` // with defaults filled in
 	// Hash covers all other fields of the plan: two plans with equal hashes make the same lab.
-	Hash      string     `json:"hash"`
-	Networks  []Network  `json:"networks"`
-	Cluster   *Cluster   `json:"cluster,omitempty"`
-	Routers   []Router   `json:"routers,omitempty"`
-	Gateways  []Gateway  `json:"gateways,omitempty"`
-	Clients   []Client   `json:"clients,omitempty"`
-	Addons    []Addon    `json:"addons,omitempty"`
-	Workloads []Workload `json:"workloads,omitempty"`
+	Hash       string      `json:"hash"`
+	Networks   []Network   `json:"networks"`
+	Cluster    *Cluster    `json:"cluster,omitempty"`
+	Routers    []Router    `json:"routers,omitempty"`
+	Gateways   []Gateway   `json:"gateways,omitempty"`
+	Clients    []Client    `json:"clients,omitempty"`
+	Containers []Container `json:"containers,omitempty"`
+	Addons     []Addon     `json:"addons,omitempty"`
+	Workloads  []Workload  `json:"workloads,omitempty"`
 	// Manifests are the scenario's own objects, as an addon that comes last.
 	Manifests *Addon  `json:"manifests,omitempty"`
 	Kernel    []Need  `json:"kernel,omitempty"` // options that the kernel must have
@@ -246,6 +247,8 @@ type Service struct {
 type Image struct {
 	Name    string `json:"name"`              // node, cilium, cilium-operator, echo, frr, keepalived, client
 	Version string `json:"version,omitempty"` // version of the main part; "" is the catalogue's own
+	// Reference marks an image that is in no catalogue: the name is a reference.
+	Reference bool `json:"reference,omitempty"`
 	// Preload are the images that a node image holds, unpacked, before the cluster starts.
 	Preload []Image `json:"preload,omitempty"`
 }

@@ -73,6 +73,14 @@ func arrange(p *plan.Plan) (rows [][]box, nets []string) {
 			top = append(top, b)
 		}
 	}
+	for _, c := range p.Containers {
+		b := box{name: c.Name, line1: "container", line2: c.Host.Network.Address.String(), class: "client", networks: []string{c.Host.Network.Network}}
+		if c.Host.Network.Network == cluster {
+			same = append(same, b)
+		} else {
+			top = append(top, b)
+		}
+	}
 	rows, nets = [][]box{top}, beyond
 	for range max(0, len(beyond)-1) {
 		rows = append(rows, nil)

@@ -37,7 +37,7 @@ func (s *Spec) Ends(network string) []string {
 	for _, r := range s.Routers {
 		add(r.Name, r.Networks)
 	}
-	for _, c := range s.Clients {
+	for _, c := range s.Hosts() {
 		add(c.Name, c.Attached())
 	}
 	return all
@@ -110,5 +110,5 @@ func (v *Validation) length(path string, n Network, p netip.Prefix) bool {
 func (s *Spec) HasTopology() bool {
 	return slices.ContainsFunc(s.Networks, func(n Network) bool { return n.PointToPoint }) ||
 		slices.ContainsFunc(s.Routers, func(r Router) bool { return len(r.Loopbacks)+len(r.Routes) > 0 }) ||
-		slices.ContainsFunc(s.Clients, func(c Client) bool { return len(c.Routes) > 0 })
+		slices.ContainsFunc(s.Hosts(), func(c Client) bool { return len(c.Routes) > 0 })
 }

@@ -68,7 +68,7 @@ func (v *Validation) stands(name string) bool {
 	if g := v.spec.Gateway(of); g != nil {
 		return slices.Contains(g.Networks, what)
 	}
-	if slices.ContainsFunc(v.spec.Clients, func(c Client) bool { return c.Name == of && slices.Contains(c.Attached(), what) }) {
+	if slices.ContainsFunc(v.spec.Hosts(), func(c Client) bool { return c.Name == of && slices.Contains(c.Attached(), what) }) {
 		return true
 	}
 	n, err := strconv.Atoi(what)

@@ -162,7 +162,7 @@ func (v *Validation) neighbour(name string) (on []string, known bool) {
 	if g := v.spec.Gateway(name); g != nil {
 		return g.Networks, true
 	}
-	for _, c := range v.spec.Clients {
+	for _, c := range v.spec.Hosts() {
 		if c.Name == name {
 			return c.Attached(), true
 		}
@@ -176,7 +176,7 @@ func (v *Validation) hosts() []string {
 	for _, g := range v.spec.Gateways {
 		all = append(all, g.Name)
 	}
-	for _, c := range v.spec.Clients {
+	for _, c := range v.spec.Hosts() {
 		all = append(all, c.Name)
 	}
 	return all

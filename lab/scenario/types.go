@@ -36,13 +36,15 @@ type Metadata struct {
 
 // Spec describes the lab of the scenario.
 type Spec struct {
-	Networks  []Network  `json:"networks"`
-	Cluster   *Cluster   `json:"cluster,omitempty"`
-	Routers   []Router   `json:"routers,omitempty"`
-	Gateways  []Gateway  `json:"gateways,omitempty"`
-	Clients   []Client   `json:"clients,omitempty"`
-	Addons    []Addon    `json:"addons,omitempty"`
-	Workloads []Workload `json:"workloads,omitempty"`
+	Networks []Network `json:"networks"`
+	Cluster  *Cluster  `json:"cluster,omitempty"`
+	Routers  []Router  `json:"routers,omitempty"`
+	Gateways []Gateway `json:"gateways,omitempty"`
+	Clients  []Client  `json:"clients,omitempty"`
+	// Containers are containers of any image beside the routers.
+	Containers []Container `json:"containers,omitempty"`
+	Addons     []Addon     `json:"addons,omitempty"`
+	Workloads  []Workload  `json:"workloads,omitempty"`
 	// Manifests are Kubernetes objects of one's own, applied in order after the addons and the workloads.
 	Manifests []Manifest `json:"manifests,omitempty"`
 	Checks    []Check    `json:"checks,omitempty"`

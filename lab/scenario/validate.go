@@ -25,6 +25,7 @@ func validate(s *Scenario, found *problems) {
 	v.routers()
 	v.gateways()
 	v.clients()
+	v.containers()
 	v.addons()
 	v.workloads()
 	v.manifests()

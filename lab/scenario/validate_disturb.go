@@ -12,7 +12,7 @@ const mostAttempts = 8000
 // Senders lists the nodes that can send a flow.
 func (v *Validation) Senders() []string {
 	var known []string
-	for _, c := range v.spec.Clients {
+	for _, c := range v.spec.Hosts() {
 		known = append(known, c.Name)
 	}
 	return append(append(known, v.routerNames()...), v.spec.NodeNames()...)

@@ -32,7 +32,7 @@ func (v *Validation) NetworksOf(node string) []string {
 	if r := v.spec.Router(v.HomeOf(node)); r != nil {
 		return r.Networks
 	}
-	for _, c := range v.spec.Clients {
+	for _, c := range v.spec.Hosts() {
 		if c.Name == node {
 			return c.Attached()
 		}

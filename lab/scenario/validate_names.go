@@ -36,6 +36,7 @@ func (v *Validation) names() {
 	v.NotEmpty("spec.networks", len(s.Networks))
 	v.atMost("spec.routers", len(s.Routers), maxRouters)
 	v.atMost("spec.clients", len(s.Clients), maxClients)
+	v.atMost("spec.containers", len(s.Containers), maxClients-len(s.Clients))
 	v.atMost("spec.gateways", len(s.Gateways), maxGateways)
 	networks, nodes, gateways, workloads := unique{v: v}, unique{v: v}, unique{v: v}, unique{v: v}
 	for i, n := range s.Networks {
@@ -50,6 +51,9 @@ func (v *Validation) names() {
 	}
 	for i, c := range s.Clients {
 		nodes.addNode(fmt.Sprintf("spec.clients[%d].name", i), c.Name)
+	}
+	for i, c := range s.Containers {
+		nodes.addNode(fmt.Sprintf("spec.containers[%d].name", i), c.Name)
 	}
 	for i, g := range s.Gateways {
 		path := fmt.Sprintf("spec.gateways[%d].name", i)

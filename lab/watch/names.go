@@ -25,7 +25,7 @@ func newNames(p *plan.Plan) *names {
 	for _, network := range p.Networks {
 		n.planned("host", plan.Attachment{Address: network.Host, Address6: network.Host6})
 	}
-	for _, x := range p.Places().Of(node.KindRouter, node.KindClient) {
+	for _, x := range p.Places().Of(node.KindRouter, node.KindClient, node.KindContainer) {
 		n.planned(x.Name, x.Networks...)
 	}
 	for _, g := range p.Gateways {

@@ -123,7 +123,7 @@ func (w *Watch) Stop(ctx context.Context) error {
 // places lists all containers to watch.
 func (w *Watch) places() []place {
 	var all []place
-	for _, x := range w.plan.Places().Of(node.KindCluster, node.KindRouter, node.KindGateway, node.KindClient) {
+	for _, x := range w.plan.Places().Of(node.KindCluster, node.KindRouter, node.KindGateway, node.KindClient, node.KindContainer) {
 		all = append(all, place{name: x.Name, kind: x.Kind, container: x.Container, router: x.Router, gateway: x.Gateway})
 	}
 	return all

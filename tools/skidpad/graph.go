@@ -63,6 +63,12 @@ func mermaid(p *plan.Plan) string {
 			fmt.Fprintf(&b, "  net-%s ---|%s| %s\n", a.Network, a.Address, c.Name)
 		}
 	}
+	for _, c := range p.Containers {
+		fmt.Fprintf(&b, "  %s[\"%s %s\"]\n", c.Name, c.Name, c.Image.Key())
+		for _, n := range c.Host.Attachments() {
+			fmt.Fprintf(&b, "  %s ---|%s| net-%s\n", c.Name, n.Address, n.Network)
+		}
+	}
 	for _, r := range p.Routers {
 		label := r.Name + " " + string(r.Software)
 		if r.BGP != nil {

@@ -52,7 +52,7 @@ func Ensure(ctx context.Context, e *docker.Engine, p *plan.Plan, booting ...stri
 		if len(calls) == 0 || !slices.Contains(changed, x.Name) || slices.Contains(booting, x.Name) {
 			continue
 		}
-		if _, err := e.Node(x.Name, x.Kind, x.Container).Exec(ctx, "sh", "-ec", "ip "+strings.Join(calls, "\nip ")); err != nil {
+		if _, err := e.Node(x.Name, x.Kind, x.Home).Exec(ctx, "sh", "-ec", "ip "+strings.Join(calls, "\nip ")); err != nil {
 			return fmt.Errorf("routes of %s: %w", x.Name, err)
 		}
 	}
@@ -168,7 +168,7 @@ func makeLink(ctx context.Context, e *docker.Engine, l plan.Link) (made bool, er
 
 // open opens the namespace of an end; nil if the container does not run.
 func open(ctx context.Context, e *docker.Engine, planned plan.LinkEnd) (*end, error) {
-	pid, err := e.Pid(ctx, planned.Place.Container)
+	pid, err := e.Pid(ctx, planned.Place.Home)
 	if err != nil {
 		return nil, ctx.Err()
 	}

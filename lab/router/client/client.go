@@ -26,6 +26,10 @@ var stayScript []byte
 // Start makes a client run, unless the client runs, and waits for the client's route. Start puts files into the
 // container, beside the client's own files. image is the engine's name of the client's image.
 func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, c plan.Client, image string, files ...docker.File) error {
+	return start(ctx, e, p, c, node.KindClient, image, files...)
+}
+
+func start(ctx context.Context, e *docker.Engine, p *plan.Plan, c plan.Client, kind node.Kind, image string, files ...docker.File) error {
 	at := c.Attachments()
 	stay := []string{"/bin/sh", stayPath}
 	if c.Echo {
@@ -33,7 +37,7 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, c plan.Client, i
 	}
 	stay = append(append(stay, c.Network.Network), prefixes(c.OnLink)...)
 	err := box.Ensure(ctx, e, docker.Spec{
-		Lab: p.Lab, Role: string(node.KindClient), Node: c.Name, Name: c.Container, Image: image,
+		Lab: p.Lab, Role: string(kind), Node: c.Name, Name: c.Container, Image: image,
 		Entrypoint: netns.Entrypoint(at, c.StartCalls(), stay...),
 		Networks:   netns.Attach(p.Networks, at),
 		// SYS_NICE lets the prober be punctual on a busy machine.
@@ -47,7 +51,7 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, c plan.Client, i
 	if err := link.Ensure(ctx, e, p); err != nil {
 		return err
 	}
-	n := e.Node(c.Name, node.KindClient, c.Container)
+	n := e.Node(c.Name, kind, c.Container)
 	return box.Await(ctx, e, c.Container, "its routes stand", 30*time.Second, func(ctx context.Context) error {
 		routes, err := netns.FIB(ctx, n)
 		if err != nil {
