@@ -12,8 +12,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"helm.sh/helm/v3/pkg/chart"
+	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"skidpad.dev/skidpad/lab/cluster"
@@ -160,8 +163,11 @@ func (a *Planned) Install(ctx context.Context, k *cluster.Kube) error {
 	return group.Wait()
 }
 
-// Configure applies the manifests.
+// Configure applies the Secrets and the manifests.
 func (a *Planned) Configure(ctx context.Context, k *cluster.Kube) error {
+	if err := k.ApplyObjects(ctx, a.secrets()...); err != nil {
+		return fmt.Errorf("%s: %w", a.plan.Name, err)
+	}
 	if err := k.Apply(ctx, a.manifests...); err != nil {
 		return fmt.Errorf("%s: %w", a.plan.Name, err)
 	}
@@ -171,6 +177,28 @@ func (a *Planned) Configure(ctx context.Context, k *cluster.Kube) error {
 		}
 	}
 	return nil
+}
+
+// secrets returns the Secrets whose values are known. A plan from a lab's record has no values, and the cluster already has the
+// Secrets.
+func (a *Planned) secrets() []runtime.Object {
+	var all []runtime.Object
+	for _, s := range a.plan.Secrets {
+		values := map[string]string{}
+		for key, value := range s.Values {
+			if secret, ok := value.Reveal(); ok {
+				values[key] = secret
+			}
+		}
+		if len(values) == len(s.Values) {
+			all = append(all, &corev1.Secret{
+				TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+				ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name},
+				StringData: values,
+			})
+		}
+	}
+	return all
 }
 
 // refused marks the error of a part of the user's own with the place in the user's file. at is empty for other parts.

@@ -3,6 +3,7 @@ package addon
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -241,5 +242,6 @@ func (w *Workload) service() *corev1.Service {
 	}
 	meta := w.meta(s.Name)
 	meta.Annotations = s.Annotations
+	maps.Copy(meta.Labels, s.Labels)
 	return &corev1.Service{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: meta, Spec: spec}
 }

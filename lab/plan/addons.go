@@ -23,6 +23,8 @@ type Addon struct {
 	Chart       *Chart       `json:"chart,omitempty"`
 	// Manifests are YAML documents, applied in order. Images stand in the documents as Ref writes them.
 	Manifests []string `json:"manifests,omitempty"`
+	// Secrets are applied before the manifests.
+	Secrets []SecretObject `json:"secrets,omitempty"`
 	// Objects are the user's own objects, applied in order after the manifests.
 	Objects []scenario.Object `json:"objects,omitempty"`
 	Ready   []Ready           `json:"ready,omitempty"`
@@ -189,30 +191,6 @@ func (b *Builder) Part(p Part) { b.b.Parts = append(b.b.Parts, p) }
 // NodesOn returns the IPv4 prefix of the nodes' network.
 func (b *Builder) NodesOn() netip.Prefix { return b.b.network(b.b.clusterNetwork()).Subnet }
 
-// Peer is a router with sessions to nodes.
-type Peer struct {
-	Name    string
-	ASN     uint32
-	Address netip.Addr // on the network of the nodes
-	// Address6 is invalid without IPv6.
-	Address6 netip.Addr
-}
-
-// Peers returns the named routers on a network of nodes. An empty network means the cluster's network.
-func (b *Builder) Peers(names []string, network string) []Peer {
-	network = cmp.Or(network, b.b.clusterNetwork())
-	var all []Peer
-	for _, name := range names {
-		r := b.b.spec.Routers[b.b.routerIndex(name)]
-		if !slices.Contains(r.Networks, network) {
-			continue
-		}
-		v4, v6 := b.b.routerAddress(name, network)
-		all = append(all, Peer{Name: name, ASN: r.BGP.ASN, Address: v4, Address6: v6})
-	}
-	return all
-}
-
 // RouterID returns the router ID of the node with an index, in a cluster without IPv4.
 func (b *Builder) RouterID(node int) netip.Addr { return at(b.NodesOn(), routerIDsAt+node) }
 
@@ -221,7 +199,7 @@ func (b *Builder) Pools() []netip.Prefix {
 	var all []netip.Prefix
 	for _, a := range b.b.spec.Addons {
 		_, pools := a.Pools()
-		all = append(all, pools...)
+		all = append(all, scenario.PoolPrefixes(pools)...)
 	}
 	return all
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // Every address in a network is the network's first address plus a small number, for easy reading of packet captures. All
@@ -110,7 +112,7 @@ func (b *builder) reserved() []netip.Prefix {
 	}
 	for _, a := range b.spec.Addons {
 		_, pools := a.Pools()
-		all = append(all, pools...)
+		all = append(all, scenario.PoolPrefixes(pools)...)
 	}
 	for _, w := range b.spec.Workloads {
 		if w.Echo != nil {

@@ -110,7 +110,7 @@ func TestAddressesNeverCollide(t *testing.T) {
 		}
 		outside := append(prefixes("172.30.2.7/32", "172.30.1.0/24"), p.Cluster.PodCIDR, p.Cluster.ServiceCIDR)
 		_, pools := s.Spec.Addons[0].Pools()
-		outside = append(outside, pools...)
+		outside = append(outside, scenario.PoolPrefixes(pools)...)
 		for i, n := range p.Networks {
 			for _, other := range p.Networks[:i] {
 				if n.Subnet.Overlaps(other.Subnet) {

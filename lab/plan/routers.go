@@ -61,7 +61,7 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 		case len(b.spec.Cluster.Racks) > 0:
 			s.Ranges = append(s.Ranges, b.rackRanges(r, p)...)
 		default:
-			s.Ranges = append(s.Ranges, b.nodeRanges(p)...)
+			s.Ranges = append(s.Ranges, b.nodeRanges(r, p)...)
 		}
 	}
 	return s
@@ -69,19 +69,20 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 
 // nodeRanges returns ranges for the sessions of the peer's nodes, a range for each IP family. The engine chooses the
 // addresses of kind's nodes, so the range has all nodes, and the nodes' speaker decides which nodes dial.
-func (b *builder) nodeRanges(p scenario.Peer) []Range {
-	n, sessions := b.network(b.clusterNetwork()), 0
+func (b *builder) nodeRanges(r scenario.Router, p scenario.Peer) []Range {
+	n := b.network(b.clusterNetwork())
+	var members []string
 	for _, m := range b.Cluster.Members() {
 		if p.Nodes.Has(m.Short) {
-			sessions++
+			members = append(members, m.Short)
 		}
 	}
 	var all []Range
 	if b.spec.IPv4() {
-		all = append(all, Range{Name: "nodes", Prefix: n.Nodes, ASN: p.ASN, Sessions: sessions, Peering: peeringOf(p)})
+		all = append(all, Range{Name: "nodes", Prefix: n.Nodes, ASN: p.ASN, Sessions: b.spec.NodeSpeaker().Sessions(r.Name, members, scenario.NodePeer.V4), Peering: peeringOf(p)})
 	}
 	if n.Nodes6.IsValid() {
-		all = append(all, Range{Name: "nodes6", Prefix: n.Nodes6, ASN: p.ASN, Sessions: sessions, Peering: peeringOf(p)})
+		all = append(all, Range{Name: "nodes6", Prefix: n.Nodes6, ASN: p.ASN, Sessions: b.spec.NodeSpeaker().Sessions(r.Name, members, scenario.NodePeer.V6), Peering: peeringOf(p)})
 	}
 	return all
 }
@@ -92,8 +93,13 @@ func (b *builder) rackRanges(r scenario.Router, p scenario.Peer) []Range {
 	for _, rack := range b.spec.Cluster.Racks {
 		nodes := slices.DeleteFunc(slices.Clone(rack.Nodes), func(n string) bool { return !p.Nodes.Has(n) })
 		if rack.Router == r.Name && len(nodes) > 0 {
+			n, asn := b.spec.NodeSpeaker(), p.ASN
+			if asns := n.ASNs(r.Name, nodes); asn == 0 && len(asns) == 1 {
+				asn = asns[0]
+			}
 			all = append(all, Range{
-				Name: "nodes-" + rack.Network, Prefix: b.network(rack.Network).Nodes, ASN: p.ASN, Sessions: len(nodes), Peering: peeringOf(p),
+				Name: "nodes-" + rack.Network, Prefix: b.network(rack.Network).Nodes, ASN: asn,
+				Sessions: n.Sessions(r.Name, nodes, scenario.NodePeer.V4), Peering: peeringOf(p),
 			})
 		}
 	}
@@ -182,7 +188,7 @@ func (b *builder) client(i int, c scenario.Client) Client {
 }
 
 // onLink returns the addresses that nodes announce by ARP on a network. A client on this network without a router sends
-// to these addresses directly.
+// to these addresses directly. Addresses inside the network's own prefix need no route.
 func (b *builder) onLink(network string) []netip.Prefix {
 	if !b.spec.AnnouncesByARP() || network != b.clusterNetwork() {
 		return nil
@@ -190,7 +196,7 @@ func (b *builder) onLink(network string) []netip.Prefix {
 	var all []netip.Prefix
 	for _, a := range b.spec.Addons {
 		_, pools := a.Pools()
-		all = append(all, pools...)
+		all = append(all, scenario.PoolPrefixes(pools)...)
 	}
 	for _, w := range b.spec.Workloads {
 		if w.Echo == nil {
@@ -200,7 +206,8 @@ func (b *builder) onLink(network string) []netip.Prefix {
 			all = append(all, netip.PrefixFrom(a, a.BitLen()))
 		}
 	}
-	return all
+	on := b.network(network)
+	return slices.DeleteFunc(all, func(p netip.Prefix) bool { return on.Subnet.Contains(p.Addr()) || on.Subnet6.Contains(p.Addr()) })
 }
 
 // gatewayAddress returns a gateway's addresses on a network; invalid if the gateway has no address there.

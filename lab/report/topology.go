@@ -126,9 +126,12 @@ func nodeBoxes(p *plan.Plan) []box {
 		if n.ControlPlane {
 			b.line1 = "control plane"
 		}
-		if p.Scenario != nil {
+		if short := n.Short; p.Scenario != nil {
 			if n := p.Scenario.Spec.NodeSpeaker(); n != nil {
-				b.line2 = fmt.Sprintf("%s · AS %d", n.Addon, n.ASN)
+				b.line2 = n.Addon
+				for _, in := range n.At(short) {
+					b.line2 += fmt.Sprintf(" · AS %d", in.ASN)
+				}
 			}
 		}
 		all = append(all, b)

@@ -31,8 +31,8 @@ type AddonFields interface {
 
 // Pooler gives addresses to LoadBalancer Services.
 type Pooler interface {
-	// AddressPools returns the prefixes of the addresses, and the field with the prefixes.
-	AddressPools() (field string, pools []netip.Prefix)
+	// AddressPools returns the pools of addresses, and the field with the pools.
+	AddressPools() (field string, pools []Pool)
 }
 
 // NodeSpeaking speaks BGP on every node.
@@ -60,8 +60,12 @@ type ServiceLister interface{ ListsServices() bool }
 type NodeSpeaker struct {
 	Addon string // cilium
 	Path  string // of the configuration: spec.addons[0].cilium.bgp
-	ASN   uint32
-	Peers []string // router names
+	// ASN and Peers are of the nodes outside of all instances. ASN is 0 if there are no such nodes.
+	ASN       uint32
+	Peers     []NodePeer
+	Instances []NodeInstance
+	// Can are the settings of a peer that the speaker has.
+	Can NodeAbilities
 	// GracefulRestart is the addon's own switch of graceful restart (RFC 4724), if the switch can be turned in a running lab,
 	// and nil otherwise.
 	GracefulRestart *bool
@@ -84,8 +88,8 @@ func (a Addon) Roles() []Role {
 	return nil
 }
 
-// Pools returns the prefixes of the LoadBalancer addresses that the addon gives, and the field with the prefixes.
-func (a Addon) Pools() (field string, pools []netip.Prefix) {
+// Pools returns the pools of LoadBalancer addresses that the addon gives, and the field with the pools.
+func (a Addon) Pools() (field string, pools []Pool) {
 	if p, ok := a.Fields.(Pooler); ok {
 		return p.AddressPools()
 	}
@@ -143,15 +147,19 @@ func (s *Spec) OtherGives(fields Fields) bool {
 	return slices.ContainsFunc(s.Addons, func(a Addon) bool { return a.Fields != fields && slices.Contains(a.Roles(), RoleLoadBalancer) })
 }
 
-// DefaultPool returns the default prefix of LoadBalancer addresses.
-func DefaultPool() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")} }
-
-// DefaultPool6 returns the default IPv6 prefix of LoadBalancer addresses.
-func DefaultPool6() []netip.Prefix {
-	return []netip.Prefix{netip.MustParsePrefix("2001:db8:198:51::/112")}
+// DefaultPools returns the default pools of LoadBalancer addresses for the cluster's families.
+func (s *Spec) DefaultPools() []Pool {
+	var all []Pool
+	if s.IPv4() {
+		all = PoolsOf(netip.MustParsePrefix("198.51.100.0/24"))
+	}
+	if s.IPv6() {
+		all = append(all, PoolsOf(netip.MustParsePrefix("2001:db8:198:51::/112"))...)
+	}
+	return all
 }
 
 // AllAdvertisements returns every kind of address that a speaker announces by default.
-func AllAdvertisements() []Advertisement {
-	return []Advertisement{AdvertisePodCIDR, AdvertiseClusterIP, AdvertiseExternalIP, AdvertiseLoadBalancer}
+func AllAdvertisements() []Announcement {
+	return []Announcement{{Kind: AdvertisePodCIDR}, {Kind: AdvertiseClusterIP}, {Kind: AdvertiseExternalIP}, {Kind: AdvertiseLoadBalancer}}
 }

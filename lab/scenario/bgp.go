@@ -140,7 +140,11 @@ func (p *Peer) setDefaults(r *Router, spec *Spec) {
 		Or(&p.Port, other.BGP.Port)
 	}
 	if n := spec.NodeSpeaker(); p.isNodes() && n != nil {
-		Or(&p.ASN, n.ASN)
+		if asns := n.ASNs(r.Name, spec.NodeNames()); len(asns) == 1 {
+			Or(&p.ASN, asns[0])
+		} else if len(n.Instances) == 0 {
+			Or(&p.ASN, n.ASN)
+		}
 	}
 	if t := p.Timers; t != nil {
 		Or(&t.HoldTime, r.BGP.HoldTime)

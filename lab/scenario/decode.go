@@ -70,6 +70,11 @@ func (d decoder) decode(n *yaml.Node, v reflect.Value, path string, r rule) {
 	case member:
 		d.member(n, target, path)
 		return
+	case brief:
+		if n.Kind == yaml.ScalarNode {
+			d.brief(n, v, path, target.briefly())
+			return
+		}
 	}
 	switch v.Kind() {
 	case reflect.Struct:

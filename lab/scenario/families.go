@@ -85,7 +85,9 @@ func (v *Validation) otherFamily(path string, c *Cluster) {
 	for i, a := range v.spec.Addons {
 		field, pools := a.Pools()
 		for j, p := range pools {
-			refuse(fmt.Sprintf("spec.addons[%d].%s.%s[%d]", i, a.Name, field, j), p.Addr(), p, own)
+			if first, _, ok := p.Bounds(); ok {
+				refuse(fmt.Sprintf("spec.addons[%d].%s.%s[%d]", i, a.Name, field, j), first, p, own)
+			}
 		}
 	}
 	for i, w := range v.spec.Workloads {

@@ -46,6 +46,8 @@ const (
 	FiltersRoutes
 	// TunesSessions: local ASN, loops of the own ASN, waiting for the peer, ports, timers and graceful restart of a session.
 	TunesSessions
+	// TakesSeveralASNs: the nodes behind one peer entry may have several external AS numbers.
+	TakesSeveralASNs
 
 	allAbilities = 1<<iota - 1
 )

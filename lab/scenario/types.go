@@ -239,6 +239,8 @@ type Service struct {
 	InternalTrafficPolicy string       `json:"internalTrafficPolicy,omitempty" jsonschema:"enum=Cluster,enum=Local"` // Cluster or Local; default Cluster
 	// LoadBalancerIP requests an address of the pool; unset, the service gets the next free address.
 	LoadBalancerIP *netip.Addr `json:"loadBalancerIP,omitempty" jsonschema:"example=203.0.113.50,example=2001:db8:203::50"`
+	// Labels are further labels of the Service, for selectors of pools and announcements.
+	Labels map[string]string `json:"labels,omitempty"`
 	// Annotations are annotations of the Service, such as kube-router.io/service.scheduler: lc.
 	Annotations map[string]string `json:"annotations,omitempty"`
 }

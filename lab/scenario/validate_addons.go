@@ -91,51 +91,15 @@ func (v *Validation) services() {
 	}
 }
 
-// Advertised checks a list of announced kinds of address.
-func (v *Validation) Advertised(path string, all []Advertisement) {
-	v.NotEmpty(path, len(all))
-	kinds := make([]string, 0, len(all))
-	for _, a := range all {
-		kinds = append(kinds, string(a))
-	}
-	v.Repeated(path, kinds)
-}
-
-// Speaks checks the speaker of the nodes: the AS number, the hold time and the routers that the nodes peer with.
-func (v *Validation) Speaks(path string, asn uint32, hold Duration, peers []string) {
-	v.ASN(path+".asn", asn)
-	v.holdTime(path+".holdTime", hold)
-	v.NotEmpty(path+".peers", len(peers))
-	v.NodePeers(path+".peers", peers)
-}
-
-// NodePeers checks the peers of the nodes: each router exists, is in reach, and expects the nodes.
-func (v *Validation) NodePeers(path string, peers []string) {
-	v.Repeated(path, peers)
-	for j, name := range peers {
-		at := fmt.Sprintf("%s[%d]", path, j)
-		r := v.spec.Router(name)
-		switch {
-		case name == "":
-		case r == nil:
-			v.Unknown(at, name, "router", v.routerNames())
-		case v.spec.Cluster != nil && !slices.ContainsFunc(v.spec.Cluster.nodeNetworks(), func(n string) bool { return v.on(r, n) }):
-			v.Add(at, "seen %q, which is not on the cluster's network %s, want a router that is", name, list(v.spec.Cluster.nodeNetworks()))
-		case !r.BGP.LearnsFromNodes():
-			v.Add(at, "seen %q, which has no peer {nodes: all}, want both ends to peer", name)
-		}
-	}
-}
-
 // NodesBFD checks the BFD of the nodes' speaker: the routers must have BFD with the nodes, too.
-func (v *Validation) NodesBFD(path string, b *BFD, peers []string) {
+func (v *Validation) NodesBFD(path string, b *BFD, peers []NodePeer) {
 	if b == nil {
 		return
 	}
 	v.bfdTimes(path, b)
-	for _, name := range peers {
-		if r := v.spec.Router(name); r != nil && r.BGP != nil && !r.BGP.bfdWithNodes() {
-			v.Add(path, "seen it at this end only, want it in the peer entry {nodes: all} of %s too", name)
+	for _, p := range peers {
+		if r := v.spec.Router(p.Router); r != nil && r.BGP != nil && !r.BGP.bfdWithNodes() {
+			v.Add(path, "seen it at this end only, want it in the peer entry {nodes: all} of %s too", p.Router)
 		}
 	}
 }
@@ -150,14 +114,14 @@ func (b *BGP) bfdWithNodes() bool {
 	return true
 }
 
-// nodesBFD checks a router's BFD with the nodes: the nodes' speaker must have BFD, too.
-func (v *Validation) nodesBFD(at string) {
+// nodesBFD checks a router's BFD with the nodes: the nodes' speaker must have BFD with the router, too.
+func (v *Validation) nodesBFD(at string, r *Router) {
 	n := v.spec.NodeSpeaker()
 	switch {
 	case n == nil:
-	case !n.CanBFD:
+	case !n.CanBFD && n.Can&NodeBFD == 0:
 		v.Add(at, "seen it for the nodes, whose speaker (%s) has no BFD, want it for routers only", n.Addon)
-	case n.BFD == nil:
+	case n.BFD == nil && !slices.ContainsFunc(n.AllPeers(), func(p NodePeer) bool { return p.Router == r.Name && p.BFD != nil }):
 		v.Add(at, "seen it at this end only, want %s.bfd too", n.Path)
 	}
 }

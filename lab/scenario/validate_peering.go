@@ -23,7 +23,7 @@ func (v *Validation) peering(at string, r *Router, p Peer) {
 	v.policy(at+".import", p.Import)
 	v.policy(at+".export", p.Export)
 	if p.BFD != nil {
-		v.bfd(at+".bfd", p)
+		v.bfd(at+".bfd", r, p)
 	}
 	if p.Password != "" {
 		v.password(at+".password", p)
@@ -73,10 +73,10 @@ func (v *Validation) bothEnds(at string, p, back Peer) {
 	}
 }
 
-func (v *Validation) bfd(at string, p Peer) {
+func (v *Validation) bfd(at string, r *Router, p Peer) {
 	v.bfdTimes(at, p.BFD)
 	if p.isNodes() {
-		v.nodesBFD(at)
+		v.nodesBFD(at, r)
 	}
 	if p.Multihop != 0 {
 		v.Add(at, "seen bfd with multihop, want one of them: BFD is single-hop here (RFC 5881)")
@@ -89,11 +89,16 @@ func (v *Validation) bfdTimes(at string, b *BFD) {
 	}
 }
 
+// password checks the form, and that the speaker of the nodes has passwords.
 func (v *Validation) password(at string, p Peer) {
-	if !secretForm.MatchString(string(p.Password)) || strings.HasPrefix(string(p.Password), secretMark) {
-		v.Add(at, "seen one that cannot be used (it is not shown), want 1 to 80 letters, digits and ._~+/=-, not beginning with %s", secretMark)
+	v.secret(at, p.Password)
+	if n := v.spec.NodeSpeaker(); p.isNodes() && n != nil && n.Can&NodePassword == 0 {
+		v.Add(at, "seen it for the nodes, whose speaker (%s) has no password, want it for routers only", n.Addon)
 	}
-	if p.isNodes() {
-		v.Add(at, "seen it for the nodes, which are not told a password yet, want it for routers only")
+}
+
+func (v *Validation) secret(at string, s Secret) {
+	if !secretForm.MatchString(string(s)) || strings.HasPrefix(string(s), secretMark) {
+		v.Add(at, "seen one that cannot be used (it is not shown), want 1 to 80 letters, digits and ._~+/=-, not beginning with %s", secretMark)
 	}
 }

@@ -3,6 +3,13 @@ package scenario
 import (
 	"fmt"
 	"net/netip"
+	"strings"
+)
+
+// The descriptions of addresses of Services.
+const (
+	poolSpan     = "LoadBalancer pool"
+	externalSpan = "external IP"
 )
 
 // span is a prefix of the scenario, with path and description.
@@ -10,10 +17,13 @@ type span struct {
 	path   string
 	what   string
 	prefix netip.Prefix
+	// network is the name, of a network. vip marks a pool and an external IP.
+	network string
+	vip     bool
 }
 
 // prefixes checks each prefix, and that no prefix overlaps another. Hosts on a segment treat a VIP inside the segment's
-// network as a neighbour, so packets to the VIP never reach a router. A VIP inside the pod or service prefix collides with the
+// network as a neighbour, so packets to the VIP never reach a router: such a VIP needs nodes that answer ARP. A VIP inside the pod or service prefix collides with the
 // cluster's own addresses.
 func (v *Validation) prefixes() {
 	spans := v.spans()
@@ -22,9 +32,14 @@ func (v *Validation) prefixes() {
 			v.Add(s.path, "seen %s, %s, want unicast addresses such as 192.0.2.0/24", s.prefix, why)
 		}
 	}
+	told := map[string]bool{} // ranges with a problem
 	for i, s := range spans {
 		for _, earlier := range spans[:i] {
-			if s.prefix.Overlaps(earlier.prefix) {
+			if s.path == earlier.path || told[s.path] {
+				continue // blocks of the same range
+			}
+			if s.prefix.Overlaps(earlier.prefix) && !v.inside(s, earlier) {
+				told[s.path] = s.vip
 				v.Add(s.path, "seen %s, which overlaps %s %s (%s), want %s outside it", written(s.prefix), earlier.what, written(earlier.prefix), earlier.path, noun(s.prefix))
 			}
 		}
@@ -36,7 +51,8 @@ func (v *Validation) spans() []span {
 	var spans []span
 	add := func(path, what string, p netip.Prefix) {
 		if p.IsValid() && !v.form.has(path) {
-			spans = append(spans, span{path, what, p})
+			network, _ := strings.CutPrefix(what, "network ")
+			spans = append(spans, span{path: path, what: what, prefix: p, network: network, vip: what == poolSpan || what == externalSpan})
 		}
 	}
 	v.spans6(add)
@@ -55,8 +71,10 @@ func (v *Validation) spans() []span {
 	}
 	for i, a := range v.spec.Addons {
 		field, pools := a.Pools()
-		for j, p := range pools {
-			add(fmt.Sprintf("spec.addons[%d].%s.%s[%d]", i, a.Name, field, j), "LoadBalancer pool", p)
+		for j, pool := range pools {
+			for _, p := range pool.Prefixes() {
+				add(fmt.Sprintf("spec.addons[%d].%s.%s[%d]", i, a.Name, field, j), poolSpan, p)
+			}
 		}
 	}
 	for i, w := range v.spec.Workloads {
@@ -65,7 +83,7 @@ func (v *Validation) spans() []span {
 		}
 		for j, a := range w.Echo.Service.ExternalIPs {
 			if a.IsValid() {
-				add(fmt.Sprintf("spec.workloads[%d].echo.service.externalIPs[%d]", i, j), "external IP", netip.PrefixFrom(a, a.BitLen()))
+				add(fmt.Sprintf("spec.workloads[%d].echo.service.externalIPs[%d]", i, j), externalSpan, netip.PrefixFrom(a, a.BitLen()))
 			}
 		}
 	}

@@ -96,10 +96,19 @@ func (v *Validation) nodesPeer(at string, r *Router, p Peer) {
 		v.Add(at+".nodes", "seen %s, want an addon that speaks BGP on the nodes, such as cilium with bgp", all)
 		return
 	}
-	if p.ASN != n.ASN {
+	switch asns := n.ASNs(r.Name, v.spec.NodeNames()); {
+	case len(n.Instances) == 0 && p.ASN != n.ASN:
 		v.Add(at+".asn", "seen %d, want %d, the nodes' own (%s.asn)", p.ASN, n.ASN, n.Path)
+	case len(asns) > 1 && p.ASN != 0:
+		v.Add(at+".asn", "seen %d for nodes of several AS numbers, want it left out", p.ASN)
+	case len(asns) > 1 && slices.Contains(asns, r.BGP.ASN) && len(cluster.Racks) == 0:
+		v.Add(at+".nodes", "seen internal and external nodes in one entry, want nodes of other AS numbers than %d", r.BGP.ASN)
+	case len(asns) > 1 && len(cluster.Racks) == 0:
+		v.Needs(at+".nodes", r, TakesSeveralASNs, string(r.Software)+" with nodes of several AS numbers")
+	case len(asns) == 1 && p.ASN != asns[0]:
+		v.Add(at+".asn", "seen %d, want %d, the nodes' own (%s.instances)", p.ASN, asns[0], n.Path)
 	}
-	if r.Name != "" && !slices.Contains(n.Peers, r.Name) {
+	if r.Name != "" && !slices.ContainsFunc(n.AllPeers(), func(p NodePeer) bool { return p.Router == r.Name }) {
 		v.Add(at+".nodes", "seen %s, want %s among %s.peers too: sessions need both ends", all, r.Name, n.Path)
 	}
 }

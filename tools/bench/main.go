@@ -204,7 +204,7 @@ func timeOurs(ctx context.Context, p *plan.Plan) (time.Duration, error) {
 	defer cancel()
 	first := make(chan time.Duration, 1)
 	_, pools := p.Scenario.Spec.Addons[0].Pools()
-	vip := pools[0].Masked().Addr().Next()
+	vip := pools[0].CIDR.Masked().Addr().Next()
 	go func() { first <- poll(pollCtx, start, p.Clients[0].Container, vip.String()) }()
 	if err := run("up", "--name", labName); err != nil {
 		return 0, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -43,7 +44,8 @@ func pages(root *jsonschema.Schema, kinds scenario.Kinds) (map[string][]byte, er
 		return nil, err
 	}
 	files := map[string][]byte{}
-	own := map[string]bool{} // definitions on the page of a member
+	own := map[string]bool{}    // definitions on the page of a member
+	shared := map[string]bool{} // definitions on the pages of several members
 	for _, kind := range kindPages(kinds) {
 		if len(kind.members) == 0 {
 			continue
@@ -54,7 +56,11 @@ func pages(root *jsonschema.Schema, kinds scenario.Kinds) (map[string][]byte, er
 			page.member(kind, m, examples)
 		}
 		for name := range page.shown {
-			own[name] = own[name] || strings.Contains(name, ".")
+			if strings.Contains(name, ".") {
+				own[name] = true
+			} else {
+				shared[name] = true
+			}
 		}
 		files[pagesDir+kind.file] = page.Bytes()
 	}
@@ -62,6 +68,9 @@ func pages(root *jsonschema.Schema, kinds scenario.Kinds) (map[string][]byte, er
 	fmt.Fprintf(page, "# The scenario file\n\n%sYAML; `skidpad scenarios validate FILE` reports every mistake with path and line.\n", generated)
 	page.fields(root)
 	page.below(root)
+	for _, name := range slices.Sorted(maps.Keys(shared)) { // link leads to this page, also from members alone
+		page.section(name)
+	}
 	files[pagesDir+"scenario.md"] = page.Bytes()
 	return files, nil
 }

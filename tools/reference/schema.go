@@ -44,7 +44,29 @@ func reflectAll(kinds scenario.Kinds) (*jsonschema.Schema, error) {
 	for _, union := range []string{"Addon", "Workload"} {
 		s.all[union].MinProperties, s.all[union].MaxProperties = &one, &one
 	}
+	s.briefly()
 	return root, nil
+}
+
+// briefTypes are the mappings with a short form in files.
+var briefTypes = []reflect.Type{
+	reflect.TypeFor[scenario.NodePeer](), reflect.TypeFor[scenario.NodeRestart](), reflect.TypeFor[scenario.Announcement](), reflect.TypeFor[scenario.Pool](),
+}
+
+// briefly lets a mapping with a short form also be the value of one of its fields.
+func (s *schemas) briefly() {
+	for _, t := range briefTypes {
+		whole := s.all[nameOf(t)]
+		if whole == nil || whole.Properties == nil {
+			continue
+		}
+		if value, ok := whole.Properties.Get(scenario.BriefOf(t)); ok {
+			alone := *value
+			alone.Description = ""
+			whole.AnyOf = []*jsonschema.Schema{&alone, {Type: "object"}}
+			whole.Type = ""
+		}
+	}
 }
 
 // nameOf returns the name of a type's definition. Members' names begin with the package, because several packages have

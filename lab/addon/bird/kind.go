@@ -8,8 +8,8 @@ import (
 // Addon is BIRD 2 on every node, beside a CNI that speaks no BGP itself. Each node announces the cluster's whole pod CIDR to the
 // routers and learns nothing from them.
 type Addon struct {
-	ASN   uint32   `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
-	Peers []string `json:"peers"` // router names
+	ASN   uint32              `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
+	Peers []scenario.NodePeer `json:"peers"`
 	// BFD must be on in the routers' peer entries for the nodes, too; default none.
 	BFD      *scenario.BFD     `json:"bfd,omitempty"`
 	HoldTime scenario.Duration `json:"holdTime,omitempty"` // default 9 s
@@ -39,6 +39,6 @@ func (o *Addon) NodeSpeaker() *scenario.NodeSpeaker {
 // Validate checks the fields.
 func (o *Addon) Validate(v *scenario.Validation, path string) {
 	v.NeedsIPv4(path, "bird")
-	v.Speaks(path, o.ASN, o.HoldTime, o.Peers)
+	v.Speaks(path, o.NodeSpeaker(), o.HoldTime)
 	v.NodesBFD(path+".bfd", o.BFD, o.Peers)
 }

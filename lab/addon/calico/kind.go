@@ -21,9 +21,9 @@ type Addon struct {
 
 // BGP configures the peers of Calico's nodes.
 type BGP struct {
-	ASN       uint32                   `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
-	Peers     []string                 `json:"peers,omitempty"`     // router names
-	Advertise []scenario.Advertisement `json:"advertise,omitempty"` // default podCIDR, which Calico always announces
+	ASN       uint32                  `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
+	Peers     []scenario.NodePeer     `json:"peers,omitempty"`
+	Advertise []scenario.Announcement `json:"advertise,omitempty"` // default podCIDR, which Calico always announces
 	// RouteReflectors are cluster nodes that all others peer with, in place of the full mesh (RFC 4456).
 	RouteReflectors []string `json:"routeReflectors,omitempty"`
 }
@@ -61,8 +61,10 @@ func (c *Addon) Validate(v *scenario.Validation, path string) {
 	v.NeedsIPv4(path, "calico")
 	v.Release(path+".version", c.Version, defaultVersion)
 	b := c.BGP
-	v.ASN(path+".bgp.asn", b.ASN)
-	v.NodePeers(path+".bgp.peers", b.Peers)
+	v.NodePeers(path+".bgp", c.NodeSpeaker())
+	if b.Advertise != nil {
+		v.Advertised(path+".bgp.advertise", b.Advertise, 0)
+	}
 	v.Repeated(path+".bgp.routeReflectors", b.RouteReflectors)
 	known := v.Spec().NodeNames()
 	for j, name := range b.RouteReflectors {

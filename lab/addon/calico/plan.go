@@ -96,7 +96,7 @@ func (c *Addon) resources(b *plan.Builder) []string {
 		for _, cidr := range cidrs {
 			all = append(all, map[string]any{"cidr": cidr.String()})
 		}
-		if slices.Contains(c.BGP.Advertise, what) && len(all) > 0 {
+		if len(all) > 0 && slices.ContainsFunc(c.BGP.Advertise, func(a scenario.Announcement) bool { return a.Kind == what }) {
 			bgp[field] = all
 		}
 	}

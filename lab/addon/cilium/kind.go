@@ -3,7 +3,6 @@ package cilium
 
 import (
 	"fmt"
-	"net/netip"
 	"regexp"
 	"strings"
 	"time"
@@ -20,18 +19,21 @@ type Addon struct {
 	BGP     *BGP           `json:"bgp,omitempty"`
 	L2      *L2            `json:"l2,omitempty"`
 	Hubble  *Hubble        `json:"hubble,omitempty"`
-	// LoadBalancerPools are the prefixes of LoadBalancer addresses; default 198.51.100.0/24 with IPv4 and
-	// 2001:db8:198:51::/112 with IPv6, or none if another addon gives the addresses.
-	LoadBalancerPools []netip.Prefix `json:"loadBalancerPools,omitempty" jsonschema:"example=192.0.2.0/24,example=2001:db8:198:51::/112"`
+	// LoadBalancerPools are the pools of LoadBalancer addresses; default 198.51.100.0/24 with IPv4 and 2001:db8:198:51::/112
+	// with IPv6, or none if another addon gives the addresses.
+	LoadBalancerPools []scenario.Pool `json:"loadBalancerPools,omitempty"`
 }
 
 // BGP configures Cilium's BGP control plane on every node.
 type BGP struct {
-	ASN             uint32                   `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
-	Peers           []string                 `json:"peers"` // router names
-	Advertise       []scenario.Advertisement `json:"advertise,omitempty"`
-	HoldTime        scenario.Duration        `json:"holdTime,omitempty"`        // default 9 s
-	GracefulRestart bool                     `json:"gracefulRestart,omitempty"` // default false
+	// ASN and Peers are of the nodes outside of all instances.
+	ASN             uint32                  `json:"asn,omitempty" jsonschema:"minimum=1,maximum=4294967295"`
+	Peers           []scenario.NodePeer     `json:"peers,omitempty"`
+	Advertise       []scenario.Announcement `json:"advertise,omitempty"`       // default: all kinds, without selection
+	HoldTime        scenario.Duration       `json:"holdTime,omitempty"`        // default 9 s
+	GracefulRestart bool                    `json:"gracefulRestart,omitempty"` // default false
+	// Instances are speakers of some nodes, with an ASN and peers of their own.
+	Instances []scenario.NodeInstance `json:"instances,omitempty"`
 }
 
 // L2 configures Cilium's L2 announcements.
@@ -41,6 +43,10 @@ type L2 struct {
 	LeaseRetryPeriod   scenario.Duration `json:"leaseRetryPeriod,omitempty"`   // default 2 s
 	// Nodes are the announcing nodes: workers (the default if there are workers), controlPlanes or all.
 	Nodes string `json:"nodes,omitempty" jsonschema:"enum=workers,enum=controlPlanes,enum=all"`
+	// Interfaces are the interfaces that announce, each a regular expression; default ^eth[0-9]+$.
+	Interfaces []string `json:"interfaces,omitempty"`
+	// ServiceSelector selects the announced Services by labels; default: every Service.
+	ServiceSelector map[string]string `json:"serviceSelector,omitempty"`
 }
 
 // Hubble has Cilium's agents report the flows that they see (https://docs.cilium.io, Observability).
@@ -65,12 +71,7 @@ var (
 func (c *Addon) SetDefaults(s *scenario.Spec) {
 	scenario.Or(&c.Version, DefaultVersion)
 	if c.LoadBalancerPools == nil && !s.OtherGives(c) {
-		if s.IPv4() {
-			c.LoadBalancerPools = scenario.DefaultPool()
-		}
-		if s.IPv6() {
-			c.LoadBalancerPools = append(c.LoadBalancerPools, scenario.DefaultPool6()...)
-		}
+		c.LoadBalancerPools = s.DefaultPools()
 	}
 	if b := c.BGP; b != nil {
 		scenario.Or(&b.HoldTime, scenario.DefaultHoldTime)
@@ -97,8 +98,8 @@ func (c *Addon) Roles() []scenario.Role {
 	return roles
 }
 
-// AddressPools returns the prefixes of LoadBalancer addresses.
-func (c *Addon) AddressPools() (string, []netip.Prefix) {
+// AddressPools returns the pools of LoadBalancer addresses.
+func (c *Addon) AddressPools() (string, []scenario.Pool) {
 	return "loadBalancerPools", c.LoadBalancerPools
 }
 
@@ -107,8 +108,16 @@ func (c *Addon) NodeSpeaker() *scenario.NodeSpeaker {
 	if c.BGP == nil {
 		return nil
 	}
-	return &scenario.NodeSpeaker{Path: "bgp", ASN: c.BGP.ASN, Peers: c.BGP.Peers, GracefulRestart: &c.BGP.GracefulRestart, Racks: true, Process: "cilium-agent"}
+	return &scenario.NodeSpeaker{
+		Path: "bgp", ASN: c.BGP.ASN, Peers: c.BGP.Peers, Instances: c.BGP.Instances, Can: abilities,
+		GracefulRestart: &c.BGP.GracefulRestart, Racks: true, Process: "cilium-agent",
+	}
 }
+
+// abilities are the settings of the BGP control plane.
+const abilities = scenario.NodePassword | scenario.NodeSelection | scenario.NodeFamilies | scenario.NodeMultihop | scenario.NodePort |
+	scenario.NodeSource | scenario.NodeTiming | scenario.NodeRestarting | scenario.NodeAdvertising | scenario.NodeDiscovery |
+	scenario.NodeAddress | scenario.NodeAttributes | scenario.NodeServices
 
 // ProxiesServices reports that Cilium replaces kube-proxy.
 func (c *Addon) ProxiesServices() (bool, string) { return true, "" }
@@ -128,9 +137,11 @@ func (c *Addon) Validate(v *scenario.Validation, path string) {
 	if !s.OtherGives(c) {
 		v.NotEmpty(path+".loadBalancerPools", len(c.LoadBalancerPools))
 	}
+	v.LoadBalancerPools(path+".loadBalancerPools", c.LoadBalancerPools)
 	if b := c.BGP; b != nil {
-		v.Speaks(path+".bgp", b.ASN, b.HoldTime, b.Peers)
-		v.Advertised(path+".bgp.advertise", b.Advertise)
+		v.Speaks(path+".bgp", c.NodeSpeaker(), b.HoldTime)
+		v.Advertised(path+".bgp.advertise", b.Advertise, abilities)
+		c.validateReleased(v, path+".bgp")
 	}
 	if c.L2 != nil {
 		c.L2.validate(v, path+".l2")
@@ -140,6 +151,24 @@ func (c *Addon) Validate(v *scenario.Validation, path string) {
 	}
 	if h := c.Hubble; h != nil && h.UI && !h.Relay {
 		v.Add(path+".hubble.ui", "seen true without relay, want relay: true, which the UI asks")
+	}
+}
+
+// validateReleased refuses settings of peers that the release lacks.
+func (c *Addon) validateReleased(v *scenario.Validation, path string) {
+	each := func(at string, peers []scenario.NodePeer) {
+		for i, p := range peers {
+			if p.AutoDiscovery && c.before(18) {
+				v.NotYet(fmt.Sprintf("%s.peers[%d].autoDiscovery", at, i), "it with "+c.Version, "1.18.0 or newer")
+			}
+			if p.SourceInterface != "" && c.before(19) {
+				v.NotYet(fmt.Sprintf("%s.peers[%d].sourceInterface", at, i), "it with "+c.Version, "1.19.0 or newer")
+			}
+		}
+	}
+	each(path, c.BGP.Peers)
+	for i, in := range c.BGP.Instances {
+		each(fmt.Sprintf("%s.instances[%d]", path, i), in.Peers)
 	}
 }
 
@@ -154,6 +183,12 @@ func (l *L2) validate(v *scenario.Validation, path string) {
 	}
 	if 5*l.LeaseRenewDeadline <= 6*l.LeaseRetryPeriod {
 		v.Add(path+".leaseRenewDeadline", "seen %s, want more than 1.2 times leaseRetryPeriod, %s", l.LeaseRenewDeadline, l.LeaseRetryPeriod)
+	}
+	v.Labels(path+".serviceSelector", l.ServiceSelector)
+	for i, pattern := range l.Interfaces {
+		if _, err := regexp.Compile(pattern); err != nil {
+			v.Add(fmt.Sprintf("%s.interfaces[%d]", path, i), "seen %q, want a regular expression such as ^eth[0-9]+$", pattern)
+		}
 	}
 }
 

@@ -25,12 +25,12 @@ func (c *Addon) PlanAddon(b *plan.Builder) plan.Addon {
 			Path: cmp.Or(c.Chart, c.checkout()), Module: module, Folder: "install/kubernetes/cilium", Repository: "https://helm.cilium.io",
 			Name: "cilium", Version: c.Version, Release: "cilium", Namespace: metav1.NamespaceSystem,
 		},
-		Manifests: c.manifests(b),
 		Ready: []plan.Ready{
 			{Kind: "DaemonSet", Namespace: metav1.NamespaceSystem, Name: "cilium", Pods: "k8s-app=cilium"},
 			{Kind: "Deployment", Namespace: metav1.NamespaceSystem, Name: "cilium-operator", Pods: "name=cilium-operator"},
 		},
 	}
+	a.Manifests, a.Secrets = c.manifests(b)
 	if c.Hubble != nil && c.Hubble.Relay {
 		a.Images = append(a.Images, plan.Image{Name: "hubble-relay", Version: c.Version})
 	}

@@ -9,12 +9,12 @@ import (
 
 // Addon is kube-router: routes by BGP, and, if asked for, the pods' network, the Services' proxy (IPVS) and network policies.
 type Addon struct {
-	Version         string                   `json:"version,omitempty" jsonschema:"example=2.11.1"` // default 2.11.1
-	ASN             uint32                   `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
-	Peers           []string                 `json:"peers"`                     // router names
-	Advertise       []scenario.Advertisement `json:"advertise,omitempty"`       // default all
-	HoldTime        scenario.Duration        `json:"holdTime,omitempty"`        // default 9 s
-	GracefulRestart bool                     `json:"gracefulRestart,omitempty"` // default false
+	Version         string                  `json:"version,omitempty" jsonschema:"example=2.11.1"` // default 2.11.1
+	ASN             uint32                  `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
+	Peers           []scenario.NodePeer     `json:"peers"`
+	Advertise       []scenario.Announcement `json:"advertise,omitempty"`       // default all
+	HoldTime        scenario.Duration       `json:"holdTime,omitempty"`        // default 9 s
+	GracefulRestart bool                    `json:"gracefulRestart,omitempty"` // default false
 	// CNI makes it the pods' network, by a bridge on each node; without it another addon is the CNI.
 	CNI bool `json:"cni,omitempty"`
 	// ServiceProxy makes it the Services' proxy, by IPVS, in place of kube-proxy.
@@ -69,8 +69,8 @@ func (k *Addon) ProxiesServices() (bool, string) { return k.ServiceProxy, "servi
 func (k *Addon) Validate(v *scenario.Validation, path string) {
 	v.NeedsIPv4(path, "kubeRouter")
 	v.Release(path+".version", k.Version, defaultVersion)
-	v.Speaks(path, k.ASN, k.HoldTime, k.Peers)
-	v.Advertised(path+".advertise", k.Advertise)
+	v.Speaks(path, k.NodeSpeaker(), k.HoldTime)
+	v.Advertised(path+".advertise", k.Advertise, 0)
 	if v.Spec().DualStack() {
 		// The plan gives kube-router only IPv4 prefixes. The routers would wait for IPv6 sessions forever.
 		v.NotYet(path, "kubeRouter with ipFamily dual", "ipFamily ipv4")

@@ -56,7 +56,9 @@ func cniConf() string {
 
 func (k *Addon) args(b *plan.Builder) []any {
 	flag := func(name string, value any) string { return fmt.Sprintf("--%s=%v", name, value) }
-	announces := func(what scenario.Advertisement) bool { return slices.Contains(k.Advertise, what) }
+	announces := func(what scenario.Advertisement) bool {
+		return slices.ContainsFunc(k.Advertise, func(a scenario.Announcement) bool { return a.Kind == what })
+	}
 	var ips, asns []string
 	for _, r := range b.Peers(k.Peers, "") {
 		ips, asns = append(ips, r.Address.String()), append(asns, fmt.Sprint(r.ASN))

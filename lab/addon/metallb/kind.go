@@ -2,18 +2,16 @@
 package metallb
 
 import (
-	"net/netip"
-
 	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // Addon is MetalLB. MetalLB gives addresses to LoadBalancer Services, and announces the addresses by ARP (l2), by BGP, or both.
 type Addon struct {
-	Version string         `json:"version,omitempty" jsonschema:"example=0.15.2"` // default 0.15.2
-	Pools   []netip.Prefix `json:"pools,omitempty"`                               // default 198.51.100.0/24
-	L2      *L2            `json:"l2,omitempty"`
-	BGP     *BGP           `json:"bgp,omitempty"`
+	Version string          `json:"version,omitempty" jsonschema:"example=0.15.2"` // default 0.15.2
+	Pools   []scenario.Pool `json:"pools,omitempty"`                               // default 198.51.100.0/24
+	L2      *L2             `json:"l2,omitempty"`
+	BGP     *BGP            `json:"bgp,omitempty"`
 }
 
 // L2 has one speaker at a time answer ARP for an address.
@@ -25,8 +23,8 @@ type L2 struct {
 
 // BGP has every speaker peer with routers.
 type BGP struct {
-	ASN   uint32   `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
-	Peers []string `json:"peers"` // router names
+	ASN   uint32              `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
+	Peers []scenario.NodePeer `json:"peers"`
 	// Backend is the BGP implementation: frr, in a container beside the speaker, or native, MetalLB's own. Default frr.
 	Backend         string            `json:"backend,omitempty" jsonschema:"enum=frr,enum=native"`
 	HoldTime        scenario.Duration `json:"holdTime,omitempty"`        // default 9 s
@@ -49,10 +47,10 @@ func (*Addon) Daemons() []string { return []string{"speaker"} }
 func (*Addon) Releases() (versions, modules []string) { return nil, []string{"go.universe.tf/metallb"} }
 
 // SetDefaults fills in the fields that the file leaves out.
-func (m *Addon) SetDefaults(*scenario.Spec) {
+func (m *Addon) SetDefaults(s *scenario.Spec) {
 	scenario.Or(&m.Version, defaultVersion)
 	if m.Pools == nil {
-		m.Pools = scenario.DefaultPool()
+		m.Pools = s.DefaultPools()
 	}
 	if b := m.BGP; b != nil {
 		scenario.Or(&b.Backend, "frr")
@@ -72,8 +70,8 @@ func (m *Addon) Roles() []scenario.Role {
 	return []scenario.Role{scenario.RoleLoadBalancer}
 }
 
-// AddressPools returns the prefixes of LoadBalancer addresses.
-func (m *Addon) AddressPools() (string, []netip.Prefix) { return "pools", m.Pools }
+// AddressPools returns the pools of LoadBalancer addresses.
+func (m *Addon) AddressPools() (string, []scenario.Pool) { return "pools", m.Pools }
 
 // NodeSpeaker returns the speakers' BGP. A running lab cannot turn graceful restart on or off: MetalLB refuses the change of
 // a peer.
@@ -89,6 +87,7 @@ func (m *Addon) Validate(v *scenario.Validation, path string) {
 	v.NeedsIPv4(path, "metallb")
 	v.Release(path+".version", m.Version, defaultVersion)
 	v.NotEmpty(path+".pools", len(m.Pools))
+	v.LoadBalancerPools(path+".pools", m.Pools)
 	if m.L2 == nil && m.BGP == nil {
 		v.Add(path, "seen neither l2 nor bgp, want one of them: else nobody learns where an address is")
 	}
@@ -96,7 +95,7 @@ func (m *Addon) Validate(v *scenario.Validation, path string) {
 	if b == nil {
 		return
 	}
-	v.Speaks(path+".bgp", b.ASN, b.HoldTime, b.Peers)
+	v.Speaks(path+".bgp", m.NodeSpeaker(), b.HoldTime)
 	if b.GracefulRestart && b.Backend == "native" {
 		v.Add(path+".bgp.gracefulRestart", "seen true with backend native, which has none, want backend frr")
 	}

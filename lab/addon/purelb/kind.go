@@ -2,7 +2,7 @@
 package purelb
 
 import (
-	"net/netip"
+	"fmt"
 
 	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/image"
@@ -11,8 +11,8 @@ import (
 
 // Addon is PureLB's allocator alone: the allocator gives addresses to LoadBalancer Services and announces nothing.
 type Addon struct {
-	Version string         `json:"version,omitempty" jsonschema:"example=0.16.6"` // default 0.16.6
-	Pools   []netip.Prefix `json:"pools,omitempty"`                               // default 198.51.100.0/24
+	Version string          `json:"version,omitempty" jsonschema:"example=0.16.6"` // default 0.16.6
+	Pools   []scenario.Pool `json:"pools,omitempty"`                               // default 198.51.100.0/24
 }
 
 const defaultVersion = "0.16.6"
@@ -23,24 +23,30 @@ var (
 )
 
 // SetDefaults fills in the fields that the file leaves out.
-func (p *Addon) SetDefaults(*scenario.Spec) {
+func (p *Addon) SetDefaults(s *scenario.Spec) {
 	scenario.Or(&p.Version, defaultVersion)
 	if p.Pools == nil {
-		p.Pools = scenario.DefaultPool()
+		p.Pools = s.DefaultPools()
 	}
 }
 
 // Roles returns the work of the addon in the cluster.
 func (*Addon) Roles() []scenario.Role { return []scenario.Role{scenario.RoleLoadBalancer} }
 
-// AddressPools returns the prefixes of LoadBalancer addresses.
-func (p *Addon) AddressPools() (string, []netip.Prefix) { return "pools", p.Pools }
+// AddressPools returns the pools of LoadBalancer addresses.
+func (p *Addon) AddressPools() (string, []scenario.Pool) { return "pools", p.Pools }
 
 // Validate checks the fields.
 func (p *Addon) Validate(v *scenario.Validation, path string) {
 	v.NeedsIPv4(path, "purelb")
 	v.Release(path+".version", p.Version, defaultVersion)
 	v.NotEmpty(path+".pools", len(p.Pools))
+	v.LoadBalancerPools(path+".pools", p.Pools)
+	for i, pool := range p.Pools {
+		if pool.Range != "" || pool.Name != "" || pool.ServiceSelector != nil {
+			v.NotYet(fmt.Sprintf("%s.pools[%d]", path, i), "a range, a name or a selector with purelb", "a prefix alone")
+		}
+	}
 }
 
 // Images returns the catalogue's entries.

@@ -3,6 +3,7 @@ package purelb
 import (
 	"skidpad.dev/skidpad/lab/addon/object"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 const namespace = "purelb-system"
@@ -32,7 +33,7 @@ func (p *Addon) PlanAddon(*plan.Builder) plan.Addon {
 		}},
 	}))
 	var pools []any
-	for _, prefix := range p.Pools {
+	for _, prefix := range scenario.PoolPrefixes(p.Pools) {
 		pools = append(pools, map[string]any{"subnet": prefix.String(), "pool": prefix.String(), "aggregation": "/32"})
 	}
 	// Remote: the addresses are outside of the nodes' own networks.
