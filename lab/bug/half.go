@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"time"
 
@@ -133,6 +134,52 @@ func (h *half) observe(ctx context.Context, r *runner) (err error) {
 	if err := r.steps(ctx, "setup", h.bug.Setup); err != nil {
 		return err
 	}
+	return h.tries(ctx, r, maps.Clone(r.faults), maps.Clone(r.flows))
+}
+
+// tries triggers and looks, as often as the bug wants. faults and flows are those of the setup: they stay.
+func (h *half) tries(ctx context.Context, r *runner, faults map[string][]*fault.Active, flows map[string]*flow) error {
+	times := 1
+	if h.bug.Repeat != nil {
+		times = h.bug.Repeat.Times
+	}
+	for try := 1; ; try++ {
+		if h.bug.Repeat != nil {
+			h.Tries, h.Times = try, times
+			r.note(fmt.Sprintf("try %d of %d", try, times))
+		}
+		last := try == times
+		if err := h.try(ctx, r, last || !h.bug.Repeat.Last()); err != nil {
+			return fmt.Errorf("%s%w", h.at(), err)
+		}
+		if outcome, _ := outcomeOf(h.Observed); last || outcome != Right {
+			return nil
+		}
+		if err := r.takeBack(ctx, faults, flows); err != nil {
+			return fmt.Errorf("after try %d: %w", try, err)
+		}
+	}
+}
+
+// takeBack ends the faults and flows of a try.
+func (r *runner) takeBack(ctx context.Context, faults map[string][]*fault.Active, flows map[string]*flow) error {
+	var errs []error
+	for name, all := range r.faults {
+		errs = append(errs, clearAll(ctx, all[len(faults[name]):]))
+	}
+	for name, f := range r.flows {
+		if f != flows[name] && f.running != nil && f.rec == nil {
+			_, err := r.recording(ctx, name)
+			errs = append(errs, err)
+		}
+	}
+	r.faults, r.flows = maps.Clone(faults), maps.Clone(flows)
+	return errors.Join(errs...)
+}
+
+// try triggers once and, if looks is set, looks at every signal.
+func (h *half) try(ctx context.Context, r *runner, looks bool) error {
+	h.Observed = nil
 	before, err := r.before(ctx, h.bug.Observe)
 	if err != nil {
 		return err
@@ -142,7 +189,7 @@ func (h *half) observe(ctx context.Context, r *runner) (err error) {
 	}
 	r.Began, r.triggered, r.acted = r.Lab.Now(), time.Now(), time.Now()
 	r.observe = h.bug.Observe
-	if err := r.steps(ctx, "trigger", h.bug.Trigger); err != nil {
+	if err := r.steps(ctx, "trigger", h.bug.Trigger); err != nil || !looks {
 		return err
 	}
 	for i, o := range h.bug.Observe {

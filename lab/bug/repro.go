@@ -50,6 +50,9 @@ type Column struct {
 	Outcome  Outcome    `json:"outcome"`
 	Why      string     `json:"why,omitempty"` // reason of unknown and skipped
 	Observed []Observed `json:"observed,omitempty"`
+	// Tries is the number of tries of a repeated trigger; the observations are those of the last try. Times is the most tries.
+	Tries int `json:"tries,omitempty"`
+	Times int `json:"times,omitempty"`
 	// Up is the time until the half's lab is up. Took is the total time. Both are in nanoseconds.
 	Up   time.Duration `json:"up"`
 	Took time.Duration `json:"took"`
@@ -70,8 +73,28 @@ type Report struct {
 	Page      string        `json:"page,omitempty"`
 }
 
+// at returns the try in words: "try 3 of 20: "; "" if the trigger is not repeated.
+func (c *Column) at() string {
+	if c.Times == 0 {
+		return ""
+	}
+	return fmt.Sprintf("try %d of %d: ", c.Tries, c.Times)
+}
+
+// did returns what the half did, with the number of tries: "X failed as described at try 3 of 20".
+func (c *Column) did(what string) string {
+	switch {
+	case c.Times == 0:
+		return c.What + " " + what
+	case c.Outcome == Right:
+		return fmt.Sprintf("%s %s in %d tries", c.What, what, c.Tries)
+	}
+	return fmt.Sprintf("%s %s at try %d of %d", c.What, what, c.Tries, c.Times)
+}
+
 // judge returns the verdict of the columns. judge is pure.
 func judge(columns []Column) (Verdict, string) {
+	const failed = "failed as described"
 	at := map[string]*Column{}
 	for i := range columns {
 		at[columns[i].Half] = &columns[i]
@@ -81,17 +104,17 @@ func judge(columns []Column) (Verdict, string) {
 	case broken == nil:
 		return Undecided, "the broken half was not run"
 	case broken.Outcome == Right:
-		return NotReproduced, fmt.Sprintf("%s held", broken.What)
+		return NotReproduced, broken.did("held")
 	case broken.Outcome != Wrong:
 		return Undecided, fmt.Sprintf("%s: %s", broken.What, broken.Why)
 	case fixed == nil:
-		return StillBroken, fmt.Sprintf("%s failed as described, and no fix is known", broken.What)
+		return StillBroken, broken.did(failed) + ", and no fix is known"
 	case fixed.Outcome == Wrong:
-		return StillBroken, fmt.Sprintf("%s and %s failed as described", broken.What, fixed.What)
+		return StillBroken, broken.did(failed) + ", " + fixed.did("failed, too")
 	case fixed.Outcome == Right:
-		return Reproduced, fmt.Sprintf("%s failed as described, %s held", broken.What, fixed.What)
+		return Reproduced, broken.did(failed) + ", " + fixed.did("held")
 	}
-	return Undecided, fmt.Sprintf("%s failed as described; %s: %s", broken.What, fixed.What, fixed.Why)
+	return Undecided, fmt.Sprintf("%s; %s: %s", broken.did(failed), fixed.What, fixed.Why)
 }
 
 // outcomeOf returns a half's outcome by the half's observations: Wrong if an observation is wrong and all controls hold.

@@ -42,6 +42,23 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestTheVerdictNamesTheTries(t *testing.T) {
+	column := func(half string, o Outcome, tries int) Column {
+		return Column{Half: half, What: half, Outcome: o, Tries: tries, Times: 20}
+	}
+	for want, columns := range map[string][]Column{
+		"broken failed as described at try 3 of 20, fixed held in 20 tries":           {column("broken", Wrong, 3), column("fixed", Right, 20)},
+		"broken failed as described at try 3 of 20, fixed failed, too at try 1 of 20": {column("broken", Wrong, 3), column("fixed", Wrong, 1)},
+		"broken held in 20 tries": {column("broken", Right, 20), column("fixed", Right, 20)},
+		"broken failed as described at try 2 of 20, and no fix is known": {column("broken", Wrong, 2)},
+		"broken failed as described, fixed held":                         {{Half: "broken", What: "broken", Outcome: Wrong}, {Half: "fixed", What: "fixed", Outcome: Right}},
+	} {
+		if _, why := judge(columns); why != want {
+			t.Errorf("seen %q, want %q", why, want)
+		}
+	}
+}
+
 func TestOutcomeOf(t *testing.T) {
 	tests := []struct {
 		name string

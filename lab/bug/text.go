@@ -51,6 +51,9 @@ func (r *Report) Text() string {
 	_ = table.Flush() // a builder never fails
 	out.WriteByte('\n')
 	for _, c := range r.Columns {
+		if c.Times > 0 {
+			fmt.Fprintf(&out, "%s: %s at try %d of %d\n", c.Half, c.Outcome, c.Tries, c.Times)
+		}
 		if c.Why != "" {
 			fmt.Fprintf(&out, "%s: %s: %s\n", c.Half, c.Outcome, c.Why)
 		}

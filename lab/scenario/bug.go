@@ -17,10 +17,24 @@ type Bug struct {
 	// verdict on a broken half that fails is "still broken".
 	Fixed *Half `json:"fixed,omitempty"`
 	// Setup prepares a half. If the setup fails, the outcome of the half is unknown.
-	Setup   []BugStep     `json:"setup,omitempty"`
-	Trigger []BugStep     `json:"trigger"`
+	Setup   []BugStep `json:"setup,omitempty"`
+	Trigger []BugStep `json:"trigger"`
+	// Repeat runs the trigger several times in one bring-up, for a bug that shows by chance. Unset, the trigger runs once.
+	Repeat  *Repeat       `json:"repeat,omitempty"`
 	Observe []Observation `json:"observe"`
 }
+
+// Repeat runs a trigger several times. After each try, faults and flows of the trigger end, and those of the setup stay. The
+// report has the number of tries.
+type Repeat struct {
+	Times int `json:"times" jsonschema:"minimum=2,maximum=1000"` // the most tries
+	// Observe: "each" – observations follow every try, and the first try that is not right is the half's result; "last" – the
+	// trigger runs Times times, and observations follow the last try. Default: each.
+	Observe string `json:"observe,omitempty" jsonschema:"enum=each,enum=last"`
+}
+
+// Last reports whether observations follow the last try only.
+func (r *Repeat) Last() bool { return r != nil && r.Observe == "last" }
 
 // The names of a bug's halves, and of further scenarios that can run the bug's trigger.
 const (

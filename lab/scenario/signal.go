@@ -31,6 +31,15 @@ func (s Signal) JudgedBy() (by Judgement, ok bool) {
 	return f.JudgedBy(), true
 }
 
+// flow returns the flow of a signal about a flow.
+func (s Signal) flow() (name string, ok bool) {
+	of, ok := s.Fields.(interface{ Flow() string })
+	if !ok {
+		return "", false
+	}
+	return of.Flow(), true
+}
+
 type namedSet struct {
 	name string
 	set  bool

@@ -3,6 +3,7 @@ package scenario
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ func (v *Validation) bug(b *Bug) {
 			v.Add(fmt.Sprintf("bug.setup[%d].await.right.changed", i), "seen changed in setup, want changed in trigger or observe: values are compared with those before the trigger")
 		}
 	}
+	before := maps.Clone(named)
 	for i, s := range b.Trigger {
 		v.bugStep(fmt.Sprintf("bug.trigger[%d]", i), s, named)
 	}
@@ -40,6 +42,9 @@ func (v *Validation) bug(b *Bug) {
 			v.Add(path+".within", "seen within and during, want one of them")
 		}
 		judged = judged || !o.Control
+		if flow, ok := o.Signal.flow(); ok && b.Repeat != nil && !b.Repeat.Last() && before[flow] == StepSend {
+			v.Add(path+".signal", "seen flow %q of the setup with a repeated trigger, want a flow that each try sends: a look ends the flow", flow)
+		}
 	}
 	if len(b.Observe) > 0 && !judged {
 		v.Add("bug.observe", "seen controls only, want an observation that tells whether the bug is there")

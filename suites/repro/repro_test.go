@@ -78,6 +78,17 @@ var _ = Describe("The signals", Label("repro", "negative-control"), func() {
 	)
 })
 
+var _ = Describe("A repeated trigger", Label("repro", "negative-control"), func() {
+	It("ends at the first try that is not right, and the verdict names the number of tries", func(ctx SpecContext) {
+		s, err := scenario.Load(filepath.Join("testdata", "third-try.yaml"), lab.Kinds())
+		Expect(err).NotTo(HaveOccurred())
+		r := run(ctx, "third-try", s)
+		Expect(r.Verdict).To(Equal(bug.Reproduced), r.Text())
+		Expect(r.Why).To(Equal("with the counter failed as described at try 3 of 5, without the counter held in 5 tries"))
+		Expect([]int{r.Columns[0].Tries, r.Columns[1].Tries}).To(Equal([]int{3, 5}))
+	})
+})
+
 var _ = Describe("A verdict", Label("repro", "negative-control", "slow"), func() {
 	It("is 'still broken' if the fixed half equals the broken half", func(ctx SpecContext) {
 		s := load("frr-22623")
