@@ -93,6 +93,8 @@ func TestBounds(t *testing.T) {
 			{&Stop{Node: "worker"}, [3]string{slowNode, slowNode, fastNode}},
 			{&Restart{Node: "r1"}, [3]string{vrrp, "", ""}},
 			{&Restart{Node: "worker"}, [3]string{}},
+			{&Reboot{Node: "r1", Off: 5000 * ms}, [3]string{vrrp, "", ""}},
+			{&Reboot{Node: "worker", Off: 5000 * ms}, [3]string{}},
 			{&KillProcess{Node: "r1", Process: "keepalived"}, [3]string{vrrp, "", ""}},
 			{&KillProcess{Node: "worker", Process: "kubelet"}, [3]string{}},
 			{&PauseProcess{Node: "r1", Process: "keepalived"}, [3]string{vrrp, "", ""}},

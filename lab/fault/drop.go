@@ -3,6 +3,9 @@ package fault
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"skidpad.dev/skidpad/lab/bound"
@@ -17,8 +20,11 @@ type Drop struct {
 	// Peer is the other end of the packets; default: all nodes.
 	Peer string `json:"peer,omitempty"`
 	// Proto is the protocol: bgp (TCP port 179, RFC 4271), bfd (UDP ports 3784 and 3785, RFC 5881, and 4784, RFC 5883),
-	// vrrp (IP protocol 112, RFC 9568) or arp.
-	Proto string `json:"proto" jsonschema:"enum=bgp,enum=bfd,enum=vrrp,enum=arp" help:"bgp, bfd, vrrp or arp"`
+	// vrrp (IP protocol 112, RFC 9568), arp, icmp, tcp, udp, icmpv6, ospf, or the number of an IP protocol (IANA, Protocol
+	// Numbers) from 1 to 255.
+	Proto string `json:"proto" help:"bgp, bfd, vrrp, arp, icmp, tcp, udp, icmpv6, ospf, or an IP protocol's number"`
+	// Port is a port of tcp or udp: packets to the port and packets from the port; default: all ports.
+	Port int `json:"port,omitempty" jsonschema:"minimum=1,maximum=65535" help:"a port of tcp or udp"`
 	// Direction is as seen from the node; default both.
 	Direction string `json:"direction,omitempty" jsonschema:"enum=in,enum=out"`
 	Lasting
@@ -27,7 +33,7 @@ type Drop struct {
 
 // About describes the fault.
 func (*Drop) About() About {
-	return About{What: "one protocol does not pass: bgp, bfd, vrrp or arp", Requires: netdevOptions}
+	return About{What: "one protocol or port does not pass", Requires: netdevOptions}
 }
 
 // Validate checks the node, the peer and the network.
@@ -36,6 +42,24 @@ func (f *Drop) Validate(v *scenario.Validation, path string) {
 	if f.Peer != "" {
 		otherNode(v, path+".peer", f.Node, f.Peer, f.Network)
 	}
+	if _, known := f.number(); f.Proto != "" && !known && !slices.Contains([]string{"bgp", "bfd", "arp"}, f.Proto) {
+		v.Add(path+".proto", "seen %q, want bgp, bfd, arp, %s, or the number of an IP protocol from 1 to 255", f.Proto, strings.Join(slices.Sorted(maps.Keys(ipProtocols)), ", "))
+	}
+	if f.Port != 0 && f.Proto != "tcp" && f.Proto != "udp" {
+		v.Add(path+".port", "seen %d with proto %s, want a port with tcp or udp only", f.Port, f.Proto)
+	}
+}
+
+// ipProtocols are the numbers of IP protocols with a name here (IANA, Protocol Numbers).
+var ipProtocols = map[string]uint8{"icmp": 1, "tcp": protoTCP, "udp": protoUDP, "icmpv6": 58, "ospf": 89, "vrrp": protoVRRP}
+
+// number returns the number of the IP protocol, by its name or its number in digits.
+func (f *Drop) number() (uint8, bool) {
+	if n, ok := ipProtocols[f.Proto]; ok {
+		return n, true
+	}
+	n, err := strconv.ParseUint(f.Proto, 10, 8)
+	return uint8(n), err == nil && n > 0
 }
 
 // String describes the fault.
@@ -90,8 +114,12 @@ func (f *Drop) matches() []match {
 		return []match{{l4: protoTCP, dport: 179}, {l4: protoTCP, sport: 179}}
 	case "bfd":
 		return []match{{l4: protoUDP, dport: 3784}, {l4: protoUDP, dport: 3785}, {l4: protoUDP, dport: 4784}}
-	case "vrrp":
-		return []match{{l4: protoVRRP}}
+	case "arp":
+		return []match{{ether: etherARP}}
 	}
-	return []match{{ether: etherARP}}
+	number, _ := f.number()
+	if f.Port == 0 {
+		return []match{{l4: number}}
+	}
+	return []match{{l4: number, dport: uint16(f.Port)}, {l4: number, sport: uint16(f.Port)}}
 }

@@ -53,12 +53,15 @@ var examples = []Fault{
 	&KillProcess{Node: "r1", Process: "bgpd", Lasting: last}, &PauseProcess{Node: "worker", Process: "kubelet", Lasting: last},
 	&LinkDown{Node: "r1", Network: "edge", Lasting: last}, &Flap{Node: "r1", Network: "edge", Interval: 200 * ms, Lasting: last},
 	&Partition{Node: "r1", Peer: "client", Network: "edge", Direction: "out", Lasting: last},
-	&Drop{Node: "r1", Proto: "bgp", Peer: "worker", Network: "fabric", Direction: "in", Lasting: last},
 	&Loss{Node: "client", Percent: 12.5, Network: "edge", Direction: "in", Lasting: last},
 	&RateLimit{Node: "r1", Rate: "10mbit", Network: "edge", Lasting: last}, &Latency{Node: "r1", Delay: 50 * ms, Jitter: 5 * ms, Network: "edge", Lasting: last},
 	&StaleNeighbor{Node: "client", Peer: "gw", Network: "edge", Lasting: last}, &WrongNeighbor{Node: "worker", Peer: "192.0.2.1", Network: "fabric", Lasting: last},
 	&BGPShut{Router: "r1", Peer: "nodes", Lasting: last}, &BGPClear{Router: "r1", Peer: "worker"}, &BGPSoftClear{Router: "r1", Peer: "worker"},
 	&Cordon{Node: "worker", Lasting: last}, &Drain{Node: "worker", Lasting: last}, &DeleteLease{Lease: "kube-system/x"},
+	&Drop{Node: "r1", Proto: "udp", Port: 53, Peer: "worker", Network: "fabric", Direction: "in", Lasting: last},
+	&Duplicate{Node: "r1", Percent: 5, Network: "edge", Lasting: last}, &Corrupt{Node: "r1", Percent: 5, Network: "edge", Lasting: last},
+	&Reorder{Node: "r1", Percent: 25, Delay: 20 * ms, Network: "edge", Lasting: last}, &Reboot{Node: "r1", Off: 5000 * ms},
+	&SlowProcess{Node: "worker", Process: "kubelet", Percent: 80, Period: 500 * ms, Lasting: last},
 	&CutAPI{Node: "worker", Lasting: last}, &ScaleToZero{Workload: "echo", Lasting: last},
 }
 
@@ -195,7 +198,7 @@ func TestMistakesOfAFault(t *testing.T) {
 		{&Partition{Node: "r1", Peer: "r1-gw"}, "in the network namespace of r1"},
 		{&Partition{Node: "r1", Peer: "r1"}, "want another node"},
 		{&Partition{Node: "r1", Peer: "r2", Direction: "up"}, `direction: seen "up"`},
-		{&Drop{Node: "r1", Proto: "ospf"}, `proto: seen "ospf"`},
+		{&Drop{Node: "r1", Proto: "pigeon"}, `proto: seen "pigeon"`},
 		{&Drop{Node: "r1", Proto: "bgp", Peer: "client", Network: "fabric"}, "on none of the networks fabric"},
 		{&Loss{Node: "r1", Percent: 101}, "percent: seen 101"},
 		{&RateLimit{Node: "r1", Rate: "fast"}, `rate: seen "fast"`},
@@ -224,16 +227,22 @@ func TestMistakesOfAFault(t *testing.T) {
 func TestWords(t *testing.T) {
 	ms := scenario.Duration(time.Millisecond)
 	for want, f := range map[string]Fault{
-		"kill r1":                                &Kill{Node: "r1"},
-		"link fabric of r1 down":                 &LinkDown{Node: "r1", Network: "fabric"},
-		"link of client down (for 5s)":           &LinkDown{Node: "client", Lasting: Lasting{For: 5000 * ms}},
-		"kill cilium-agent on all nodes":         &KillProcess{Node: "nodes", Process: "cilium-agent"},
-		"drop bfd at r1 in":                      &Drop{Node: "r1", Proto: "bfd", Direction: "in"},
-		"drop bgp at r1 (peer r2)":               &Drop{Node: "r1", Proto: "bgp", Peer: "r2"},
-		"loss at r1 (percent 12.5)":              &Loss{Node: "r1", Percent: 12.5},
-		"reset the sessions of r1":               &BGPClear{Router: "r1"},
-		"partition r1 from r2":                   &Partition{Node: "r1", Peer: "r2"},
-		"latency at r1 (delay 50ms, jitter 5ms)": &Latency{Node: "r1", Delay: 50 * ms, Jitter: 5 * ms},
+		"kill r1":                                         &Kill{Node: "r1"},
+		"link fabric of r1 down":                          &LinkDown{Node: "r1", Network: "fabric"},
+		"link of client down (for 5s)":                    &LinkDown{Node: "client", Lasting: Lasting{For: 5000 * ms}},
+		"kill cilium-agent on all nodes":                  &KillProcess{Node: "nodes", Process: "cilium-agent"},
+		"drop bfd at r1 in":                               &Drop{Node: "r1", Proto: "bfd", Direction: "in"},
+		"drop bgp at r1 (peer r2)":                        &Drop{Node: "r1", Proto: "bgp", Peer: "r2"},
+		"drop udp at r1 (port 53)":                        &Drop{Node: "r1", Proto: "udp", Port: 53},
+		"duplicate packets of r1 (percent 5)":             &Duplicate{Node: "r1", Percent: 5},
+		"corrupt packets of r1 (network edge, percent 5)": &Corrupt{Node: "r1", Network: "edge", Percent: 5},
+		"reorder packets of r1 (percent 5, delay 10ms)":   &Reorder{Node: "r1", Percent: 5, Delay: 10 * ms},
+		"reboot r1 (off 5s)":                              &Reboot{Node: "r1", Off: 5000 * ms},
+		"slow etcd on worker (percent 80, period 1s)":     &SlowProcess{Node: "worker", Process: "etcd", Percent: 80, Period: 1000 * ms},
+		"loss at r1 (percent 12.5)":                       &Loss{Node: "r1", Percent: 12.5},
+		"reset the sessions of r1":                        &BGPClear{Router: "r1"},
+		"partition r1 from r2":                            &Partition{Node: "r1", Peer: "r2"},
+		"latency at r1 (delay 50ms, jitter 5ms)":          &Latency{Node: "r1", Delay: 50 * ms, Jitter: 5 * ms},
 	} {
 		if got := f.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -263,8 +272,27 @@ func TestDropLayers(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
 	}
+	for proto, want := range map[string]uint8{"ospf": 89, "132": 132} {
+		if m := (&Drop{Node: "r1", Proto: proto}).matches(); len(m) != 1 || m[0] != (match{l4: want}) {
+			t.Errorf("%s: seen %+v, want the IP protocol %d", proto, m, want)
+		}
+	}
+	if m := (&Drop{Proto: "udp", Port: 53}).matches(); len(m) != 2 || m[0] != (match{l4: protoUDP, dport: 53}) || m[1] != (match{l4: protoUDP, sport: 53}) {
+		t.Errorf("a port: seen %+v, want packets to the port and from the port", m)
+	}
 	if got, err = (&Drop{Node: "r1", Proto: "arp"}).layers(t.Context(), s); err != nil || len(got[0].drops) != 4 {
 		t.Errorf("both ways on both networks: got %+v, %v", got, err)
+	}
+}
+
+func TestFaultsShareAQueue(t *testing.T) {
+	ms := scenario.Duration(time.Millisecond)
+	var s sending
+	for _, f := range []queueing{&Latency{Delay: 5 * ms}, &Corrupt{Percent: 2}, &Corrupt{Network: "edge", Percent: 9}, &Corrupt{Percent: 3}, &Reorder{Percent: 25, Delay: 10 * ms}} {
+		f.queues("fabric", &s)
+	}
+	if want := (sending{delay: 15 * time.Millisecond, corrupt: 3, reorder: 25}); s != want {
+		t.Errorf("seen %+v, want %+v", s, want)
 	}
 }
 

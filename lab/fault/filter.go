@@ -173,4 +173,6 @@ type drop struct {
 	from, to net.HardwareAddr
 	match    match
 	percent  float64 // of the matching packets; 0 is all
+	// twice sends the matching packets on the way out twice instead, via the device with this index.
+	twice int
 }

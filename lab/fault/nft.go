@@ -120,7 +120,29 @@ func (d drop) exprs() []expr.Any {
 	if d.percent > 0 {
 		list = append(list, oneIn(d.percent)...)
 	}
+	if d.twice != 0 {
+		return append(list, d.again()...)
+	}
 	return append(list, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})
+}
+
+// copied is the bit of the packet mark that a duplicated packet has: the copy passes the hook again, and is not copied again.
+const copied = 1 << 29
+
+// again marks the packet, and sends a copy through the device.
+func (d drop) again() []expr.Any {
+	number := func(v uint32) []byte { return binary.NativeEndian.AppendUint32(nil, v) }
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyMARK, Register: register},
+		&expr.Bitwise{SourceRegister: register, DestRegister: register, Len: 4, Mask: number(copied), Xor: number(0)},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: register, Data: number(0)},
+		&expr.Meta{Key: expr.MetaKeyMARK, Register: register},
+		&expr.Bitwise{SourceRegister: register, DestRegister: register, Len: 4, Mask: number(^uint32(copied)), Xor: number(copied)},
+		&expr.Meta{Key: expr.MetaKeyMARK, Register: register, SourceRegister: true},
+		&expr.Immediate{Register: register, Data: number(uint32(d.twice))},
+		&expr.Counter{},
+		&expr.Dup{RegDev: register, IsRegDevSet: true},
+	}
 }
 
 // parts is the resolution of a percentage: a ten-thousandth of a percent.

@@ -102,6 +102,8 @@ func (q *queue) explain(err error) error {
 type sending struct {
 	rate          uint64 // bytes a second; 0 is unlimited
 	delay, jitter time.Duration
+	// corrupt and reorder are shares of packets in per cent.
+	corrupt, reorder float64
 }
 
 // send makes an interface's queue: tbf at the root for the rate, and netem for the delay, below tbf or at the root.
@@ -125,9 +127,10 @@ func (n *netns) send(device string, want sending) error {
 		}
 		at.Parent, at.Handle = netlink.MakeHandle(rootHandle, 1), netlink.MakeHandle(rootHandle+1, 0)
 	}
-	if want.delay > 0 {
+	if want.delay > 0 || want.corrupt > 0 {
 		netem := netlink.NewNetem(at, netlink.NetemQdiscAttrs{
 			Latency: uint32(want.delay.Microseconds()), Jitter: uint32(want.jitter.Microseconds()), Limit: 100_000,
+			CorruptProb: float32(want.corrupt), ReorderProb: float32(want.reorder),
 		})
 		if err := n.QdiscAdd(netem); err != nil {
 			return fmt.Errorf("queue of %s: netem: %w", device, err)

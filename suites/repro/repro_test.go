@@ -74,6 +74,7 @@ var _ = Describe("The signals", Label("repro", "negative-control"), func() {
 			}
 		},
 		Entry("owners and announcements of an IPv6 address", "two-owners"),
+		Entry("a dropped port, duplicated packets, a rebooted router, a slow process", "faults"),
 		Entry("path attributes, source addresses, ended sessions, shares of flows, sizes of packets, gratuitous ARP", "signals"),
 	)
 })
