@@ -51,14 +51,16 @@ func (k *Kube) Apply(ctx context.Context, manifests ...string) error {
 // a webhook that checks the objects, or the definitions of their kinds. Any other refusal is returned at once.
 func (k *Kube) ApplyPatiently(ctx context.Context, manifest string) error {
 	var waited *wait.Error
+	var refused error // in the API's words alone
 	err := wait.Until(ctx, wait.For{What: "the object's webhook and kind", Within: webhookWithin, Every: time.Second}, func(ctx context.Context) error {
 		err := k.Apply(ctx, manifest)
 		if err != nil && !errors.As(err, &waited) && !strings.Contains(err.Error(), "failed calling webhook") {
-			return wait.Stop(err)
+			refused = err
+			return nil
 		}
 		return err
 	})
-	return err
+	return errors.Join(err, refused)
 }
 
 // Find returns the resource of a kind, and whether its objects have a namespace. Find waits until the API server serves the

@@ -12,7 +12,7 @@ import (
 
 // exampleFiles are searched for examples, the files of the first pattern first: scenarios and bugs are run, valid files are
 // loaded by a test.
-var exampleFiles = []string{"scenarios/*/*.yaml", "scenarios/bugs/*/*.yaml", "suites/*/testdata/*.yaml", "lab/scenario/testdata/valid-*.yaml"}
+var exampleFiles = []string{"scenarios/*/*.yaml", "scenarios/bugs/*/*.yaml", "suites/*/testdata/*.yaml", "suites/*/testdata/*/scenario.yaml", "lab/scenario/testdata/valid-*.yaml"}
 
 // example is an entry of a kind in one of the repository's files.
 type example struct {
