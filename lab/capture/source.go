@@ -61,7 +61,7 @@ func linksOf(p *plan.Plan, name string) []source {
 	}
 	var all []source
 	for _, network := range x.NetworkNames() {
-		for _, n := range p.Networks {
+		for _, n := range p.Bridges() {
 			if n.Name == network {
 				all = append(all, linkSource(x.Name, x.Home, x.Kind, n))
 			}

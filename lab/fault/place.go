@@ -46,10 +46,11 @@ func find(p *plan.Plan, name string) (place, bool) {
 	return all[i], true
 }
 
-// device returns the name of the place's interface on a network. Routers and clients name the interface after the network.
+// device returns the name of the place's interface on a network. A cluster node has eth0 on the first network; every other
+// interface has the network's name.
 func (x place) device(network string) string {
-	if x.kind == node.KindCluster {
-		return "eth0"
+	if x.kind == node.KindCluster && x.networks[0] == network {
+		return plan.NodeDevice
 	}
 	return network
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/vishvananda/netlink"
+
+	links "skidpad.dev/skidpad/lab/agent/link"
 )
 
 // nodeWithin bounds the wait until a cluster node's systemd has set the node's routes.
@@ -55,6 +57,9 @@ func (in *Injector) reviveNode(ctx context.Context, at place, before map[string]
 	}
 	if _, err := in.engine.Client.ContainerStart(ctx, at.container, client.ContainerStartOptions{}); err != nil {
 		return fmt.Errorf("container %s: %w", at.container, err)
+	}
+	if err := links.Ensure(ctx, in.engine, in.plan, at.name); err != nil {
+		return err
 	}
 	have, err := in.inspect(ctx, at.container)
 	if err != nil {

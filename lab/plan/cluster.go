@@ -62,6 +62,7 @@ func (b *builder) cluster() {
 			via, _ := b.routerAddress(rack.Router, rack.Network)
 			n.Routes = []Route{{To: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Via: via}}
 		}
+		b.nodeSettings(&n, len(out.Nodes))
 		out.Nodes = append(out.Nodes, n)
 	}
 	b.Cluster = out

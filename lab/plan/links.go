@@ -71,8 +71,18 @@ func EngineNetworks(all []Attachment) []Attachment {
 	return slices.DeleteFunc(slices.Clone(all), func(a Attachment) bool { return a.Link })
 }
 
-// IPCalls returns the arguments of ip(8), a call each, for the place's loopbacks and routes. Every call may run again.
-func (x Place) IPCalls() []string { return ipCalls(x.Loopbacks, x.Routes) }
+// Commands returns shell commands for the place's loopbacks, routes and rules. Every command may run again. The commands
+// have no quotes.
+func (x Place) Commands() []string {
+	var all []string
+	for _, c := range ipCalls(x.Loopbacks, x.Routes) {
+		all = append(all, "ip "+c)
+	}
+	for _, r := range x.Rules {
+		all = append(all, fmt.Sprintf("ip %[1]s rule show priority %[2]d | grep -q . || ip %[1]s rule add %[3]s", r.family(), r.Priority, r))
+	}
+	return all
+}
 
 // StartCalls returns the calls of ip(8) at the start of the router's container. Routes may need links, and links come after
 // the start.
@@ -121,6 +131,9 @@ func (x Place) Look() string {
 		for _, w := range words {
 			fmt.Fprintf(&b, "ip %s route show exact %s table %s 2>&1 | grep -qF '%s' || echo 'route %s is missing'\n", family, r.To, table, w, r)
 		}
+	}
+	for _, r := range x.Rules {
+		fmt.Fprintf(&b, "ip %s rule show priority %d | grep -qF 'lookup %d' || echo 'rule %s is missing'\n", r.family(), r.Priority, r.Table, r)
 	}
 	return b.String()
 }

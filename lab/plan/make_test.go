@@ -56,6 +56,7 @@ func TestGoldens(t *testing.T) {
 			CgroupV1:      true,
 			NoSysResource: true,
 		}},
+		{"topology", "../scenario/testdata/valid-topology.yaml", "lab", plan.Host{}},
 		{"routers-only", routersFile, "lab", plan.Host{}},
 		{"router-as-gateway", oneWayFile, "one", plan.Host{}},
 		{"metallb", "../scenario/testdata/valid-metallb.yaml", "lab", plan.Host{}},

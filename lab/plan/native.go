@@ -171,6 +171,11 @@ func (p *Plan) Attachments() map[string][]Attachment {
 	for _, x := range p.Places().Of(node.KindRouter, node.KindClient, node.KindContainer) {
 		all[x.Name] = x.Networks
 	}
+	for _, x := range p.Places().Of(node.KindCluster) {
+		if x.Linked() {
+			all[x.Name] = slices.DeleteFunc(slices.Clone(x.Networks), func(a Attachment) bool { return !a.Link })
+		}
+	}
 	for _, g := range p.Gateways {
 		all[g.Name] = g.Addresses
 	}

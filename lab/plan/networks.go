@@ -17,7 +17,8 @@ import (
 //	.11 - .60  routers           .201 - .240  clients
 //	.62        the API endpoint  .254 - .241  gateways, downwards
 //
-// No part has an address from .128 - .191: these numbers are the router IDs of cluster nodes without an IPv4 address.
+// On a further network of cluster nodes, the nodes have .128 - .191. On the nodes' own network, no part has an address from
+// .128 - .191: these numbers are the router IDs of cluster nodes without an IPv4 address.
 const (
 	hostAt      = 1
 	routersAt   = 11
@@ -25,6 +26,7 @@ const (
 	nodesAt     = 64
 	nodesBits   = 26
 	routerIDsAt = 128
+	furtherAt   = 128
 	clientsAt   = 201
 	gatewaysAt  = 254
 	bridgeBytes = 5
@@ -108,6 +110,9 @@ func (b *builder) reserved() []netip.Prefix {
 		all = append(all, r.Loopbacks...)
 	}
 	if c := b.spec.Cluster; c != nil {
+		for _, s := range c.Nodes {
+			all = append(all, s.Loopbacks...)
+		}
 		all = append(all, c.PodCIDR, c.ServiceCIDR, c.PodCIDR6, c.ServiceCIDR6)
 	}
 	for _, a := range b.spec.Addons {

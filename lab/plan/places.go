@@ -20,6 +20,7 @@ type Place struct {
 	Networks  []Attachment
 	Loopbacks []netip.Prefix // addresses on lo
 	Routes    []StaticRoute
+	Rules     []Rule
 	Router    *Router  // of a router
 	Gateway   *Gateway // of a gateway's member
 }
@@ -60,7 +61,9 @@ func (p *Plan) clusterPlaces() Places {
 	}
 	var all Places
 	for _, n := range c.Nodes {
-		all = append(all, Place{Name: n.Short, Kind: node.KindCluster, Container: n.Name, Home: n.Name, Networks: []Attachment{p.attachment(c.HomeOf(n), n.Address)}})
+		all = append(all, Place{Name: n.Short, Kind: node.KindCluster, Container: n.Name, Home: n.Name,
+			Networks:  append([]Attachment{p.attachment(c.HomeOf(n), n.Address)}, n.Further...),
+			Loopbacks: n.Loopbacks, Routes: n.Static, Rules: n.Rules})
 	}
 	if c.K3s != nil {
 		d := c.K3s.Datastore

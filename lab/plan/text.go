@@ -34,6 +34,10 @@ func (p *Plan) Text() string {
 func (p *Plan) networksText(t *text) {
 	t.table("NETWORK\tSUBNET\tNODES\tHOST\tBRIDGE\tENGINE'S NAME")
 	for _, n := range p.Networks {
+		if n.PointToPoint {
+			t.row(n.Name, spelled(n.Subnet, n.Subnet6), "point-to-point")
+			continue
+		}
 		t.row(n.Name, spelled(n.Subnet, n.Subnet6), spelled(n.Nodes, n.Nodes6), n.Host, n.Bridge, n.Docker)
 	}
 }
@@ -51,6 +55,7 @@ func (p *Plan) clusterText(t *text) {
 		}
 		t.row(n.Short, n.Name, c.HomeOf(n), strings.Join(routes, ", "))
 	}
+	p.nodesText(t)
 	t.table("CLUSTER\tPROVIDER\tKUBERNETES\tPODS\tSERVICES")
 	t.row(c.Name, c.Provider, c.Image.Version, c.PodCIDR, c.ServiceCIDR)
 }

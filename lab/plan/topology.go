@@ -145,6 +145,11 @@ func (b *builder) neighbour(name, network string, v6 bool) netip.Addr {
 			offset = clientsAt + i
 		}
 	}
+	for i, n := range b.spec.NodeNames() {
+		if n == name && slices.Contains(b.spec.Cluster.Settings(n).Networks, network) {
+			offset = furtherAt + i
+		}
+	}
 	if offset == 0 {
 		return netip.Addr{}
 	}

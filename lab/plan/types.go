@@ -114,6 +114,11 @@ type Node struct {
 	Network string `json:"network,omitempty"`
 	// Routes are the node's routes besides the routes of all nodes: the default route via the rack's router.
 	Routes []Route `json:"routes,omitempty"`
+	// Further are the node's places on further networks. Loopbacks, Static and Rules come from the scenario.
+	Further   []Attachment   `json:"further,omitempty"`
+	Loopbacks []netip.Prefix `json:"loopbacks,omitempty"`
+	Static    []StaticRoute  `json:"static,omitempty"`
+	Rules     []Rule         `json:"rules,omitempty"`
 }
 
 // HomeOf returns the name of a cluster node's network.

@@ -123,6 +123,9 @@ func nodeBoxes(p *plan.Plan) []box {
 	var all []box
 	for _, n := range p.Cluster.Nodes {
 		b := box{name: n.Short, line1: "node", class: "node", networks: []string{p.Cluster.HomeOf(n)}}
+		for _, a := range n.Further {
+			b.networks = append(b.networks, a.Network)
+		}
 		if n.ControlPlane {
 			b.line1 = "control plane"
 		}

@@ -40,6 +40,9 @@ func (s *Spec) Ends(network string) []string {
 	for _, c := range s.Hosts() {
 		add(c.Name, c.Attached())
 	}
+	for _, n := range s.NodeNames() {
+		add(n, s.Cluster.Settings(n).Networks)
+	}
 	return all
 }
 
@@ -110,5 +113,6 @@ func (v *Validation) length(path string, n Network, p netip.Prefix) bool {
 func (s *Spec) HasTopology() bool {
 	return slices.ContainsFunc(s.Networks, func(n Network) bool { return n.PointToPoint }) ||
 		slices.ContainsFunc(s.Routers, func(r Router) bool { return len(r.Loopbacks)+len(r.Routes) > 0 }) ||
-		slices.ContainsFunc(s.Hosts(), func(c Client) bool { return len(c.Routes) > 0 })
+		slices.ContainsFunc(s.Hosts(), func(c Client) bool { return len(c.Routes) > 0 }) ||
+		s.Cluster != nil && len(s.Cluster.Nodes) > 0
 }

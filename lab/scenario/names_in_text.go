@@ -11,7 +11,8 @@ import (
 // addresses. Thus a text has names in place of addresses:
 //
 //	@{r1.fabric}       the address of a router, client or gateway on a network
-//	@{worker.ip}       the address of a cluster node; @{worker.name} is the node's name in Kubernetes
+//	@{worker.ip}       the address of a cluster node; @{worker.name} is the node's name in Kubernetes, and
+//	                   @{worker.mgmt} the address on a further network
 //	@{fabric.subnet}   the prefix of a network; @{fabric.host} is the address of the network's bridge
 //	@{fabric.100}      the 100th address of the network, for a VIP (the plan uses 1, 11-60, 64-127 and 201-254)
 //	@{loadBalancer/W}  the first address of workload W of the kind pod, clusterIP, externalIP or loadBalancer
@@ -60,7 +61,7 @@ func (v *Validation) stands(name string) bool {
 		return false
 	}
 	if slices.Contains(v.spec.NodeNames(), of) {
-		return what == "ip" || what == "name"
+		return what == "ip" || what == "name" || slices.Contains(v.spec.Cluster.Settings(of).Networks, what)
 	}
 	if r := v.spec.Router(of); r != nil {
 		return slices.Contains(r.Networks, what)

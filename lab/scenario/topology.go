@@ -167,6 +167,9 @@ func (v *Validation) neighbour(name string) (on []string, known bool) {
 			return c.Attached(), true
 		}
 	}
+	if slices.Contains(v.spec.NodeNames(), name) {
+		return v.spec.Cluster.Settings(name).Networks, true // the engine chooses the addresses on the nodes' own network
+	}
 	return nil, false
 }
 
@@ -199,16 +202,24 @@ func (v *Validation) attached(path string, c Client) {
 	}
 }
 
-// loopbackSpans adds the loopbacks of routers to the prefixes that must not overlap. Several routers may share a loopback
+// loopbackSpans adds the loopbacks of routers and nodes to the prefixes that must not overlap. Several routers may share a loopback
 // (anycast).
 func (v *Validation) loopbackSpans(add func(path, what string, p netip.Prefix)) {
 	seen := map[netip.Prefix]bool{}
-	for i, r := range v.spec.Routers {
-		for j, p := range r.Loopbacks {
+	each := func(path, of string, all []netip.Prefix) {
+		for j, p := range all {
 			if !seen[p] {
-				add(fmt.Sprintf("spec.routers[%d].loopbacks[%d]", i, j), "loopback of "+r.Name, p)
+				add(fmt.Sprintf("%s.loopbacks[%d]", path, j), "loopback of "+of, p)
 			}
 			seen[p] = true
+		}
+	}
+	for i, r := range v.spec.Routers {
+		each(fmt.Sprintf("spec.routers[%d]", i), r.Name, r.Loopbacks)
+	}
+	if c := v.spec.Cluster; c != nil {
+		for i, s := range c.Nodes {
+			each(fmt.Sprintf("spec.cluster.nodes[%d]", i), s.Name, s.Loopbacks)
 		}
 	}
 }

@@ -115,6 +115,8 @@ type Cluster struct {
 	K3s       *K3s     `json:"k3s,omitempty"` // for provider k3s only
 	// Racks put the nodes on several networks. Routers connect the networks. Without racks, all nodes are on Network.
 	Racks []Rack `json:"racks,omitempty"`
+	// Nodes are settings of single nodes: further networks, loopbacks, routes and rules.
+	Nodes []NodeSettings `json:"nodes,omitempty"`
 }
 
 // Router is a router in a container of its own, on one or more networks.

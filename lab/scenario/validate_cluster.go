@@ -28,6 +28,7 @@ func (v *Validation) cluster() {
 		v.Network(path+".network", c.Network)
 	}
 	v.racks(path, c)
+	v.clusterNodes(path+".nodes", c)
 	v.clusterPrefixes(c)
 }
 

@@ -40,10 +40,8 @@ func (v *Validation) NetworksOf(node string) []string {
 	if v.spec.Cluster == nil || !slices.Contains(v.spec.NodeNames(), node) {
 		return nil
 	}
-	if rack := v.spec.Cluster.RackOf(node); rack != nil {
-		return []string{rack.Network}
-	}
-	return []string{v.spec.Cluster.Network}
+	c := v.spec.Cluster
+	return append([]string{c.Home(node)}, c.Settings(node).Networks...)
 }
 
 // HomeOf returns the owner of the node's network namespace: for the guard of a gateway the router, else the node.

@@ -87,6 +87,9 @@ func mermaid(p *plan.Plan) string {
 	if p.Cluster != nil {
 		for _, n := range p.Cluster.Nodes {
 			fmt.Fprintf(&b, "  net-%s --- %s[\"%s\"]\n", p.Cluster.HomeOf(n), n.Short, n.Short)
+			for _, a := range n.Further {
+				fmt.Fprintf(&b, "  net-%s ---|%s| %s\n", a.Network, a.Address, n.Short)
+			}
 		}
 	}
 	return b.String()

@@ -48,11 +48,11 @@ func Ensure(ctx context.Context, e *docker.Engine, p *plan.Plan, booting ...stri
 		return err
 	}
 	for _, x := range p.Places() {
-		calls := x.IPCalls()
-		if len(calls) == 0 || !slices.Contains(changed, x.Name) || slices.Contains(booting, x.Name) {
+		commands := x.Commands()
+		if len(commands) == 0 || !slices.Contains(changed, x.Name) || slices.Contains(booting, x.Name) {
 			continue
 		}
-		if _, err := e.Node(x.Name, x.Kind, x.Home).Exec(ctx, "sh", "-ec", "ip "+strings.Join(calls, "\nip ")); err != nil {
+		if _, err := e.Node(x.Name, x.Kind, x.Home).Exec(ctx, "sh", "-ec", strings.Join(commands, "\n")); err != nil {
 			return fmt.Errorf("routes of %s: %w", x.Name, err)
 		}
 	}

@@ -12,15 +12,27 @@ import (
 
 const bootUnit = "skidpad-boot.service"
 
+// linkWithin bounds a node's wait for an interface made by skidpad, in seconds.
+const linkWithin = 30
+
 // bootCommands returns a node's commands for each start, in addition to the image's: file systems and routes. Each
 // command may run again.
-func bootCommands(c *plan.Cluster, n plan.Node) []string {
+func bootCommands(p *plan.Plan, n plan.Node) []string {
 	var list []string
+	c := p.Cluster
 	for _, m := range c.Mounts {
 		list = append(list, fmt.Sprintf("mountpoint -q %[1]s || { mkdir -p %[1]s && mount -t %[2]s none %[1]s; }", m.Where, m.Type))
 	}
 	for _, r := range c.RoutesOf(n) {
 		list = append(list, fmt.Sprintf("ip route replace %s via %s", r.To, r.Via))
+	}
+	if at, ok := p.Places().Find(n.Name); ok {
+		for _, a := range at.Networks {
+			if a.Link {
+				list = append(list, fmt.Sprintf(`timeout %d sh -c "until [ -e /sys/class/net/%s ]; do sleep 0.1; done"`, linkWithin, a.Network))
+			}
+		}
+		list = append(list, at.Commands()...)
 	}
 	return list
 }
@@ -60,7 +72,7 @@ func (c *Cluster) Boot(ctx context.Context) error {
 }
 
 func (c *Cluster) bootNode(ctx context.Context, n plan.Node) error {
-	commands := bootCommands(c.plan.Cluster, n)
+	commands := bootCommands(c.plan, n)
 	name, err := c.nameControlPlane(ctx, n)
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
 
 	"skidpad.dev/skidpad/lab/agent"
+	"skidpad.dev/skidpad/lab/agent/link"
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image"
@@ -73,6 +74,9 @@ func (c *Cluster) Create(ctx context.Context, img image.Resolved) error {
 	if err := c.toRacks(ctx); err != nil {
 		return err
 	}
+	if err := c.links(ctx); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return c.timed(ctx, "mounts and routes", c.Boot)
@@ -82,6 +86,11 @@ func (c *Cluster) Create(ctx context.Context, img image.Resolved) error {
 	})
 	group.Go(func() error { return c.joinAll(ctx, img) })
 	return group.Wait()
+}
+
+// links makes the nodes' interfaces on further networks. Boot sets the routes.
+func (c *Cluster) links(ctx context.Context) error {
+	return link.Ensure(ctx, c.engine, c.plan, c.plan.Places().Of(node.KindCluster).Names()...)
 }
 
 // Nodes returns handles on the planned nodes, control plane first.

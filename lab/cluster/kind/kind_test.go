@@ -75,13 +75,19 @@ func TestConfig(t *testing.T) {
 }
 
 func TestUnit(t *testing.T) {
-	golden(t, "boot.service", unit(bootCommands(&plan.Cluster{
+	n := plan.Node{
+		Name: "skidpad-lab-worker", Short: "worker", Further: []plan.Attachment{{Network: "mgmt", Address: netip.MustParseAddr("198.51.100.129"), Bits: 24, Link: true}},
+		Static: []plan.StaticRoute{{To: netip.MustParsePrefix("0.0.0.0/0"), Hops: []plan.Hop{{Via: netip.MustParseAddr("198.51.100.11")}}, Table: 100}},
+		Rules:  []plan.Rule{{Priority: 1000, From: netip.MustParsePrefix("198.51.100.0/24"), Table: 100}},
+	}
+	golden(t, "boot.service", unit(bootCommands(&plan.Plan{Cluster: &plan.Cluster{
 		Mounts: []plan.Mount{{Where: "/sys/fs/bpf", Type: "bpf"}},
 		Routes: []plan.Route{
 			{To: netip.MustParsePrefix("192.0.2.0/24"), Via: netip.MustParseAddr("172.30.0.1")},
 			{To: netip.MustParsePrefix("198.18.0.0/24"), Via: netip.MustParseAddr("172.30.0.2")},
 		},
-	}, plan.Node{})))
+		Nodes: []plan.Node{n},
+	}}, n)))
 }
 
 func TestFailureKeepsTheEndOfTheOutput(t *testing.T) {

@@ -179,5 +179,8 @@ func (c *Cluster) rejoin(ctx context.Context) error {
 			return fmt.Errorf("node %s has not joined", n.Name)
 		}
 	}
+	if err := c.links(ctx); err != nil {
+		return err
+	}
 	return c.Boot(ctx)
 }
