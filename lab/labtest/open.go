@@ -133,6 +133,12 @@ type raised struct {
 	Seconds float64
 }
 
+// UpUnjudged is Up for a lab that is not meant to be healthy, such as a lab with a session that must stay down.
+func UpUnjudged(ctx context.Context, name string, s *scenario.Scenario) *Lab {
+	ginkgo.GinkgoHelper()
+	return raise(ctx, Name(name), s)
+}
+
 // raise brings up a lab, or completes an existing lab in any state.
 func raise(ctx context.Context, name string, s *scenario.Scenario) *Lab {
 	ginkgo.GinkgoHelper()

@@ -21,6 +21,11 @@ func (b *builder) routers() {
 		}
 		if r.BGP != nil {
 			out.BGP = b.speaker(i, r)
+			for _, p := range out.BGP.Static {
+				if !slices.ContainsFunc(out.Routes, func(have StaticRoute) bool { return have.To == p && have.Table == 0 }) {
+					out.Routes = append(out.Routes, StaticRoute{To: p}) // a blackhole
+				}
+			}
 		}
 		b.Routers = append(b.Routers, out)
 	}
@@ -35,6 +40,8 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 		GracefulRestart: r.BGP.GracefulRestart,
 		MaximumPaths:    r.BGP.MaximumPaths,
 		Port:            r.BGP.Port,
+		Static:          r.BGP.AnnounceStatic,
+		Aggregates:      r.BGP.Aggregates,
 	}
 	if r.BGP.RouterID.IsValid() {
 		s.RouterID = r.BGP.RouterID
@@ -51,13 +58,16 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 		switch {
 		case p.Router != "":
 			v4, v6 := b.peerAddress(r, p.Router)
+			if other := b.spec.Router(p.Router); p.Loopback && other != nil {
+				v4, v6 = loopbacks(*other)
+			}
 			for _, a := range []netip.Addr{v4, v6} {
 				if a.IsValid() {
-					s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Router, Address: a, ASN: p.ASN, Peering: peeringOf(p)})
+					s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Router, Address: a, ASN: p.ASN, Peering: from(r, p, a)})
 				}
 			}
 		case p.Address.IsValid():
-			s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Address.String(), Address: p.Address, ASN: p.ASN, Peering: peeringOf(p)})
+			s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Address.String(), Address: p.Address, ASN: p.ASN, Peering: from(r, p, p.Address)})
 		case len(b.spec.Cluster.Racks) > 0:
 			s.Ranges = append(s.Ranges, b.rackRanges(r, p)...)
 		default:
@@ -65,6 +75,35 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 		}
 	}
 	return s
+}
+
+// loopbacks returns a router's first loopback of each IP family.
+func loopbacks(r scenario.Router) (v4, v6 netip.Addr) {
+	for _, p := range r.Loopbacks {
+		switch a := p.Addr(); {
+		case a.Is4() && !v4.IsValid():
+			v4 = a
+		case a.Is6() && !v6.IsValid():
+			v6 = a
+		}
+	}
+	return v4, v6
+}
+
+// from returns the configuration of a session with a peer's address, with the router's own address in place of a name.
+func from(r scenario.Router, p scenario.Peer, peer netip.Addr) Peering {
+	out := peeringOf(p)
+	if p.Loopback || p.UpdateSource == "lo" {
+		v4, v6 := loopbacks(r)
+		if peer.Is6() {
+			v4 = v6
+		}
+		out.UpdateSource = ""
+		if v4.IsValid() {
+			out.UpdateSource = v4.String()
+		}
+	}
+	return out
 }
 
 // nodeRanges returns ranges for the sessions of the peer's nodes, a range for each IP family. The engine chooses the

@@ -163,6 +163,9 @@ type Speaker struct {
 	// Ranges accept sessions that nodes open (FRR: bgp listen range).
 	Ranges []Range `json:"ranges,omitempty"`
 	Port   int     `json:"port,omitempty"` // the TCP port of the speaker; 0 is 179
+	// Static lists the prefixes of static routes that the router advertises. The kernel has a route to each.
+	Static     []netip.Prefix       `json:"static,omitempty"`
+	Aggregates []scenario.Aggregate `json:"aggregates,omitempty"`
 }
 
 // Neighbor is a peer with a known address.

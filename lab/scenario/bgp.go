@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -16,6 +17,18 @@ type SpeakerOptions struct {
 	RouterID netip.Addr `json:"routerID,omitempty,omitzero" jsonschema:"example=10.255.0.1"`
 	// Port is the TCP port of the speaker; default 179.
 	Port int `json:"port,omitempty" jsonschema:"minimum=1,maximum=65535"`
+	// AnnounceStatic lists prefixes that the router advertises to all peers. A prefix without a static route of the router
+	// (routes) gets a blackhole route.
+	AnnounceStatic []netip.Prefix `json:"announceStatic,omitempty" jsonschema:"example=203.0.113.0/24,example=2001:db8:9::/48"`
+	// Aggregates are prefixes that the router advertises while the router has a longer route inside (RFC 4271, 9.2.2.2).
+	Aggregates []Aggregate `json:"aggregates,omitempty"`
+}
+
+// Aggregate is a prefix that stands for the longer routes inside.
+type Aggregate struct {
+	Prefix netip.Prefix `json:"prefix" jsonschema:"example=10.0.0.0/8,example=2001:db8::/32"`
+	// SummaryOnly withholds the longer routes; default false.
+	SummaryOnly bool `json:"summaryOnly,omitempty"`
 }
 
 // SessionOptions are the less common settings of a session.
@@ -30,10 +43,27 @@ type SessionOptions struct {
 	Passive bool `json:"passive,omitempty"`
 	// Port is the TCP port of the peer; default: the port of the other router's speaker, else 179.
 	Port int `json:"port,omitempty" jsonschema:"minimum=1,maximum=65535"`
+	// Loopback makes the session run between the first loopbacks of both routers (routers[].loopbacks) instead of the shared
+	// network's addresses; default false. Both ends must have loopback, and a route to the other's loopback. An external peer
+	// needs multihop, too.
+	Loopback bool `json:"loopback,omitempty"`
+	// UpdateSource is the router's own address in the session: an address, or lo for the first loopback of the peer's IP family
+	// (FRR: update-source; BIRD: source address; GoBGP: local-address). Default: the address towards the peer.
+	UpdateSource string `json:"updateSource,omitempty" jsonschema:"example=lo,example=10.255.0.1"`
+	// AddPath negotiates several paths for a prefix (RFC 7911); default: FRR receives them, the others do not.
+	AddPath *AddPath `json:"addPath,omitempty"`
+	// DefaultOriginate sends a default route to the peer, whether the router has one or not; default false.
+	DefaultOriginate bool `json:"defaultOriginate,omitempty"`
 	// Timers are the timers of the session instead of the speaker's.
 	Timers *Timers `json:"timers,omitempty"`
 	// GracefulRestart is graceful restart in this session (RFC 4724), whatever the speaker's gracefulRestart is.
 	GracefulRestart *PeerRestart `json:"gracefulRestart,omitempty"`
+}
+
+// AddPath is the router's part in ADD-PATH (RFC 7911).
+type AddPath struct {
+	Send    bool `json:"send,omitempty"`    // all paths of each prefix are sent; default false
+	Receive bool `json:"receive,omitempty"` // several paths of a prefix are accepted; default false, with FRR true
 }
 
 // Timers are the timers of a session. The session uses the lower hold time of the two ends.
@@ -162,6 +192,61 @@ func (v *Validation) speakerOptions(path string, b *BGP) {
 	}
 }
 
+// speakerRoutes checks the prefixes that the speaker advertises besides the router's networks.
+func (v *Validation) speakerRoutes(path string, r *Router) {
+	var seen []string
+	for i, p := range r.BGP.AnnounceStatic {
+		seen = append(seen, p.String())
+		at := fmt.Sprintf("%s.announceStatic[%d]", path, i)
+		if p.Addr().Is6() && !v.spec.IPv6() {
+			v.Add(at, "seen %s in a lab without IPv6, want an IPv4 prefix, or a network with ipv6", p)
+		}
+	}
+	v.Repeated(path+".announceStatic", seen)
+	seen = nil
+	for _, a := range r.BGP.Aggregates {
+		seen = append(seen, a.Prefix.String())
+	}
+	v.Repeated(path+".aggregates", seen)
+	if len(r.BGP.Aggregates) > 0 {
+		v.Needs(path+".aggregates", r, AggregatesRoutes, "it with "+string(r.Software))
+	}
+}
+
+// source checks the addresses of a session's ends.
+func (v *Validation) source(at string, r *Router, p Peer) {
+	back, _ := v.otherEnd(r, p)
+	other := v.spec.Router(p.Router)
+	if p.Loopback {
+		switch {
+		case other == nil:
+			v.Add(at+".loopback", "seen it without a router, want a peer entry {router: NAME}")
+		case !back.Loopback:
+			v.Add(at+".loopback", "seen it at this end only, want it in the peer entry of %s too", p.Router)
+		case len(r.Loopbacks) == 0 || len(other.Loopbacks) == 0:
+			v.Add(at+".loopback", "seen no loopback of %s or of %s, want loopbacks of both routers", r.Name, other.Name)
+		case p.ASN != r.BGP.ASN && p.Multihop == 0:
+			v.Add(at+".loopback", "seen it for an external peer without multihop, want multihop of 2 or more")
+		}
+		if p.UpdateSource != "" {
+			v.Add(at+".updateSource", "seen it beside loopback, want one of them")
+		}
+		return
+	}
+	if p.UpdateSource == "" || v.Malformed(at) {
+		return
+	}
+	if _, err := netip.ParseAddr(p.UpdateSource); err != nil && p.UpdateSource != "lo" {
+		v.Add(at+".updateSource", "seen %q, want lo or an address of the router such as 10.255.0.1", p.UpdateSource)
+	}
+	if p.UpdateSource == "lo" && len(r.Loopbacks) == 0 {
+		v.Add(at+".updateSource", "seen lo, want loopbacks of router %s", r.Name)
+	}
+	if p.isNodes() {
+		v.Add(at+".updateSource", "seen it for nodes, want it for a router or an address: the nodes dial")
+	}
+}
+
 // addressPeer checks the entry of a peer that is no part of the scenario.
 func (v *Validation) addressPeer(at string, r *Router, p Peer) {
 	if p.ASN == 0 {
@@ -183,6 +268,10 @@ func (v *Validation) sessionOptions(at string, r *Router, p Peer) {
 		case p.ASN:
 			v.Add(at+".localASN", "seen %d, the peer's ASN, want an ASN that makes the peer external", p.LocalASN)
 		}
+	}
+	v.source(at, r, p)
+	if a := p.AddPath; a != nil && !a.Send && !a.Receive {
+		v.Add(at+".addPath", "seen nothing that is on, want send or receive")
 	}
 	if p.isNodes() {
 		for _, o := range []struct {

@@ -8,10 +8,12 @@ import (
 	"time"
 )
 
-// BFD notices a dead peer within interval × multiplier (RFC 5880), single-hop.
+// BFD notices a dead peer within interval × multiplier (RFC 5880).
 type BFD struct {
 	Interval   Duration `json:"interval,omitempty"`                                     // both ways, 10ms to 60s; default 300ms
 	Multiplier int      `json:"multiplier,omitempty" jsonschema:"minimum=2,maximum=50"` // default 3
+	// Multihop is BFD beyond one hop (RFC 5883), for sessions with multihop or loopback; default false.
+	Multihop bool `json:"multihop,omitempty"`
 }
 
 // SetDefaults fills in the times. A nil BFD stays nil.

@@ -48,6 +48,14 @@ const (
 	TunesSessions
 	// TakesSeveralASNs: the nodes behind one peer entry may have several external AS numbers.
 	TakesSeveralASNs
+	// AggregatesRoutes: a prefix stands for the longer routes inside.
+	AggregatesRoutes
+	// OriginatesDefault: a default route for one peer.
+	OriginatesDefault
+	// AddsPaths: ADD-PATH, RFC 7911.
+	AddsPaths
+	// MultihopBFD: BFD beyond one hop, RFC 5883.
+	MultihopBFD
 
 	allAbilities = 1<<iota - 1
 )
@@ -130,6 +138,9 @@ func (v *Validation) software(path string, r *Router) {
 	if r.BGP == nil {
 		return
 	}
+	if len(r.BGP.AnnounceStatic) > 0 {
+		v.Needs(path+".bgp.announceStatic", r, TunesSessions, "it with "+name)
+	}
 	if r.BGP.GracefulRestart {
 		v.Needs(path+".bgp.gracefulRestart", r, RestartsGracefully, "it with "+name)
 	}
@@ -145,6 +156,8 @@ func (v *Validation) software(path string, r *Router) {
 			{"export", p.Export.Filters(), FiltersRoutes},
 			{"localASN", p.LocalASN != 0, TunesSessions}, {"allowASIn", p.AllowASIn != 0, TunesSessions}, {"passive", p.Passive, TunesSessions},
 			{"port", p.Port != 0, TunesSessions}, {"timers", p.Timers != nil, TunesSessions}, {"gracefulRestart", p.GracefulRestart != nil, TunesSessions},
+			{"loopback", p.Loopback, TunesSessions}, {"updateSource", p.UpdateSource != "", TunesSessions}, {"addPath", p.AddPath != nil, AddsPaths},
+			{"defaultOriginate", p.DefaultOriginate, OriginatesDefault},
 		} {
 			if o.set {
 				v.Needs(at+o.field, r, o.ability, "it with "+name)

@@ -78,8 +78,13 @@ func (v *Validation) bfd(at string, r *Router, p Peer) {
 	if p.isNodes() {
 		v.nodesBFD(at, r)
 	}
-	if p.Multihop != 0 {
-		v.Add(at, "seen bfd with multihop, want one of them: BFD is single-hop here (RFC 5881)")
+	switch far := p.Multihop != 0 || p.Loopback; {
+	case far && !p.BFD.Multihop:
+		v.Add(at, "seen single-hop BFD (RFC 5881) in a session with multihop or loopback, want bfd.multihop: true (RFC 5883)")
+	case !far && p.BFD.Multihop:
+		v.Add(at+".multihop", "seen multihop BFD (RFC 5883) in a session over one hop, want multihop or loopback in the peer entry too")
+	case p.BFD.Multihop:
+		v.Needs(at+".multihop", r, MultihopBFD, "it with "+string(r.Software))
 	}
 }
 

@@ -23,6 +23,7 @@ func (v *Validation) routers() {
 			v.peers(path+".bgp.peers", &v.spec.Routers[i])
 			v.announce(path+".bgp.announce", &v.spec.Routers[i])
 			v.speakerOptions(path+".bgp", r.BGP)
+			v.speakerRoutes(path+".bgp", &v.spec.Routers[i])
 		}
 		v.native(path, &v.spec.Routers[i])
 		v.software(path, &v.spec.Routers[i])

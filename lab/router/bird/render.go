@@ -39,10 +39,17 @@ func render(r plan.Router) (string, error) {
 		"hasBFD":       hasBFD,
 		"reveal":       reveal.Password,
 		"pair":         pair,
-		"session":      func(r plan.Router, p plan.Peering) session { return session{p, r.BGP} },
-		"clauses":      session.clauses,
-		"condition":    condition,
-		"times":        func(n int) []struct{} { return make([]struct{}, n) },
+		"originates": func(s plan.Speaker) bool {
+			return slices.ContainsFunc(s.Neighbors, func(n plan.Neighbor) bool { return n.DefaultOriginate }) ||
+				slices.ContainsFunc(s.Ranges, func(r plan.Range) bool { return r.DefaultOriginate })
+		},
+		"channel": func(p plan.Peering) bool {
+			return p.MaxPrefixes > 0 || p.Import != nil || p.Export != nil || p.AddPath != nil || p.DefaultOriginate
+		},
+		"session":   func(r plan.Router, p plan.Peering) session { return session{p, r.BGP} },
+		"clauses":   session.clauses,
+		"condition": condition,
+		"times":     func(n int) []struct{} { return make([]struct{}, n) },
 	}).ParseFS(templates, "*.tmpl")
 	if err != nil {
 		return "", fmt.Errorf("lab bug: template of bird.conf: %w", err)

@@ -3,6 +3,7 @@ package gobgp
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -130,9 +131,18 @@ type reflector struct {
 }
 
 type transport struct {
-	Passive bool `yaml:"passive-mode,omitempty"`
-	Port    int  `yaml:"remote-port,omitempty"`
+	Passive bool   `yaml:"passive-mode,omitempty"`
+	Port    int    `yaml:"remote-port,omitempty"`
+	Source  string `yaml:"local-address,omitempty"`
 }
+
+type addPaths struct {
+	Receive bool `yaml:"receive"`
+	Most    int  `yaml:"send-max,omitempty"`
+}
+
+// mostPaths is the number of paths that a router sends to a prefix.
+const mostPaths = 16
 
 type asPath struct {
 	AllowOwn int `yaml:"allow-own-as,omitempty"`
@@ -156,8 +166,9 @@ type family struct {
 	Config struct {
 		Name string `yaml:"afi-safi-name"`
 	} `yaml:"config"`
-	Graceful set[enabled] `yaml:"mp-graceful-restart"`
-	Limit    *set[limit]  `yaml:"prefix-limit,omitempty"`
+	Graceful set[enabled]   `yaml:"mp-graceful-restart"`
+	Limit    *set[limit]    `yaml:"prefix-limit,omitempty"`
+	AddPaths *set[addPaths] `yaml:"add-paths,omitempty"`
 }
 
 type limit struct {
@@ -202,8 +213,13 @@ func configOf(r plan.Router) (config, error) {
 	c.Global.MultiplePaths.Config.Enabled = r.BGP.MaximumPaths > 1
 	c.useZebra()
 	if len(r.BGP.Announce) > 0 {
-		c.Zebra.Config.Take = []string{"connect"}
-		c.announceOnly(r.BGP.Announce)
+		c.Zebra.Config.Take = append(c.Zebra.Config.Take, "connect")
+	}
+	if len(r.BGP.Static) > 0 {
+		c.Zebra.Config.Take = append(c.Zebra.Config.Take, "kernel")
+	}
+	if len(c.Zebra.Config.Take) > 0 {
+		c.announceOnly(slices.Concat(r.BGP.Announce, r.BGP.Static))
 	}
 	for _, n := range r.BGP.Neighbors {
 		password, err := reveal.Password(n.Password)
@@ -252,6 +268,12 @@ func peeringOf(s *plan.Speaker, o plan.Peering) peering {
 	if o.MaxPrefixes > 0 {
 		f.Limit = &set[limit]{limit{o.MaxPrefixes}}
 	}
+	if a := o.AddPath; a != nil {
+		f.AddPaths = &set[addPaths]{addPaths{Receive: a.Receive}}
+		if a.Send {
+			f.AddPaths.Config.Most = mostPaths
+		}
+	}
 	p.Families = []family{f}
 	p.options = optionsOf(s, o)
 	return p
@@ -273,8 +295,8 @@ func optionsOf(s *plan.Speaker, o plan.Peering) *options {
 	if o.RouteReflectorClient {
 		out.Reflector = &set[reflector]{reflector{true, s.RouterID.String()}}
 	}
-	if o.Passive || o.Port > 0 {
-		out.Transport = &set[transport]{transport{o.Passive, o.Port}}
+	if o.Passive || o.Port > 0 || o.UpdateSource != "" {
+		out.Transport = &set[transport]{transport{o.Passive, o.Port, o.UpdateSource}}
 	}
 	if o.AllowASIn > 0 {
 		out.ASPath = &set[asPath]{asPath{o.AllowASIn}}

@@ -59,13 +59,16 @@ func SessionOptions(r *plan.Router) {
 	r.BGP.Port = 1179
 	r.BGP.Neighbors = append(r.BGP.Neighbors, plan.Neighbor{Name: "192.0.2.9", Address: Addr("192.0.2.9"), ASN: 65009, Peering: plan.Peering{
 		SessionOptions: scenario.SessionOptions{
-			LocalASN: 64999, AllowASIn: 2, Passive: true, Port: 2179,
+			LocalASN: 64999, AllowASIn: 2, Passive: true, Port: 2179, UpdateSource: "10.255.0.1", AddPath: &scenario.AddPath{Send: true, Receive: true},
 			Timers: &scenario.Timers{
 				HoldTime: scenario.Duration(30 * time.Second), Keepalive: scenario.Duration(5 * time.Second), ConnectRetry: scenario.Duration(7 * time.Second),
 			},
 			GracefulRestart: &scenario.PeerRestart{Mode: scenario.RestartFull, RestartTime: scenario.Duration(90 * time.Second)},
 		},
 	}})
+	r.BGP.Static = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
+	r.BGP.Aggregates = []scenario.Aggregate{{Prefix: netip.MustParsePrefix("10.61.0.0/16"), SummaryOnly: true}}
+	r.BGP.Neighbors[0].DefaultOriginate, r.BGP.Neighbors[0].Loopback = true, true
 	r.BGP.Neighbors[0].GracefulRestart = &scenario.PeerRestart{Mode: scenario.RestartHelper}
 }
 
