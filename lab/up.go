@@ -64,8 +64,13 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if l == nil {
 		return bringup.Create(ctx, eng, o)
 	}
-	if err := bringup.Same(l.Plan, o.Scenario); err != nil {
-		return nil, err
+	if differs := bringup.Same(l.Plan, o.Scenario); differs != nil {
+		if l, err = bringup.Amend(ctx, l, o.Scenario); err != nil {
+			return nil, err
+		}
+		if l == nil {
+			return nil, differs
+		}
 	}
 	if ok, err := healthy(ctx, l); err != nil || ok && !l.Plan.HasOwn() {
 		return l, err

@@ -89,10 +89,17 @@ func Find(ctx context.Context, eng *docker.Engine, name string, kinds scenario.K
 	if err != nil {
 		return nil, err
 	}
+	amended, err := eng.Record(ctx, name)
+	if err != nil {
+		return nil, err
+	}
 	for _, n := range networks {
 		label, ok := n.Labels[planLabel]
 		if !ok {
 			continue
+		}
+		if newer, ok := amended[planLabel]; ok {
+			label = newer
 		}
 		k, err := decode(label, kinds)
 		if err != nil {

@@ -2,9 +2,30 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"skidpad.dev/skidpad/lab/scenario"
 )
+
+// Amend returns the plan of the same lab with the native configuration of the routers of another scenario. The scenarios
+// differ in nothing else.
+func (p *Plan) Amend(s *scenario.Scenario) (*Plan, error) {
+	drafted, err := p.With(func(spec *scenario.Spec) {
+		for i, r := range s.Spec.Routers {
+			spec.Routers[i].NativeConfig = r.NativeConfig
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	amended := *p
+	amended.Scenario, amended.Routers = s, slices.Clone(p.Routers)
+	for i := range amended.Routers {
+		amended.Routers[i].Native = drafted.Routers[i].Native
+	}
+	amended.Hash, err = hashOf(&amended)
+	return &amended, err
+}
 
 // With returns the plan of the same lab, on the same subnets, with a changed scenario. With serves changes while the lab
 // runs: routers' configurations and Cilium's resources. The plan lacks the values that depend on the host.

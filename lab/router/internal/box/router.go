@@ -103,9 +103,10 @@ func (r *Router) Stage(ctx context.Context, path, config string, check ...string
 	}
 	if out, err := r.Exec(ctx, append(check, next)...); err != nil {
 		if exit := (*node.ExitError)(nil); errors.As(err, &exit) {
-			exit.Stderr = hide(r.Plan.BGP, exit.Stderr)
+			said := strings.TrimSpace(exit.Stderr + "\n" + string(out))
+			exit.Stderr = hide(r.Plan.BGP, native.Explain(r.Plan.Native, config, said))
 		}
-		return "", fmt.Errorf("configuration of %s: %s does not take it, so the old one stays: %w: %s", r.Name(), check[0], err, hide(r.Plan.BGP, native.Explain(r.Plan.Native, config, string(out))))
+		return "", fmt.Errorf("configuration of %s: %s does not take it, so the old one stays: %w", r.Name(), check[0], err)
 	}
 	return next, nil
 }

@@ -1,0 +1,90 @@
+package bringup
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/live"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// Amend brings the routers of a running lab to the native configuration of a scenario that differs in nothing else, and
+// records the new plan. The software checks each configuration first: a refused configuration changes nothing. Routers that
+// do not run are left to Resume. Amend returns nil if the scenario differs in more.
+func Amend(ctx context.Context, l *live.Lab, s *scenario.Scenario) (*live.Lab, error) {
+	if !onlyNative(l.Plan.Scenario, s) {
+		return nil, nil
+	}
+	p, err := l.Plan.Amend(s)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range p.Routers {
+		if same(l.Plan.Routers[i].Native, r.Native) {
+			continue
+		}
+		if _, ended := l.Engine().Pid(ctx, r.Container); ended != nil {
+			continue
+		}
+		handle, err := router.New(l.Engine(), p, r, "")
+		if err != nil {
+			return nil, err
+		}
+		if err := handle.Apply(ctx); err != nil {
+			return nil, fmt.Errorf("lab %s: %w", p.Lab, err)
+		}
+		if was := l.Plan.Routers[i].Native; !same(filesOf(was), filesOf(r.Native)) {
+			if err := handle.Restart(ctx); err != nil {
+				return nil, err
+			}
+		} else if r.PlannedSessions() > 0 { // FRR applies a new policy to new routes only
+			if err := handle.Refresh(ctx, bgp.Peers{}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	label, err := encode(kept{p, l.Images(), l.Missing()})
+	if err != nil {
+		return nil, err
+	}
+	if err := l.Engine().Keep(ctx, p.Lab, map[string]string{planLabel: label}); err != nil {
+		return nil, err
+	}
+	return live.New(l.Engine(), p, l.Images(), l.Missing()), nil
+}
+
+// onlyNative reports whether two scenarios differ in the native configuration of routers only.
+func onlyNative(a, b *scenario.Scenario) bool {
+	if len(a.Spec.Routers) != len(b.Spec.Routers) {
+		return false
+	}
+	plain := func(s *scenario.Scenario) *scenario.Scenario {
+		c := *s
+		c.Spec.Routers = nil
+		for _, r := range s.Spec.Routers {
+			r.NativeConfig = scenario.NativeConfig{}
+			c.Spec.Routers = append(c.Spec.Routers, r)
+		}
+		return &c
+	}
+	return Same(&plan.Plan{Scenario: plain(a)}, plain(b)) == nil
+}
+
+func filesOf(n *plan.Native) []plan.File {
+	if n == nil {
+		return nil
+	}
+	return n.Files
+}
+
+// same compares values by the parts that a record keeps.
+func same(a, b any) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
