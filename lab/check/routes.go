@@ -15,6 +15,7 @@ import (
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/probe"
+	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -55,8 +56,12 @@ type Routes struct {
 	// that does not forward by BGP, such as exabgp, has a rib only.
 	Tables []Table `json:"tables,omitempty" jsonschema:"enum=rib,enum=fib"`
 	// NextHops is the least number of next hops for a service address, or the cluster's pod CIDR; default 1.
-	NextHops int               `json:"nextHops,omitempty" jsonschema:"minimum=1,maximum=256"`
-	Within   scenario.Duration `json:"within,omitempty"` // default 30 s
+	NextHops int `json:"nextHops,omitempty" jsonschema:"minimum=1,maximum=256"`
+	// Communities are on the best path of every route to an address of a Service, and Without are on none of these (RFC 1997, RFC
+	// 8092).
+	Communities []scenario.Community `json:"communities,omitempty" jsonschema:"example=64512:100"`
+	Without     []scenario.Community `json:"without,omitempty" jsonschema:"example=64512:200"`
+	Within      scenario.Duration    `json:"within,omitempty"` // default 30 s
 }
 
 // Table is a table of routes.
@@ -101,6 +106,8 @@ func (c *Routes) Validate(v *scenario.Validation, path string) {
 		return
 	}
 	v.Targets(path, c.To, c.Workload)
+	v.Communities(path+".communities", c.Communities)
+	v.Communities(path+".without", c.Without)
 	if j := slices.Index(c.To, scenario.TargetNodePort); j >= 0 {
 		v.Add(fmt.Sprintf("%s.to[%d]", path, j), "seen nodePort, want what is announced: pod, clusterIP, externalIP or loadBalancer")
 	}
@@ -187,6 +194,11 @@ func (c *Routes) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 		for _, i := range open {
 			wanted, missing := wantedRoutes(c.To[i], endpoints, nodes, max(c.NextHops, 1), whole(p))
 			held, observed, rows := judgeRoutes(names, wanted, missing, seen)
+			if c.To[i] != scenario.TargetPod && held {
+				if problems := c.marked(ctx, l, names, wanted); len(problems) > 0 {
+					held, observed = false, strings.Join(problems, "; ")
+				}
+			}
 			results[i].outcome(held, observed)
 			results[i].Routes = rows
 		}
@@ -200,6 +212,50 @@ func readRoutes(ctx context.Context, l Lab, names []string) map[string]seenRoute
 		fib, fibErr := r.FIB(ctx)
 		return seenRoutes{rib, fib, errors.Join(ribErr, fibErr)}
 	}, func(err error) seenRoutes { return seenRoutes{err: err} })
+}
+
+// marked returns the routes with the wrong communities on their best path.
+func (c *Routes) marked(ctx context.Context, l Lab, names []string, wanted []wantedRoute) []string {
+	var problems []string
+	if len(c.Communities)+len(c.Without) == 0 {
+		return nil
+	}
+	answers := ask(ctx, l, names, func(ctx context.Context, r live.Router) []string {
+		var wrong []string
+		for _, w := range wanted {
+			paths, err := router.Paths(ctx, r, w.prefix)
+			if err != nil {
+				return []string{r.Name() + " cannot be asked: " + err.Error()}
+			}
+			if fault := c.fault(paths); fault != "" {
+				wrong = append(wrong, fmt.Sprintf("%s: %s %s", r.Name(), w, fault))
+			}
+		}
+		return wrong
+	}, func(err error) []string { return []string{err.Error()} })
+	for _, name := range names {
+		problems = append(problems, answers[name]...)
+	}
+	return problems
+}
+
+// fault returns the mistake in the communities of the best of some paths, or "".
+func (c *Routes) fault(paths []bgp.Path) string {
+	i := slices.IndexFunc(paths, func(p bgp.Path) bool { return p.Best })
+	if i < 0 {
+		return "no best path"
+	}
+	have := slices.Concat(paths[i].Communities, paths[i].LargeCommunities)
+	has := func(want scenario.Community) bool { return slices.Contains(have, bgp.Community(string(want))) }
+	for _, want := range c.Communities {
+		if !has(want) {
+			return fmt.Sprintf("with communities %s, wanted %s among them", have, want)
+		}
+	}
+	if i := slices.IndexFunc(c.Without, has); i >= 0 {
+		return fmt.Sprintf("with communities %s, wanted none of %s", have, c.Without[i])
+	}
+	return ""
 }
 
 // prefixes has one result for all of Prefixes and Absent.

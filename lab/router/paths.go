@@ -13,8 +13,13 @@ type Detailer interface {
 	Detail(ctx context.Context, to netip.Prefix) ([]bgp.Path, error)
 }
 
+// Table is a router with a table of routes.
+type Table interface {
+	Routes(ctx context.Context) ([]bgp.Route, error)
+}
+
 // Paths returns a router's paths to a prefix, with all attributes.
-func Paths(ctx context.Context, r Router, to netip.Prefix) ([]bgp.Path, error) {
+func Paths(ctx context.Context, r Table, to netip.Prefix) ([]bgp.Path, error) {
 	if d, ok := r.(Detailer); ok {
 		return d.Detail(ctx, to)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,9 @@ func (s *Scenario) Half(h Half) (*Scenario, error) {
 		return nil, err
 	}
 	delete(spec, "checks")
+	secrets := map[string]string{}
+	secretsOf(reflect.ValueOf(s.Spec), secrets)
+	revealed(spec, secrets)
 	for _, path := range slices.Sorted(maps.Keys(h.Set)) {
 		if err := put(spec, path, h.Set[path]); err != nil {
 			return nil, fmt.Errorf("set: %s: %w", path, err)
@@ -45,6 +49,47 @@ func (s *Scenario) Half(h Half) (*Scenario, error) {
 		found.name, found.lines = s.form.name, maps.Clone(s.form.lines)
 	}
 	return parse(s.Metadata.Name+" with "+h.What, data, s.kinds, s.folder, found)
+}
+
+// secretsOf adds the secrets in a value, by their marks.
+func secretsOf(v reflect.Value, secrets map[string]string) {
+	if s, ok := v.Interface().(Secret); ok {
+		secrets[s.String()] = string(s)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			secretsOf(v.Elem(), secrets)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				secretsOf(v.Field(i), secrets)
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			secretsOf(v.Index(i), secrets)
+		}
+	}
+}
+
+// revealed puts the secrets into a JSON tree, in place of their marks.
+func revealed(tree any, secrets map[string]string) {
+	switch tree := tree.(type) {
+	case map[string]any:
+		for key, value := range tree {
+			if text, ok := value.(string); ok && secrets[text] != "" {
+				tree[key] = secrets[text]
+			}
+			revealed(value, secrets)
+		}
+	case []any:
+		for _, value := range tree {
+			revealed(value, secrets)
+		}
+	}
 }
 
 // treeOf returns a value as a JSON tree.

@@ -80,3 +80,20 @@ func toText(t *testing.T, v any) string {
 	}
 	return string(data)
 }
+
+// TestHalfHasPasswords checks that a half has the passwords of the scenario, of routers and of nodes.
+func TestHalfHasPasswords(t *testing.T) {
+	s, err := scenario.Load("../addon/cilium/testdata/tenants.yaml", lab.Kinds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	half, err := s.Half(scenario.Half{What: "nothing set"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []scenario.Secret{half.Spec.Routers[0].BGP.Peers[0].Password, half.Spec.NodeSpeaker().Peers[0].Password} {
+		if secret, ok := of.Reveal(); !ok || secret != "open-sesame" {
+			t.Errorf("seen %s (%v), want the password", of, ok)
+		}
+	}
+}

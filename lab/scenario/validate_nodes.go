@@ -345,10 +345,15 @@ func (v *Validation) Advertised(path string, all []Announcement, can NodeAbiliti
 		}
 		v.Labels(at+".selector", a.Selector)
 		v.poolNames(at+".pools", a.Pools)
-		for j, c := range a.Communities {
-			if !anyCommunity(c) {
-				v.Add(fmt.Sprintf("%s.communities[%d]", at, j), "seen %q, want two numbers up to 65535 such as 64512:100 (RFC 1997), or three such as 64512:1:2 (RFC 8092)", c)
-			}
+		v.Communities(at+".communities", a.Communities)
+	}
+}
+
+// Communities checks communities of both forms.
+func (v *Validation) Communities(path string, all []Community) {
+	for i, c := range all {
+		if !anyCommunity(c) {
+			v.Add(fmt.Sprintf("%s[%d]", path, i), "seen %q, want two numbers up to 65535 such as 64512:100 (RFC 1997), or three such as 64512:1:2 (RFC 8092)", c)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package metallb
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -128,12 +129,24 @@ func (m *Addon) resources(b *plan.Builder) []string {
 	doc := func(api, kind, name string, spec map[string]any) string {
 		return object.Named("metallb.io/"+api, kind, namespace, name, map[string]any{"spec": spec})
 	}
-	var ranges []any
+	var ours []any
+	var docs []string
+	addresses, selectors := map[string][]any{}, map[string]map[string]string{}
 	for _, p := range m.Pools {
-		ranges = append(ranges, p.String())
+		name := cmp.Or(p.Name, object.Name)
+		if addresses[name] == nil {
+			ours = append(ours, name)
+		}
+		addresses[name], selectors[name] = append(addresses[name], p.String()), p.ServiceSelector
 	}
-	ours := []any{object.Name}
-	docs := []string{doc("v1beta1", "IPAddressPool", object.Name, map[string]any{"addresses": ranges, "avoidBuggyIPs": true})}
+	for _, pool := range ours {
+		name := fmt.Sprint(pool)
+		spec := map[string]any{"addresses": addresses[name], "avoidBuggyIPs": true}
+		if selectors[name] != nil {
+			spec["serviceAllocation"] = map[string]any{"serviceSelectors": []any{map[string]any{"matchLabels": selectors[name]}}}
+		}
+		docs = append(docs, doc("v1beta1", "IPAddressPool", name, spec))
+	}
 	if m.L2 != nil {
 		docs = append(docs, doc("v1beta1", "L2Advertisement", object.Name, map[string]any{"ipAddressPools": ours, "interfaces": []any{"eth0"}}))
 	}
