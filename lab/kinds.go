@@ -75,6 +75,7 @@ func members() scenario.Kinds { //nolint:funlen // a list, one line a member
 			fault.Member[fault.Corrupt](),
 			fault.Member[fault.Reorder](),
 			fault.Member[fault.MTU](),
+			fault.Member[fault.Renumber](),
 			fault.Member[fault.StaleNeighbor](),
 			fault.Member[fault.WrongNeighbor](),
 			fault.Member[fault.BGPShut](),
