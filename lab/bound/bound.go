@@ -63,16 +63,6 @@ func Worst(all ...Bound) Bound {
 	return worst
 }
 
-// Then returns the bound of two mechanisms in sequence: the second begins when the first has ended.
-func Then(first, second Bound) Bound {
-	return Bound{
-		Min: first.Min + second.Min, Max: first.Max + second.Max,
-		Formula: fmt.Sprintf("%s; then %s; in all %s", first.Formula, second.Formula, short(first.Max+second.Max)),
-		Source:  first.Source + "; " + second.Source,
-		Terms:   append(append([]Term{}, first.Terms...), second.Terms...),
-	}
-}
-
 // Times returns the bound of n outages in sequence.
 func Times(n int, b Bound) Bound {
 	b.Min, b.Max = time.Duration(n)*b.Min, time.Duration(n)*b.Max

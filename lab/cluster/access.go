@@ -85,7 +85,7 @@ func (a *Access) Open(ctx context.Context) (*Kube, error) {
 	ctx, cancel := context.WithTimeout(ctx, ResumeWithin)
 	defer cancel()
 	if raw, err := os.ReadFile(a.Kubeconfig); err == nil {
-		if kube, err := ConnectBy(raw, a.Dial); err == nil && kube.Answers(ctx) == nil {
+		if kube, err := Connect(raw, a.Dial); err == nil && kube.Answers(ctx) == nil {
 			return kube, nil
 		}
 	}
@@ -102,7 +102,7 @@ func (a *Access) Find(ctx context.Context) (*Kube, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: administrator's kubeconfig: %w", a.cluster, err)
 	}
-	kube, err := ConnectBy(kubeconfig, a.Dial)
+	kube, err := Connect(kubeconfig, a.Dial)
 	if err != nil {
 		return nil, err
 	}

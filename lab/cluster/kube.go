@@ -22,11 +22,8 @@ type Kube struct {
 	Dynamic dynamic.Interface
 }
 
-// Connect makes clients from a kubeconfig file's content, without any I/O.
-func Connect(kubeconfig []byte) (*Kube, error) { return ConnectBy(kubeconfig, nil) }
-
-// ConnectBy is Connect with a dialer of its own; nil is the standard one.
-func ConnectBy(kubeconfig []byte, dial func(ctx context.Context, network, address string) (net.Conn, error)) (*Kube, error) {
+// Connect makes clients from a kubeconfig file's content, without any I/O. dial is the dialer; nil is the standard dialer.
+func Connect(kubeconfig []byte, dial func(ctx context.Context, network, address string) (net.Conn, error)) (*Kube, error) {
 	cfg, err := clientcmd.RESTConfigFromKubeConfig(kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)

@@ -86,12 +86,3 @@ func (s *Store) Load(ctx context.Context, r io.Reader) error {
 	}
 	return nil
 }
-
-// Sweep removes the remains of killed builds in the engine and on the disk, and leaves running builds alone.
-func (s *Store) Sweep(ctx context.Context) error {
-	b, err := build.New(s.engine, s.cache, nil)
-	if err != nil {
-		return err
-	}
-	return b.Sweep(ctx)
-}

@@ -13,6 +13,7 @@ import (
 
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/labtest/pace"
@@ -295,12 +296,12 @@ func TestRoutersGatewayAndClientForReal(t *testing.T) {
 
 func (w *world) killRouter(ctx context.Context) {
 	w.until(ctx, "held by r1", 10*time.Second, w.heldBy(ctx, "r1"))
-	bound := gateway.MasterDown(190, 100*time.Millisecond)
+	most := bound.VRRP{Advert: 100 * time.Millisecond, Priority: 190}.Silent().Max
 	if _, err := w.engine.Client.ContainerKill(ctx, w.plan.Lab+"-r1", client.ContainerKillOptions{Signal: "KILL"}); err != nil {
 		w.t.Fatal(err)
 	}
 	killed := time.Now()
-	w.until(ctx, fmt.Sprintf("r1 killed: held by r2 (timers: %v)", bound), 2*time.Second, w.heldBy(ctx, "r2"))
+	w.until(ctx, fmt.Sprintf("r1 killed: held by r2 (timers: %v)", most), 2*time.Second, w.heldBy(ctx, "r2"))
 	w.t.Logf("  r2 became master %v after the kill had returned", w.gateway.Members(ctx)[1].Since.Sub(killed).Round(time.Millisecond))
 	w.until(ctx, "the client pings the VIP by way of r2", 2*time.Second, w.pings(ctx))
 

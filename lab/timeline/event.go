@@ -84,12 +84,3 @@ type SinkFunc func(Event)
 
 // Add calls the function.
 func (f SinkFunc) Add(e Event) { f(e) }
-
-// Tee gives every event to each of the sinks.
-func Tee(sinks ...Sink) Sink {
-	return SinkFunc(func(e Event) {
-		for _, s := range sinks {
-			s.Add(e)
-		}
-	})
-}

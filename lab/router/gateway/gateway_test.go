@@ -116,23 +116,6 @@ func TestTrack(t *testing.T) {
 	}
 }
 
-func TestMasterDown(t *testing.T) {
-	tests := []struct {
-		priority int
-		advert   time.Duration
-		want     time.Duration
-	}{
-		{190, 100 * time.Millisecond, 325781250 * time.Nanosecond},
-		{254, time.Second, 3007812500 * time.Nanosecond},
-		{1, time.Second, 3996093750 * time.Nanosecond},
-	}
-	for _, tt := range tests {
-		if got := MasterDown(tt.priority, tt.advert); got != tt.want {
-			t.Errorf("priority %d, adverts every %v: %v; want %v", tt.priority, tt.advert, got, tt.want)
-		}
-	}
-}
-
 func TestSeconds(t *testing.T) {
 	for in, want := range map[time.Duration]string{100 * time.Millisecond: "0.1", 10 * time.Millisecond: "0.01", time.Second: "1", 40950 * time.Millisecond: "40.95"} {
 		if got := seconds(in); got != want {

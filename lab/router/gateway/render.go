@@ -82,10 +82,3 @@ func base(g plan.Gateway, m plan.GatewayGuard) int {
 func seconds(d time.Duration) string {
 	return strconv.FormatFloat(d.Round(10*time.Millisecond).Seconds(), 'f', -1, 64)
 }
-
-// MasterDown returns the time without adverts from the master after which a member of this priority takes over: RFC
-// 9568, 6.1, Active_Down_Interval (RFC 5798: Master_Down_Interval). The new master sends gratuitous ARP at once.
-func MasterDown(priority int, advert time.Duration) time.Duration {
-	skew := time.Duration(256-priority) * advert / 256
-	return 3*advert + skew
-}
