@@ -3,7 +3,6 @@ package fault
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -66,7 +65,7 @@ func (r *reboot) apply(ctx context.Context, saved json.RawMessage) error {
 		return err
 	}
 	if err := wait.Sleep(ctx, r.off); err != nil {
-		return errors.Join(fmt.Errorf("container %s: without power: %w", r.at.container, err))
+		return fmt.Errorf("container %s: without power: %w", r.at.container, err)
 	}
 	return r.undo(ctx, saved)
 }
