@@ -43,7 +43,11 @@ func Amend(ctx context.Context, l *live.Lab, s *scenario.Scenario) (*live.Lab, e
 				return nil, err
 			}
 		} else if r.PlannedSessions() > 0 { // FRR applies a new policy to new routes only
-			if err := handle.Refresh(ctx, bgp.Peers{}); err != nil {
+			err := handle.Refresh(ctx, bgp.Peers{})
+			if err != nil { // a peer cannot refresh its routes (RFC 2918)
+				err = handle.Reset(ctx, bgp.Peers{})
+			}
+			if err != nil {
 				return nil, err
 			}
 		}
