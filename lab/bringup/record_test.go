@@ -36,6 +36,9 @@ func TestFind(t *testing.T) {
 			_ = json.NewEncoder(w).Encode(now.networks)
 		case strings.HasSuffix(r.URL.Path, "/containers/json"):
 			_ = json.NewEncoder(w).Encode(now.containers)
+		case strings.Contains(r.URL.Path, "/volumes"):
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write([]byte(`{"message": "no such volume"}`))
 		}
 	}))
 	t.Cleanup(daemon.Close)
