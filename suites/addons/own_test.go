@@ -46,7 +46,7 @@ func refused(ctx context.Context, file string) error {
 	_, refusal := lab.Up(ctx, lab.Options{Name: name, Scenario: s, Images: image.Auto, Progress: silence{}})
 	Expect(refusal).To(HaveOccurred())
 	_, err := lab.Open(ctx, name)
-	Expect(err).To(BeAssignableToTypeOf(&lab.NotFoundError{}), "no part of the lab stays")
+	Expect(err).To(BeAssignableToTypeOf(&lab.NotFoundError{}), "no part of the lab stays after: %v", refusal)
 	return refusal
 }
 
