@@ -36,7 +36,7 @@ func findChart(ctx context.Context, c *plan.Chart) (chartSource, error) {
 		if err == nil {
 			return chartSource{path: filepath.Join(dir, c.Folder), tree: dir, from: "module " + c.Module + "@v" + c.Version}, nil
 		}
-		failed = append(failed, fmt.Errorf("Go module %s: %w", c.Module, err))
+		failed = append(failed, fmt.Errorf("the Go module %s: %w", c.Module, err))
 	}
 	if c.Repository != "" {
 		options := action.ChartPathOptions{RepoURL: c.Repository, Version: c.Version}
@@ -44,7 +44,7 @@ func findChart(ctx context.Context, c *plan.Chart) (chartSource, error) {
 		if err == nil {
 			return chartSource{path: path, from: "Helm repository " + c.Repository}, nil
 		}
-		failed = append(failed, fmt.Errorf("Helm repository %s: %w", c.Repository, err))
+		failed = append(failed, fmt.Errorf("the Helm repository %s: %w", c.Repository, err))
 	}
 	remedy := "name a folder or an archive with the chart in the addon's `chart`"
 	if c.At != "" {

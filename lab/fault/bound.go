@@ -121,7 +121,7 @@ func (c Case) ceased(name, peer string) *bound.Bound {
 func (c Case) parted(node, peer string) *bound.Bound {
 	switch {
 	case c.worker(node):
-		node, peer = peer, node
+		node = peer
 	case !c.worker(peer):
 		_, guarded := c.backup(node)
 		if _, both := c.backup(peer); guarded && both {

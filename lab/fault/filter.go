@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"skidpad.dev/skidpad/lab/node"
 	"slices"
+
+	"skidpad.dev/skidpad/lab/node"
 )
 
 // netdevOptions are the kernel options for dropping on devices in both directions (egress since Linux 5.16).

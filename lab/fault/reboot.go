@@ -11,16 +11,16 @@ import (
 	"skidpad.dev/skidpad/lab/wait"
 )
 
-// Reboot cuts the power of that node, waits for Off, and starts the node again. The node has its old address, and files in the
+// Reboot cuts the power of that node, waits for Down, and starts the node again. The node has its old address, and files in the
 // container stay; processes, network settings of the kernel and files in memory are gone, as after a boot.
 type Reboot struct {
 	Node string `json:"reboot"`
-	// Off is the time without power; default 10s.
-	Off scenario.Duration `json:"off,omitempty" help:"time without power"`
+	// Down is the time without power; default 10s.
+	Down scenario.Duration `json:"down,omitempty" help:"time without power"`
 }
 
-// SetDefaults fills in Off.
-func (f *Reboot) SetDefaults(*scenario.Spec) { scenario.Or(&f.Off, scenario.Duration(10*time.Second)) }
+// SetDefaults fills in Down.
+func (f *Reboot) SetDefaults(*scenario.Spec) { scenario.Or(&f.Down, scenario.Duration(10*time.Second)) }
 
 // About describes the fault.
 func (*Reboot) About() About {
@@ -33,8 +33,8 @@ func (*Reboot) Heals() string { return "a rebooted node is started by the fault"
 // Validate checks the node and the time, which an injection must outlast.
 func (f *Reboot) Validate(v *scenario.Validation, path string) {
 	anyNode(v, path+".reboot", f.Node)
-	if f.Off > maxOff {
-		v.Add(path+".off", "seen %s, want at most %s; a longer power cut is the fault kill with for", f.Off, maxOff)
+	if f.Down > maxOff {
+		v.Add(path+".down", "seen %s, want at most %s; a longer power cut is the fault kill with for", f.Down, maxOff)
 	}
 }
 
@@ -52,7 +52,7 @@ func (f *Reboot) Bound(c Case) *bound.Bound {
 	return nil
 }
 
-func (f *Reboot) action(s spot) action { return &reboot{run{spot: s, end: (*run).kill}, f.Off.Std()} }
+func (f *Reboot) action(s spot) action { return &reboot{run{spot: s, end: (*run).kill}, f.Down.Std()} }
 
 // reboot kills a container, waits, and starts the container again.
 type reboot struct {

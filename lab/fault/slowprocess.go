@@ -66,7 +66,7 @@ func (p *slowProcess) drive(ctx context.Context) error {
 			pause, sig = p.running, syscall.SIGSTOP
 		}
 		if wait.Sleep(ctx, pause) != nil {
-			return nil
+			return nil //nolint:nilerr // the end of ctx is the end of the fault
 		}
 		pids, err := p.find(ctx)
 		if err == nil {

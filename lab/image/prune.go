@@ -28,11 +28,7 @@ func (s *Store) Superseded(ctx context.Context) ([]Resolved, error) {
 		case i.Image.Name == build.NodeLab:
 			whole = append(whole, i)
 		default:
-			made, err := s.current(b, i)
-			if err != nil {
-				return nil, err
-			}
-			if current[i.Ref] = made; !made {
+			if current[i.Ref] = s.current(b, i); !current[i.Ref] {
 				old = append(old, i)
 			}
 		}
@@ -46,15 +42,15 @@ func (s *Store) Superseded(ctx context.Context) ([]Resolved, error) {
 }
 
 // current reports whether an image equals the result of its recipe today.
-func (s *Store) current(b *build.Builder, i Resolved) (bool, error) {
+func (s *Store) current(b *build.Builder, i Resolved) bool {
 	asked := i.Image
 	asked.Name = strings.TrimSuffix(asked.Name, "-standin")
 	e, version, err := s.find(asked)
 	if err != nil {
-		return false, nil //nolint:nilerr // the catalogue has no such image any more
+		return false // the catalogue has no such image any more
 	}
 	recipe, err := e.Recipe(b, version)
-	return err == nil && recipe.Ref() == i.Ref, nil
+	return err == nil && recipe.Ref() == i.Ref
 }
 
 // madeOf reports whether all images unpacked inside a node image are current.

@@ -248,7 +248,7 @@ func (v *Validation) source(at string, r *Router, p Peer) {
 }
 
 // addressPeer checks the entry of a peer that is no part of the scenario.
-func (v *Validation) addressPeer(at string, r *Router, p Peer) {
+func (v *Validation) addressPeer(at string, p Peer) {
 	if p.ASN == 0 {
 		v.Add(at+".asn", "seen nothing, want the ASN of %s", p.Address)
 	}

@@ -39,42 +39,8 @@ func (d decoder) decode(n *yaml.Node, v reflect.Value, path string, r rule) {
 		}
 		return
 	}
-	switch target := v.Addr().Interface().(type) {
-	case *netip.Prefix:
-		d.prefix(n, target, path, r)
+	if d.ofType(n, v, path, r) {
 		return
-	case *netip.Addr:
-		d.address(n, target, path, r)
-		return
-	case *Duration:
-		d.duration(n, target, path)
-		return
-	case *Snippet:
-		d.snippet(n, target, path)
-		return
-	case *Path:
-		d.path(n, target, path)
-		return
-	case *Manifest:
-		d.manifest(n, target, path)
-		return
-	case *File:
-		d.file(n, target, path)
-		return
-	case *NodeNames:
-		d.nodeNames(n, target, path)
-		return
-	case *Software:
-		d.text(n, v, path, rule{enum: memberNames(d.kinds.Routers)})
-		return
-	case member:
-		d.member(n, target, path)
-		return
-	case brief:
-		if n.Kind == yaml.ScalarNode {
-			d.brief(n, v, path, target.briefly())
-			return
-		}
 	}
 	switch v.Kind() {
 	case reflect.Struct:
@@ -98,6 +64,40 @@ func (d decoder) decode(n *yaml.Node, v reflect.Value, path string, r rule) {
 	default:
 		d.number(n, v, path, r)
 	}
+}
+
+// ofType decodes a value of a type with a form of its own in files. ofType reports whether v has such a type.
+func (d decoder) ofType(n *yaml.Node, v reflect.Value, path string, r rule) bool {
+	switch target := v.Addr().Interface().(type) {
+	case *netip.Prefix:
+		d.prefix(n, target, path, r)
+	case *netip.Addr:
+		d.address(n, target, path, r)
+	case *Duration:
+		d.duration(n, target, path)
+	case *Snippet:
+		d.snippet(n, target, path)
+	case *Path:
+		d.path(n, target, path)
+	case *Manifest:
+		d.manifest(n, target, path)
+	case *File:
+		d.file(n, target, path)
+	case *NodeNames:
+		d.nodeNames(n, target, path)
+	case *Software:
+		d.text(n, v, path, rule{enum: memberNames(d.kinds.Routers)})
+	case member:
+		d.member(n, target, path)
+	case brief:
+		if n.Kind != yaml.ScalarNode {
+			return false
+		}
+		d.brief(n, v, path, target.briefly())
+	default:
+		return false
+	}
+	return true
 }
 
 func (d decoder) structure(n *yaml.Node, v reflect.Value, path string) {

@@ -66,7 +66,7 @@ func (m Manifest) Objects(at string) []Object {
 	if err != nil {
 		panic("lab bug: " + err.Error())
 	}
-	return []Object{{Text: string(text), At: m.Origin.or(at), Origin: m.Origin}}
+	return []Object{{Text: string(text), At: m.or(at), Origin: m.Origin}}
 }
 
 // Object is a Kubernetes object of a scenario, as YAML.
@@ -129,9 +129,9 @@ func (f File) Objects(at string) []Object {
 	end := func() {
 		if first > 0 {
 			o := Object{Text: text.String(), At: fmt.Sprintf("%s, line %d", at, first)}
-			if f.Origin.Line > 0 {
-				o.Origin = Origin{f.Origin.File, f.Origin.Line + first - 1}
-				o.At = o.Origin.or("")
+			if f.Line > 0 {
+				o.Origin = Origin{f.File, f.Line + first - 1}
+				o.At = o.or("")
 			}
 			all = append(all, o)
 		}

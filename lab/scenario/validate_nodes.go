@@ -112,7 +112,7 @@ func (v *Validation) nodePeers(n *NodeSpeaker, path string, peers []NodePeer, as
 			v.nodeAddress(at, p)
 		} else if r := v.nodeRouter(at, p); r != nil {
 			Or(&peerASN, r.BGP.ASN)
-			v.nodeEnds(at, n, r, p)
+			v.nodeEnds(at, r, p)
 		}
 		if p.Multihop != 0 && peerASN == asn && asn != 0 {
 			v.Add(at+".multihop", "seen it for a peer of ASN %d, want an external peer, of another ASN than the nodes'", asn)
@@ -176,7 +176,7 @@ func (v *Validation) discovery(at string, p NodePeer) {
 
 // nodeEnds checks the settings that both ends of a session between a node and a router must have. Passwords are not compared,
 // because a wrong password is a fault that people look for.
-func (v *Validation) nodeEnds(at string, n *NodeSpeaker, r *Router, p NodePeer) {
+func (v *Validation) nodeEnds(at string, r *Router, p NodePeer) {
 	i := slices.IndexFunc(r.BGP.Peers, func(q Peer) bool { return q.isNodes() })
 	back := r.BGP.Peers[i]
 	if p.ASN != 0 && p.ASN != r.BGP.ASN {

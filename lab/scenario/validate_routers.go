@@ -63,7 +63,7 @@ func (v *Validation) peers(path string, r *Router) {
 			v.nodesPeer(at, r, p)
 		case p.Address.IsValid():
 			key = p.Address.String()
-			v.addressPeer(at, r, p)
+			v.addressPeer(at, p)
 		default:
 			v.routerPeer(at, r, p)
 		}

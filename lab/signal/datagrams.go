@@ -29,7 +29,7 @@ func (s *Datagrams) SetDefaults(*scenario.Spec) { scenario.Or(&s.Count, 10) }
 func (s *Datagrams) Validate(v *scenario.Validation, path string) {
 	v.Place(path+".from", s.From)
 	v.Text(path+".to", s.To)
-	s.Sized.validate(v, path)
+	s.validate(v, path)
 }
 
 // Read sends the datagrams.

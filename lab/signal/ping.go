@@ -38,7 +38,7 @@ func (s *Echoes) SetDefaults(*scenario.Spec) { scenario.Or(&s.Count, 5) }
 func (s *Echoes) Validate(v *scenario.Validation, path string) {
 	v.Place(path+".from", s.From)
 	v.Text(path+".to", s.To)
-	s.Sized.validate(v, path)
+	s.validate(v, path)
 }
 
 // Sized are the fields of packets with a size of their own.

@@ -25,7 +25,6 @@ var mutants = []mutant{
 	{Package: "lab/bound", Func: "BFD", Old: "max(localMinRx, remoteMinTx)", New: "min(localMinRx, remoteMinTx)"},
 	{Package: "lab/bound", Func: "GracefulRestart", Old: "max(0, back-restart),\n", New: "back,\n"},
 	{Package: "lab/bound", Func: "Worst", Old: "b.Max > worst.Max", New: "b.Max < worst.Max"},
-	{Package: "lab/bound", Func: "Then", Old: "Max: first.Max + second.Max,", New: "Max: first.Max,"},
 	{Package: "lab/bound", Func: "VRRP.skew", Old: "256-v.Priority", New: "v.Priority"},
 	{Package: "lab/bound", Func: "VRRP.down", Old: "3*v.Advert", New: "4*v.Advert"},
 	{Package: "lab/bound", Func: "Lease.Lost", Old: "l.Duration+2*pause", New: "l.Duration+pause"},
@@ -52,7 +51,7 @@ var mutants = []mutant{
 	{Package: "lab/fault", Func: "journal.next", Old: "j.offset += int64(len(whole))", New: ""},
 	{Package: "lab/fault", Func: "journal.next", Old: "e.PID !=", New: "true || e.PID !="},
 
-	{Package: "lab/live", Func: "wrongSessions", Old: "if up < want {", New: "if up < want-1 {"},
-	{Package: "lab/live", Func: "wrongSessions", Old: "want += rng.Sessions", New: "_ = rng"},
-	{Package: "lab/live", Func: "wrongSessions", Old: "s.State == bgp.Established", New: "s.State != bgp.Idle"},
+	{Package: "lab/live", Func: "wrongSessions", Old: "if up < planned {", New: "if up < planned-1 {"},
+	{Package: "lab/live", Func: "wrongSessions", Old: "case r.Plans(s.Peer):", New: "default:"},
+	{Package: "lab/live", Func: "wrongSessions", Old: "s.State != bgp.Established", New: "s.State == bgp.Idle"},
 }

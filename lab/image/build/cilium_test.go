@@ -9,8 +9,6 @@ import (
 	"testing"
 )
 
-const sourceTree = "../../.."
-
 func ciliumBuilder(t *testing.T) *Builder {
 	t.Helper()
 	b, err := New(nil, t.TempDir(), nil)
