@@ -237,7 +237,7 @@ func TestWords(t *testing.T) {
 		"duplicate packets of r1 (percent 5)":             &Duplicate{Node: "r1", Percent: 5},
 		"corrupt packets of r1 (network edge, percent 5)": &Corrupt{Node: "r1", Network: "edge", Percent: 5},
 		"reorder packets of r1 (percent 5, delay 10ms)":   &Reorder{Node: "r1", Percent: 5, Delay: 10 * ms},
-		"reboot r1 (down 5s)":                              &Reboot{Node: "r1", Down: 5000 * ms},
+		"reboot r1 (down 5s)":                             &Reboot{Node: "r1", Down: 5000 * ms},
 		"slow etcd on worker (percent 80, period 1s)":     &SlowProcess{Node: "worker", Process: "etcd", Percent: 80, Period: 1000 * ms},
 		"loss at r1 (percent 12.5)":                       &Loss{Node: "r1", Percent: 12.5},
 		"reset the sessions of r1":                        &BGPClear{Router: "r1"},
