@@ -186,19 +186,17 @@ func optionsOf(software scenario.Software, network string) {
 		}
 	})
 
-	if software != "bird" {
-		It("accepts a route with its own ASN if told, and no other (negative control)", Label("negative-control"), func(ctx SpecContext) {
-			o.lacks(ctx, "east", "10.83.0.0/24", "10.84.2.0/24")
-			o.has(ctx, "east", "10.82.0.0/24", path("65000 65012 65000"))
-		})
+	It("accepts a route with its own ASN if told, and no other (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		o.lacks(ctx, "east", "10.83.0.0/24", "10.84.2.0/24")
+		o.has(ctx, "east", "10.82.0.0/24", path("65000 65012 65000"))
+	})
 
-		It("accepts received routes by AS path and next hop, and rejects by community and by default", func(ctx SpecContext) {
-			o.has(ctx, "east", "10.85.2.0/24", communities("65000:2 65000:3"))
-			for _, rejected := range []string{"10.85.1.0/24", "10.85.3.0/24"} {
-				o.lacks(ctx, "east", rejected, "10.85.2.0/24")
-			}
-		})
-	}
+	It("accepts received routes by AS path and next hop, and rejects by community and by default", func(ctx SpecContext) {
+		o.has(ctx, "east", "10.85.2.0/24", communities("65000:2 65000:3"))
+		for _, rejected := range []string{"10.85.1.0/24", "10.85.3.0/24"} {
+			o.lacks(ctx, "east", rejected, "10.85.2.0/24")
+		}
+	})
 
 	It("sends one prefix with a longer AS path and a MED, and rejects the rest", func(ctx SpecContext) {
 		o.has(ctx, "out", "10.71.2.0/24", And(path("65000 65000 65000 65000 65001"), HaveField("MED", 50)))

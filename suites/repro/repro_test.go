@@ -75,12 +75,12 @@ var _ = Describe("The signals", Label("repro", "negative-control"), func() {
 		},
 		Entry("owners and announcements of an IPv6 address", "two-owners"),
 		Entry("a dropped port, duplicated packets, a rebooted router, a slow process", "faults"),
-		Entry("path attributes, source addresses, ended sessions, shares of flows, sizes of packets, gratuitous ARP", "signals"),
+		Entry("path attributes, source addresses, ended sessions, shares of flows, sizes of packets, gratuitous ARP", Label("slow"), "signals"),
 	)
 })
 
 var _ = Describe("A repeated trigger", Label("repro", "negative-control"), func() {
-	It("ends at the first try that is not right, and the verdict names the number of tries", func(ctx SpecContext) {
+	It("ends at the first try that is not right, and the verdict names the number of tries", Label("slow"), func(ctx SpecContext) {
 		s, err := scenario.Load(filepath.Join("testdata", "third-try.yaml"), lab.Kinds())
 		Expect(err).NotTo(HaveOccurred())
 		r := run(ctx, "third-try", s)
