@@ -9,7 +9,7 @@ import (
 )
 
 // Superseded returns the images built here that today's build would make differently: their inputs have changed, or an
-// image inside is superseded or gone. Pulled images are left alone. Superseded needs the source tree.
+// image inside is superseded or gone. Pulled images are left alone.
 func (s *Store) Superseded(ctx context.Context) ([]Resolved, error) {
 	b, err := build.New(s.engine, s.cache, nil)
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	// ReportsEnv is the folder for failed specs' folders; unset, the folder is `reports` in the source tree.
+	// ReportsEnv is the folder for failed specs' folders; unset, the folder is `reports` in the module under test (Source).
 	ReportsEnv = "SKIDPAD_REPORTS"
 	// collectWithin bounds the collection for all labs of a spec. Data missing by then is left out, with a note.
 	collectWithin = 15 * time.Second

@@ -72,7 +72,7 @@ func up(cmd *cobra.Command, o lab.Options, checks bool) error {
 		if r := quickLab(cmd.Context(), l, check.Of(l.Plan.Scenario), cmd.ErrOrStderr()); len(r.Checks) > 0 {
 			failed = publishFailures(cmd, r)
 		} else if err := settle(cmd.Context(), l); err != nil {
-			fmt.Fprintln(cmd.ErrOrStderr(), err)
+			fmt.Fprintf(cmd.ErrOrStderr(), "%v\nthe lab runs; look again with `skidpad status --name %s`\n", err, l.Plan.Lab)
 		}
 	}
 	return errors.Join(printGuide(cmd, l), failed)

@@ -40,7 +40,8 @@ func buildOf(info *debug.BuildInfo) build {
 }
 
 func versionCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "version", Short: "Print the version of this program", Example: "  skidpad version -o json", Args: args(cobra.NoArgs)}
+	cmd := &cobra.Command{Use: "version", Short: "Print the version of this program",
+		Long: "Prints the release, or the version that Go computed from the commit; the Go version and the platform. -o json adds the commit and\nwhether the source tree had changes.", Example: "  skidpad version -o json", Args: args(cobra.NoArgs)}
 	f := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		info, _ := debug.ReadBuildInfo()
