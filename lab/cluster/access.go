@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -165,6 +166,27 @@ func external(raw []byte, name, address string) ([]byte, error) {
 	current.Cluster, current.AuthInfo = name, name
 	config.Contexts = map[string]*clientcmdapi.Context{name: current}
 	config.CurrentContext = name
+	return clientcmd.Write(*config)
+}
+
+// Through returns a kubeconfig with another address of the API server, for example the local end of a tunnel. open gets the
+// server's own address and returns the other address. The server's certificate is still checked against the own address.
+func Through(kubeconfig []byte, open func(own string) (address string, err error)) ([]byte, error) {
+	config, err := clientcmd.Load(kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("kubeconfig: %w", err)
+	}
+	for _, server := range config.Clusters {
+		u, err := url.Parse(server.Server)
+		if err != nil {
+			return nil, fmt.Errorf("kubeconfig: %w", err)
+		}
+		address, err := open(u.Host)
+		if err != nil {
+			return nil, err
+		}
+		server.TLSServerName, server.Server = u.Hostname(), "https://"+address
+	}
 	return clientcmd.Write(*config)
 }
 

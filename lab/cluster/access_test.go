@@ -34,6 +34,26 @@ func TestExternal(t *testing.T) {
 	}
 }
 
+func TestThrough(t *testing.T) {
+	raw, err := external([]byte(admin), "kind-skidpad-l", "172.20.0.9:6443")
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err = Through(raw, func(own string) (string, error) {
+		if own != "172.20.0.9:6443" {
+			t.Errorf("own address: seen %s", own)
+		}
+		return "127.0.0.1:5", nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := clientcmd.RESTConfigFromKubeConfig(raw)
+	if err != nil || config.Host != "https://127.0.0.1:5" || config.ServerName != "172.20.0.9" || string(config.KeyData) != "KEY" {
+		t.Errorf("seen %+v, %v", config, err)
+	}
+}
+
 func TestWritePrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lab", "kubeconfig")
 	for _, text := range []string{"one", "two"} {

@@ -52,21 +52,29 @@ func (c *Container) Ref() string { return c.ref }
 // *node.ExitError; a command that was not found or is not executable has code 127 or 126. When ctx ends, Exec
 // kills the command with its process group, and the error wraps the context's cause.
 func (c *Container) Exec(ctx context.Context, cmd ...string) ([]byte, error) {
-	return c.exec(ctx, nil, nil, cmd)
+	return c.exec(ctx, Streams{}, cmd)
 }
 
 // ExecTo is Exec and also copies standard output to w as the output arrives. A write error of w ends the
 // reading.
 func (c *Container) ExecTo(ctx context.Context, w io.Writer, cmd ...string) ([]byte, error) {
-	return c.exec(ctx, nil, w, cmd)
+	return c.exec(ctx, Streams{Out: w}, cmd)
 }
 
 // ExecInput is Exec with standard input, closed after stdin was written.
 func (c *Container) ExecInput(ctx context.Context, stdin []byte, cmd ...string) ([]byte, error) {
-	if stdin == nil {
-		stdin = []byte{}
-	}
-	return c.exec(ctx, stdin, nil, cmd)
+	return c.exec(ctx, Streams{In: bytes.NewReader(stdin)}, cmd)
+}
+
+// Streams are a command's own streams. A nil stream is absent.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// ExecStreams is Exec with streams that are copied as data arrives.
+func (c *Container) ExecStreams(ctx context.Context, s Streams, cmd ...string) ([]byte, error) {
+	return c.exec(ctx, s, cmd)
 }
 
 // output holds a command's output and the error that ended the reading.
@@ -75,10 +83,10 @@ type output struct {
 	err            error
 }
 
-func (c *Container) exec(ctx context.Context, stdin []byte, tee io.Writer, cmd []string) ([]byte, error) {
+func (c *Container) exec(ctx context.Context, s Streams, cmd []string) ([]byte, error) {
 	began := time.Now()
 	created, err := c.engine.Client.ExecCreate(ctx, c.ref, client.ExecCreateOptions{
-		Cmd: cmd, AttachStdin: stdin != nil, AttachStdout: true, AttachStderr: true,
+		Cmd: cmd, AttachStdin: s.In != nil, AttachStdout: true, AttachStderr: true,
 	})
 	if err != nil {
 		return nil, c.execError(ctx, cmd, err)
@@ -87,7 +95,7 @@ func (c *Container) exec(ctx context.Context, stdin []byte, tee io.Writer, cmd [
 	giveUp := make(chan struct{})
 	defer close(giveUp)
 	// The goroutine also starts the command, because the engine's answer to the start cannot be interrupted.
-	go func() { ended <- c.run(ctx, created.ID, stdin, tee, giveUp) }()
+	go func() { ended <- c.run(ctx, created.ID, s, giveUp) }()
 
 	var out *output
 	select {
@@ -106,7 +114,7 @@ func (c *Container) exec(ctx context.Context, stdin []byte, tee io.Writer, cmd [
 }
 
 // run starts a command and reads its output to the end, or until giveUp is closed.
-func (c *Container) run(ctx context.Context, id string, stdin []byte, tee io.Writer, giveUp <-chan struct{}) *output {
+func (c *Container) run(ctx context.Context, id string, s Streams, giveUp <-chan struct{}) *output {
 	out := &output{}
 	stream, err := c.engine.Client.ExecAttach(ctx, id, client.ExecAttachOptions{})
 	if err != nil {
@@ -123,19 +131,23 @@ func (c *Container) run(ctx context.Context, id string, stdin []byte, tee io.Wri
 		case <-read:
 		}
 	}()
-	if stdin != nil {
+	if s.In != nil {
 		go func() {
 			// A command may end without reading all of stdin; the command's exit code shows whether this was an error.
-			_, _ = stream.Conn.Write(stdin)
+			_, _ = io.Copy(stream.Conn, s.In)
 			_ = stream.CloseWrite()
 		}()
 	}
-	var stdout io.Writer = &out.stdout
-	if tee != nil {
-		stdout = io.MultiWriter(stdout, tee)
-	}
-	_, out.err = stdcopy.StdCopy(stdout, &out.stderr, stream.Reader)
+	_, out.err = stdcopy.StdCopy(tee(&out.stdout, s.Out), tee(&out.stderr, s.Err), stream.Reader)
 	return out
+}
+
+// tee returns a writer to kept and, unless nil, to w.
+func tee(kept, w io.Writer) io.Writer {
+	if w == nil {
+		return kept
+	}
+	return io.MultiWriter(kept, w)
 }
 
 // exitCode waits until the engine knows a command's exit code. The exit code can arrive a moment after the end

@@ -16,12 +16,11 @@ import (
 
 func execCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:               "exec NODE -- CMD...",
-		Short:             "Run a command in a node, router or client",
-		Long:              "Runs a command and ends with its exit code.",
-		Example:           "  skidpad exec r1 -- vtysh -c 'show bgp summary'\n  skidpad exec worker -- ip route",
-		Args:              args(cobra.MinimumNArgs(2)),
-		ValidArgsFunction: completeNodes,
+		Use:     "exec NODE -- CMD...",
+		Short:   "Run a command in a node, router or client",
+		Long:    "Runs a command and ends with its exit code.",
+		Example: "  skidpad exec r1 -- vtysh -c 'show bgp summary'\n  skidpad exec worker -- ip route",
+		Args:    args(cobra.MinimumNArgs(2)),
 	}
 	name := nameFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
@@ -53,11 +52,10 @@ func execCmd() *cobra.Command {
 
 func shellCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:               "shell NODE",
-		Short:             "Open a shell in a node, router or client",
-		Example:           "  skidpad shell client",
-		Args:              args(cobra.ExactArgs(1)),
-		ValidArgsFunction: completeNodes,
+		Use:     "shell NODE",
+		Short:   "Open a shell in a node, router or client",
+		Example: "  skidpad shell client",
+		Args:    args(cobra.ExactArgs(1)),
 	}
 	name := nameFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
@@ -84,16 +82,4 @@ func shellCmd() *cobra.Command {
 		return err
 	}
 	return cmd
-}
-
-// completeNodes offers the names of a lab's nodes.
-func completeNodes(cmd *cobra.Command, a []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(a) > 0 {
-		return nil, cobra.ShellCompDirectiveDefault
-	}
-	l, err := lab.Open(cmd.Context(), cmd.Flag("name").Value.String())
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	return l.Names(), cobra.ShellCompDirectiveNoFileComp
 }

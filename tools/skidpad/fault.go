@@ -27,8 +27,7 @@ func faultCmd() *cobra.Command {
 			"\nEnds with 4 if this host's kernel cannot make the fault.",
 		Example: "  skidpad fault kill r1 --for 5s\n  skidpad fault linkDown r1 --network fabric\n  skidpad fault killProcess worker --process cilium-agent\n" +
 			"  skidpad fault partition r1 --peer worker --direction out\n  skidpad fault list\n  skidpad fault clear --all",
-		Args:              args(cobra.ExactArgs(2)),
-		ValidArgsFunction: completeFault,
+		Args: args(cobra.ExactArgs(2)),
 	}
 	name := nameFlag(cmd)
 	out := outputFlag(cmd)
@@ -280,18 +279,4 @@ func clearFaults(ctx context.Context, in *fault.Injector, ids []string) ([]fault
 		cleared = append(cleared, *a)
 	}
 	return cleared, errors.Join(errs...)
-}
-
-// completeFault offers kinds, then nodes.
-func completeFault(cmd *cobra.Command, a []string, s string) ([]string, cobra.ShellCompDirective) {
-	if len(a) == 1 {
-		return completeNodes(cmd, nil, s)
-	}
-	var kinds []string
-	if len(a) == 0 {
-		for _, f := range faults() {
-			kinds = append(kinds, fault.NameOf(f)+"\t"+f.About().What)
-		}
-	}
-	return kinds, cobra.ShellCompDirectiveNoFileComp
 }
