@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -75,6 +76,33 @@ func (s *Store) Save(ctx context.Context, w io.Writer, images []Resolved) error 
 	defer func() { _ = r.Close() }()
 	if _, err := io.Copy(w, r); err != nil {
 		return fmt.Errorf("save images: %w", err)
+	}
+	return nil
+}
+
+// renamed returns the name of an image built here in a folder of a registry: HOST/skidpad/frr:10.5-0123.
+func renamed(ref, folder string) string {
+	return strings.TrimSuffix(folder, "/") + strings.TrimPrefix(ref, build.Domain)
+}
+
+// Push pushes the images that were built here, as returned by Ensure, to a folder of a registry, for Store.From on other
+// machines. The user's credentials are those of `docker login`. pushed gets each name.
+func (s *Store) Push(ctx context.Context, images map[string]Resolved, folder string, pushed func(ref string)) error {
+	done := map[string]bool{}
+	for _, key := range slices.Sorted(maps.Keys(images)) {
+		ref := images[key].Ref
+		other := renamed(ref, folder)
+		if images[key].Source != "built" || done[ref] {
+			continue
+		}
+		done[ref] = true
+		if err := s.engine.Tag(ctx, ref, other); err != nil {
+			return err
+		}
+		if err := errors.Join(s.engine.Push(ctx, other), s.engine.Remove(ctx, other)); err != nil {
+			return err
+		}
+		pushed(other)
 	}
 	return nil
 }

@@ -6,9 +6,13 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"log"
+	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +25,8 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// TestLiveRegistry makes the engine pull from a registry on loopback: engines use plain HTTP there.
+// TestLiveRegistry makes the engine pull from a registry on loopback: engines use plain HTTP there. The registry wants the
+// credentials of the user's configuration.
 func TestLiveRegistry(t *testing.T) {
 	if testing.Short() {
 		t.Skip("live test: -short")
@@ -50,6 +55,7 @@ func TestLiveRegistry(t *testing.T) {
 			t.Errorf("round %d: seen %+v after %v, wanted it %v", round+1, r, last, want)
 		}
 	}
+	copied(t, s, host)
 	for what, err := range map[string]error{
 		"asked": s.Obtainable(t.Context(), nothing),
 		"had":   second(s.Ensure(t.Context(), nothing, Auto, nil)),
@@ -60,13 +66,76 @@ func TestLiveRegistry(t *testing.T) {
 	}
 }
 
+// copied pushes an image that was built here to the registry, forgets the image, and pulls it instead of a build.
+func copied(t *testing.T, s *Store, host string) {
+	t.Helper()
+	builds := 0
+	s.find = func(i plan.Image) (Entry, string, error) {
+		return Entry{Name: i.Name, Recipe: func(_ *build.Builder, v string) (build.Recipe, error) {
+			return build.Recipe{Name: i.Name, Version: v, Key: build.Hash("registry test"),
+				Make: func(ctx context.Context, _ *build.Builder, r build.Recipe) error {
+					builds++
+					return s.engine.Tag(ctx, host+"/acme/thing:v1", r.Ref())
+				}}, nil
+		}}, "1", nil
+	}
+	thing, folder := []plan.Image{{Name: "thing"}}, host+"/copies"
+	built, err := s.Ensure(t.Context(), thing, Auto, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pushed []string
+	if err := s.Push(t.Context(), built, folder, func(ref string) { pushed = append(pushed, ref) }); err != nil || len(pushed) != 1 {
+		t.Fatalf("pushed %v, %v", pushed, err)
+	}
+	ref := built["thing"].Ref
+	if err := s.engine.Remove(t.Context(), ref); err != nil {
+		t.Fatal(err)
+	}
+	s.From = folder
+	again, err := s.Ensure(t.Context(), thing, Auto, nil)
+	if err != nil || again["thing"].Ref != ref || builds != 1 {
+		t.Errorf("seen %+v after %d builds, %v; want %s pulled", again, builds, err, ref)
+	}
+	if _, ok, err := s.engine.Find(t.Context(), pushed[0]); ok || err != nil {
+		t.Errorf("the engine keeps the name %s: %v", pushed[0], err)
+	}
+	if err := s.engine.Remove(t.Context(), ref); err != nil {
+		t.Error(err)
+	}
+	s.find = func(i plan.Image) (Entry, string, error) {
+		return Published(i.Name, "", "1", host+"/acme/"+i.Name+":v", "a test has none"), "1", nil
+	}
+}
+
+// guarded serves a registry for one user, and makes this user the user of the test.
+func guarded(t *testing.T) (host string) {
+	t.Helper()
+	serve := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "dev" || password != "secret" {
+			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		serve.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	host = strings.TrimPrefix(server.URL, "http://")
+	dir := t.TempDir()
+	config := fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, host, base64.StdEncoding.EncodeToString([]byte("dev:secret")))
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DOCKER_CONFIG", dir)
+	return host
+}
+
 // publish serves a registry, makes the engine push an image of one file and forget the image. The pulled image is
 // removed at the end.
 func publish(t *testing.T, e *docker.Engine, name string) string {
 	t.Helper()
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-	t.Cleanup(server.Close)
-	host := strings.TrimPrefix(server.URL, "http://")
+	host := guarded(t)
 	ref := host + "/" + name
 	var layer bytes.Buffer
 	w := tar.NewWriter(&layer)
@@ -88,12 +157,7 @@ func publish(t *testing.T, e *docker.Engine, name string) string {
 		}
 	}
 	t.Cleanup(remove)
-	// Older engines refuse to push without credentials, even empty credentials.
-	pushed, err := e.Client.ImagePush(t.Context(), ref, client.ImagePushOptions{RegistryAuth: base64.URLEncoding.EncodeToString([]byte("{}"))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := pushed.Wait(t.Context()); err != nil {
+	if err := build.Docker(e.Client).Push(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
 	remove()

@@ -101,6 +101,9 @@ type Store struct {
 	// entries are the catalogue's.
 	entries []Entry
 	find    func(plan.Image) (Entry, string, error)
+	// From is a folder of a registry with the images of Push, for example HOST/skidpad; empty for none. Images are pulled from
+	// there before a build.
+	From string
 }
 
 // New returns a store over an engine. more are the images of router software and addons.
@@ -151,6 +154,7 @@ type run struct {
 	builder *build.Builder
 	report  func(Event)
 	find    func(plan.Image) (Entry, string, error)
+	from    string // Store.From
 
 	mu   sync.Mutex
 	once map[string]func() (Resolved, error) // by image and preload: each is ensured once
@@ -169,7 +173,7 @@ func (s *Store) newRun(p Policy, progress func(Event)) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &run{policy: p, builder: b, report: report, find: s.find, once: map[string]func() (Resolved, error){}}, nil
+	return &run{policy: p, builder: b, report: report, find: s.find, from: s.From, once: map[string]func() (Resolved, error){}}, nil
 }
 
 // ensure makes sure of one image; a second caller for the same image waits for the first.
@@ -290,8 +294,19 @@ func (r *run) preloaded(ctx context.Context, i plan.Image) (Resolved, error) {
 	return r.must(ctx, i, recipe.Ref())
 }
 
-// make runs a recipe, unless another process did so meanwhile.
+// make pulls the result of a recipe from the user's registry, or runs the recipe, unless another process did so
+// meanwhile.
 func (r *run) make(ctx context.Context, i plan.Image, recipe build.Recipe) error {
+	if r.from != "" {
+		other := renamed(recipe.Ref(), r.from)
+		start, err := time.Now(), r.builder.Engine.Pull(ctx, other)
+		if err == nil {
+			err = errors.Join(r.builder.Engine.Tag(ctx, other, recipe.Ref()), r.builder.Engine.Remove(ctx, other))
+			r.report(Event{What: i.Key(), Status: build.Pulled, Detail: other, Elapsed: time.Since(start)})
+			return err
+		}
+		r.report(Event{What: i.Key(), Status: build.Started, Detail: err.Error() + "; the image is built", Elapsed: time.Since(start)})
+	}
 	return recipe.Run(ctx, r.builder, func() bool {
 		_, ok, err := r.has(ctx, i, recipe.Ref())
 		return err == nil && ok

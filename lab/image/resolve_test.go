@@ -61,6 +61,23 @@ func (f *fakeEngine) Pull(_ context.Context, ref string) error {
 	return nil
 }
 
+func (f *fakeEngine) Tag(_ context.Context, ref, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.images[name] = f.images[ref]
+	return nil
+}
+
+func (f *fakeEngine) Push(_ context.Context, ref string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, ok := f.images[ref]; !ok {
+		return errors.New("no such image")
+	}
+	f.published[ref] = true
+	return nil
+}
+
 func (f *fakeEngine) Remove(_ context.Context, ref string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -42,11 +42,16 @@ func store(ctx context.Context) (*image.Store, error) {
 func imagesBuildCmd() *cobra.Command {
 	policy := policyFlag{image.Auto}
 	cmd := &cobra.Command{
-		Use:     "build [SCENARIO...]",
-		Short:   "Provide every image of scenarios in the engine: found, pulled or built",
-		Long:    "An image is identified by a hash of its sources, so an image in the engine is not built again. An interrupted build continues.",
-		Example: "  skidpad images build",
+		Use:   "build [SCENARIO...]",
+		Short: "Provide every image of scenarios in the engine: found, pulled or built",
+		Long: "An image is identified by a hash of its sources, so an image in the engine is not built again. An interrupted build continues.\n" +
+			"--push copies the images built here to a registry of yours; --from pulls the copies instead of a build. The credentials are those of\n" +
+			"`docker login`.",
+		Example: "  skidpad images build\n  skidpad images build frr-bfd --push localhost:5000/skidpad",
 	}
+	var push, from string
+	cmd.Flags().StringVar(&push, "push", "", "push the images built here to this folder of a registry: HOST/FOLDER")
+	cmd.Flags().StringVar(&from, "from", "", "pull the images of --push from this folder of a registry before a build: HOST/FOLDER")
 	cmd.Flags().Var(&policy, "images", "source of images: auto, pull, build or local")
 	cmd.RunE = func(cmd *cobra.Command, names []string) error {
 		if len(names) == 0 {
@@ -56,8 +61,13 @@ func imagesBuildCmd() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		s.From = from
 		for _, name := range names {
-			if err := buildFor(cmd, s, name, policy.Policy); err != nil {
+			images, err := buildFor(cmd, s, name, policy.Policy)
+			if err == nil && push != "" {
+				err = s.Push(cmd.Context(), images, push, func(ref string) { fmt.Fprintln(cmd.OutOrStdout(), ref) })
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -66,19 +76,18 @@ func imagesBuildCmd() *cobra.Command {
 	return cmd
 }
 
-func buildFor(cmd *cobra.Command, s *image.Store, name string, policy image.Policy) error {
+func buildFor(cmd *cobra.Command, s *image.Store, name string, policy image.Policy) (map[string]image.Resolved, error) {
 	sc, err := loadScenario(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p, err := lab.Draft(cmd.Context(), lab.Options{Scenario: sc})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = s.Ensure(cmd.Context(), p.Images, policy, func(e image.Event) {
+	return s.Ensure(cmd.Context(), p.Images, policy, func(e image.Event) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%7.1fs  %-28s %-8s %s\n", e.Elapsed.Seconds(), e.What, e.Status, e.Detail)
 	})
-	return err
 }
 
 func imagesListCmd() *cobra.Command {

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,9 +12,12 @@ import (
 	"strings"
 
 	"github.com/containerd/errdefs"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/registry"
 	"github.com/moby/moby/client"
 )
 
@@ -34,6 +38,9 @@ type Engine interface {
 	// Published asks the registry for an image, without a pull. The error is nil if the registry has the image.
 	Published(ctx context.Context, ref string) error
 	Pull(ctx context.Context, ref string) error
+	// Tag gives an image a further name.
+	Tag(ctx context.Context, ref, name string) error
+	Push(ctx context.Context, ref string) error
 	Load(ctx context.Context, archive io.Reader) error
 	Save(ctx context.Context, refs []string) (io.ReadCloser, error)
 	// Remove removes a name of an image, and removes the image with its last name. If a container uses the image, the
@@ -93,17 +100,61 @@ func (d docker) List(ctx context.Context) ([]Found, error) {
 }
 
 func (d docker) Published(ctx context.Context, ref string) error {
-	_, err := d.c.DistributionInspect(ctx, ref, client.DistributionInspectOptions{})
+	auth, err := credentials(ref)
+	if err == nil {
+		_, err = d.c.DistributionInspect(ctx, ref, client.DistributionInspectOptions{EncodedRegistryAuth: auth})
+	}
 	return named(ref, err)
 }
 
 func (d docker) Pull(ctx context.Context, ref string) error {
-	r, err := d.c.ImagePull(ctx, ref, client.ImagePullOptions{})
+	auth, err := credentials(ref)
+	if err != nil {
+		return named(ref, err)
+	}
+	r, err := d.c.ImagePull(ctx, ref, client.ImagePullOptions{RegistryAuth: auth})
 	if err != nil {
 		return named(ref, err)
 	}
 	defer func() { _ = r.Close() }()
 	return named(ref, r.Wait(ctx))
+}
+
+func (d docker) Tag(ctx context.Context, ref, name string) error {
+	_, err := d.c.ImageTag(ctx, client.ImageTagOptions{Source: ref, Target: name})
+	return named(ref, err)
+}
+
+func (d docker) Push(ctx context.Context, ref string) error {
+	auth, err := credentials(ref)
+	if err != nil {
+		return named(ref, err)
+	}
+	r, err := d.c.ImagePush(ctx, ref, client.ImagePushOptions{RegistryAuth: auth})
+	if err != nil {
+		return named(ref, err)
+	}
+	defer func() { _ = r.Close() }()
+	return named(ref, r.Wait(ctx))
+}
+
+// credentials returns the user's credentials for the registry of a reference, as `docker login` stored them, in the form
+// of the engine's API. The value is never empty, because older engines refuse to push without the header.
+func credentials(ref string) (string, error) {
+	parsed, err := name.ParseReference(ref)
+	if err != nil {
+		return "", err
+	}
+	a, err := authn.DefaultKeychain.Resolve(parsed.Context())
+	if err != nil {
+		return "", err
+	}
+	c, err := a.Authorization()
+	if err != nil {
+		return "", err
+	}
+	data, err := json.Marshal(registry.AuthConfig{Username: c.Username, Password: c.Password, Auth: c.Auth, IdentityToken: c.IdentityToken, RegistryToken: c.RegistryToken})
+	return base64.URLEncoding.EncodeToString(data), err
 }
 
 // named adds the reference to an engine's error, because some errors lack the reference.
