@@ -6,6 +6,7 @@ import (
 	"io"
 	"os/exec"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -96,6 +97,19 @@ func checkImport(t *testing.T, from, imp string) {
 	}
 	if to, ours := strings.CutPrefix(imp, module); ours && violates(pkg, to) {
 		t.Errorf("%s imports %s: that arrow is reversed; move what is shared to a leaf", pkg, to)
+	}
+}
+
+// TestNoTestFrameworkBelow checks whole import graphs: programs without Ginkgo and Gomega use these packages.
+func TestNoTestFrameworkBelow(t *testing.T) {
+	for pkg, want := range map[string]bool{"lab": false, "lab/probe": false, "lab/fault": false, "lab/loss": false, "lab/timeline": false, "lab/watch": false, "lab/labtest": true} {
+		out, err := exec.Command("go", "list", "-deps", module+pkg).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.ContainsFunc(strings.Fields(string(out)), isTestFramework); got != want {
+			t.Errorf("%s depends on a test framework: %v, wanted %v", pkg, got, want)
+		}
 	}
 }
 
