@@ -40,3 +40,17 @@ func Down(ctx context.Context, name string) ([]string, error) {
 	}
 	return removed, errors.Join(host.Sweep(ctx, eng), host.Restore())
 }
+
+// Park freezes a healthy lab, so that the lab uses no processor time. Up thaws the lab. A parked lab stays unchanged.
+func Park(ctx context.Context, name string) error {
+	l, err := Find(ctx, name)
+	if err != nil {
+		return err
+	}
+	held, err := bringup.Acquire(l.Plan.Lab)
+	if err != nil {
+		return err
+	}
+	defer held.Release()
+	return bringup.Park(ctx, l)
+}

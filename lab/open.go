@@ -40,8 +40,37 @@ func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("lab %s is not up; %s; bring it up with `skidpad up --name %s`", e.Lab, there, e.Lab)
 }
 
-// Open finds a lab by the lab's labels. An empty name means the only existing lab.
+// ParkedError reports a lab with frozen containers.
+type ParkedError struct{ Lab string }
+
+// Error names the command that thaws the lab.
+func (e *ParkedError) Error() string {
+	return fmt.Sprintf("lab %s is parked: all its containers are frozen; thaw the lab with `skidpad up --name %s`", e.Lab, e.Lab)
+}
+
+// Open finds a lab by the lab's labels. An empty name means the only existing lab. For a parked lab, the error is a
+// *ParkedError.
 func Open(ctx context.Context, name string) (*Lab, error) {
+	l, err := Find(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	containers, err := l.Engine().Containers(ctx, l.Plan.Lab)
+	if err != nil {
+		return nil, err
+	}
+	if live.Parked(containers) {
+		return nil, &ParkedError{l.Plan.Lab}
+	}
+	if !l.Engine().Local() && l.Plan.Cluster != nil {
+		// Calls of the Kubernetes API go through the agent, and have no time for its start. A failure shows in the calls.
+		_, _ = agent.Of(ctx, l.Engine(), l.Plan.Lab)
+	}
+	return l, nil
+}
+
+// Find is Open for a lab in any state.
+func Find(ctx context.Context, name string) (*Lab, error) {
 	eng, err := docker.Connect(ctx)
 	if err != nil {
 		return nil, err
@@ -56,12 +85,7 @@ func Open(ctx context.Context, name string) (*Lab, error) {
 	if name == "" || !slices.Contains(labs, name) {
 		return nil, &NotFoundError{name, labs}
 	}
-	l, err := bringup.Find(ctx, eng, name, Kinds())
-	if err == nil && l != nil && !eng.Local() && l.Plan.Cluster != nil {
-		// Calls of the Kubernetes API go through the agent, and have no time for its start. A failure shows in the calls.
-		_, _ = agent.Of(ctx, eng, name)
-	}
-	return l, err
+	return bringup.Find(ctx, eng, name, Kinds())
 }
 
 // Only returns the name of the only existing lab. No lab, or several labs, is an error.
@@ -86,6 +110,7 @@ type Summary struct {
 	Scenario string `json:"scenario"`
 	Running  int    `json:"running"` // running containers
 	Planned  int    `json:"planned"`
+	Parked   bool   `json:"parked,omitempty"` // all containers are frozen
 }
 
 // List returns the existing labs, by name.
@@ -104,7 +129,7 @@ func List(ctx context.Context) ([]Summary, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := Summary{Name: name, Scenario: "unknown"}
+		s := Summary{Name: name, Scenario: "unknown", Parked: live.Parked(containers)}
 		for _, c := range containers {
 			if c.State == "running" && c.Role != agent.Role && c.Role != string(node.KindNamespace) {
 				s.Running++

@@ -38,7 +38,7 @@ func Obstacle(ctx context.Context, s *scenario.Scenario) (*SkipError, error) {
 }
 
 // Up brings a lab up, or completes a half-made lab. Each step finds the parts that already exist. If a lab of the same
-// name has another scenario, Up leaves the lab unchanged and returns an error with the differences. When ctx ends, Up
+// name has another scenario, Up leaves the lab unchanged and returns an error with the differences. Up thaws a parked lab. When ctx ends, Up
 // removes the parts from this call, unless Keep is set. If this machine cannot run the scenario, the error is a
 // *SkipError.
 func Up(ctx context.Context, o Options) (*Lab, error) {
@@ -63,6 +63,9 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	}
 	if l == nil {
 		return bringup.Create(ctx, eng, o)
+	}
+	if err := bringup.Thaw(ctx, l, o.Progress); err != nil {
+		return nil, err
 	}
 	if differs := bringup.Same(l.Plan, o.Scenario); differs != nil {
 		if l, err = bringup.Amend(ctx, l, o.Scenario); err != nil {

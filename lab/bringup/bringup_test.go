@@ -11,6 +11,7 @@ import (
 
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/bringup"
+	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -131,4 +132,15 @@ func TestOneUpPerLab(t *testing.T) {
 		t.Fatalf("after its release: %v", err)
 	}
 	again.Release()
+}
+
+func TestTheOrderOfAThaw(t *testing.T) {
+	containers := []docker.Info{{Name: "skidpad-t-client"}, {Name: "skidpad-t-r1-gw"}, {Name: "skidpad-t-r2-gw"}, {Name: "skidpad-t-r1"}, {Name: "skidpad-t-worker"}, {Name: "skidpad-t-agent"}}
+	var names []string
+	for _, c := range bringup.ThawOrder(defaultPlan(t), containers) {
+		names = append(names, strings.TrimPrefix(c.Name, "skidpad-t-"))
+	}
+	if want := []string{"agent", "worker", "r1", "r1-gw", "r2-gw", "client"}; !slices.Equal(names, want) {
+		t.Errorf("seen %q, want %q", names, want)
+	}
 }

@@ -27,6 +27,7 @@ var (
 	KernelLacks  = kernelLacks
 	ClaimSubnets = claimSubnets
 	Sentence     = sentence
+	ThawOrder    = thawOrder
 )
 
 // Build walks the plan's steps with makers of the test.

@@ -93,6 +93,10 @@ func (l *Lab) Status(ctx context.Context) (*Status, error) {
 		return nil, err
 	}
 	running := x.nodes(containers)
+	if Parked(containers) {
+		x.st.Problems = []string{fmt.Sprintf("the lab is parked: all containers are frozen; `skidpad up --name %s` thaws the lab", l.Plan.Lab)}
+		return &x.st, nil
+	}
 	var group errgroup.Group
 	for _, r := range l.Plan.Routers {
 		if running[r.Name] {
@@ -116,6 +120,14 @@ func (l *Lab) Status(ctx context.Context) (*Status, error) {
 	slices.Sort(x.st.Problems)
 	x.st.Healthy = len(x.st.Problems) == 0
 	return &x.st, nil
+}
+
+// Frozen is the engine's state of a frozen container.
+const Frozen = "paused"
+
+// Parked reports whether all containers of a lab are frozen.
+func Parked(containers []docker.Info) bool {
+	return len(containers) > 0 && !slices.ContainsFunc(containers, func(c docker.Info) bool { return c.State != Frozen })
 }
 
 // nodes compares containers with the plan, and returns the running nodes.

@@ -25,7 +25,11 @@ func lsCmd() *cobra.Command {
 		return printAs(cmd.OutOrStdout(), *f, labs, func(w io.Writer) error {
 			var rows [][]string
 			for _, l := range labs {
-				rows = append(rows, []string{l.Name, l.Scenario, fmt.Sprintf("%d of %d", l.Running, l.Planned)})
+				running := fmt.Sprintf("%d of %d", l.Running, l.Planned)
+				if l.Parked {
+					running = "parked"
+				}
+				rows = append(rows, []string{l.Name, l.Scenario, running})
 			}
 			return writeTable(w, []string{"NAME", "SCENARIO", "RUNNING"}, rows)
 		})

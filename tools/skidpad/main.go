@@ -48,7 +48,7 @@ func root() *cobra.Command {
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%w; see `%s --help`", err, c.CommandPath())
 	})
-	cmd.AddCommand(upCmd(), downCmd(), lsCmd(), statusCmd(), testCmd(), execCmd(), shellCmd(), kubectlCmd(), probeCmd(),
+	cmd.AddCommand(upCmd(), parkCmd(), downCmd(), lsCmd(), statusCmd(), testCmd(), execCmd(), shellCmd(), kubectlCmd(), probeCmd(),
 		routesCmd(), graphCmd(), faultCmd(), nodeCmd(), watchCmd(), captureCmd(), reportCmd(), matrixCmd(), reproCmd(), bisectCmd(), scenariosCmd(), imagesCmd(), doctorCmd(), versionCmd())
 	complete(cmd)
 	return cmd

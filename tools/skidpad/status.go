@@ -23,7 +23,7 @@ func statusCmd() *cobra.Command {
 	name := nameFlag(cmd)
 	f := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		l, err := lab.Open(cmd.Context(), *name)
+		l, err := lab.Find(cmd.Context(), *name)
 		if err != nil {
 			return err
 		}

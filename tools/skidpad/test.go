@@ -77,7 +77,7 @@ func testScenario(cmd *cobra.Command, name string, o testOptions) (run report.Ru
 	if lo.Name == "" {
 		lo.Name = s.Metadata.Name
 	}
-	_, absent := lab.Open(cmd.Context(), lo.Name)
+	_, absent := lab.Find(cmd.Context(), lo.Name)
 	p := newProgress(os.Stderr)
 	lo.Progress = p
 	l, err := lab.Up(cmd.Context(), lo)

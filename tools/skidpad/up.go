@@ -14,6 +14,7 @@ import (
 	"skidpad.dev/skidpad/lab/check"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/report"
+	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/wait"
 )
 
@@ -24,16 +25,12 @@ func upCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up [SCENARIO]",
 		Short: "Bring up a lab and check the lab",
-		Long: "Brings up the lab of a scenario: a name under scenarios/ or a file; default " + defaultScenario + ". In a running lab, the command " +
-			"adds missing parts, or reports the differences from the scenario.\nCtrl-C removes everything that this run began, unless --keep is given.",
+		Long: "Brings up the lab of a scenario: a name under scenarios/ or a file; default: the scenario of the lab with that --name, or " + defaultScenario + ". In a running lab, the command " +
+			"adds missing parts, or reports the differences from the scenario. The command thaws a parked lab.\nCtrl-C removes everything that this run began, unless --keep is given.",
 		Example: "  skidpad up --dry-run\n  skidpad up cilium-bgp-vrrp --name first",
 		Args:    args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			name := defaultScenario
-			if len(a) == 1 {
-				name = a[0]
-			}
-			s, err := loadScenario(name)
+			s, err := wantedScenario(cmd.Context(), a, o.Name)
 			if err != nil {
 				return err
 			}
@@ -55,6 +52,20 @@ func upCmd() *cobra.Command {
 	cmd.Flags().BoolVar(&noChecks, "no-checks", false, "do not run the scenario's quick checks at the end")
 	cmd.Flags().Var(&policy, "images", "source of images: auto, pull, build or local")
 	return cmd
+}
+
+// wantedScenario is the argument's scenario. Without an argument: the scenario of the lab with that name, or the default
+// scenario.
+func wantedScenario(ctx context.Context, a []string, name string) (*scenario.Scenario, error) {
+	if len(a) == 1 {
+		return loadScenario(a[0])
+	}
+	if name != "" {
+		if l, err := lab.Find(ctx, name); err == nil {
+			return l.Plan.Scenario, nil
+		}
+	}
+	return loadScenario(defaultScenario)
 }
 
 // up brings up the lab with progress on standard error, runs the quick checks without a fault and prints the guide.
