@@ -1,6 +1,7 @@
-// Command bench times `skidpad up` against a plain script, from an empty machine to the first answer of the
-// LoadBalancer IP at the client, with all images present. Both ways run several times in turn. Command bench prints the
-// medians and their ratio.
+// Command bench measures `skidpad up` against a plain script and a bare `kind create cluster`, with all images present:
+// the time from an empty machine to the first answer of the LoadBalancer IP at the client, and the processor seconds of
+// each part. The ways run in turn, so noise of the machine falls on all of them. Command bench prints medians, spread and
+// ratios, as a table or as JSON, beside the figures of the last commit in record.json.
 package main
 
 import (
@@ -9,12 +10,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -36,53 +35,99 @@ const (
 )
 
 func main() {
-	runs := flag.Int("runs", 3, "number of runs of each way")
+	runs := flag.Int("runs", 5, "number of runs of each way")
+	asJSON := flag.Bool("json", false, "print the record as JSON")
+	keep := flag.Bool("record", false, "write the record to "+recordFile)
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := bench(ctx, *runs, os.Stdout); err != nil {
+	r, err := bench(ctx, *runs)
+	if err == nil && *keep {
+		err = r.write()
+	}
+	if err == nil {
+		err = r.print(os.Stdout, *asJSON)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1) //nolint:gocritic // stop has nothing to do in a process that ends
 	}
 }
 
-// bench runs both ways in turn, so noise of the machine falls on both.
-func bench(ctx context.Context, runs int, w io.Writer) error {
+// bench runs all ways in turn.
+func bench(ctx context.Context, runs int) (*record, error) {
 	s, err := scenario.Load(scenarioFile, lab.Kinds())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p, images, err := prepare(ctx, s)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "skidpad-bench-")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	env, err := plainEnv(ctx, dir, p, images)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var plain, ours []time.Duration
+	eng, err := docker.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := &meter{engine: eng}
+	r := newRecord(ctx)
 	for i := range runs {
-		fmt.Fprintf(w, "run %d of %d: plain script\n", i+1, runs)
-		d, err := timePlain(ctx, env)
-		if err != nil {
-			return err
+		for _, way := range []struct {
+			name, prefix string
+			up, down     *exec.Cmd
+		}{
+			{"plain script", "skidpad-plain", script(ctx, env, "up"), script(ctx, env, "down")},
+			{"bare kind", "skidpad-plain", script(ctx, env, "bare"), script(ctx, env, "down")},
+			{"skidpad up", "skidpad-" + labName, ours(ctx, "up", "--name", labName), ours(ctx, "down", "--name", labName)},
+		} {
+			fmt.Fprintf(os.Stderr, "run %d of %d: %s\n", i+1, runs, way.name)
+			up, err := m.run(ctx, way.up, way.prefix, func(ctx context.Context, since time.Time) time.Duration {
+				if way.name != "skidpad up" {
+					return 0 // the script ends at the first answer
+				}
+				return poll(ctx, since, p.Clients[0].Container, firstVIP(p))
+			})
+			if err != nil {
+				return nil, errors.Join(err, way.down.Run())
+			}
+			down, err := m.run(ctx, way.down, way.prefix, nil)
+			if err != nil {
+				return nil, err
+			}
+			r.add(way.name, up)
+			r.add(way.name+": down", down)
 		}
-		plain = append(plain, d)
-		fmt.Fprintf(w, "run %d of %d: skidpad up\n", i+1, runs)
-		if d, err = timeOurs(ctx, p); err != nil {
-			return err
-		}
-		ours = append(ours, d)
 	}
-	fmt.Fprintf(w, "\n%-14s %v  median %.1f s\n", "plain script", seconds(plain), median(plain).Seconds())
-	fmt.Fprintf(w, "%-14s %v  median %.1f s\n", "skidpad up", seconds(ours), median(ours).Seconds())
-	fmt.Fprintf(w, "ratio %.2f\n", median(ours).Seconds()/median(plain).Seconds())
-	return nil
+	return r, nil
+}
+
+// script is a verb of the plain script.
+func script(ctx context.Context, env []string, verb string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "tools/bench/plain.sh", verb)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// ours is a verb of skidpad.
+func ours(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "bin/skidpad", args...)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// firstVIP is the first address of the first pool.
+func firstVIP(p *plan.Plan) string {
+	_, pools := p.Scenario.Spec.Addons[0].Pools()
+	return pools[0].CIDR.Masked().Addr().Next().String()
 }
 
 // prepare provides all images, the plain way's too, and a plan with free subnets.
@@ -173,55 +218,6 @@ func plainKind(p *plan.Plan, labels map[string]string) ([]byte, error) {
 	return yaml.Marshal(config)
 }
 
-func timePlain(ctx context.Context, env []string) (time.Duration, error) {
-	run := func(verb string) error {
-		cmd := exec.CommandContext(ctx, "tools/bench/plain.sh", verb)
-		cmd.Env = append(os.Environ(), env...)
-		cmd.Stderr = os.Stderr
-		return cmd.Run()
-	}
-	if err := run("down"); err != nil {
-		return 0, err
-	}
-	start := time.Now()
-	err := run("up")
-	took := time.Since(start)
-	return took, errors.Join(err, run("down"))
-}
-
-// timeOurs times `skidpad up` to the first answer of the LoadBalancer IP. The answer may come before `skidpad up` ends.
-func timeOurs(ctx context.Context, p *plan.Plan) (time.Duration, error) {
-	run := func(args ...string) error {
-		cmd := exec.CommandContext(ctx, "bin/skidpad", args...)
-		cmd.Stderr = os.Stderr
-		return cmd.Run()
-	}
-	if err := run("down", "--name", labName); err != nil {
-		return 0, err
-	}
-	start := time.Now()
-	pollCtx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	first := make(chan time.Duration, 1)
-	_, pools := p.Scenario.Spec.Addons[0].Pools()
-	vip := pools[0].CIDR.Masked().Addr().Next()
-	go func() { first <- poll(pollCtx, start, p.Clients[0].Container, vip.String()) }()
-	if err := run("up", "--name", labName); err != nil {
-		return 0, err
-	}
-	returned := time.Since(start)
-	late, end := context.WithTimeout(ctx, 5*time.Second)
-	defer end()
-	var took time.Duration
-	select {
-	case took = <-first:
-	case <-late.Done():
-		return 0, fmt.Errorf("skidpad up returned, and %s does not answer the client", vip)
-	}
-	fmt.Printf("       first answer after %.1f s, up and checked after %.1f s\n", took.Seconds(), returned.Seconds())
-	return took, run("down", "--name", labName)
-}
-
 // poll sends requests from the client to the LoadBalancer IP until an answer comes, also before the client is there.
 // poll returns 0 if ctx ends first.
 func poll(ctx context.Context, start time.Time, client, vip string) time.Duration {
@@ -232,18 +228,4 @@ func poll(ctx context.Context, start time.Time, client, vip string) time.Duratio
 		return 0
 	}
 	return time.Since(start)
-}
-
-func median(d []time.Duration) time.Duration {
-	d = slices.Clone(d)
-	slices.Sort(d)
-	return d[len(d)/2]
-}
-
-func seconds(d []time.Duration) string {
-	var s []string
-	for _, x := range d {
-		s = append(s, fmt.Sprintf("%.1f", x.Seconds()))
-	}
-	return strings.Join(s, " ")
 }

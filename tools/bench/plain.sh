@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The plain way: what one would script with the kind, helm and docker clients, one step after the other, with every
-# image in the engine already. Usage: plain.sh up|down. It reads from its environment:
+# image in the engine already. Usage: plain.sh up|bare|down; bare ends after kind. It reads from its environment:
 #   KIND HELM                 the clients
 #   NODE CILIUM OPERATOR ECHO FRR KEEPALIVED CLIENT   image references
 #   CHART                     the folder of Cilium's chart
@@ -32,6 +32,7 @@ net $name-edge "$e"
 
 KIND_EXPERIMENTAL_DOCKER_NETWORK=$name-fabric "$KIND" create cluster --name $name --image "$NODE" --config "$KIND_CONFIG" --kubeconfig "$dir/kubeconfig" -q
 say "kind cluster"
+if [ "$1" = bare ]; then exit; fi
 "$KIND" load docker-image -q --name $name "$CILIUM" "$OPERATOR" "$ECHO"
 say "images loaded"
 
