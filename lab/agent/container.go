@@ -20,8 +20,13 @@ import (
 // Role is the role of the agent's container in its labels.
 const Role = "agent"
 
-// socketInside is the engine's socket in the agent's container. Engines with another socket have this socket, too.
-const socketInside = "/var/run/docker.sock"
+const (
+	// socketInside is the engine's socket in the agent's container. No link is on the path: Docker 28 copies no file into a
+	// container with a mount behind a link such as /var/run.
+	socketInside = "/run/docker.sock"
+	// socketOutside is the socket on the engine's machine. Engines with another socket have this socket, too.
+	socketOutside = "/var/run/docker.sock"
+)
 
 // ensure makes the lab's agent container run, and returns the container's name. The container only waits; agents are
 // executed inside.
@@ -52,7 +57,7 @@ func create(ctx context.Context, e *docker.Engine, lab, name string) error {
 	if err != nil {
 		return err
 	}
-	socket := socketInside
+	socket := socketOutside
 	if path, local := strings.CutPrefix(e.Client.DaemonHost(), "unix://"); local {
 		socket = path
 	}

@@ -121,6 +121,16 @@ func TestSameNetwork(t *testing.T) {
 	}
 }
 
+// An engine before API 1.48 refuses the gateway mode; later engines filter without it.
+func TestGatewayMode(t *testing.T) {
+	for api, want := range map[string]string{"1.41": "", "1.47": "", "1.48": unprotected, "1.51": unprotected} {
+		got := options(plan.Network{}, api)
+		if got[optionGateway+"4"] != want || got[optionGateway+"6"] != want {
+			t.Errorf("API %s: %v, want mode %q", api, got, want)
+		}
+	}
+}
+
 func TestListed(t *testing.T) {
 	a, b := netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.1.0.2")
 	i := infoOf(container.Summary{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
+	"github.com/moby/moby/client/pkg/versions"
 	"github.com/vishvananda/netlink"
 
 	"skidpad.dev/skidpad/lab/plan"
@@ -18,6 +19,14 @@ import (
 // optionMasquerade switches source NAT. Source NAT is off for labs that do not ask for it: with br_netfilter,
 // the rule rewrites packets that merely cross a bridge, and connections with DSR answers are lost.
 const optionMasquerade = "com.docker.network.bridge.enable_ip_masquerade"
+
+// optionGateway and unprotected switch a filter of Docker 28 off (API 1.48). With br_netfilter, the filter drops a packet to
+// a container's address on any other bridge of the lab, so routers lose all traffic between networks.
+const (
+	optionGateway = "com.docker.network.bridge.gateway_mode_ipv"
+	unprotected   = "nat-unprotected"
+	gatewaySince  = "1.48"
+)
 
 // OverlapError reports a network that cannot be made because its subnet is in use. A new plan, after reading
 // Taken again, avoids the networks and routes in By, unless the scenario fixes the subnet.
@@ -55,7 +64,7 @@ func (e *Engine) CreateNetwork(ctx context.Context, lab string, n plan.Network, 
 	_, err = e.Client.NetworkCreate(ctx, n.Docker, client.NetworkCreateOptions{
 		Driver: "bridge", EnableIPv6: &v6,
 		IPAM:    &network.IPAM{Config: ipam},
-		Options: options(n),
+		Options: options(n, e.Version),
 		Labels:  labels(lab, RoleNetwork, n.Name, extra),
 	})
 	if err == nil {
@@ -69,9 +78,12 @@ func (e *Engine) CreateNetwork(ctx context.Context, lab string, n plan.Network, 
 	return fmt.Errorf("network %s (%s, bridge %s): the engine does not make it: %w", n.Docker, n.Subnet, n.Bridge, err)
 }
 
-// options returns the options of the engine's bridge driver.
-func options(n plan.Network) map[string]string {
+// options returns the options of the engine's bridge driver, for a version of the engine's API.
+func options(n plan.Network, api string) map[string]string {
 	all := map[string]string{optionBridge: n.Bridge, optionMasquerade: strconv.FormatBool(n.Masquerade)}
+	if versions.GreaterThanOrEqualTo(api, gatewaySince) {
+		all[optionGateway+"4"], all[optionGateway+"6"] = unprotected, unprotected
+	}
 	if n.MTU != 0 {
 		all["com.docker.network.driver.mtu"] = strconv.Itoa(n.MTU)
 	}
