@@ -201,6 +201,6 @@ func hashTree(dir string, except ...string) (string, error) {
 
 // programsKey is the hash of the inputs of Cilium's programs.
 func (s ciliumSource) programsKey() string {
-	return Hash("cilium programs 2", s.version, s.content, goVersion(), runtime.GOARCH,
+	return Hash("cilium programs 2", s.version, s.content, runtime.Version(), runtime.GOARCH,
 		strings.Join(ciliumTags, ","), fmt.Sprint(ciliumJoined), fmt.Sprint(ciliumOwn), jointTemplate)
 }

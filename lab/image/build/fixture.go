@@ -96,7 +96,7 @@ func (b *Builder) fixtureKey(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return Hash("fixture 1", name, goVersion(), runtime.GOARCH, key), nil
+	return Hash("fixture 1", name, runtime.Version(), runtime.GOARCH, key), nil
 }
 
 // packageSources lists a package's files and imports.

@@ -13,7 +13,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // Programs are Go programs of one pinned module under tools/images, or of a release with its own go.mod.
@@ -43,7 +42,8 @@ func (p Programs) name() string {
 	return path.Base(p.Module) + "-programs"
 }
 
-// Key is the hash of the programs' inputs.
+// Key is the hash of the programs' inputs. The compiler's version is that of this program, so a machine without a go
+// command has the same keys, and uses images that were built elsewhere.
 func (p Programs) Key(b *Builder) (string, error) {
 	source := p.Release
 	if source == "" {
@@ -52,7 +52,7 @@ func (p Programs) Key(b *Builder) (string, error) {
 			return "", err
 		}
 	}
-	inputs := []string{"programs 1", source, goVersion(), runtime.GOARCH, fmt.Sprint(p.CGO)}
+	inputs := []string{"programs 1", source, runtime.Version(), runtime.GOARCH, fmt.Sprint(p.CGO)}
 	for _, name := range slices.Sorted(maps.Keys(p.Packages)) {
 		inputs = append(inputs, name, p.Packages[name])
 	}
@@ -146,16 +146,6 @@ func programName(pkg string) string {
 	}
 	return path.Base(path.Dir(pkg))
 }
-
-// goVersion is the version of the go command, read once: another compiler makes other programs. Without a go command
-// the version is "none", and a build reports the missing command.
-var goVersion = sync.OnceValue(func() string {
-	out, err := exec.Command("go", "env", "GOVERSION").Output()
-	if err != nil {
-		return "none"
-	}
-	return strings.TrimSpace(string(out))
-})
 
 // ModuleDir returns the folder of a module's sources in the module cache, and downloads the sources if missing. gomod
 // is the folder of the go.mod with the pinned version, from the source tree's root.
