@@ -40,6 +40,7 @@ func catalogue() []Entry {
 		{Name: "keepalived", What: "guards a gateway's address by VRRP", Recipe: (*build.Builder).Keepalived},
 		{Name: "balancer", What: "balances and guards the address of several API servers",
 			Recipe: func(b *build.Builder, _ string) (build.Recipe, error) { return b.Balancer() }},
+		{Name: "engine", What: "a container engine like another machine's", Recipe: (*build.Builder).Dockerd},
 		{Name: "client", What: "a host beyond the routers", Recipe: (*build.Builder).Client},
 	}
 }
