@@ -179,11 +179,17 @@ func (a *Planned) Configure(ctx context.Context, k *cluster.Kube) error {
 	return nil
 }
 
-// secrets returns the Secrets whose values are known. A plan from a lab's record has no values, and the cluster already has the
+// secrets returns the Secrets whose values are known, each after its namespace. A plan from a lab's record has no values, and the cluster already has the
 // Secrets.
 func (a *Planned) secrets() []runtime.Object {
 	var all []runtime.Object
 	for _, s := range a.plan.Secrets {
+		if s.Namespace != metav1.NamespaceSystem {
+			all = append(all, &corev1.Namespace{
+				TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
+				ObjectMeta: metav1.ObjectMeta{Name: s.Namespace},
+			})
+		}
 		values := map[string]string{}
 		for key, value := range s.Values {
 			if secret, ok := value.Reveal(); ok {
@@ -194,6 +200,7 @@ func (a *Planned) secrets() []runtime.Object {
 			all = append(all, &corev1.Secret{
 				TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
 				ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name},
+				Type:       corev1.SecretType(s.Type),
 				StringData: values,
 			})
 		}

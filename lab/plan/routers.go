@@ -90,6 +90,18 @@ func loopbacks(r scenario.Router) (v4, v6 netip.Addr) {
 	return v4, v6
 }
 
+// routedLoopbacks returns a router's first loopback of each routed IP family.
+func (b *builder) routedLoopbacks(r scenario.Router) (v4, v6 netip.Addr) {
+	v4, v6 = loopbacks(r)
+	if !b.spec.IPv4() {
+		v4 = netip.Addr{}
+	}
+	if !b.spec.IPv6() {
+		v6 = netip.Addr{}
+	}
+	return v4, v6
+}
+
 // from returns the configuration of a session with a peer's address, with the router's own address in place of a name.
 func from(r scenario.Router, p scenario.Peer, peer netip.Addr) Peering {
 	out := peeringOf(p)

@@ -13,6 +13,7 @@ import (
 type SecretObject struct {
 	Namespace string                     `json:"namespace"`
 	Name      string                     `json:"name"`
+	Type      string                     `json:"type,omitempty"` // default Opaque
 	Values    map[string]scenario.Secret `json:"values"`
 }
 
@@ -41,11 +42,15 @@ func (b *Builder) Peers(peers []scenario.NodePeer, network string) []Peer {
 			}
 		} else {
 			r := b.b.spec.Routers[b.b.routerIndex(p.Router)]
-			if !slices.Contains(r.Networks, network) {
+			if !p.Loopback && !slices.Contains(r.Networks, network) {
 				continue
 			}
 			out.ASN = r.BGP.ASN
-			out.Address, out.Address6 = b.b.routerAddress(p.Router, network)
+			if p.Loopback {
+				out.Address, out.Address6 = b.b.routedLoopbacks(r)
+			} else {
+				out.Address, out.Address6 = b.b.routerAddress(p.Router, network)
+			}
 		}
 		if !p.V4() {
 			out.Address = netip.Addr{}

@@ -45,7 +45,7 @@ type SessionOptions struct {
 	Port int `json:"port,omitempty" jsonschema:"minimum=1,maximum=65535"`
 	// Loopback makes the session run between the first loopbacks of both routers (routers[].loopbacks) instead of the shared
 	// network's addresses; default false. Both ends must have loopback, and a route to the other's loopback. An external peer
-	// needs multihop, too.
+	// needs multihop, too. Nodes dial the router's loopback from their own addresses.
 	Loopback bool `json:"loopback,omitempty"`
 	// UpdateSource is the router's own address in the session: an address, or lo for the first loopback of the peer's IP family
 	// (FRR: update-source; BIRD: source address; GoBGP: local-address). Default: the address towards the peer.
@@ -219,8 +219,10 @@ func (v *Validation) source(at string, r *Router, p Peer) {
 	other := v.spec.Router(p.Router)
 	if p.Loopback {
 		switch {
+		case p.isNodes():
+			v.loopbackOfNodes(at, r, p)
 		case other == nil:
-			v.Add(at+".loopback", "seen it without a router, want a peer entry {router: NAME}")
+			v.Add(at+".loopback", "seen it without a router, want a peer entry {router: NAME} or {nodes: all}")
 		case !back.Loopback:
 			v.Add(at+".loopback", "seen it at this end only, want it in the peer entry of %s too", p.Router)
 		case len(r.Loopbacks) == 0 || len(other.Loopbacks) == 0:
@@ -244,6 +246,19 @@ func (v *Validation) source(at string, r *Router, p Peer) {
 	}
 	if p.isNodes() {
 		v.Add(at+".updateSource", "seen it for nodes, want it for a router or an address: the nodes dial")
+	}
+}
+
+// loopbackOfNodes checks a session of nodes with a router's loopback.
+func (v *Validation) loopbackOfNodes(at string, r *Router, p Peer) {
+	n := v.spec.NodeSpeaker()
+	switch {
+	case len(r.Loopbacks) == 0:
+		v.Add(at+".loopback", "seen no loopback of %s, want loopbacks of the router", r.Name)
+	case n != nil && !slices.ContainsFunc(n.AllPeers(), func(q NodePeer) bool { return q.Router == r.Name && q.Loopback }):
+		v.Add(at+".loopback", "seen it at this end only, want it in %s.peers too", n.Path)
+	case p.ASN != r.BGP.ASN && p.Multihop == 0:
+		v.Add(at+".loopback", "seen it for external nodes without multihop, want multihop of 2 or more")
 	}
 }
 

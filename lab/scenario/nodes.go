@@ -27,6 +27,12 @@ type NodePeer struct {
 	Port int `json:"port,omitempty" jsonschema:"minimum=1,maximum=65535"`
 	// SourceInterface is the interface with the source address of the session: lo; default: the interface of the route.
 	SourceInterface string `json:"sourceInterface,omitempty"`
+	// SourceAddress is the source address of the session, such as a loopback of the only node in Nodes (MetalLB:
+	// sourceAddress); default: the address of the route.
+	SourceAddress *netip.Addr `json:"sourceAddress,omitempty" jsonschema:"example=10.255.1.1,example=2001:db8:255::1:1"`
+	// Loopback makes the session run to the router's first loopback, and the router may be several hops away; default false.
+	// The router's peer entry for the nodes must have loopback, too, and the nodes need a route to the loopback.
+	Loopback bool `json:"loopback,omitempty"`
 	// Timers are the session's own times; default: the speaker's.
 	Timers *Timers `json:"timers,omitempty"`
 	// GracefulRestart is the session's own graceful restart (RFC 4724); default: the speaker's.
@@ -59,6 +65,13 @@ type Announcement struct {
 	Communities []Community `json:"communities,omitempty" jsonschema:"example=64512:100"`
 	// LocalPref is the local preference of the routes at internal peers (RFC 4271, 5.1.5).
 	LocalPref *uint32 `json:"localPref,omitempty"`
+	// Nodes are the announcing nodes (MetalLB: nodeSelectors); default: all nodes.
+	Nodes []string `json:"nodes,omitempty"`
+	// AggregationLength is the length of the announced IPv4 prefixes, 1 to 32 bits (MetalLB: aggregationLength; Cilium:
+	// aggregationLengthIPv4); default 32, the single address.
+	AggregationLength int `json:"aggregationLength,omitempty" jsonschema:"minimum=1,maximum=32"`
+	// AggregationLengthV6 is AggregationLength for IPv6, 1 to 128 bits; default 128.
+	AggregationLengthV6 int `json:"aggregationLengthV6,omitempty" jsonschema:"minimum=1,maximum=128"`
 }
 
 // Pool is a pool of LoadBalancer addresses. `192.0.2.0/24` stands for `{cidr: 192.0.2.0/24}`. Exactly one of CIDR and Range is
@@ -72,6 +85,9 @@ type Pool struct {
 	// ServiceSelector keeps the pool for the Services with all these labels; default: every Service. A pool with a selector
 	// needs a name.
 	ServiceSelector map[string]string `json:"serviceSelector,omitempty"`
+	// Namespaces keep the pool for the Services in these namespaces; default: all namespaces. The echo workloads are in the
+	// namespace default. A pool with namespaces needs a name.
+	Namespaces []string `json:"namespaces,omitempty"`
 }
 
 func (NodePeer) briefly() string     { return "router" }
@@ -139,7 +155,7 @@ func (p NodePeer) V6() bool { return p.Families == nil || slices.Contains(p.Fami
 
 // Plain reports whether the peer has no settings beside the other end and the nodes.
 func (p NodePeer) Plain() bool {
-	return p.Password == "" && p.Multihop == 0 && p.Port == 0 && p.SourceInterface == "" && p.Timers == nil &&
+	return p.Password == "" && p.Multihop == 0 && p.Port == 0 && p.SourceInterface == "" && p.SourceAddress == nil && p.Timers == nil &&
 		p.GracefulRestart == nil && p.BFD == nil && p.Advertise == nil
 }
 
@@ -191,8 +207,12 @@ func (p Pool) String() string {
 	return p.Range
 }
 
-// takes reports whether a Service with these labels may get an address of the pool.
+// takes reports whether a Service of a workload with these labels may get an address of the pool. Workloads are in the
+// namespace default.
 func (p Pool) takes(labels map[string]string) bool {
+	if p.Namespaces != nil && !slices.Contains(p.Namespaces, "default") {
+		return false
+	}
 	for name, want := range p.ServiceSelector {
 		if have, ok := labels[name]; !ok || have != want {
 			return false

@@ -39,6 +39,11 @@ const (
 	NodeServices
 	// NodePools: announcements of the addresses of some pools.
 	NodePools
+	NodeSourceAddress
+	// NodeAnnouncing: announcements by some of the nodes.
+	NodeAnnouncing
+	// NodeAggregation: announcements of shorter prefixes than single addresses.
+	NodeAggregation
 )
 
 // Speaks checks the speaker of the nodes at a path: the AS numbers, the hold time and the peers.
@@ -117,6 +122,9 @@ func (v *Validation) nodePeers(n *NodeSpeaker, path string, peers []NodePeer, as
 		if p.Multihop != 0 && peerASN == asn && asn != 0 {
 			v.Add(at+".multihop", "seen it for a peer of ASN %d, want an external peer, of another ASN than the nodes'", asn)
 		}
+		if p.Loopback && p.Multihop == 0 && peerASN != asn && n.Can&NodeMultihop != 0 {
+			v.Add(at+".loopback", "seen it for an external peer without multihop, want multihop of 2 or more")
+		}
 		v.nodeSettings(at, n, p)
 	}
 }
@@ -143,8 +151,12 @@ func (v *Validation) nodeRouter(at string, p NodePeer) *Router {
 	case r == nil:
 		v.Unknown(at, p.Router, "router", v.routerNames())
 		return nil
-	case c != nil && !slices.ContainsFunc(c.nodeNetworks(), func(n string) bool { return v.on(r, n) }):
-		v.Add(at, "seen %q, which is not on the cluster's network %s, want a router that is", p.Router, list(c.nodeNetworks()))
+	case p.Loopback && (p.V4() && v.spec.IPv4() && !v.loops(r, false) || p.V6() && v.spec.IPv6() && !v.loops(r, true)):
+		v.Add(at+".loopback", "seen it for %s, which lacks a loopback of a family of the session, want loopbacks of the router", p.Router)
+	case p.Loopback && p.AutoDiscovery:
+		v.Add(at+".autoDiscovery", "seen it beside loopback, want one of them")
+	case !p.Loopback && c != nil && !slices.ContainsFunc(c.nodeNetworks(), func(n string) bool { return v.on(r, n) }):
+		v.Add(at, "seen %q, which is not on the cluster's network %s, want a router that is, or a session with loopback", p.Router, list(c.nodeNetworks()))
 	case !expects:
 		v.Add(at, "seen %q, which has no peer {nodes: all}, want both ends to peer", p.Router)
 	}
@@ -163,6 +175,11 @@ func (v *Validation) nodeRouter(at string, p NodePeer) *Router {
 		v.discovery(at+".autoDiscovery", p)
 	}
 	return r
+}
+
+// loops reports whether a router has a loopback of an IP family.
+func (v *Validation) loops(r *Router, v6 bool) bool {
+	return slices.ContainsFunc(r.Loopbacks, func(p netip.Prefix) bool { return p.Addr().Is6() == v6 })
 }
 
 // discovery checks that the router is the default gateway of its nodes.
@@ -185,7 +202,7 @@ func (v *Validation) nodeEnds(at string, r *Router, p NodePeer) {
 	for _, o := range []struct {
 		field       string
 		here, there bool
-	}{{"bfd", p.BFD != nil, back.BFD != nil}, {"password", p.Password != "", back.Password != ""}} {
+	}{{"bfd", p.BFD != nil, back.BFD != nil}, {"password", p.Password != "", back.Password != ""}, {"loopback", p.Loopback, back.Loopback}} {
 		if o.here && !o.there {
 			v.Add(at+"."+o.field, "seen it at this end only, want it in the peer entry {nodes: all} of %s too", r.Name)
 		}
@@ -204,7 +221,7 @@ func (v *Validation) nodeSettings(at string, n *NodeSpeaker, p NodePeer) {
 	}{
 		{"address", p.Address != nil, NodeAddress}, {"password", p.Password != "", NodePassword}, {"nodes", p.Nodes != nil, NodeSelection},
 		{"families", p.Families != nil, NodeFamilies}, {"multihop", p.Multihop != 0, NodeMultihop}, {"port", p.Port != 0, NodePort},
-		{"sourceInterface", p.SourceInterface != "", NodeSource}, {"timers", p.Timers != nil, NodeTiming},
+		{"sourceInterface", p.SourceInterface != "", NodeSource}, {"sourceAddress", p.SourceAddress != nil, NodeSourceAddress}, {"timers", p.Timers != nil, NodeTiming},
 		{"gracefulRestart", p.GracefulRestart != nil, NodeRestarting}, {"bfd", p.BFD != nil, NodeBFD},
 		{"advertise", p.Advertise != nil, NodeAdvertising}, {"autoDiscovery", p.AutoDiscovery, NodeDiscovery},
 	} {
@@ -220,6 +237,17 @@ func (v *Validation) nodeSettings(at string, n *NodeSpeaker, p NodePeer) {
 	}
 	if p.BFD != nil {
 		v.bfdTimes(at+".bfd", p.BFD)
+		if far := p.Multihop != 0 || p.Loopback; far != p.BFD.Multihop {
+			v.Add(at+".bfd.multihop", "seen %t, want %t, as the session has (multihop or loopback)", p.BFD.Multihop, far)
+		}
+	}
+	if a := p.SourceAddress; a != nil {
+		if len(p.Nodes) != 1 {
+			v.Add(at+".sourceAddress", "seen an address for %d nodes, want nodes: [NODE], the node with the address", len(p.Nodes))
+		}
+		if f := p.Families; p.Address == nil && (len(f) != 1 || a.Is4() != (f[0] == IPv4Family)) || p.Address != nil && a.Is4() != p.Address.Is4() {
+			v.Add(at+".sourceAddress", "seen %s, want a session over this address's family only", a)
+		}
 	}
 	if p.Advertise != nil {
 		v.Advertised(at+".advertise", p.Advertise, n.Can)
@@ -320,7 +348,7 @@ func (v *Validation) Advertised(path string, all []Announcement, can NodeAbiliti
 			}
 			continue
 		}
-		key := fmt.Sprint(a.Kind, a.Selector, a.Pools)
+		key := fmt.Sprint(a.Kind, a.Selector, a.Pools, a.Nodes, a.AggregationLength, a.AggregationLengthV6)
 		if keys[key] {
 			v.Add(at, "seen %q twice, want it once", a.Kind)
 		}
@@ -332,6 +360,8 @@ func (v *Validation) Advertised(path string, all []Announcement, can NodeAbiliti
 		}{
 			{"selector", a.Selector != nil, NodeServices}, {"pools", a.Pools != nil, NodePools},
 			{"communities", a.Communities != nil, NodeAttributes}, {"localPref", a.LocalPref != nil, NodeAttributes},
+			{"nodes", a.Nodes != nil, NodeAnnouncing}, {"aggregationLength", a.AggregationLength != 0, NodeAggregation},
+			{"aggregationLengthV6", a.AggregationLengthV6 != 0, NodeAggregation},
 		} {
 			if o.set && can&o.need == 0 {
 				v.Add(at+"."+o.field, "seen it for the nodes' speaker, which has none, want it left out")
@@ -344,7 +374,11 @@ func (v *Validation) Advertised(path string, all []Announcement, can NodeAbiliti
 			v.Add(at+".pools", "seen it for %s, want it for loadBalancerIP", a.Kind)
 		}
 		v.Labels(at+".selector", a.Selector)
-		v.poolNames(at+".pools", a.Pools)
+		v.PoolNames(at+".pools", a.Pools)
+		v.Nodes(at+".nodes", a.Nodes)
+		if (a.AggregationLength != 0 || a.AggregationLengthV6 != 0) && a.Kind == AdvertisePodCIDR {
+			v.Add(at, "seen an aggregation length for podCIDR, want it for addresses of Services")
+		}
 		v.Communities(at+".communities", a.Communities)
 	}
 }
@@ -358,7 +392,8 @@ func (v *Validation) Communities(path string, all []Community) {
 	}
 }
 
-func (v *Validation) poolNames(path string, names []string) {
+// PoolNames checks that each name is the name of a pool.
+func (v *Validation) PoolNames(path string, names []string) {
 	var known []string
 	for _, a := range v.spec.Addons {
 		_, pools := a.Pools()
@@ -417,11 +452,15 @@ func (v *Validation) LoadBalancerPools(path string, pools []Pool) {
 		}
 		v.Label(at+".name", p.Name)
 		v.Labels(at+".serviceSelector", p.ServiceSelector)
-		if p.ServiceSelector != nil && p.Name == "" {
-			v.Add(at+".name", "seen a serviceSelector without a name, want a name for the pool")
+		if (p.ServiceSelector != nil || p.Namespaces != nil) && p.Name == "" {
+			v.Add(at+".name", "seen a serviceSelector or namespaces without a name, want a name for the pool")
 		}
+		for j, n := range p.Namespaces {
+			v.Label(fmt.Sprintf("%s.namespaces[%d]", at, j), n)
+		}
+		v.Repeated(at+".namespaces", p.Namespaces)
 		names = append(names, p.Name)
-		if same := slices.IndexFunc(pools[:i], func(q Pool) bool { return q.Name == p.Name && p.Name != "" }); same >= 0 && !maps.Equal(pools[same].ServiceSelector, p.ServiceSelector) {
+		if same := slices.IndexFunc(pools[:i], func(q Pool) bool { return q.Name == p.Name && p.Name != "" }); same >= 0 && !(maps.Equal(pools[same].ServiceSelector, p.ServiceSelector) && slices.Equal(pools[same].Namespaces, p.Namespaces)) {
 			v.Add(at+".serviceSelector", "seen another selector than in %s[%d], the same pool %s, want one selector for a pool", path, same, p.Name)
 		}
 	}

@@ -86,7 +86,7 @@ func (v *Validation) nodesPeer(at string, r *Router, p Peer) {
 		all = list(p.Nodes)
 		v.Nodes(at+".nodes", p.Nodes)
 	}
-	if !slices.ContainsFunc(cluster.nodeNetworks(), func(n string) bool { return v.on(r, n) }) {
+	if !p.Loopback && !slices.ContainsFunc(cluster.nodeNetworks(), func(n string) bool { return v.on(r, n) }) {
 		v.Add(at+".nodes", "seen %s, want router %s on the cluster's network %s too", all, r.Name, list(cluster.nodeNetworks()))
 	}
 	n := v.spec.NodeSpeaker()

@@ -69,7 +69,7 @@ func (r *bgpResources) advertisement(name, label string, all []scenario.Announce
 			entries = append(entries, withAttributes(map[string]any{"advertisementType": "PodCIDR"}, a))
 			continue
 		}
-		key := plan.YAML(map[string]any{"selector": a.Selector, "communities": a.Communities, "localPref": a.LocalPref})
+		key := plan.YAML(map[string]any{"selector": a.Selector, "communities": a.Communities, "localPref": a.LocalPref, "lengths": []int{a.AggregationLength, a.AggregationLengthV6}})
 		if addresses[key] == nil {
 			selector := map[string]any{"matchExpressions": []any{
 				map[string]any{"key": advertiseLabel, "operator": "NotIn", "values": []any{"no"}},
@@ -77,9 +77,14 @@ func (r *bgpResources) advertisement(name, label string, all []scenario.Announce
 			if a.Selector != nil {
 				selector["matchLabels"] = a.Selector
 			}
-			services = append(services, withAttributes(map[string]any{
-				"advertisementType": "Service", "service": map[string]any{"addresses": key}, "selector": selector,
-			}, a))
+			service := map[string]any{"addresses": key}
+			if a.AggregationLength != 0 {
+				service["aggregationLengthIPv4"] = a.AggregationLength
+			}
+			if a.AggregationLengthV6 != 0 {
+				service["aggregationLengthIPv6"] = a.AggregationLengthV6
+			}
+			services = append(services, withAttributes(map[string]any{"advertisementType": "Service", "service": service, "selector": selector}, a))
 		}
 		addresses[key] = append(addresses[key], spelling[a.Kind])
 	}

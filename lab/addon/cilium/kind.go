@@ -117,7 +117,7 @@ func (c *Addon) NodeSpeaker() *scenario.NodeSpeaker {
 // abilities are the settings of the BGP control plane.
 const abilities = scenario.NodePassword | scenario.NodeSelection | scenario.NodeFamilies | scenario.NodeMultihop | scenario.NodePort |
 	scenario.NodeSource | scenario.NodeTiming | scenario.NodeRestarting | scenario.NodeAdvertising | scenario.NodeDiscovery |
-	scenario.NodeAddress | scenario.NodeAttributes | scenario.NodeServices
+	scenario.NodeAddress | scenario.NodeAttributes | scenario.NodeServices | scenario.NodeAggregation
 
 // ProxiesServices reports that Cilium replaces kube-proxy.
 func (c *Addon) ProxiesServices() (bool, string) { return true, "" }
@@ -141,6 +141,7 @@ func (c *Addon) Validate(v *scenario.Validation, path string) {
 	if b := c.BGP; b != nil {
 		v.Speaks(path+".bgp", c.NodeSpeaker(), b.HoldTime)
 		v.Advertised(path+".bgp.advertise", b.Advertise, abilities)
+		c.validateAggregation(v, path+".bgp.advertise", b.Advertise)
 		c.validateReleased(v, path+".bgp")
 	}
 	if c.L2 != nil {
@@ -158,6 +159,7 @@ func (c *Addon) Validate(v *scenario.Validation, path string) {
 func (c *Addon) validateReleased(v *scenario.Validation, path string) {
 	each := func(at string, peers []scenario.NodePeer) {
 		for i, p := range peers {
+			c.validateAggregation(v, fmt.Sprintf("%s.peers[%d].advertise", at, i), p.Advertise)
 			if p.AutoDiscovery && c.before(18) {
 				v.NotYet(fmt.Sprintf("%s.peers[%d].autoDiscovery", at, i), "it with "+c.Version, "1.18.0 or newer")
 			}
@@ -169,6 +171,15 @@ func (c *Addon) validateReleased(v *scenario.Validation, path string) {
 	each(path, c.BGP.Peers)
 	for i, in := range c.BGP.Instances {
 		each(fmt.Sprintf("%s.instances[%d]", path, i), in.Peers)
+	}
+}
+
+// validateAggregation refuses aggregation lengths that the release lacks.
+func (c *Addon) validateAggregation(v *scenario.Validation, path string, all []scenario.Announcement) {
+	for i, a := range all {
+		if (a.AggregationLength != 0 || a.AggregationLengthV6 != 0) && c.before(18) {
+			v.NotYet(fmt.Sprintf("%s[%d]", path, i), "an aggregation length with "+c.Version, "1.18.0 or newer")
+		}
 	}
 }
 

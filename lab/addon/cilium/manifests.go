@@ -5,6 +5,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/addon/object"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // manifests returns Cilium's own resources: the pools of LoadBalancer addresses, the BGP peers and advertisements of the
@@ -43,24 +44,31 @@ func named(api, kind, name string, spec map[string]any) map[string]any {
 // pools returns a resource for all pools without a name, and a resource for each name.
 func pools(api string, c *Addon) []string {
 	var names []string
-	blocks, selectors := map[string][]any{}, map[string]map[string]string{}
+	blocks, first := map[string][]any{}, map[string]scenario.Pool{}
 	for _, p := range c.LoadBalancerPools {
 		name := cmp.Or(p.Name, object.Name)
 		if blocks[name] == nil {
-			names = append(names, name)
+			names, first[name] = append(names, name), p
 		}
 		block := map[string]any{"cidr": p.CIDR.String()}
 		if !p.CIDR.IsValid() {
-			first, last, _ := p.Bounds()
-			block = map[string]any{"start": first.String(), "stop": last.String()}
+			start, stop, _ := p.Bounds()
+			block = map[string]any{"start": start.String(), "stop": stop.String()}
 		}
-		blocks[name], selectors[name] = append(blocks[name], block), p.ServiceSelector
+		blocks[name] = append(blocks[name], block)
 	}
 	var docs []string
 	for _, name := range names {
 		spec := map[string]any{"allowFirstLastIPs": "No", "blocks": blocks[name]}
-		if selectors[name] != nil {
-			spec["serviceSelector"] = map[string]any{"matchLabels": selectors[name]}
+		selector := map[string]any{}
+		if s := first[name].ServiceSelector; s != nil {
+			selector["matchLabels"] = s
+		}
+		if n := first[name].Namespaces; n != nil {
+			selector["matchExpressions"] = []any{map[string]any{"key": "io.kubernetes.service.namespace", "operator": "In", "values": n}}
+		}
+		if len(selector) > 0 {
+			spec["serviceSelector"] = selector
 		}
 		docs = append(docs, plan.YAML(named(api, "CiliumLoadBalancerIPPool", name, spec)))
 	}

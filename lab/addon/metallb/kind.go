@@ -16,6 +16,13 @@ type Addon struct {
 
 // L2 has one speaker at a time answer ARP for an address.
 type L2 struct {
+	// Nodes are the announcing nodes; default: all nodes.
+	Nodes []string `json:"nodes,omitempty"`
+	// Interfaces are the nodes' interfaces that announce, by name; default eth0, the interface on the cluster's network. An
+	// interface on a further network has the network's name.
+	Interfaces []string `json:"interfaces,omitempty"`
+	// Pools are the announced pools, by name; default: every pool.
+	Pools []string `json:"pools,omitempty"`
 	// Memberlist lets the speakers notice each other's death by gossip, in seconds. Without it they wait for Kubernetes
 	// to call the node not ready. Default true.
 	Memberlist *bool `json:"memberlist,omitempty"`
@@ -23,13 +30,27 @@ type L2 struct {
 
 // BGP has every speaker peer with routers.
 type BGP struct {
-	ASN   uint32              `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
-	Peers []scenario.NodePeer `json:"peers"`
-	// Backend is the BGP implementation: frr, in a container beside the speaker, or native, MetalLB's own. Default frr.
+	// ASN and Peers are of the nodes outside of all instances.
+	ASN   uint32              `json:"asn,omitempty" jsonschema:"minimum=1,maximum=4294967295"`
+	Peers []scenario.NodePeer `json:"peers,omitempty"`
+	// Backend is the BGP implementation: frr, in a container beside the speaker, or native, MetalLB's own. Default frr. The
+	// native one has IPv4 only, no BFD, no graceful restart, no large communities and no times but the hold time.
 	Backend         string            `json:"backend,omitempty" jsonschema:"enum=frr,enum=native"`
 	HoldTime        scenario.Duration `json:"holdTime,omitempty"`        // default 9 s
 	GracefulRestart bool              `json:"gracefulRestart,omitempty"` // of backend frr; default false
+	// Advertise are the announcements to the peers without announcements of their own, each of loadBalancerIP; default: every
+	// address of every pool from every node.
+	Advertise []scenario.Announcement `json:"advertise,omitempty"`
+	// Instances are speakers of some nodes, with an ASN and peers of their own. They need backend native: FRR has one ASN on all
+	// nodes.
+	Instances []scenario.NodeInstance `json:"instances,omitempty"`
 }
+
+// The backends.
+const (
+	frrBackend    = "frr"
+	nativeBackend = "native"
+)
 
 const defaultVersion = "0.15.2"
 
@@ -53,12 +74,20 @@ func (m *Addon) SetDefaults(s *scenario.Spec) {
 		m.Pools = s.DefaultPools()
 	}
 	if b := m.BGP; b != nil {
-		scenario.Or(&b.Backend, "frr")
+		scenario.Or(&b.Backend, frrBackend)
 		scenario.Or(&b.HoldTime, scenario.DefaultHoldTime)
+		for _, peers := range b.lists() {
+			for i := range peers {
+				peers[i].BFD.SetDefaults()
+				if peers[i].Families == nil && b.Backend == nativeBackend && s.DualStack() {
+					peers[i].Families = []scenario.IPFamily{scenario.IPv4Family}
+				}
+			}
+		}
 	}
-	if m.L2 != nil {
+	if l := m.L2; l != nil {
 		on := true
-		scenario.Or(&m.L2.Memberlist, &on)
+		scenario.Or(&l.Memberlist, &on)
 	}
 }
 
@@ -79,24 +108,25 @@ func (m *Addon) NodeSpeaker() *scenario.NodeSpeaker {
 	if m.BGP == nil {
 		return nil
 	}
-	return &scenario.NodeSpeaker{Path: "bgp", ASN: m.BGP.ASN, Peers: m.BGP.Peers}
+	return &scenario.NodeSpeaker{Path: "bgp", ASN: m.BGP.ASN, Peers: m.BGP.Peers, Instances: m.BGP.Instances, Can: m.BGP.abilities()}
 }
 
-// Validate checks the fields.
-func (m *Addon) Validate(v *scenario.Validation, path string) {
-	v.NeedsIPv4(path, "metallb")
-	v.Release(path+".version", m.Version, defaultVersion)
-	v.NotEmpty(path+".pools", len(m.Pools))
-	v.LoadBalancerPools(path+".pools", m.Pools)
-	if m.L2 == nil && m.BGP == nil {
-		v.Add(path, "seen neither l2 nor bgp, want one of them: else nobody learns where an address is")
+// abilities returns the settings of the backend.
+func (b *BGP) abilities() scenario.NodeAbilities {
+	const both = scenario.NodePassword | scenario.NodeSelection | scenario.NodeFamilies | scenario.NodePort | scenario.NodeSourceAddress |
+		scenario.NodeTiming | scenario.NodeAdvertising | scenario.NodeAddress | scenario.NodeAttributes | scenario.NodePools |
+		scenario.NodeAnnouncing | scenario.NodeAggregation
+	if b.Backend == nativeBackend {
+		return both
 	}
-	b := m.BGP
-	if b == nil {
-		return
+	return both | scenario.NodeMultihop | scenario.NodeRestarting | scenario.NodeBFD
+}
+
+// lists returns the lists of peers: the nodes' and each instance's.
+func (b *BGP) lists() [][]scenario.NodePeer {
+	all := [][]scenario.NodePeer{b.Peers}
+	for _, in := range b.Instances {
+		all = append(all, in.Peers)
 	}
-	v.Speaks(path+".bgp", m.NodeSpeaker(), b.HoldTime)
-	if b.GracefulRestart && b.Backend == "native" {
-		v.Add(path+".bgp.gracefulRestart", "seen true with backend native, which has none, want backend frr")
-	}
+	return all
 }

@@ -1,7 +1,6 @@
 package metallb
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -28,14 +27,15 @@ func (m *Addon) PlanAddon(b *plan.Builder) plan.Addon {
 	}
 	a.Manifests = append(a.Manifests, object.Named("v1", "Namespace", "", namespace, nil))
 	a.Manifests = append(a.Manifests, accounts()...)
-	frr := m.BGP != nil && m.BGP.Backend == "frr"
+	frr := m.BGP != nil && m.BGP.Backend == frrBackend
 	if frr {
 		a.Images = append(a.Images, plan.Image{Name: "frr"})
 		a.Manifests = append(a.Manifests, frrFiles())
 	}
 	a.Manifests = append(a.Manifests, object.PodsOf("Deployment", namespace, "controller", controllerPod(controller, frr)),
 		object.PodsOf("DaemonSet", namespace, "speaker", m.speakerPod(b, speaker, frr)))
-	a.Manifests = append(a.Manifests, m.resources(b)...)
+	r := m.resources(b)
+	a.Manifests, a.Secrets = append(a.Manifests, r.docs...), r.secrets
 	return a
 }
 
@@ -122,52 +122,6 @@ func (m *Addon) speakerPod(b *plan.Builder, image plan.Image, frr bool) map[stri
 	container["env"] = env
 	pod["containers"] = containers
 	return pod
-}
-
-// resources returns the pools of addresses and the ways of announcement.
-func (m *Addon) resources(b *plan.Builder) []string {
-	doc := func(api, kind, name string, spec map[string]any) string {
-		return object.Named("metallb.io/"+api, kind, namespace, name, map[string]any{"spec": spec})
-	}
-	var ours []any
-	var docs []string
-	addresses, selectors := map[string][]any{}, map[string]map[string]string{}
-	for _, p := range m.Pools {
-		name := cmp.Or(p.Name, object.Name)
-		if addresses[name] == nil {
-			ours = append(ours, name)
-		}
-		addresses[name], selectors[name] = append(addresses[name], p.String()), p.ServiceSelector
-	}
-	for _, pool := range ours {
-		name := fmt.Sprint(pool)
-		spec := map[string]any{"addresses": addresses[name], "avoidBuggyIPs": true}
-		if selectors[name] != nil {
-			spec["serviceAllocation"] = map[string]any{"serviceSelectors": []any{map[string]any{"matchLabels": selectors[name]}}}
-		}
-		docs = append(docs, doc("v1beta1", "IPAddressPool", name, spec))
-	}
-	if m.L2 != nil {
-		docs = append(docs, doc("v1beta1", "L2Advertisement", object.Name, map[string]any{"ipAddressPools": ours, "interfaces": []any{"eth0"}}))
-	}
-	if m.BGP == nil {
-		return docs
-	}
-	hold := m.BGP.HoldTime.Std()
-	for _, r := range b.Peers(m.BGP.Peers, "") {
-		spec := map[string]any{
-			"myASN": int64(m.BGP.ASN), "peerASN": int64(r.ASN), "peerAddress": r.Address.String(),
-			"holdTime": hold.String(), "keepaliveTime": (hold / 3).String(),
-		}
-		if m.BGP.Backend == "frr" {
-			spec["connectTime"] = fmt.Sprintf("%ds", object.ConnectRetry)
-		}
-		if m.BGP.GracefulRestart {
-			spec["enableGracefulRestart"] = true
-		}
-		docs = append(docs, doc("v1beta2", "BGPPeer", r.Name, spec))
-	}
-	return append(docs, doc("v1beta1", "BGPAdvertisement", object.Name, map[string]any{"ipAddressPools": ours}))
 }
 
 // frrFiles returns FRR's files at the start. The speaker overwrites frr.conf later. bgpd does not listen: the nodes open the

@@ -43,8 +43,8 @@ func (p *Addon) Validate(v *scenario.Validation, path string) {
 	v.NotEmpty(path+".pools", len(p.Pools))
 	v.LoadBalancerPools(path+".pools", p.Pools)
 	for i, pool := range p.Pools {
-		if pool.Range != "" || pool.Name != "" || pool.ServiceSelector != nil {
-			v.NotYet(fmt.Sprintf("%s.pools[%d]", path, i), "a range, a name or a selector with purelb", "a prefix alone")
+		if pool.Range != "" || pool.Name != "" || pool.ServiceSelector != nil || pool.Namespaces != nil {
+			v.NotYet(fmt.Sprintf("%s.pools[%d]", path, i), "a range, a name, a selector or namespaces with purelb", "a prefix alone")
 		}
 	}
 }
