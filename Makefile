@@ -10,7 +10,7 @@ name_flag = $(if $(NAME),--name $(NAME))
 skidpad   = bin/skidpad
 
 .DEFAULT_GOAL := help
-.PHONY: help build install speed lab-up lab-down test unit routers fuzz e2e images bench accuracy lint doctor
+.PHONY: help build install speed lab-up lab-down test unit routers fuzz e2e images bench accuracy lint api doctor
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,9 @@ accuracy: ## how true the prober is on this machine: outages of known length aga
 lint: ## golangci-lint and actionlint, pinned in tools/lint and tools/actionlint
 	@go tool -modfile=tools/lint/go.mod golangci-lint run ./...
 	@go tool -modfile=tools/actionlint/go.mod actionlint
+
+api: ## compare the exported Go API with the last entry of docs/api.md
+	@tools/apidiff/check
 
 doctor: build ## what this machine can do, and what to change
 	@$(skidpad) doctor
