@@ -15,10 +15,10 @@ import (
 func scenariosCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "scenarios",
-		Short:   "List, show and validate scenarios; print their JSON Schema",
+		Short:   "List, show, validate and start scenarios; print their JSON Schema",
 		Example: "  skidpad scenarios list\n  skidpad scenarios show cilium-bgp-vrrp",
 	}
-	cmd.AddCommand(scenariosListCmd(), scenariosShowCmd(), scenariosValidateCmd(), scenariosSchemaCmd())
+	cmd.AddCommand(scenariosListCmd(), scenariosShowCmd(), scenariosValidateCmd(), scenariosSchemaCmd(), scenariosNewCmd())
 	return cmd
 }
 
