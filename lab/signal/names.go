@@ -22,6 +22,14 @@ func (r *Run) owners(ctx context.Context) map[netip.Addr]string {
 			}
 		}
 	}
+	// Several places may have the same loopback (anycast): the first is the owner.
+	for _, x := range r.Lab.Plan.Places() {
+		for _, p := range x.Loopbacks {
+			if all[p.Addr()] == "" {
+				all[p.Addr()] = x.Name
+			}
+		}
+	}
 	if r.Lab.Plan.Cluster == nil {
 		return all
 	}

@@ -141,19 +141,25 @@ func makeLink(ctx context.Context, e *docker.Engine, l plan.Link) (made bool, er
 			_ = x.ns.Close()
 		}
 	}()
-	there := 0
+	there := map[*end]netlink.Link{}
 	for _, planned := range l.Ends {
 		x, err := open(ctx, e, planned)
 		if x == nil || err != nil {
 			return false, err
 		}
 		ends = append(ends, x)
-		if _, err := x.LinkByName(l.Network.Name); err == nil {
-			there++
+		if dev, err := x.LinkByName(l.Network.Name); err == nil {
+			there[x] = dev
 		}
 	}
-	if there == len(ends) {
+	if len(there) == len(ends) {
 		return false, nil
+	}
+	// The other end is in the namespace of a container that ended: the kernel removes a namespace late.
+	for x, dev := range there {
+		if err := x.LinkDel(dev); err != nil && !errors.Is(err, unix.ENODEV) {
+			return false, fmt.Errorf("%s: the remains of the link: %w", x.Place.Name, err)
+		}
 	}
 	if err := add(l, ends); err != nil {
 		return false, err
