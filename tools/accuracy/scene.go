@@ -27,12 +27,15 @@ import (
 // target is the address of the echo server.
 const target = "198.18.0.2:8080"
 
-// scene is a prober and an echo server in namespaces of their own, on one veth pair.
+// scene is a prober and an echo server: in namespaces of their own on one veth pair, or in a lab (lab.go).
 type scene struct {
+	// begin starts a flow and returns when the prober sends. end waits for the flow's end.
+	begin          func(ctx context.Context, span time.Duration) (end func() (*record.Recording, error), err error)
 	dir            string // of the programs
-	client, server string
+	client, server string // namespaces of this command
 	echo           *exec.Cmd
 	ns             vns.NsHandle // the server's
+	conn           *nftables.Conn
 	table          *nftables.Table
 	chain          *nftables.Chain
 }
@@ -46,6 +49,7 @@ func command(ctx context.Context, args ...string) error {
 
 func newScene(ctx context.Context) (_ *scene, err error) {
 	s := &scene{client: fmt.Sprintf("skidpad-accuracy-c%d", os.Getpid()), server: fmt.Sprintf("skidpad-accuracy-s%d", os.Getpid()), ns: vns.None()}
+	s.begin = s.beginHere
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -86,14 +90,18 @@ func newScene(ctx context.Context) (_ *scene, err error) {
 
 // chainIn makes an empty chain for all packets to the echo server.
 func (s *scene) chainIn() error {
-	c, err := nftables.New(nftables.WithNetNSFd(int(s.ns)))
-	if err != nil {
+	var err error
+	if s.conn, err = nftables.New(nftables.WithNetNSFd(int(s.ns))); err != nil {
 		return err
 	}
-	s.table = c.AddTable(&nftables.Table{Name: "accuracy", Family: nftables.TableFamilyINet})
-	s.chain = c.AddChain(&nftables.Chain{Name: "in", Table: s.table, Type: nftables.ChainTypeFilter,
+	table := s.conn.AddTable(&nftables.Table{Name: "accuracy", Family: nftables.TableFamilyINet})
+	s.chain = s.conn.AddChain(&nftables.Chain{Name: "in", Table: table, Type: nftables.ChainTypeFilter,
 		Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityFilter})
-	return c.Flush()
+	err = s.conn.Flush()
+	if err == nil {
+		s.table = table
+	}
+	return err
 }
 
 // answered waits until the echo server answers.
@@ -122,10 +130,17 @@ func (s *scene) close() error {
 		_ = s.echo.Wait()
 	}
 	var errs []error
+	if s.table != nil {
+		s.conn.DelTable(s.table)
+		errs = append(errs, s.conn.Flush())
+	}
 	if s.ns.IsOpen() {
 		errs = append(errs, s.ns.Close())
 	}
 	for _, ns := range []string{s.client, s.server} {
+		if ns == "" {
+			continue
+		}
 		if _, err := os.Stat("/run/netns/" + ns); err == nil {
 			errs = append(errs, command(context.Background(), "ip", "netns", "del", ns))
 		}
@@ -157,49 +172,56 @@ func (s *scene) run(ctx context.Context, t *table) error {
 	for _, length := range lengths() {
 		span += length + between
 	}
-	cmd := s.prober(ctx, "run", "--proto", "udp", "--rate", "1000", "--for", span.String(), target)
-	stdout, err := cmd.StdoutPipe()
+	end, err := s.begin(ctx, span)
 	if err != nil {
 		return err
 	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	in := bufio.NewReader(stdout)
-	first, readErr := in.ReadBytes('\n') // the prober sends from now on
 	is, err := s.drop()
-	rest, restErr := io.ReadAll(in)
-	if err := errors.Join(readErr, err, restErr, cmd.Wait()); err != nil {
-		return err
-	}
-	rec, err := record.Read(bytes.NewReader(append(first, rest...)))
-	if err != nil {
+	rec, endErr := end()
+	if err := errors.Join(err, endErr); err != nil {
 		return err
 	}
 	t.add(loss.OfRecording(rec, loss.Options{})[0], rec.Attempts, is)
 	return nil
 }
 
+// beginHere begins a flow in the scene's own namespace.
+func (s *scene) beginHere(ctx context.Context, span time.Duration) (func() (*record.Recording, error), error) {
+	cmd := s.prober(ctx, "run", "--proto", "udp", "--rate", "1000", "--for", span.String(), target)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	in := bufio.NewReader(stdout)
+	first, readErr := in.ReadBytes('\n') // the prober sends from now on
+	return func() (*record.Recording, error) {
+		rest, restErr := io.ReadAll(in)
+		if err := errors.Join(readErr, restErr, cmd.Wait()); err != nil {
+			return nil, err
+		}
+		return record.Read(bytes.NewReader(append(first, rest...)))
+	}, nil
+}
+
 // drop makes a rule for each length; the rule drops all packets between two times in the future. The kernel compares
 // each packet's time itself, so the truth is exact. Adding and removing a rule takes some milliseconds on a busy
 // machine.
 func (s *scene) drop() ([]truth, error) {
-	c, err := nftables.New(nftables.WithNetNSFd(int(s.ns)))
-	if err != nil {
-		return nil, err
-	}
-	c.FlushChain(s.chain)
+	s.conn.FlushChain(s.chain)
 	mono, wall := timeline.Stamp()
 	var all []truth
 	for at := between; len(all) < len(lengths()); {
 		// A whole number of milliseconds would hide the coarse grid of 1 kHz.
 		length := lengths()[len(all)] + rand.N(time.Millisecond)
 		exprs := append(atTime(expr.CmpOpGte, wall.Add(at)), atTime(expr.CmpOpLt, wall.Add(at+length))...)
-		c.AddRule(&nftables.Rule{Table: s.table, Chain: s.chain, Exprs: append(exprs, &expr.Verdict{Kind: expr.VerdictDrop})})
+		s.conn.AddRule(&nftables.Rule{Table: s.table, Chain: s.chain, Exprs: append(exprs, &expr.Verdict{Kind: expr.VerdictDrop})})
 		all = append(all, truth{mono + int64(at), mono + int64(at+length)})
 		at += length + between
 	}
-	if err := c.Flush(); err != nil {
+	if err := s.conn.Flush(); err != nil {
 		return nil, fmt.Errorf("nftables: rules with times (Linux 5.4 and later): %w", err)
 	}
 	if took := time.Duration(timeline.Now() - mono); took > between {
