@@ -10,7 +10,7 @@ name_flag = $(if $(NAME),--name $(NAME))
 skidpad   = bin/skidpad
 
 .DEFAULT_GOAL := help
-.PHONY: help build install speed lab-up lab-down test unit routers fuzz e2e images bench accuracy lint api doctor
+.PHONY: help build install speed lab-up lab-down test unit routers fuzz e2e images bench accuracy lint api screenshot doctor
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -66,6 +66,9 @@ lint: ## golangci-lint and actionlint, pinned in tools/lint and tools/actionlint
 
 api: ## compare the exported Go API with the last entry of docs/api.md
 	@tools/apidiff/check
+
+screenshot: build ## make the README's pictures again, of a real run without a cluster; chromium
+	@tools/screenshot/run
 
 doctor: build ## what this machine can do, and what to change
 	@$(skidpad) doctor
