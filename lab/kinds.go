@@ -54,6 +54,7 @@ func members() scenario.Kinds { //nolint:funlen // a list, one line a member
 			check.Member[check.Join]("join"),
 			check.Member[check.Flows]("flows"),
 			check.Member[check.Spread]("spread"),
+			check.Member[check.FullTable]("table"),
 		},
 		Faults: []scenario.Member{
 			fault.Member[fault.Kill](),

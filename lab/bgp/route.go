@@ -101,6 +101,15 @@ func Find(routes []Route, prefix netip.Prefix) (Route, bool) {
 	return Route{}, false
 }
 
+// ByPrefix returns the routes by their prefix, for many look-ups.
+func ByPrefix(routes []Route) map[netip.Prefix]Route {
+	all := make(map[netip.Prefix]Route, len(routes))
+	for _, r := range routes {
+		all[r.Prefix] = r
+	}
+	return all
+}
+
 // SortRoutes orders by prefix, and each route's next hops by address, so that two reads can be compared.
 func SortRoutes(routes []Route) {
 	for _, r := range routes {

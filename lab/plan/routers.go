@@ -21,6 +21,9 @@ func (b *builder) routers() {
 		}
 		if r.BGP != nil {
 			out.BGP = b.speaker(i, r)
+			if t := out.BGP.Table; t != nil { // an address with a length makes all addresses inside the router's own
+				out.Loopbacks = append(slices.Clone(out.Loopbacks), netip.PrefixFrom(t.From.Masked().Addr().Next(), t.From.Bits()))
+			}
 			for _, p := range out.BGP.Static {
 				if !slices.ContainsFunc(out.Routes, func(have StaticRoute) bool { return have.To == p && have.Table == 0 }) {
 					out.Routes = append(out.Routes, StaticRoute{To: p}) // a blackhole
@@ -42,6 +45,7 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 		Port:            r.BGP.Port,
 		Static:          r.BGP.AnnounceStatic,
 		Aggregates:      r.BGP.Aggregates,
+		Table:           r.BGP.Table,
 	}
 	if r.BGP.RouterID.IsValid() {
 		s.RouterID = r.BGP.RouterID

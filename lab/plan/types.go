@@ -166,6 +166,7 @@ type Speaker struct {
 	// Static lists the prefixes of static routes that the router advertises. The kernel has a route to each.
 	Static     []netip.Prefix       `json:"static,omitempty"`
 	Aggregates []scenario.Aggregate `json:"aggregates,omitempty"`
+	Table      *scenario.Table      `json:"table,omitempty"`
 }
 
 // Neighbor is a peer with a known address.

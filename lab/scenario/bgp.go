@@ -22,6 +22,8 @@ type SpeakerOptions struct {
 	AnnounceStatic []netip.Prefix `json:"announceStatic,omitempty" jsonschema:"example=203.0.113.0/24,example=2001:db8:9::/48"`
 	// Aggregates are prefixes that the router advertises while the router has a longer route inside (RFC 4271, 9.2.2.2).
 	Aggregates []Aggregate `json:"aggregates,omitempty"`
+	// Table makes the router a generator of many routes.
+	Table *Table `json:"table,omitempty"`
 }
 
 // Aggregate is a prefix that stands for the longer routes inside.
@@ -211,6 +213,7 @@ func (v *Validation) speakerRoutes(path string, r *Router) {
 	if len(r.BGP.Aggregates) > 0 {
 		v.Needs(path+".aggregates", r, AggregatesRoutes, "it with "+string(r.Software))
 	}
+	v.table(path+".table", r)
 }
 
 // source checks the addresses of a session's ends.

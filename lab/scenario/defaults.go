@@ -96,6 +96,7 @@ func (r *Router) setDefaults(spec *Spec) {
 	}
 	Or(&r.BGP.HoldTime, DefaultHoldTime)
 	Or(&r.BGP.MaximumPaths, DefaultMaximumPaths)
+	r.BGP.Table.setDefaults()
 	for i := range r.BGP.Peers {
 		r.BGP.Peers[i].setDefaults(r, spec)
 	}

@@ -56,6 +56,8 @@ const (
 	AddsPaths
 	// MultihopBFD: BFD beyond one hop, RFC 5883.
 	MultihopBFD
+	// GeneratesTable: a table of many routes.
+	GeneratesTable
 
 	allAbilities = 1<<iota - 1
 )

@@ -88,6 +88,7 @@ func (v *Validation) spans() []span {
 		}
 	}
 	v.loopbackSpans(add)
+	v.tableSpans(add)
 	return spans
 }
 

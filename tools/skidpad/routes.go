@@ -69,9 +69,10 @@ func readRoutes(ctx context.Context, l *lab.Lab, routers []string) ([]routerRout
 func routesTable(w io.Writer, all []routerRoutes) error {
 	var rows [][]string
 	for _, r := range all {
+		kernel := bgp.ByPrefix(r.FIB)
 		for _, rib := range r.RIB {
 			fib := "not there"
-			if in, ok := bgp.Find(r.FIB, rib.Prefix); ok {
+			if in, ok := kernel[rib.Prefix]; ok {
 				fib = nextHops(in)
 			}
 			rows = append(rows, []string{r.Router, rib.Prefix.String(), nextHops(rib), fib})

@@ -33,15 +33,14 @@ func (r *Router) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.Run(ctx, box.Software{
-		Command: []string{"/bin/bash", startPath},
-		CapAdd:  []string{"NET_ADMIN", "NET_RAW"},
-		Config:  config,
-		Files: []docker.File{
-			{Path: startPath, Mode: 0o755, Data: startScript},
-			{Path: configPath, Mode: 0o640, Data: []byte(config)},
-		},
-	})
+	files := []docker.File{
+		{Path: startPath, Mode: 0o755, Data: startScript},
+		{Path: configPath, Mode: 0o640, Data: []byte(config)},
+	}
+	if r.Plan.BGP != nil && r.Plan.BGP.Table != nil {
+		files = append(files, docker.File{Path: tablePath, Mode: 0o644, Data: table(r.Plan.BGP.Table)})
+	}
+	return r.Run(ctx, box.Software{Command: []string{"/bin/bash", startPath}, CapAdd: []string{"NET_ADMIN", "NET_RAW"}, Config: config, Files: files})
 }
 
 // answers returns an error unless BIRD has the plan's router ID and peers.

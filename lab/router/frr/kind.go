@@ -49,7 +49,7 @@ func (*Software) Validate(v *scenario.Validation, path string) {
 
 // Abilities returns the features of scenario files that FRR has here.
 func (*Software) Abilities() scenario.Abilities {
-	return scenario.AllAbilities()
+	return scenario.AllAbilities() &^ scenario.GeneratesTable
 }
 
 // New returns a handle, without I/O. ref is the engine's name of the image; only Start needs the image.
