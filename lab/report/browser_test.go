@@ -2,7 +2,10 @@ package report
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"os/exec"
@@ -12,13 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // linear undoes sRGB's gamma.
@@ -32,36 +29,11 @@ func linear(v float64) float64 {
 // opensWithin bounds the time from the page's request to the drawn timeline.
 const opensWithin = 2 * time.Second
 
-// browser starts a headless Chromium; without Chromium the test is skipped.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("a browser takes seconds, and -short is set")
-	}
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("no chromium is installed; Debian has a package of that name")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Flag("headless", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.UserDataDir(t.TempDir()))
-	allocated, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(cancel)
-	ctx, stop := chromedp.NewContext(allocated)
-	t.Cleanup(stop)
-	ctx, end := context.WithTimeout(ctx, 2*time.Minute)
-	t.Cleanup(end)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Skipf("chromium does not start: %v", err)
-	}
-	return ctx
-}
-
 // opened is a page in a browser, with the page's errors and network requests.
 type opened struct {
-	t     *testing.T
-	ctx   context.Context
-	ready time.Duration
+	t       *testing.T
+	browser *chromium
+	ready   time.Duration
 
 	mu       sync.Mutex
 	errors   []string
@@ -69,20 +41,14 @@ type opened struct {
 }
 
 // hear records an event of the browser.
-func (o *opened) hear(ev any) {
+func (o *opened) hear(method string, params json.RawMessage) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch ev := ev.(type) {
-	case *runtime.EventExceptionThrown:
-		text := ev.ExceptionDetails.Text
-		if ev.ExceptionDetails.Exception != nil {
-			text += " " + ev.ExceptionDetails.Exception.Description
-		}
-		o.errors = append(o.errors, text)
-	case *runtime.EventConsoleAPICalled:
-		o.errors = append(o.errors, fmt.Sprint("console: ", ev.Type))
-	case *network.EventRequestWillBeSent:
-		o.requests = append(o.requests, ev.Request.URL)
+	switch method {
+	case "Runtime.exceptionThrown", "Runtime.consoleAPICalled":
+		o.errors = append(o.errors, method+" "+string(params))
+	case "Network.requestWillBeSent":
+		o.requests = append(o.requests, string(params))
 	}
 }
 
@@ -96,49 +62,105 @@ func (o *opened) quiet() {
 	}
 }
 
-// open shows a run's page in a window of the given size.
+// open shows a run's page in a window of the given size. Without Chromium the test is skipped.
 func open(t *testing.T, dir string, width, height int64, dark bool) *opened {
 	t.Helper()
-	o := &opened{t: t, ctx: browser(t)}
+	if testing.Short() {
+		t.Skip("a browser takes seconds, and -short is set")
+	}
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("no chromium is installed; Debian has a package of that name")
+	}
+	o := &opened{t: t}
+	if o.browser, err = startChromium(t, path, o.hear); err != nil {
+		t.Skipf("chromium does not start: %v", err)
+	}
 	file := filepath.Join(dir, "report.html")
 	if err := os.WriteFile(file, pageOf(t, dir), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := chromedp.Listen(o.ctx, o.hear); err != nil {
 		t.Fatal(err)
 	}
 	scheme := "light"
 	if dark {
 		scheme = "dark"
 	}
-	o.run(command(network.Enable, network.EnableParams{}),
-		command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}}),
-		command(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 500}),
-		chromedp.Navigate("file://"+file))
+	for _, domain := range []string{"Page", "Runtime", "Network"} {
+		o.call(domain+".enable", nil)
+	}
+	o.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{
+		{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}}})
+	o.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500})
+	o.call("Page.navigate", map[string]any{"url": "file://" + file})
 	o.await("document.documentElement.dataset.ready")
 	o.ready = time.Duration(eval[float64](o, "Number(document.documentElement.dataset.ready)")) * time.Millisecond
 	return o
 }
 
-// command is a command of the protocol as an action.
-func command[P, R any](c cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, c, params)
-		return err
-	})
-}
-
-func (o *opened) run(actions ...chromedp.Action[chromedp.Void]) {
+// call makes a call without a result.
+func (o *opened) call(method string, params map[string]any) {
 	o.t.Helper()
-	if err := chromedp.Do(o.ctx, actions...); err != nil {
+	if err := o.browser.call(method, params, nil); err != nil {
 		o.t.Fatal(err)
 	}
 }
 
-// eval returns the value of an expression.
+// mouse makes an event of the mouse.
+func (o *opened) mouse(kind string, x, y float64, more map[string]any) {
+	o.t.Helper()
+	params := map[string]any{"type": kind, "x": x, "y": y}
+	maps.Copy(params, more)
+	o.call("Input.dispatchMouseEvent", params)
+}
+
+// click clicks into the middle of an element.
+func (o *opened) click(selector string) {
+	o.t.Helper()
+	at := eval[[]float64](o, fmt.Sprintf(`(() => { const e = document.querySelector(%q); e.scrollIntoView({block: 'center', behavior: 'instant'});
+		const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()`, selector))
+	for _, kind := range []string{"mousePressed", "mouseReleased"} {
+		o.mouse(kind, at[0], at[1], map[string]any{"button": "left", "clickCount": 1})
+	}
+}
+
+// keyCodes are the codes of keys without text.
+var keyCodes = map[string]int{"ArrowRight": 39, "ArrowDown": 40}
+
+// key presses a key: a character, Enter or an arrow.
+func (o *opened) key(key string) {
+	o.t.Helper()
+	down := map[string]any{"type": "keyDown", "key": key, "text": key}
+	if key == "Enter" {
+		down["text"], down["windowsVirtualKeyCode"] = "\r", 13
+	} else if code := keyCodes[key]; code != 0 {
+		down = map[string]any{"type": "rawKeyDown", "key": key, "code": key, "windowsVirtualKeyCode": code}
+	}
+	o.call("Input.dispatchKeyEvent", down)
+	o.call("Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": key})
+}
+
+// focusPlot gives the keyboard to the timeline.
+func (o *opened) focusPlot() {
+	o.t.Helper()
+	eval[any](o, `document.querySelector('.plot').focus()`)
+}
+
+// value returns the value of an expression.
+func value[T any](o *opened, expression string) (T, error) {
+	var r struct {
+		Result           struct{ Value T }
+		ExceptionDetails json.RawMessage
+	}
+	err := o.browser.call("Runtime.evaluate", map[string]any{"expression": expression, "returnByValue": true}, &r)
+	if err == nil && r.ExceptionDetails != nil {
+		err = errors.New(string(r.ExceptionDetails))
+	}
+	return r.Result.Value, err
+}
+
+// eval is value, and an error ends the test.
 func eval[T any](o *opened, expression string) T {
 	o.t.Helper()
-	v, err := chromedp.Run(o.ctx, chromedp.Evaluate[T](expression))
+	v, err := value[T](o, expression)
 	if err != nil {
 		o.t.Fatalf("%s: %v", expression, err)
 	}
@@ -148,8 +170,13 @@ func eval[T any](o *opened, expression string) T {
 // await waits until an expression is true.
 func (o *opened) await(expression string) {
 	o.t.Helper()
-	if _, err := chromedp.Run(o.ctx, chromedp.Poll[bool]("!!("+expression+")", chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(5*time.Second))); err != nil {
-		o.t.Fatalf("not within 5 s: %s: %v", expression, err)
+	if err := wait.Until(o.t.Context(), wait.For{What: expression, Within: 5 * time.Second, Every: 20 * time.Millisecond}, func(context.Context) error {
+		if ok, err := value[bool](o, "!!("+expression+")"); !ok {
+			return errors.Join(err, errors.New("not true"))
+		}
+		return nil
+	}); err != nil {
+		o.t.Fatal(err)
 	}
 }
 
@@ -184,7 +211,7 @@ func TestOutagesAreSeenAtOnce(t *testing.T) {
 	if n := eval[int](o, red); n < 10 {
 		t.Errorf("in the whole run's strip, %d columns are red, wanted 2 or more for each of 6 outages", n)
 	}
-	o.run(chromedp.Click(`button.show[data-check="0"]`))
+	o.click(`button.show[data-check="0"]`)
 	o.await(tl + `.zeroName.includes('kill r1')`)
 	eval[any](o, tl+`.draw()`) // else at the next frame
 	length, width, n := eval[float64](o, tl+`.view.length`), eval[float64](o, tl+`.width`), eval[float64](o, red)
@@ -198,42 +225,46 @@ func TestZoomAndKeyboard(t *testing.T) {
 	o := open(t, saved(t, syntheticRun(20_000, 500)), 1280, 900, false)
 	length := func() float64 { return eval[float64](o, tl+`.view.length`) }
 	all := length()
-	o.run(chromedp.Click(`button[aria-label="Zoom in"]`))
+	o.click(`button[aria-label="Zoom in"]`)
 	if got := length(); math.Abs(got-all/2) > 1 {
 		t.Errorf("after Zoom in %.0f ms are shown, wanted half of %.0f", got, all)
 	}
-	o.run(chromedp.Click(`button[aria-label="Show the whole run"]`), chromedp.ScrollIntoView(`.plot`))
+	o.click(`button[aria-label="Show the whole run"]`)
+	eval[any](o, `document.querySelector('.plot').scrollIntoView()`)
 	x, y := eval[float64](o, `document.querySelector('.plot').getBoundingClientRect().x + 300`), eval[float64](o, `Math.max(80, document.querySelector('.plot').getBoundingClientRect().y + 60)`)
 	under := fmt.Sprintf(tl+`.at(%f)`, x)
 	before := eval[float64](o, under)
-	o.run(chromedp.MouseEvent(chromedp.MouseWheel, x, y, func(p *input.DispatchMouseEventParams) { p.DeltaX, p.DeltaY = 0.01, -120 }))
+	o.mouse("mouseWheel", x, y, map[string]any{"deltaX": 0.01, "deltaY": -120})
 	o.await(tl + fmt.Sprintf(`.view.length < %f`, all*0.9))
 	if after := eval[float64](o, under); math.Abs(after-before) > all/1000 {
 		t.Errorf("the wheel moved what is under it from %.1f to %.1f ms", before, after)
 	}
-	o.run(chromedp.Focus(`.plot`), chromedp.KeyEvent("0"))
+	o.focusPlot()
+	o.key("0")
 	if got := length(); got != all {
 		t.Errorf("after 0, %.0f ms are shown, wanted all %.0f", got, all)
 	}
-	o.run(chromedp.KeyEvent(kb.ArrowRight))
+	o.key("ArrowRight")
 	said := func() string { return eval[string](o, `document.querySelector('[aria-live]').textContent`) }
 	first := said()
 	if !strings.Contains(first, "Checks") || eval[bool](o, `document.querySelector('.tip').hidden`) {
 		t.Errorf("the first event by keyboard says %q, wanted a check, and its detail shown", first)
 	}
-	o.run(chromedp.KeyEvent(kb.ArrowRight))
+	o.key("ArrowRight")
 	if second := said(); second == first || second == "" {
 		t.Errorf("the second event says %q like the first", second)
 	}
-	o.run(chromedp.KeyEvent(kb.ArrowDown))
+	o.key("ArrowDown")
 	if third := said(); !strings.Contains(third, "Faults") {
 		t.Errorf("a row down is %q, wanted a fault", third)
 	}
-	o.run(chromedp.KeyEvent("o"))
+	o.key("o")
 	if outage := said(); !strings.Contains(outage, "outage") {
 		t.Errorf("the next outage says %q", outage)
 	}
-	o.run(chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent("-"), chromedp.KeyEvent("z"))
+	o.key("Enter")
+	o.key("-")
+	o.key("z")
 	if zero := eval[string](o, `document.querySelector('.where').textContent`); !strings.Contains(zero, "outage") {
 		t.Errorf("time is counted from %q, wanted the outage", zero)
 	}
@@ -244,18 +275,18 @@ func TestHoverAndLanes(t *testing.T) {
 	o := open(t, saved(t, syntheticRun(20_000, 500)), 1280, 900, false)
 	eval[any](o, `document.querySelector('.plot').scrollIntoView()`)
 	at := eval[[]float64](o, `(() => { const t = `+tl+`, row = t.rows.find(r => r.lane === 'vrrp'), b = t.plot.getBoundingClientRect(); return [b.x + row.marks[0].x, b.y + row.y + row.height / 2]; })()`)
-	o.run(chromedp.MouseEvent(chromedp.MouseMoved, at[0], at[1]))
+	o.mouse("mouseMoved", at[0], at[1], nil)
 	o.await(`!document.querySelector('.tip').hidden`)
 	if tip := eval[string](o, `document.querySelector('.tip').textContent`); !strings.Contains(tip, "became-master") || !strings.Contains(tip, "priority") {
 		t.Errorf("hovering says %q, wanted the event and its fields", tip)
 	}
 	rows := eval[int](o, tl+`.rows.length`)
-	o.run(chromedp.Click(`button[data-lane="bgp"]`))
+	o.click(`button[data-lane="bgp"]`)
 	if got := eval[int](o, tl+`.rows.length`); got >= rows || eval[string](o, `document.querySelector('[data-lane=bgp]').getAttribute('aria-pressed')`) != "false" {
 		t.Errorf("with BGP off there are %d rows, before %d", got, rows)
 	}
 	o.await(`![...document.querySelectorAll('.listing td:nth-child(3)')].some(td => td.textContent === 'BGP')`)
-	o.run(chromedp.Click(`button[data-lane="bgp"]`))
+	o.click(`button[data-lane="bgp"]`)
 	if got := eval[int](o, tl+`.rows.length`); got != rows {
 		t.Errorf("with BGP on again there are %d rows, wanted %d", got, rows)
 	}
@@ -274,7 +305,8 @@ func TestPageFitsItsWindow(t *testing.T) {
 				}
 				shoot(o, name)
 				eval[any](o, `document.querySelector('button.show[data-check="3"]').click()`)
-				o.run(chromedp.Focus(".plot"), chromedp.KeyEvent("o"))
+				o.focusPlot()
+				o.key("o")
 				o.await(`!document.querySelector('.tip').hidden`)
 				shoot(o, name+"-check")
 				o.quiet()
@@ -291,17 +323,16 @@ func shoot(o *opened, name string) {
 		return
 	}
 	o.await(`document.querySelectorAll('.listing tbody tr').length > 0`)
-	var shot chromedp.Action[[]byte]
-	if strings.HasSuffix(name, "-check") {
-		shot = chromedp.CaptureScreenshot()
-	} else {
-		shot = chromedp.FullScreenshot(100)
+	params := map[string]any{}
+	if !strings.HasSuffix(name, "-check") {
+		size := eval[[]float64](o, `[document.documentElement.scrollWidth, document.documentElement.scrollHeight]`)
+		params = map[string]any{"captureBeyondViewport": true, "clip": map[string]any{"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}}
 	}
-	png, err := chromedp.Run(o.ctx, shot)
-	if err != nil {
+	var shot struct{ Data []byte }
+	if err := o.browser.call("Page.captureScreenshot", params, &shot); err != nil {
 		o.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), shot.Data, 0o644); err != nil {
 		o.t.Fatal(err)
 	}
 }
