@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"net/netip"
+	"slices"
 	"time"
 
 	"skidpad.dev/skidpad/lab/scenario"
@@ -21,6 +23,44 @@ type Peering struct {
 	Import               *scenario.RoutePolicy `json:"import,omitempty"`
 	Export               *scenario.RoutePolicy `json:"export,omitempty"`
 	scenario.SessionOptions
+}
+
+// Carries reports whether the session carries the routes of an IP family: the families of the session, or the family of the
+// session's addresses.
+func (n Neighbor) Carries(v6 bool) bool { return n.carries(n.Address, v6) }
+
+// Carries reports whether the sessions of the range carry the routes of an IP family.
+func (g Range) Carries(v6 bool) bool { return g.carries(g.Prefix.Addr(), v6) }
+
+func (p Peering) carries(peer netip.Addr, v6 bool) bool {
+	if len(p.Families) == 0 {
+		return peer.Is6() == v6
+	}
+	return slices.Contains(p.Families, scenario.IPv6Family) && v6 || slices.Contains(p.Families, scenario.IPv4Family) && !v6
+}
+
+// Carries reports whether any session of the speaker carries the routes of an IP family.
+func (s *Speaker) Carries(v6 bool) bool {
+	return slices.ContainsFunc(s.Neighbors, func(n Neighbor) bool { return n.Carries(v6) }) ||
+		slices.ContainsFunc(s.Ranges, func(g Range) bool { return g.Carries(v6) })
+}
+
+// Carrier is a Neighbor or a Range.
+type Carrier interface{ Carries(v6 bool) bool }
+
+// Families lists the IP families of a peer's routes: false for IPv4, true for IPv6.
+func Families(c Carrier) []bool {
+	return slices.DeleteFunc([]bool{false, true}, func(v6 bool) bool { return !c.Carries(v6) })
+}
+
+// RangeOf returns the name of a peer's range; "" for a peer without a range.
+func (s *Speaker) RangeOf(peer netip.Addr) string {
+	for _, g := range s.Ranges {
+		if g.Prefix.Contains(peer) && !slices.ContainsFunc(s.Neighbors, func(n Neighbor) bool { return n.Address == peer }) {
+			return g.Name
+		}
+	}
+	return ""
 }
 
 func peeringOf(p scenario.Peer) Peering {

@@ -65,8 +65,9 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 			if other := b.spec.Router(p.Router); p.Loopback && other != nil {
 				v4, v6 = loopbacks(*other)
 			}
+			one := len(p.Families) > 0
 			for _, a := range []netip.Addr{v4, v6} {
-				if a.IsValid() {
+				if a.IsValid() && (!one || a.Is6() == p.OverIPv6()) {
 					s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Router, Address: a, ASN: p.ASN, Peering: from(r, p, a)})
 				}
 			}
@@ -104,6 +105,17 @@ func (b *builder) routedLoopbacks(r scenario.Router) (v4, v6 netip.Addr) {
 		v6 = netip.Addr{}
 	}
 	return v4, v6
+}
+
+// Links returns the advertised prefixes of the router's own interfaces: networks, and loopbacks among the static prefixes.
+func (r Router) Links() []netip.Prefix {
+	own := slices.Clone(r.BGP.Announce)
+	for _, p := range r.BGP.Static {
+		if slices.Contains(r.Loopbacks, p) {
+			own = append(own, p)
+		}
+	}
+	return own
 }
 
 // from returns the configuration of a session with a peer's address, with the router's own address in place of a name.

@@ -172,7 +172,7 @@ type Speaker struct {
 // Neighbor is a peer with a known address.
 type Neighbor struct {
 	Name    string     `json:"name"`
-	Address netip.Addr `json:"address"` // IPv4 routes use an IPv4 session, IPv6 routes use an IPv6 session
+	Address netip.Addr `json:"address"`
 	ASN     uint32     `json:"asn"`
 	Peering
 }

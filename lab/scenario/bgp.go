@@ -52,6 +52,10 @@ type SessionOptions struct {
 	// UpdateSource is the router's own address in the session: an address, or lo for the first loopback of the peer's IP family
 	// (FRR: update-source; BIRD: source address; GoBGP: local-address). Default: the address towards the peer.
 	UpdateSource string `json:"updateSource,omitempty" jsonschema:"example=lo,example=10.255.0.1"`
+	// Families are the routes of the session: ipv4, ipv6 or both (RFC 4760; FRR: activate; BIRD: channels; GoBGP: afi-safis).
+	// Default: the family of the session's addresses, and two routers of a lab with IPv6 have a session for each family. With
+	// families, two routers have one session: over IPv6 if ipv6 is the only family, else over IPv4. Both ends need the same.
+	Families []IPFamily `json:"families,omitempty" jsonschema:"enum=ipv4,enum=ipv6"`
 	// AddPath negotiates several paths for a prefix (RFC 7911); default: FRR receives them, the others do not.
 	AddPath *AddPath `json:"addPath,omitempty"`
 	// DefaultOriginate sends a default route to the peer, whether the router has one or not; default false.
@@ -288,6 +292,7 @@ func (v *Validation) sessionOptions(at string, r *Router, p Peer) {
 		}
 	}
 	v.source(at, r, p)
+	v.families(at, p)
 	if a := p.AddPath; a != nil && !a.Send && !a.Receive {
 		v.Add(at+".addPath", "seen nothing that is on, want send or receive")
 	}

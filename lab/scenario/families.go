@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // V4 reports whether pods and services have IPv4 addresses.
@@ -30,6 +31,39 @@ func (s *Spec) IPv6() bool {
 		}
 	}
 	return false
+}
+
+// OverIPv6 reports whether the session with another router runs over IPv6 because of the families.
+func (o SessionOptions) OverIPv6() bool { return slices.Equal(o.Families, []IPFamily{IPv6Family}) }
+
+// families checks the families of a router's session.
+func (v *Validation) families(at string, p Peer) {
+	if p.Families == nil {
+		return
+	}
+	if p.isNodes() {
+		v.Add(at+".families", "seen it for nodes, want it in the peers of the nodes' speaker")
+		return
+	}
+	v.eachFamily(at+".families", p.Families)
+}
+
+// eachFamily checks a list of families against the families of the lab.
+func (v *Validation) eachFamily(at string, families []IPFamily) {
+	v.NotEmpty(at, len(families))
+	var all []string
+	for i, f := range families {
+		all = append(all, string(f))
+		switch c := v.spec.Cluster; {
+		case f == DualFamily:
+			v.Add(fmt.Sprintf("%s[%d]", at, i), "seen dual, want ipv4 and ipv6")
+		case c != nil && (f == IPv4Family && !c.IPFamily.V4() || f == IPv6Family && !c.IPFamily.V6()):
+			v.Add(fmt.Sprintf("%s[%d]", at, i), "seen %s in a cluster of ipFamily %s, want its family, or ipFamily dual", f, c.IPFamily)
+		case f == IPv6Family && !v.spec.IPv6():
+			v.Add(fmt.Sprintf("%s[%d]", at, i), "seen ipv6 in a lab without IPv6, want a network with ipv6")
+		}
+	}
+	v.Repeated(at, all)
 }
 
 // ipFamily checks the cluster's prefixes and provider against the IP family.

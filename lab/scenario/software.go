@@ -23,8 +23,6 @@ type Abilities uint32
 const (
 	// ForwardsByBGP: the kernel forwards by BGP routes.
 	ForwardsByBGP Abilities = 1 << iota
-	// RoutesIPv6: IPv6 sessions carry IPv6 routes.
-	RoutesIPv6
 	// AcceptsNodes: nodes may open sessions.
 	AcceptsNodes
 	// ShutsNodes: sessions that nodes opened can be shut down administratively.
@@ -133,9 +131,6 @@ func (v *Validation) software(path string, r *Router) {
 	}
 	of.Validate(v, path)
 	name := string(r.Software)
-	if v.spec.IPv6() {
-		v.Needs(path+".software", r, RoutesIPv6, name+" in a lab with IPv6")
-	}
 	v.forwarding(r)
 	if r.BGP == nil {
 		return

@@ -252,26 +252,10 @@ func (v *Validation) nodeSettings(at string, n *NodeSpeaker, p NodePeer) {
 	if p.Advertise != nil {
 		v.Advertised(at+".advertise", p.Advertise, n.Can)
 	}
-	v.nodeFamilies(at+".families", p)
+	if p.Families != nil {
+		v.eachFamily(at+".families", p.Families)
+	}
 	v.nodeTimes(at, p)
-}
-
-func (v *Validation) nodeFamilies(at string, p NodePeer) {
-	if p.Families == nil {
-		return
-	}
-	v.NotEmpty(at, len(p.Families))
-	var all []string
-	for i, f := range p.Families {
-		all = append(all, string(f))
-		if c := v.spec.Cluster; c != nil && (f == IPv4Family && !c.IPFamily.V4() || f == IPv6Family && !c.IPFamily.V6()) {
-			v.Add(fmt.Sprintf("%s[%d]", at, i), "seen %s in a cluster of ipFamily %s, want its family, or ipFamily dual", f, c.IPFamily)
-		}
-		if f == DualFamily {
-			v.Add(fmt.Sprintf("%s[%d]", at, i), "seen dual, want ipv4 and ipv6, each with a session")
-		}
-	}
-	v.Repeated(at, all)
 }
 
 // nodeTimes checks the times of a session: whole seconds in the bounds of BGP.

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -70,6 +71,9 @@ func (v *Validation) bothEnds(at string, p, back Peer) {
 		if o.here && !o.there {
 			v.Add(at+"."+o.field, "seen it at this end only, want it in the peer entry of %s too", p.Router)
 		}
+	}
+	if p.Families != nil && !slices.Equal(slices.Sorted(slices.Values(p.Families)), slices.Sorted(slices.Values(back.Families))) {
+		v.Add(at+".families", "seen %v, want the same families in the peer entry of %s", p.Families, p.Router)
 	}
 }
 

@@ -54,8 +54,8 @@ func (r *Router) answers(ctx context.Context) error {
 		return fmt.Errorf("router ID %v; wanted %v", id, want)
 	}
 	for _, n := range r.Plan.BGP.Neighbors {
-		if _, ok := protocols[protocolName(n.Name)]; !ok {
-			return fmt.Errorf("no protocol %s", protocolName(n.Name))
+		if _, ok := protocols[protocolName(n)]; !ok {
+			return fmt.Errorf("no protocol %s", protocolName(n))
 		}
 	}
 	return nil
@@ -83,7 +83,7 @@ func (r *Router) Sessions(ctx context.Context) ([]bgp.Session, error) {
 	return parseSessions(r.Name(), out)
 }
 
-// Routes returns the RIB: the IPv4 unicast routes that BGP learned, by prefix.
+// Routes returns the RIB: the unicast routes that BGP learned, by prefix.
 func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
 	if r.Plan.BGP == nil {
 		return nil, nil
@@ -96,7 +96,11 @@ func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
 	if err != nil {
 		return nil, fmt.Errorf("routes of %s: %w", r.Name(), err)
 	}
-	used, err := r.birdc(ctx, "show route export "+fib)
+	var exported []string
+	for _, f := range families(r.Plan) {
+		exported = append(exported, "show route export "+f.FIB())
+	}
+	used, err := r.birdc(ctx, exported...)
 	if err != nil {
 		return nil, fmt.Errorf("routes of %s: %w", r.Name(), err)
 	}

@@ -28,6 +28,7 @@ func TestRender(t *testing.T) {
 		"every-option.conf": routertest.EveryOption,
 		"sessions.conf":     routertest.SessionOptions,
 		"policies.conf":     routertest.Policies,
+		"families.conf":     routertest.Families,
 	})
 }
 
@@ -102,6 +103,10 @@ func TestParseWhatIsEmptyOrWrong(t *testing.T) {
 
 func TestPickFindsProtocolsOfPeers(t *testing.T) {
 	all := parseProtocols(routertest.Read(t, "protocols.txt"))
+	speaker := plan.Speaker{
+		Neighbors: []plan.Neighbor{{Name: "r2", Address: routertest.Addr("172.31.240.3")}, {Name: "r3", Address: routertest.Addr("172.31.240.4")}},
+		Ranges:    []plan.Range{{Name: "nodes", Prefix: netip.MustParsePrefix("172.31.240.0/24")}},
+	}
 	var addresses []netip.Addr
 	for _, name := range []string{"nodes1", "to-r2"} {
 		addresses = append(addresses, routertest.Addr(all[name].fields["Neighbor address"]))
@@ -117,7 +122,7 @@ func TestPickFindsProtocolsOfPeers(t *testing.T) {
 		{"a neighbour", bgp.Peers{Addresses: addresses[1:]}, "", "to-r2"},
 		{"nobody", bgp.Peers{Ranges: []string{"node"}}, "", ""},
 	} {
-		listening, sessions := pick(all, test.of, routertest.Speaker().BGP.Ranges)
+		listening, sessions := pick(all, test.of, &speaker)
 		if l, s := strings.Join(listening, " "), strings.Join(sessions, " "); l != test.listening || s != test.sessions {
 			t.Errorf("%s: listening %q, sessions %q; wanted %q, %q", test.name, l, s, test.listening, test.sessions)
 		}

@@ -53,7 +53,7 @@ func (*Software) Validate(v *scenario.Validation, path string) {
 
 // Abilities returns the features of scenario files that BIRD has here.
 func (*Software) Abilities() scenario.Abilities {
-	return scenario.AllAbilities() &^ (scenario.AggregatesRoutes | scenario.RoutesIPv6 | scenario.ReportsRestart)
+	return scenario.AllAbilities() &^ (scenario.AggregatesRoutes | scenario.ReportsRestart)
 }
 
 // New returns a handle, without I/O. ref is the engine's name of the image; only Start needs the image.

@@ -24,8 +24,9 @@ type protocol struct {
 	kind   string // BGP, Kernel, Device …
 	since  time.Time
 	fields map[string]string
-	routes string // of the protocol's channel: 1 imported, 2 exported, 0 preferred
-	peer   string // the peer's host name, if known
+	// received and sent count the routes of all channels.
+	received, sent int
+	peer           string // the peer's host name, if known
 }
 
 var protocolLine = regexp.MustCompile(`^(\S+) +([A-Z]\S*) +\S+ +(?:up|down|start|stop|flush) +(\S+ \S+)`)
@@ -49,7 +50,8 @@ func parseProtocols(data []byte) map[string]protocol {
 		value = strings.TrimSpace(value)
 		switch key {
 		case "Routes":
-			p.routes = value
+			p.received += count(imported, value)
+			p.sent += count(exported, value)
 		case "Hostname":
 			p.peer = value
 		default:
@@ -70,6 +72,12 @@ func lines(data []byte) func(func(string) bool) {
 			}
 		}
 	}
+}
+
+// addressOf reads an address, perhaps with an interface: fe80::1%up1.
+func addressOf(s string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(s)
+	return a.WithZone(""), err
 }
 
 var (
@@ -102,7 +110,7 @@ func parseSessions(router string, data []byte) ([]bgp.Session, error) {
 	}
 	var out []bgp.Session
 	for name, p := range parseProtocols(data) {
-		peer, err := netip.ParseAddr(p.fields["Neighbor address"])
+		peer, err := addressOf(p.fields["Neighbor address"])
 		if p.kind != "BGP" || err != nil {
 			continue
 		}
@@ -136,7 +144,7 @@ func (p protocol) session(router string, peer netip.Addr, now time.Time) (bgp.Se
 	}
 	s.Uptime = max(0, now.Sub(p.since))
 	s.HoldTime, s.Keepalive = p.timer("Hold timer"), p.timer("Keepalive timer")
-	s.PrefixesReceived, s.PrefixesSent = count(imported, p.routes), count(exported, p.routes)
+	s.PrefixesReceived, s.PrefixesSent = p.received, p.sent
 	return s, nil
 }
 
@@ -214,7 +222,7 @@ func parseRoutes(protocols map[string]protocol, data []byte) ([]bgp.Route, error
 			}
 			route := &out[len(out)-1]
 			from := protocols[m[3]].fields
-			peer, _ := netip.ParseAddr(from["Neighbor address"])
+			peer, _ := addressOf(from["Neighbor address"])
 			route.Paths = append(route.Paths, bgp.Path{
 				Peer: peer, Internal: strings.HasPrefix(from["Session"], "internal"), Valid: m[2] == "unicast", Best: m[4] != "",
 			})

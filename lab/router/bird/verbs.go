@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -54,27 +53,27 @@ func (r *Router) protocols(ctx context.Context, of bgp.Peers) (listening, sessio
 	if err != nil {
 		return nil, nil, fmt.Errorf("sessions of %s: %w", r.Name(), err)
 	}
-	listening, sessions = pick(parseProtocols(out), of, r.Plan.BGP.Ranges)
+	listening, sessions = pick(parseProtocols(out), of, r.Plan.BGP)
 	if len(listening)+len(sessions) == 0 {
 		err = of.Nobody(r.Name())
 	}
 	return listening, sessions, err
 }
 
-// pick finds the protocols of peers by name, in order. BIRD names each peer of a range after the range, with a number.
-func pick(all map[string]protocol, of bgp.Peers, ranges []plan.Range) (listening, sessions []string) {
+// pick finds the protocols of peers by name, in order.
+func pick(all map[string]protocol, of bgp.Peers, s *plan.Speaker) (listening, sessions []string) {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if all[name].kind != "BGP" {
 			continue
 		}
-		if i := slices.IndexFunc(ranges, func(g plan.Range) bool { return protocolName(g.Name) == name }); i >= 0 {
-			if of.All() || slices.Contains(of.Ranges, ranges[i].Name) {
+		if i := slices.IndexFunc(s.Ranges, func(g plan.Range) bool { return protocolName(g) == name }); i >= 0 {
+			if of.All() || slices.Contains(of.Ranges, s.Ranges[i].Name) {
 				listening = append(listening, name)
 			}
 			continue
 		}
-		peer, _ := netip.ParseAddr(all[name].fields["Neighbor address"])
-		if of.Has(peer, strings.TrimRight(name, "0123456789")) {
+		peer, _ := addressOf(all[name].fields["Neighbor address"])
+		if of.Has(peer, s.RangeOf(peer)) {
 			sessions = append(sessions, name)
 		}
 	}

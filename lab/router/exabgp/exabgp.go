@@ -90,7 +90,7 @@ func (r *Router) Sessions(ctx context.Context) ([]bgp.Session, error) {
 	return sessions(r.Plan, outs[0], outs[1], outs[2])
 }
 
-// Routes returns the RIB: the IPv4 unicast routes that BGP learned, by prefix. ExaBGP uses none of the routes.
+// Routes returns the RIB: the unicast routes that BGP learned, by prefix. ExaBGP uses none of the routes.
 func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
 	out, err := r.cli(ctx, "show adj-rib in extensive")
 	if err != nil {

@@ -17,6 +17,7 @@ func TestRender(t *testing.T) {
 		"no-bgp.conf":           func(r *plan.Router) { r.BGP = nil },
 		"graceful-restart.conf": func(r *plan.Router) { plain(r); r.BGP.GracefulRestart = true },
 		"every-option.conf":     func(r *plan.Router) { routertest.EveryOption(r); plain(r) },
+		"families.conf":         func(r *plan.Router) { routertest.Families(r); plain(r) },
 	})
 }
 

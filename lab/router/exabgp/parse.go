@@ -127,7 +127,7 @@ func counts(data []byte) map[netip.Addr]int {
 	return found
 }
 
-var routeLine = regexp.MustCompile(`^neighbor (\S+) .*local-as (\d+) peer-as (\d+) .*ipv4 unicast (\S+) next-hop (\S+)(?:.* as-path \[ ([0-9 ]*)\])?`)
+var routeLine = regexp.MustCompile(`^neighbor (\S+) .*local-as (\d+) peer-as (\d+) .*ipv[46] unicast (\S+) next-hop (\S+)(?:.* as-path \[ ([0-9 ]*)\])?`)
 
 // The parts of a line that are absent without the attribute. A list with one entry has no brackets.
 var (

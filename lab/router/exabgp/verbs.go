@@ -50,8 +50,14 @@ func (r *Router) Reset(ctx context.Context, of bgp.Peers) error {
 
 // Refresh asks peers for their routes and sends the router's own routes again (RFC 2918). Sessions stay.
 func (r *Router) Refresh(ctx context.Context, of bgp.Peers) error {
-	if err := r.each(ctx, of, "neighbor %s announce route-refresh ipv4 unicast"); err != nil {
-		return err
+	for _, v6 := range []bool{false, true} {
+		some := func(n plan.Neighbor) bool { return n.Carries(v6) && of.Has(n.Address, "") }
+		if !slices.ContainsFunc(r.Plan.BGP.Neighbors, some) {
+			continue
+		}
+		if err := r.each(ctx, of, "neighbor %s announce route-refresh "+word(v6)+" unicast"); err != nil {
+			return err
+		}
 	}
 	return r.each(ctx, of, "neighbor %s flush adj-rib out")
 }

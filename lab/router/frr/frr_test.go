@@ -35,6 +35,7 @@ func TestRender(t *testing.T) {
 		"every-option.conf": routertest.EveryOption,
 		"sessions.conf":     routertest.SessionOptions,
 		"policies.conf":     routertest.Policies,
+		"families.conf":     routertest.Families,
 		"every-option-dual-stack.conf": func(r *plan.Router) {
 			routertest.EveryOption(r)
 			dualStack(r)

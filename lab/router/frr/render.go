@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"embed"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"text/template"
@@ -46,24 +47,23 @@ const vtyshFile = "service integrated-vtysh-config\n"
 type peer struct {
 	Peer string // the peer in FRR's words: an address, or a peer group
 	Name string
-	// V6 marks a session over IPv6. A peer on the same link sends two next hops (RFC 2545, 3). FRR then takes the
+	// V6 marks the session's IPv6 routes. A peer on the same link sends two next hops (RFC 2545, 3). FRR then takes the
 	// global next hop: the global address names the node, and is the same in every router.
 	V6 bool
 	plan.Peering
 }
 
-func peerOf(called any, p any) (peer, error) {
+func peerOf(called any, p any, v6 bool) (peer, error) {
 	switch p := p.(type) {
 	case plan.Neighbor:
-		return peer{fmt.Sprint(called), p.Name, p.Address.Is6(), p.Peering}, nil
+		return peer{fmt.Sprint(called), p.Name, v6, p.Peering}, nil
 	case plan.Range:
-		return peer{fmt.Sprint(called), p.Name, p.Prefix.Addr().Is6(), p.Peering}, nil
+		return peer{fmt.Sprint(called), p.Name, v6, p.Peering}, nil
 	}
 	return peer{}, fmt.Errorf("lab bug: no peer: %T", p)
 }
 
-// From names the route map for routes from the peer. The two sessions with another router, one for each family, have
-// separate route maps.
+// From names the route map for routes from the peer. The two families of a peer have separate route maps.
 func (p peer) From() string { return p.routeMap("from") }
 
 // To names the route map for routes to the peer.
@@ -85,14 +85,14 @@ type routeMap struct {
 	Clauses []scenario.Clause
 }
 
-// mapsOf returns the route maps of a session: for routes from the peer, and for routes to the peer.
-func mapsOf(r plan.Router, called, of any) ([]routeMap, error) {
-	p, err := peerOf(called, of)
+// mapsOf returns the route maps of a session for an IP family: for routes from the peer, and for routes to the peer.
+func mapsOf(r plan.Router, called, of any, v6 bool) ([]routeMap, error) {
+	p, err := peerOf(called, of, v6)
 	if err != nil {
 		return nil, err
 	}
 	one := routeMap{IP: "ip", ASN: cmp.Or(p.LocalASN, r.BGP.ASN)}
-	if p.V6 {
+	if v6 {
 		one.IP = "ipv6"
 	}
 	var all []routeMap
@@ -107,6 +107,34 @@ func mapsOf(r plan.Router, called, of any) ([]routeMap, error) {
 		all = append(all, out)
 	}
 	return all, nil
+}
+
+// unit is the part of an IP family in the configuration (address-family).
+type unit struct {
+	plan.Router
+	V6 bool
+}
+
+// units returns the parts of the router's families. IPv4 is always among them.
+func units(r plan.Router) []unit {
+	all := []unit{{r, false}}
+	if r.BGP.Carries(true) {
+		all = append(all, unit{r, true})
+	}
+	return all
+}
+
+// Name is FRR's word for the family.
+func (u unit) Name() string {
+	if u.V6 {
+		return "ipv6"
+	}
+	return "ipv4"
+}
+
+// Prefixes returns the prefixes of the family.
+func (u unit) Prefixes(all []netip.Prefix) []netip.Prefix {
+	return slices.DeleteFunc(slices.Clone(all), func(p netip.Prefix) bool { return p.Addr().Is6() != u.V6 })
 }
 
 // lengths is a prefix with bounds of the length in FRR's words. FRR takes only a ge that is longer than the prefix.
@@ -178,7 +206,8 @@ func render(r plan.Router) (string, error) {
 		"restartTimes": restartTimes,
 		"repeat":       func(n int, asn uint32) string { return strings.TrimSpace(strings.Repeat(fmt.Sprint(asn, " "), n)) },
 		"reveal":       reveal.Password,
-		"v6":           overIPv6,
+		"units":        units,
+		"families":     plan.Families,
 	}).ParseFS(templates, "*.tmpl")
 	if err != nil {
 		return "", fmt.Errorf("lab bug: template of frr.conf: %w", err)
@@ -188,19 +217,4 @@ func render(r plan.Router) (string, error) {
 		return "", fmt.Errorf("frr.conf of %s: %w", r.Name, err)
 	}
 	return b.String(), nil
-}
-
-// overIPv6 reports whether a router has sessions over IPv6. IPv6 routes use only sessions over IPv6.
-func overIPv6(r plan.Router) bool {
-	for _, n := range r.BGP.Neighbors {
-		if n.Address.Is6() {
-			return true
-		}
-	}
-	for _, g := range r.BGP.Ranges {
-		if g.Prefix.Addr().Is6() {
-			return true
-		}
-	}
-	return false
 }

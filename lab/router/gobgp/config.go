@@ -3,13 +3,13 @@ package gobgp
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"skidpad.dev/skidpad/lab/plan"
-	"skidpad.dev/skidpad/lab/router/internal/nexthop"
 	"skidpad.dev/skidpad/lab/router/internal/reveal"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -212,38 +212,42 @@ func configOf(r plan.Router) (config, error) {
 	c.Global.Config.AS, c.Global.Config.RouterID, c.Global.Config.Port = r.BGP.ASN, r.BGP.RouterID.String(), r.BGP.Port
 	c.Global.MultiplePaths.Config.Enabled = r.BGP.MaximumPaths > 1
 	c.useZebra()
-	if len(r.BGP.Announce) > 0 {
+	if len(r.Links()) > 0 {
 		c.Zebra.Config.Take = append(c.Zebra.Config.Take, "connect")
 	}
 	if len(r.BGP.Static) > 0 {
 		c.Zebra.Config.Take = append(c.Zebra.Config.Take, "kernel")
 	}
 	if len(c.Zebra.Config.Take) > 0 {
-		c.announceOnly(slices.Concat(r.BGP.Announce, r.BGP.Static))
+		c.announceOnly(r, slices.Concat(r.BGP.Announce, r.BGP.Static))
 	}
 	for _, n := range r.BGP.Neighbors {
 		password, err := reveal.Password(n.Password)
 		if err != nil {
 			return c, fmt.Errorf("peer %s: %w", n.Name, err)
 		}
-		out := neighbor{peering: peeringOf(r.BGP, n.Peering)}
+		out := neighbor{peering: peeringOf(r.BGP, n, n.Peering)}
 		out.Config.Address, out.Config.PeerAS, out.Config.Description = n.Address.String(), n.ASN, n.Name
 		out.Config.Password, out.Config.LocalAS = password, n.LocalASN
 		c.Neighbors = append(c.Neighbors, out)
-		c.apply(r, n.Name, n.Address.String()+"/32", n.Peering, nexthop.Self(r, n))
+		name := n.Name
+		if n.Address.Is6() { // a peer may have a session for each family
+			name += "/ipv6"
+		}
+		c.apply(r, name, netip.PrefixFrom(n.Address, n.Address.BitLen()).String(), n, n.Peering)
 	}
 	for _, g := range r.BGP.Ranges {
 		password, err := reveal.Password(g.Password)
 		if err != nil {
 			return c, fmt.Errorf("peers %s: %w", g.Name, err)
 		}
-		group := peerGroup{peering: peeringOf(r.BGP, g.Peering)}
+		group := peerGroup{peering: peeringOf(r.BGP, g, g.Peering)}
 		group.Config.Name, group.Config.PeerAS, group.Config.Password, group.Config.LocalAS = g.Name, g.ASN, password, g.LocalASN
 		c.PeerGroups = append(c.PeerGroups, group)
 		var d dynamicPeer
 		d.Config.Prefix, d.Config.PeerGroup = g.Prefix.String(), g.Name
 		c.Dynamic = append(c.Dynamic, d)
-		c.apply(r, g.Name, g.Prefix.String(), g.Peering, false)
+		c.apply(r, g.Name, g.Prefix.String(), g, g.Peering)
 	}
 	return c, nil
 }
@@ -254,13 +258,12 @@ func (c *config) useZebra() {
 	z.Enabled, z.URL, z.Version, z.Software = true, "unix:/var/run/frr/zserv.api", 6, "frr8.2"
 }
 
-func peeringOf(s *plan.Speaker, o plan.Peering) peering {
+func peeringOf(s *plan.Speaker, peer plan.Carrier, o plan.Peering) peering {
 	var p peering
 	seconds := func(d time.Duration) int { return max(1, int(d/time.Second)) }
 	t := s.TimersOf(o)
 	p.Timers.Config = timers{HoldTime: seconds(t.HoldTime.Std()), Keepalive: seconds(t.Keepalive.Std()), Retry: seconds(t.ConnectRetry.Std()), IdleHold: 1}
 	f := family{}
-	f.Config.Name = "ipv4-unicast"
 	if g := s.RestartOf(o); g.Mode != scenario.RestartOff {
 		p.Graceful.Config = restart{Enabled: true, Time: int(g.RestartTime.Std() / time.Second), Helper: g.Mode == scenario.RestartHelper}
 		f.Graceful.Config.Enabled = true
@@ -274,9 +277,20 @@ func peeringOf(s *plan.Speaker, o plan.Peering) peering {
 			f.AddPaths.Config.Most = mostPaths
 		}
 	}
-	p.Families = []family{f}
+	for _, v6 := range plan.Families(peer) {
+		f.Config.Name = unicast(v6)
+		p.Families = append(p.Families, f)
+	}
 	p.options = optionsOf(s, o)
 	return p
+}
+
+// unicast is GoBGP's word for an IP family.
+func unicast(v6 bool) string {
+	if v6 {
+		return "ipv6-unicast"
+	}
+	return "ipv4-unicast"
 }
 
 func optionsOf(s *plan.Speaker, o plan.Peering) *options {

@@ -89,13 +89,21 @@ func (r *Router) Sessions(ctx context.Context) ([]bgp.Session, error) {
 	return parseNeighbors(r.Name(), out, time.Now())
 }
 
-// Routes returns the RIB: the IPv4 unicast routes that BGP learned, by prefix.
+// Routes returns the RIB: the unicast routes that BGP learned, by prefix.
 func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
-	out, err := r.gobgp(ctx, "global", "rib", "-a", "ipv4")
-	if err != nil {
-		return nil, fmt.Errorf("routes of %s: %w", r.Name(), err)
+	var all []bgp.Route
+	for _, family := range []string{"ipv4", "ipv6"} {
+		out, err := r.gobgp(ctx, "global", "rib", "-a", family)
+		if err != nil {
+			return nil, fmt.Errorf("routes of %s: %w", r.Name(), err)
+		}
+		routes, err := parseRIB(out)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, routes...)
 	}
-	return parseRIB(out)
+	return all, nil
 }
 
 // Apply brings the running router to the plan's configuration, after a check by gobgpd. A running gobgpd takes only

@@ -17,6 +17,7 @@ func TestRender(t *testing.T) {
 		"every-option.yaml":          routertest.EveryOption,
 		"sessions.yaml":              routertest.SessionOptions,
 		"policies.yaml":              routertest.Policies,
+		"families.yaml":              routertest.Families,
 		"ibgp-beside-the-nodes.yaml": func(r *plan.Router) { r.BGP.Neighbors[0].Address = routertest.Addr("192.0.2.3") },
 	})
 }

@@ -63,7 +63,7 @@ func parseNeighbors(router string, data []byte, now time.Time) ([]bgp.Session, e
 		if err != nil {
 			return nil, unreadable("neighbor", data, err)
 		}
-		out = append(out, p.session(router, a, now))
+		out = append(out, p.session(router, a.WithZone(""), now))
 	}
 	bgp.SortSessions(out)
 	return out, nil

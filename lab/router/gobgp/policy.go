@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router/internal/nexthop"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -66,6 +68,7 @@ type bgpConditions struct {
 	Communities *match       `yaml:"match-community-set,omitempty"`
 	Path        *match       `yaml:"match-as-path-set,omitempty"`
 	NextHops    []netip.Addr `yaml:"next-hop-in-list,omitempty"`
+	Families    []string     `yaml:"afi-safi-in-list,omitempty"`
 }
 
 type match struct {
@@ -101,48 +104,110 @@ type setCommunities struct {
 	} `yaml:"set-community-method"`
 }
 
-// apply adds policies for the routes from peers and to peers. peers is a prefix or an address. self makes the router name
-// itself as the next hop.
-func (c *config) apply(r plan.Router, name, peers string, p plan.Peering, self bool) {
-	if p.Import == nil && p.Export == nil && !self {
+// apply adds policies for the routes from peers and to peers. peers is a prefix or an address.
+func (c *config) apply(r plan.Router, name, peers string, peer plan.Carrier, p plan.Peering) {
+	from, to := policy{Name: "from-" + name}, policy{Name: "to-" + name}
+	families := plan.Families(peer)
+	for _, v6 := range families {
+		f := clauses{peers: name, asn: cmp.Or(p.LocalASN, r.BGP.ASN), v6: v6, several: len(families) > 1}
+		if p.Import != nil {
+			from.Statements = append(from.Statements, c.statements(from.Name, f, p.Import)...)
+		}
+		n, one := peer.(plan.Neighbor)
+		switch self := one && nexthop.Self(r, n, v6); {
+		case one && v6 && n.Address.Is4():
+			to.Statements = append(to.Statements, ownIPv6(r, n, f, self))
+		case self:
+			f.hop = "self"
+		}
+		if p.Export != nil || f.hop != "" {
+			to.Statements = append(to.Statements, c.statements(to.Name, f, p.Export)...)
+		}
+	}
+	if len(from.Statements)+len(to.Statements) == 0 {
 		return
 	}
-	defined, to := c.policies()
+	defined, apply := c.policies()
 	defined.Neighbors = append(defined.Neighbors, neighborSet{name, []string{peers}})
-	asn := cmp.Or(p.LocalASN, r.BGP.ASN)
-	if p.Import != nil {
-		to.Import = append(to.Import, c.add("from-"+name, name, asn, p.Import, ""))
-	}
-	if p.Export != nil || self {
-		hop := ""
-		if self {
-			hop = "self"
+	for list, one := range map[*[]string]policy{&apply.Import: from, &apply.Export: to} {
+		if len(one.Statements) > 0 {
+			*list = append(*list, one.Name)
 		}
-		to.Export = append(to.Export, c.add("to-"+name, name, asn, p.Export, hop))
+	}
+	for _, one := range []policy{from, to} {
+		if len(one.Statements) > 0 {
+			c.Policies = append(c.Policies, one)
+		}
 	}
 }
 
-// add adds a policy for a set of peers, and returns the policy's name. A policy without rules takes no decision, as the
-// other policies follow.
-func (c *config) add(name, peers string, asn uint32, p *scenario.RoutePolicy, hop string) string {
-	out := policy{Name: name}
-	for _, clause := range p.Clauses(false) {
-		s := statement{Conditions: c.conditions(fmt.Sprintf("%s-%d", name, clause.Seq), clause.Match)}
-		s.Conditions.Neighbors = &match{Neighbors: peers}
+// clauses is the context of statements for an IP family of a set of peers.
+type clauses struct {
+	peers   string
+	asn     uint32
+	v6      bool
+	several bool   // the peers have routes of both families
+	hop     string // the next hop of accepted routes; "" keeps the next hop
+}
+
+// family limits a statement to the family.
+func (f clauses) family(s *conditions) {
+	if !f.several {
+		return
+	}
+	if s.BGP == nil {
+		s.BGP = &bgpConditions{}
+	}
+	s.BGP.Families = []string{unicast(f.v6)}
+}
+
+// ownIPv6 makes the router name its IPv6 address as the next hop of IPv6 routes in a session over IPv4. GoBGP itself would name
+// the IPv4 address. Routes of internal peers to an internal peer keep the next hop, unless the router must name itself.
+func ownIPv6(r plan.Router, n plan.Neighbor, f clauses, self bool) statement {
+	var s statement
+	s.Conditions.Neighbors = &match{Neighbors: f.peers}
+	f.several = true
+	f.family(&s.Conditions)
+	if n.ASN == r.BGP.ASN && !self {
+		s.Conditions.BGP.RouteType = "local"
+	}
+	for _, p := range r.Loopbacks {
+		if n.Loopback && p.Addr().Is6() {
+			s.Actions.BGP.NextHop = cmp.Or(s.Actions.BGP.NextHop, p.Addr().String())
+		}
+	}
+	for _, a := range r.Networks {
+		if a.Address6.IsValid() && netip.PrefixFrom(a.Address, a.Bits).Masked().Contains(n.Address) {
+			s.Actions.BGP.NextHop = a.Address6.String()
+		}
+	}
+	return s
+}
+
+// statements are the steps of a policy for a family. A policy without rules takes no decision, as the other policies follow.
+func (c *config) statements(name string, f clauses, p *scenario.RoutePolicy) []statement {
+	var all []statement
+	for _, clause := range p.Clauses(f.v6) {
+		sets := fmt.Sprintf("%s-%d", name, clause.Seq)
+		if f.several && f.v6 {
+			sets += "/ipv6"
+		}
+		s := statement{Conditions: c.conditions(sets, clause.Match)}
+		s.Conditions.Neighbors = &match{Neighbors: f.peers}
+		f.family(&s.Conditions)
 		switch {
 		case !clause.Accept:
 			s.Actions.Route = "reject-route"
 		default:
-			s.Actions.BGP = actionsOf(clause.Set, asn)
-			s.Actions.BGP.NextHop = hop
+			s.Actions.BGP = actionsOf(clause.Set, f.asn)
+			s.Actions.BGP.NextHop = f.hop
 			if p.Filters() {
 				s.Actions.Route = "accept-route"
 			}
 		}
-		out.Statements = append(out.Statements, s)
+		all = append(all, s)
 	}
-	c.Policies = append(c.Policies, out)
-	return name
+	return all
 }
 
 func actionsOf(p scenario.RouteSet, asn uint32) bgpActions {
@@ -196,17 +261,34 @@ func (c *config) conditions(name string, m *scenario.RouteMatch) conditions {
 }
 
 // announceOnly announces only prefixes among the routes from zebra: zebra passes the routes of every link.
-func (c *config) announceOnly(prefixes []netip.Prefix) {
+func (c *config) announceOnly(r plan.Router, prefixes []netip.Prefix) {
 	defined, to := c.policies()
-	set := prefixSet{Name: "announced"}
-	for _, p := range prefixes {
-		set.List = append(set.List, prefixMember{Prefix: p.String()})
+	several := slices.ContainsFunc(r.Networks, func(a plan.Attachment) bool { return a.Address6.IsValid() })
+	out := policy{Name: "announced"}
+	for _, v6 := range []bool{false, true} {
+		if v6 && !several {
+			continue
+		}
+		set := prefixSet{Name: out.Name}
+		if v6 {
+			set.Name += "6"
+		}
+		for _, p := range prefixes {
+			if p.Addr().Is6() == v6 {
+				set.List = append(set.List, prefixMember{Prefix: p.String()})
+			}
+		}
+		s := statement{Actions: actions{Route: "reject-route"}}
+		if len(set.List) > 0 {
+			defined.Prefixes = append(defined.Prefixes, set)
+			s.Conditions.Prefixes = &match{Prefixes: set.Name, How: "invert"}
+		}
+		s.Conditions.BGP = &bgpConditions{RouteType: "local"}
+		clauses{v6: v6, several: several}.family(&s.Conditions)
+		out.Statements = append(out.Statements, s)
 	}
-	defined.Prefixes = append(defined.Prefixes, set)
-	s := statement{Conditions: conditions{Prefixes: &match{Prefixes: set.Name, How: "invert"}}, Actions: actions{Route: "reject-route"}}
-	s.Conditions.BGP = &bgpConditions{RouteType: "local"}
-	c.Policies = append(c.Policies, policy{"announced", []statement{s}})
-	to.Export = append(to.Export, "announced")
+	c.Policies = append(c.Policies, out)
+	to.Export = append(to.Export, out.Name)
 }
 
 func (c *config) policies() (*definedSets, *apply) {

@@ -3,10 +3,8 @@ package gobgp
 import (
 	"context"
 	"fmt"
-	"net/netip"
 
 	"skidpad.dev/skidpad/lab/bgp"
-	"skidpad.dev/skidpad/lab/plan"
 )
 
 // Shut shuts sessions down administratively until Open. A restart undoes Shut. GoBGP forgets a peer of a range when the
@@ -36,7 +34,7 @@ func (r *Router) each(ctx context.Context, of bgp.Peers, verb string) error {
 	}
 	met := false
 	for _, s := range sessions {
-		if !of.Has(s.Peer, rangeOf(r.Plan.BGP.Ranges, s.Peer)) {
+		if !of.Has(s.Peer, r.Plan.BGP.RangeOf(s.Peer)) {
 			continue
 		}
 		met = true
@@ -48,14 +46,4 @@ func (r *Router) each(ctx context.Context, of bgp.Peers, verb string) error {
 		return of.Nobody(r.Name())
 	}
 	return nil
-}
-
-// rangeOf returns the name of the peer's range; "" for a peer without a range.
-func rangeOf(ranges []plan.Range, peer netip.Addr) string {
-	for _, g := range ranges {
-		if g.Prefix.Contains(peer) {
-			return g.Name
-		}
-	}
-	return ""
 }

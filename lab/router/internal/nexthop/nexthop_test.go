@@ -25,7 +25,7 @@ func TestSelf(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := routertest.Speaker()
 			r.BGP.Neighbors, r.BGP.Ranges = []plan.Neighbor{tt.neighbor}, tt.ranges
-			if got := nexthop.Self(r, tt.neighbor); got != tt.want {
+			if got := nexthop.Self(r, tt.neighbor, false); got != tt.want {
 				t.Errorf("next-hop-self is %v", got)
 			}
 		})

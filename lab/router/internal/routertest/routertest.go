@@ -72,6 +72,27 @@ func SessionOptions(r *plan.Router) {
 	r.BGP.Neighbors[0].GracefulRestart = &scenario.PeerRestart{Mode: scenario.RestartHelper}
 }
 
+// Families gives a speaker both IP families: on one session over IPv4 with an internal and an external peer, and on a session
+// and a range of its own.
+func Families(r *plan.Router) {
+	both := plan.Peering{SessionOptions: scenario.SessionOptions{Families: []scenario.IPFamily{scenario.IPv4Family, scenario.IPv6Family}}}
+	for i, a := range []string{"2001:db8:89::2", "2001:db8:2::2"} {
+		r.Networks[i].Address6 = Addr(a)
+	}
+	r.BGP.Announce = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8:2::/64")}
+	r.BGP.Static = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8:203::/48")}
+	r.BGP.Neighbors[0].Peering = both
+	r.BGP.Neighbors = append(r.BGP.Neighbors, plan.Neighbor{Name: "r3", Address: Addr("192.0.2.3"), ASN: 64514, Peering: both})
+	r.BGP.Neighbors[1].Export = &scenario.RoutePolicy{Rules: []scenario.PolicyRule{
+		{Match: &scenario.RouteMatch{Prefixes: []scenario.PrefixMatch{"203.0.113.0/24", "2001:db8:203::/48"}}, Action: scenario.Reject},
+	}}
+	for _, a := range []string{"192.0.2.4", "2001:db8:2::4"} {
+		r.BGP.Neighbors = append(r.BGP.Neighbors, plan.Neighbor{Name: "r4", Address: Addr(a), ASN: 64515})
+		r.BGP.Neighbors[len(r.BGP.Neighbors)-1].DefaultOriginate = true
+	}
+	r.BGP.Ranges = append(r.BGP.Ranges, plan.Range{Name: "nodes6", Prefix: netip.MustParsePrefix("2001:db8:89::/64"), ASN: 64512})
+}
+
 // Policies gives a speaker's external peer policies with rules of every kind.
 func Policies(r *plan.Router) {
 	r.BGP.Announce = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
