@@ -21,7 +21,7 @@ func complete(root *cobra.Command) {
 		"up": {scenarios}, "graph": {scenarios}, "show": {scenarios}, "repro": {bugs}, "bisect": {bugs},
 		"exec": {nodes}, "shell": {nodes}, "join": {nodes}, "leave": {nodes}, "fault": {faultNames, nodes}, "kubectl": {labNames},
 	}
-	repeated := map[string]choices{"test": scenarios, "validate": scenarios, "routes": ofLab(routerNames)}
+	repeated := map[string]choices{"test": scenarios, "validate": scenarios, "routes": ofLab(routerNames), "clear": faultIDs}
 	flags := map[string]choices{
 		"name": labNames, "from": nodes, "node": nodes, "peer": nodes, "to": ofLab(targetNames), "network": ofLab(networkNames),
 	}
@@ -91,6 +91,20 @@ func faultNames(*cobra.Command) ([]string, error) {
 		kinds = append(kinds, fault.NameOf(f)+"\t"+f.About().What)
 	}
 	return kinds, nil
+}
+
+// faultIDs returns the faults in force.
+func faultIDs(cmd *cobra.Command) ([]string, error) {
+	in, err := injector(cmd.Context(), cmd.Flag("name").Value.String())
+	if err != nil {
+		return nil, err
+	}
+	list, err := in.List(cmd.Context())
+	var ids []string
+	for _, a := range list {
+		ids = append(ids, a.ID+"\t"+a.Fault.String())
+	}
+	return ids, err
 }
 
 func networkNames(l *lab.Lab) (names []string) {
