@@ -44,6 +44,9 @@ type Attributes struct {
 	// Communities are in the form 64512:99 or a well-known name: no-export (RFC 1997).
 	Communities      []string `json:"communities,omitempty"`
 	LargeCommunities []string `json:"largeCommunities,omitempty"` // 64512:100:50 (RFC 8092)
+	// Originator and Clusters are from route reflectors (RFC 4456, 8).
+	Originator netip.Addr   `json:"originator,omitzero"`
+	Clusters   []netip.Addr `json:"clusters,omitempty"`
 }
 
 // wellKnown are the names of well-known communities (RFC 1997, RFC 3765, RFC 8326, RFC 7999), as FRR spells them.

@@ -2,7 +2,6 @@ package labtest
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -97,16 +96,12 @@ func (l *Lab) PodCIDRs(ctx context.Context) map[string]netip.Prefix {
 }
 
 // Paths returns all paths of a router to a prefix. For Eventually.
-func (l *Lab) Paths(ctx context.Context, name string, to netip.Prefix) ([]router.Path, error) {
+func (l *Lab) Paths(ctx context.Context, name string, to netip.Prefix) ([]bgp.Path, error) {
 	r, err := l.Router(name)
 	if err != nil {
 		return nil, err
 	}
-	lister, ok := r.(router.PathLister)
-	if !ok {
-		return nil, fmt.Errorf("the software of router %s lists no paths with all attributes", name)
-	}
-	return lister.Paths(ctx, to)
+	return router.Paths(ctx, r, to)
 }
 
 // HostPrefix returns an address' own prefix: /32, or /128 of IPv6.

@@ -65,8 +65,8 @@ var _ = Describe("A route reflector (RFC 4456)", Label("bgp", "frr", "ibgp", "re
 	It("advertises its clients' routes to each other, with originator ID and its own cluster ID, and packets take the routes", func(ctx SpecContext) {
 		rr, r2 := l.Plan.Routers[0].BGP.RouterID, l.Plan.Routers[2].BGP.RouterID
 		Eventually(ctx, l.Paths).WithArguments("r1", right).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(And(HaveLen(1), HaveEach(And(
-			HaveField("Peer.Type", "internal"), HaveField("Peer.ID", l.Plan.Routers[0].Networks[0].Address),
-			HaveField("Originator", r2), HaveField("Clusters.List", ConsistOf(rr.String()))))))
+			HaveField("Internal", true), HaveField("Peer", l.Plan.Routers[0].Networks[0].Address),
+			HaveField("Originator", r2), HaveField("Clusters", ConsistOf(rr))))))
 		answered(ctx, l)
 	})
 

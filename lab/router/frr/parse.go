@@ -160,6 +160,10 @@ type detail struct {
 		ID   string `json:"peerId"`
 		Type string `json:"type"`
 	} `json:"peer"`
+	Originator netip.Addr `json:"originatorId"`
+	Clusters   struct {
+		List []netip.Addr `json:"list"`
+	} `json:"clusterList"`
 }
 
 // community is a list of communities, space-separated in String.
@@ -185,7 +189,8 @@ func parseDetail(to netip.Prefix, data []byte) ([]bgp.Path, error) {
 		one := bgp.Path{
 			ASPath: p.ASPath.String, Internal: p.Peer.Type == "internal", Valid: p.Valid, Best: p.Best.Overall, Multipath: p.Multipath && !p.Best.Overall,
 			Attributes: bgp.Attributes{Origin: p.Origin, MED: p.MED, LocalPref: p.LocalPref,
-				Communities: bgp.Communities(p.Community.String), LargeCommunities: bgp.Communities(p.Large.String)},
+				Communities: bgp.Communities(p.Community.String), LargeCommunities: bgp.Communities(p.Large.String),
+				Originator: p.Originator, Clusters: p.Clusters.List},
 		}
 		if one.ASPath == "Local" { // an empty AS path
 			one.ASPath = ""

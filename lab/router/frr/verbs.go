@@ -2,15 +2,12 @@ package frr
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"skidpad.dev/skidpad/lab/bgp"
-	"skidpad.dev/skidpad/lab/router"
 )
 
 // Shut shuts sessions down administratively until Open. A restart undoes Shut. FRR cannot shut one peer of a range
@@ -87,24 +84,4 @@ func (r *Router) Configure(ctx context.Context, lines []string) error {
 		return fmt.Errorf("%w: %s", err, out)
 	}
 	return nil
-}
-
-// Paths returns all paths to a prefix.
-func (r *Router) Paths(ctx context.Context, to netip.Prefix) ([]router.Path, error) {
-	family := "ipv4"
-	if to.Addr().Is6() {
-		family = "ipv6"
-	}
-	command := fmt.Sprintf("show bgp %s unicast %s json", family, to)
-	out, err := r.Exec(ctx, "vtysh", "-c", command)
-	if err != nil {
-		return nil, err
-	}
-	var route struct {
-		Paths []router.Path `json:"paths"`
-	}
-	if err := json.Unmarshal(out, &route); err != nil {
-		return nil, unreadable(command, out, err)
-	}
-	return route.Paths, nil
 }
