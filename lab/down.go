@@ -23,7 +23,7 @@ func Down(ctx context.Context, name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	removed, err := eng.Remove(ctx, name)
+	removed, err := bringup.Remove(ctx, eng, name, Kinds())
 	if err != nil {
 		return removed, err
 	}

@@ -61,6 +61,13 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	var known *plan.Found
+	if l != nil {
+		known = l.Plan.Found
+	}
+	if o, err = bringup.Settle(ctx, eng, o, known); err != nil {
+		return nil, err
+	}
 	if l == nil {
 		return bringup.Create(ctx, eng, o)
 	}
@@ -96,10 +103,13 @@ func Draft(ctx context.Context, o Options) (*plan.Plan, error) {
 		o.Name = o.Scenario.Metadata.Name
 	}
 	eng, err := docker.Connect(ctx)
-	if errors.Is(err, docker.ErrNoEngine) {
+	if errors.Is(err, docker.ErrNoEngine) && (o.Scenario.Spec.Cluster == nil || !o.Scenario.Spec.Cluster.Unseen()) {
 		return plan.Make(o.Scenario, o.Name, plan.Host{})
 	}
 	if err != nil {
+		return nil, err
+	}
+	if o, err = bringup.Settle(ctx, eng, o, nil); err != nil {
 		return nil, err
 	}
 	return bringup.Draft(ctx, eng, o)

@@ -75,7 +75,15 @@ func (b *building) makeNetworks(ctx context.Context, _ func(string)) error {
 	if err != nil {
 		return err
 	}
+	if b.Plan.Cluster.Exists() { // the record comes before the first change of the cluster, even without a network of the lab
+		if err := b.make.Keep(ctx, b.Plan.Lab, map[string]string{planLabel: label}); err != nil {
+			return err
+		}
+	}
 	for _, n := range b.Plan.Bridges() {
+		if n.Foreign {
+			continue
+		}
 		if err := b.make.Network(ctx, n, map[string]string{planLabel: label}); err != nil {
 			return err
 		}
@@ -178,6 +186,12 @@ func (b *building) startContainers(ctx context.Context, _ func(string)) error {
 }
 
 func (b *building) makeCluster(ctx context.Context, note func(string)) error {
+	if f := b.Plan.Found; f != nil {
+		for _, line := range f.Lines() {
+			note(line)
+		}
+		return b.cluster.Create(ctx, image.Resolved{})
+	}
 	if err := b.make.Raise(len(b.Plan.Cluster.Nodes), note); err != nil {
 		return err
 	}

@@ -25,6 +25,8 @@ type Options struct {
 	Images   image.Policy
 	Keep     bool // leave a half-made lab running after an interruption
 	Progress Progress
+
+	found *plan.Found // the running cluster of the scenario; see Settle
 }
 
 // Create brings up a lab without existing parts. Images come first, because a lab without images needs no networks.
@@ -51,12 +53,12 @@ func Create(ctx context.Context, eng *docker.Engine, o Options) (*live.Lab, erro
 	l := live.New(eng, p, images, missing)
 	err = build(ctx, l, o, networked)
 	if err != nil && ctx.Err() != nil && !o.Keep {
-		_, undo := eng.Remove(context.WithoutCancel(ctx), o.Name)
+		_, undo := Remove(context.WithoutCancel(ctx), eng, o.Name, o.Scenario.Kinds())
 		return nil, errors.Join(fmt.Errorf("lab %s: interrupted; what was begun is removed", o.Name), undo)
 	}
 	var refused *plan.RefusedError
 	if errors.As(err, &refused) && !o.Keep {
-		_, undo := eng.Remove(context.WithoutCancel(ctx), o.Name)
+		_, undo := Remove(context.WithoutCancel(ctx), eng, o.Name, o.Scenario.Kinds())
 		return nil, errors.Join(fmt.Errorf("lab %s: %w\nwhat was begun is removed; with --keep the lab stays", o.Name, refused), undo)
 	}
 	return l, err
@@ -96,6 +98,12 @@ func Draft(ctx context.Context, eng *docker.Engine, o Options) (*plan.Plan, erro
 	facts, err := host.Facts(ctx, eng)
 	if err != nil {
 		return nil, err
+	}
+	if o.found != nil {
+		if err := alone(ctx, eng, o); err != nil {
+			return nil, err
+		}
+		facts.Found, facts.Taken = o.found, append(facts.Taken, o.found.Taken...)
 	}
 	return plan.Make(o.Scenario, o.Name, facts)
 }

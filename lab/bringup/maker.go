@@ -22,6 +22,8 @@ import (
 // maker makes the containers and the networks of a lab. ref is the engine's name of the image.
 type maker interface {
 	Network(ctx context.Context, n plan.Network, labels map[string]string) error
+	// Keep records values of the lab, in place of an earlier record.
+	Keep(ctx context.Context, lab string, values map[string]string) error
 	Router(ctx context.Context, r plan.Router, ref string) error
 	Gateway(ctx context.Context, g plan.Gateway, ref string) error
 	Client(ctx context.Context, c plan.Client, ref string) error

@@ -77,13 +77,18 @@ func read(raw []byte, kinds scenario.Kinds) (k kept, err error) {
 	if k.Plan == nil {
 		return k, errors.New("there is no plan in it")
 	}
+	if k.Plan.Found != nil {
+		if err := k.Plan.Found.Facts.Bind(kinds); err != nil {
+			return k, err
+		}
+	}
 	if k.Plan.Scenario != nil {
 		return k, k.Plan.Scenario.Bind(kinds)
 	}
 	return k, nil
 }
 
-// Find reads the plan from the lab's networks. Find returns nil if no network of the lab exists.
+// Find reads the plan from the lab's record or networks. Find returns nil if the lab has neither.
 func Find(ctx context.Context, eng *docker.Engine, name string, kinds scenario.Kinds) (*live.Lab, error) {
 	networks, err := eng.Networks(ctx, name)
 	if err != nil {
@@ -93,17 +98,16 @@ func Find(ctx context.Context, eng *docker.Engine, name string, kinds scenario.K
 	if err != nil {
 		return nil, err
 	}
+	label, where := amended[planLabel], "in the record"
 	for _, n := range networks {
-		label, ok := n.Labels[planLabel]
-		if !ok {
-			continue
+		if label == "" && n.Labels[planLabel] != "" {
+			label, where = n.Labels[planLabel], "on network "+n.Name
 		}
-		if newer, ok := amended[planLabel]; ok {
-			label = newer
-		}
+	}
+	if label != "" {
 		k, err := decode(label, kinds)
 		if err != nil {
-			return nil, fmt.Errorf("lab %s: the plan on network %s cannot be read: %w; remove the lab with `skidpad down --name %s`", name, n.Name, err, name)
+			return nil, fmt.Errorf("lab %s: the plan %s cannot be read: %w; remove the lab with `skidpad down --name %s`", name, where, err, name)
 		}
 		return live.New(eng, k.Plan, k.Images, k.Missing), nil
 	}

@@ -33,13 +33,6 @@ func (e *SkipError) Unwrap() error { return e.Err }
 // Obstacle reports why this machine cannot run a scenario: a missing kernel option, or an image that can be neither
 // pulled nor built here. Obstacle returns nil if no obstacle is known. Obstacle pulls and builds nothing.
 func Obstacle(ctx context.Context, s *scenario.Scenario) (*SkipError, error) {
-	p, err := plan.Make(s, s.Metadata.Name, plan.Host{})
-	if err != nil {
-		return nil, err
-	}
-	if skip := kernelLacks(p); skip != nil {
-		return skip, nil
-	}
 	store := image.NewWithoutEngine(Catalogue(s.Kinds())...)
 	eng, err := docker.Connect(ctx)
 	switch {
@@ -48,6 +41,22 @@ func Obstacle(ctx context.Context, s *scenario.Scenario) (*SkipError, error) {
 		store = image.New(eng, Catalogue(s.Kinds())...)
 	case !errors.Is(err, docker.ErrNoEngine):
 		return nil, err
+	}
+	o := Options{Name: s.Metadata.Name, Scenario: s}
+	if c := s.Spec.Cluster; c != nil && c.Unseen() {
+		if eng == nil {
+			return &SkipError{Reason: c.Running() + " cannot be seen without an engine"}, nil
+		}
+		if o, err = Settle(ctx, eng, o, nil); err != nil {
+			return &SkipError{Reason: err.Error()}, nil //nolint:nilerr // no such cluster here
+		}
+	}
+	p, err := plan.Make(o.Scenario, o.Name, plan.Host{Found: o.found})
+	if err != nil {
+		return nil, err
+	}
+	if skip := kernelLacks(p); skip != nil {
+		return skip, nil
 	}
 	var skip *SkipError
 	if err := asSkip(store.Obtainable(ctx, p.Images)); err != nil && !errors.As(err, &skip) {

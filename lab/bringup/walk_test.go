@@ -48,6 +48,11 @@ func (e *engine) did(format string, a ...any) error {
 	return nil
 }
 
+func (e *engine) Keep(_ context.Context, _ string, labels map[string]string) error {
+	e.labels = append(e.labels, labels)
+	return e.did("record")
+}
+
 func (e *engine) Network(_ context.Context, n plan.Network, labels map[string]string) error {
 	e.labels = append(e.labels, labels)
 	return e.did("network %s", n.Name)

@@ -99,7 +99,7 @@ func (a *Access) Find(ctx context.Context) (*Kube, error) {
 	if err != nil {
 		return nil, err
 	}
-	kubeconfig, err := external(raw, a.context, address)
+	kubeconfig, err := External(raw, a.context, address)
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: administrator's kubeconfig: %w", a.cluster, err)
 	}
@@ -110,7 +110,7 @@ func (a *Access) Find(ctx context.Context) (*Kube, error) {
 	if err := wait.Until(ctx, wait.For{What: fmt.Sprintf("cluster %s: API server at %s", a.cluster, address), Each: OneCall}, kube.Answers); err != nil {
 		return nil, err
 	}
-	return kube, writePrivate(a.Kubeconfig, kubeconfig)
+	return kube, WritePrivate(a.Kubeconfig, kubeconfig)
 }
 
 // AwaitAdmin returns a shell command line that waits for the administrator's kubeconfig within a node and
@@ -148,9 +148,9 @@ func (k *Kube) Answers(ctx context.Context) error {
 	return err
 }
 
-// external converts a node's own kubeconfig to a kubeconfig for use on the host, with the host's address.
+// External converts a node's own kubeconfig to a kubeconfig for use on the host, with the host's address.
 // Cluster, user and context get the same name, so that users can merge the files of several clusters.
-func external(raw []byte, name, address string) ([]byte, error) {
+func External(raw []byte, name, address string) ([]byte, error) {
 	config, err := clientcmd.Load(raw)
 	if err != nil {
 		return nil, err
@@ -190,8 +190,8 @@ func Through(kubeconfig []byte, open func(own string) (address string, err error
 	return clientcmd.Write(*config)
 }
 
-// writePrivate writes a file readable only by its owner, atomically.
-func writePrivate(path string, data []byte) error {
+// WritePrivate writes a file readable only by its owner, atomically.
+func WritePrivate(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}

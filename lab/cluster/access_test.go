@@ -18,7 +18,7 @@ current-context: kubernetes-admin@skidpad-l
 `
 
 func TestExternal(t *testing.T) {
-	raw, err := external([]byte(admin), "kind-skidpad-l", "127.0.0.1:40000")
+	raw, err := External([]byte(admin), "kind-skidpad-l", "127.0.0.1:40000")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,13 +29,13 @@ func TestExternal(t *testing.T) {
 	if config.Host != "https://127.0.0.1:40000" || string(config.KeyData) != "KEY" || string(config.CAData) != "CA" {
 		t.Errorf("seen %+v", config)
 	}
-	if _, err := external([]byte("current-context: gone\n"), "kind-skidpad-l", "127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "gone") {
+	if _, err := External([]byte("current-context: gone\n"), "kind-skidpad-l", "127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "gone") {
 		t.Errorf("an incomplete file: seen error %v, wanted one that names the context", err)
 	}
 }
 
 func TestThrough(t *testing.T) {
-	raw, err := external([]byte(admin), "kind-skidpad-l", "172.20.0.9:6443")
+	raw, err := External([]byte(admin), "kind-skidpad-l", "172.20.0.9:6443")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestThrough(t *testing.T) {
 func TestWritePrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lab", "kubeconfig")
 	for _, text := range []string{"one", "two"} {
-		if err := writePrivate(path, []byte(text)); err != nil {
+		if err := WritePrivate(path, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(path)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -66,6 +67,26 @@ func (e *Engine) Containers(ctx context.Context, lab string) ([]Info, error) {
 		infos = append(infos, i)
 	}
 	slices.SortFunc(infos, func(a, b Info) int { return cmp.Compare(a.Name, b.Name) })
+	return infos, nil
+}
+
+// Named lists the containers with the given names, in any state and of any lab.
+func (e *Engine) Named(ctx context.Context, names ...string) ([]Info, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	filter := make(client.Filters)
+	for _, n := range names {
+		filter.Add("name", "^/"+regexp.QuoteMeta(n)+"$")
+	}
+	list, err := e.Client.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filter})
+	if err != nil {
+		return nil, fmt.Errorf("listing containers: %w", err)
+	}
+	infos := make([]Info, 0, len(list.Items))
+	for _, c := range list.Items {
+		infos = append(infos, infoOf(c))
+	}
 	return infos, nil
 }
 
@@ -160,6 +181,13 @@ func (e *Engine) Labs(ctx context.Context) ([]string, error) {
 	}
 	for _, n := range nets.Items {
 		found[labOf(n.Labels)] = true
+	}
+	volumes, err := e.Client.VolumeList(ctx, client.VolumeListOptions{Filters: labelled(LabelLab, "")})
+	if err != nil {
+		return nil, fmt.Errorf("labs: listing volumes: %w", err)
+	}
+	for _, v := range volumes.Items {
+		found[labOf(v.Labels)] = true
 	}
 	delete(found, "")
 	labs := make([]string, 0, len(found))

@@ -95,6 +95,9 @@ func (in *Injector) addressesOn(ctx context.Context, networks []string, peer str
 	}
 	var all []netip.Addr
 	for _, n := range in.plan.Networks {
+		if v4, v6, ok := in.linked(peer, n.Name); ok && slices.Contains(networks, n.Name) {
+			all = append(all, v4, v6)
+		}
 		if ep := have.NetworkSettings.Networks[n.Docker]; ep != nil && slices.Contains(networks, n.Name) {
 			all = append(all, ep.IPAddress, ep.GlobalIPv6Address)
 		}

@@ -165,6 +165,18 @@ func (in *Injector) addressOf(ctx context.Context, from place, network, peer str
 	return "", netip.Addr{}, fmt.Errorf("peer %s: no address of it is on a network of %s (%v)", peer, from.name, from.on(network))
 }
 
+// linked returns a place's addresses on a network with an interface that skidpad made. The engine does not know these
+// addresses.
+func (in *Injector) linked(name, network string) (v4, v6 netip.Addr, ok bool) {
+	x, _ := in.plan.Places().Find(name)
+	for _, a := range x.Networks {
+		if a.Network == network && a.Link {
+			return a.Address, a.Address6, true
+		}
+	}
+	return v4, v6, false
+}
+
 // addressOn finds a peer's address on a network: the IPv4 address if the lab routes IPv4. The address is invalid if the peer
 // has no address on the network.
 func (in *Injector) addressOn(ctx context.Context, network, peer string) (netip.Addr, error) {
@@ -189,6 +201,9 @@ func (in *Injector) addressOn(ctx context.Context, network, peer string) (netip.
 	x, ok := find(in.plan, peer)
 	if !ok {
 		return netip.Addr{}, nil
+	}
+	if v4, v6, ok := in.linked(peer, network); ok {
+		return in.first(v4, v6), nil
 	}
 	have, err := in.inspect(ctx, x.home)
 	if err != nil {

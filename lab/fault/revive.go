@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
@@ -51,6 +52,9 @@ func endpointsOf(c container.InspectResponse) map[string]endpoint {
 // addresses.
 func (in *Injector) reviveNode(ctx context.Context, at place, before map[string]endpoint) error {
 	for name, ep := range before {
+		if in.plan.Cluster.Exists() {
+			break // the settings of the user's container stay, and the engine gives the first free address again
+		}
 		if err := in.pin(ctx, at.container, name, ep); err != nil {
 			return err
 		}
@@ -60,6 +64,11 @@ func (in *Injector) reviveNode(ctx context.Context, at place, before map[string]
 	}
 	if err := links.Ensure(ctx, in.engine, in.plan, at.name); err != nil {
 		return err
+	}
+	if c := in.plan.Cluster; c.Exists() && len(c.Routes) > 0 {
+		if _, err := in.engine.Node(at.name, at.kind, at.container).Exec(ctx, "sh", "-ec", strings.Join(c.RouteCommands(), "\n")); err != nil {
+			return fmt.Errorf("routes of %s: %w", at.name, err)
+		}
 	}
 	have, err := in.inspect(ctx, at.container)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -90,7 +89,7 @@ func (l *Lab) PodCIDRs(ctx context.Context) map[string]netip.Prefix {
 	for _, n := range list.Items {
 		cidr, err := netip.ParsePrefix(n.Spec.PodCIDR)
 		gomega.Expect(err).NotTo(gomega.HaveOccurred(), n.Name)
-		byName[strings.TrimPrefix(n.Name, l.Plan.Cluster.Name+"-")] = cidr
+		byName[l.Plan.Cluster.Short(n.Name)] = cidr
 	}
 	return byName
 }

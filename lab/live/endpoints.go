@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -71,7 +70,7 @@ func (l *Lab) ClusterNodes(ctx context.Context) ([]ClusterNode, error) {
 
 // shortName returns the scenario's name of the node with a Kubernetes name.
 func (l *Lab) shortName(name string) string {
-	return strings.TrimPrefix(name, l.Plan.Cluster.Name+"-")
+	return l.Plan.Cluster.Short(name)
 }
 
 // Endpoints returns a workload's current addresses. An empty name means the first workload.

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"skidpad.dev/skidpad/lab/agent"
 	"skidpad.dev/skidpad/lab/cluster"
@@ -48,6 +49,9 @@ func (l *Lab) Missing() map[string]string { return l.missing }
 // Notes are facts about a lab that are no problems: substituted parts and parts left out.
 func (l *Lab) Notes() []string {
 	var notes []string
+	if f := l.Plan.Found; f != nil {
+		notes = append(notes, "cluster "+f.Name+" ran before the lab and stays: "+strings.Join(f.Lines(), "; "))
+	}
 	for _, key := range slices.Sorted(maps.Keys(l.images)) {
 		i := l.images[key]
 		if published := i.StandsInFor(); published != "" {

@@ -92,7 +92,11 @@ func (l *Lab) Status(ctx context.Context) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	running := x.nodes(containers)
+	foreign, err := l.engine.Named(ctx, l.Plan.Foreign()...)
+	if err != nil {
+		return nil, err
+	}
+	running := x.nodes(append(containers, foreign...))
 	if Parked(containers) {
 		x.st.Problems = []string{fmt.Sprintf("the lab is parked: all containers are frozen; `skidpad up --name %s` thaws the lab", l.Plan.Lab)}
 		return &x.st, nil

@@ -19,6 +19,10 @@ func (b *builder) cluster() {
 	if c == nil {
 		return
 	}
+	if c.Provider == scenario.ProviderExisting {
+		b.existing()
+		return
+	}
 	name := "skidpad-" + b.Lab
 	image := Image{Name: "node", Version: c.Kubernetes}
 	for _, a := range b.Addons {

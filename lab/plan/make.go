@@ -36,7 +36,9 @@ func Make(s *scenario.Scenario, lab string, h Host) (*Plan, error) {
 		return nil, err
 	}
 	b.kernel()
-	b.addons()
+	if b.host.Found == nil {
+		b.addons()
+	}
 	b.manifests()
 	b.cluster()
 	b.gateways()
@@ -126,7 +128,11 @@ func (b *builder) images() {
 		}
 	}
 	if b.Cluster != nil {
-		add(b.Cluster.Image)
+		if !b.Cluster.Exists() {
+			add(b.Cluster.Image)
+		} else if len(b.Workloads) > 0 {
+			add(b.Workloads[0].Image)
+		}
 		if k := b.Cluster.K3s; k != nil {
 			add(k.Datastore.Image)
 			for _, i := range k.Archives {

@@ -147,7 +147,7 @@ func (p *Plan) Named(name string) (string, bool) {
 		case what == "host":
 			return n.Host.String(), true
 		case err == nil && offset > 0 && offset < 255:
-			return at(n.Subnet, offset).String(), true
+			return at(cmp.Or(n.Places, n.Subnet), offset).String(), true
 		}
 	}
 	if p.Cluster == nil {

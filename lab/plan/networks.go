@@ -63,6 +63,14 @@ func (e *SubnetError) Error() string {
 func (b *builder) networks() error {
 	taken := b.reserved()
 	for _, n := range b.spec.Networks {
+		if b.spec.Cluster != nil && n.Name == b.spec.Cluster.Network && b.host.Found != nil {
+			out, err := b.foreign(n)
+			if err != nil {
+				return err
+			}
+			b.Networks = append(b.Networks, out)
+			continue
+		}
 		var subnet netip.Prefix
 		if n.IPv4 != nil {
 			subnet = *n.IPv4
@@ -164,7 +172,7 @@ func at(p netip.Prefix, offset int) netip.Addr {
 // attach returns a place on a network. offset is the place's number on a bridge; end is the name of the place.
 func (b *builder) attach(network string, offset int, end string) Attachment {
 	n := b.network(network)
-	out := Attachment{Network: n.Name, Bits: n.Subnet.Bits(), Link: n.PointToPoint}
+	out := Attachment{Network: n.Name, Bits: n.Subnet.Bits(), Link: n.PointToPoint || n.Foreign}
 	out.Address, out.Address6 = b.on(n, offset, end)
 	if n.PointToPoint && out.Address6.IsValid() {
 		out.Bits6 = n.Subnet6.Bits()
@@ -175,6 +183,9 @@ func (b *builder) attach(network string, offset int, end string) Attachment {
 // on returns the addresses of a place on a network. On a point-to-point network, the first end has the first address: .1
 // of a /30, .0 of a /31, ::0 of a /127.
 func (b *builder) on(n Network, offset int, end string) (v4, v6 netip.Addr) {
+	if n.Foreign {
+		return at(n.Places, offset), at6(n.Subnet6, offset)
+	}
 	if !n.PointToPoint {
 		return at(n.Subnet, offset), at6(n.Subnet6, offset)
 	}

@@ -61,6 +61,12 @@ func (p *Plan) clusterPlaces() Places {
 	}
 	var all Places
 	for _, n := range c.Nodes {
+		if n.Remote {
+			continue
+		}
+		if c.Exists() {
+			n.Static = c.statics()
+		}
 		all = append(all, Place{Name: n.Short, Kind: node.KindCluster, Container: n.Name, Home: n.Name,
 			Networks:  append([]Attachment{p.attachment(c.HomeOf(n), n.Address)}, n.Further...),
 			Loopbacks: n.Loopbacks, Routes: n.Static, Rules: n.Rules})

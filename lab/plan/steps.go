@@ -40,6 +40,9 @@ func (b *builder) steps() {
 	add(len(b.Containers) > 0, StepContainers, plural(len(b.Containers), "container"), networks...)
 	if c := b.Cluster; c != nil {
 		what := fmt.Sprintf("%s of Kubernetes %s", plural(len(c.Nodes), "node"), c.Image.Version)
+		if c.Exists() {
+			what = fmt.Sprintf("%s of the running cluster %s", plural(len(c.Nodes), "node"), c.Name)
+		}
 		if len(c.Routes) > 0 {
 			what += ", with routes to what lies beyond the routers"
 		}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -57,7 +58,13 @@ func (p *Plan) clusterText(t *text) {
 	}
 	p.nodesText(t)
 	t.table("CLUSTER\tPROVIDER\tKUBERNETES\tPODS\tSERVICES")
-	t.row(c.Name, c.Provider, c.Image.Version, c.PodCIDR, c.ServiceCIDR)
+	t.row(c.Name, c.Provider, cmp.Or(c.Image.Version, p.Scenario.Spec.Cluster.Kubernetes), c.PodCIDR, c.ServiceCIDR)
+	if f := p.Found; f != nil {
+		t.table("FOUND IN THE CLUSTER")
+		for _, line := range f.Lines() {
+			t.row(line)
+		}
+	}
 }
 
 func (p *Plan) routersText(t *text) {

@@ -19,6 +19,8 @@ type Host struct {
 	CgroupV1 bool `json:"cgroupV1,omitempty"`
 	// NoSysResource reports whether CAP_SYS_RESOURCE cannot be granted to containers.
 	NoSysResource bool `json:"noSysResource,omitempty"`
+	// Found is the cluster that runs before the lab, for provider existing.
+	Found *Found `json:"found,omitempty"`
 }
 
 // Plan describes a lab completely.
@@ -26,9 +28,11 @@ type Plan struct {
 	Lab      string             `json:"lab"`
 	Scenario *scenario.Scenario `json:"scenario"` // with defaults filled in
 	// Hash covers all other fields of the plan: two plans with equal hashes make the same lab.
-	Hash       string      `json:"hash"`
-	Networks   []Network   `json:"networks"`
-	Cluster    *Cluster    `json:"cluster,omitempty"`
+	Hash     string    `json:"hash"`
+	Networks []Network `json:"networks"`
+	Cluster  *Cluster  `json:"cluster,omitempty"`
+	// Found is the cluster that ran before the lab.
+	Found      *Found      `json:"found,omitempty"`
 	Routers    []Router    `json:"routers,omitempty"`
 	Gateways   []Gateway   `json:"gateways,omitempty"`
 	Clients    []Client    `json:"clients,omitempty"`
@@ -58,6 +62,10 @@ type Network struct {
 	Nodes6  netip.Prefix `json:"nodes6,omitzero"`
 	// Masquerade lets the host rewrite the source of packets that leave the network.
 	Masquerade bool `json:"masquerade,omitempty"`
+	// Foreign marks a network that the lab neither makes nor removes. The lab's addresses on the network are in Places,
+	// and the engine does not know the addresses.
+	Foreign bool         `json:"foreign,omitempty"`
+	Places  netip.Prefix `json:"places,omitzero"`
 	// Segment has the settings of the link layer. A point-to-point network has no engine's name, bridge, host or nodes.
 	scenario.Segment
 }
@@ -119,6 +127,8 @@ type Node struct {
 	Loopbacks []netip.Prefix `json:"loopbacks,omitempty"`
 	Static    []StaticRoute  `json:"static,omitempty"`
 	Rules     []Rule         `json:"rules,omitempty"`
+	// Remote marks a node that is no container of the engine: only the API reaches the node.
+	Remote bool `json:"remote,omitempty"`
 }
 
 // HomeOf returns the name of a cluster node's network.

@@ -26,11 +26,21 @@ func Or[T comparable](v *T, def T) {
 // setDefaults fills in the fields that the file leaves out. A second call changes nothing.
 func (s *Scenario) setDefaults() {
 	spec := &s.Spec
+	for i := range spec.Workloads {
+		if e := spec.Workloads[i].Echo; e != nil {
+			e.setDefaults()
+		}
+	}
 	if c := spec.Cluster; c != nil {
 		c.setDefaults(spec.Networks)
+		if c.Unseen() {
+			return // the other defaults depend on the cluster
+		}
 	}
 	for i := range spec.Addons {
-		spec.Addons[i].setDefaults(spec)
+		if spec.Cluster == nil || spec.Cluster.Provider != ProviderExisting { // the addons of a running cluster are as they are
+			spec.Addons[i].setDefaults(spec)
+		}
 	}
 	for i := range spec.Routers {
 		if len(s.kinds.Routers) > 0 {
@@ -47,11 +57,6 @@ func (s *Scenario) setDefaults() {
 			Or(&c.Network, c.Networks[0])
 		}
 	}
-	for i := range spec.Workloads {
-		if e := spec.Workloads[i].Echo; e != nil {
-			e.setDefaults()
-		}
-	}
 	for i := range spec.Checks {
 		spec.Checks[i].setDefaults(spec)
 	}
@@ -62,6 +67,12 @@ func (s *Scenario) setDefaults() {
 
 func (c *Cluster) setDefaults(networks []Network) {
 	Or(&c.Provider, ProviderKind)
+	if len(networks) > 0 {
+		Or(&c.Network, networks[0].Name)
+	}
+	if c.Provider == ProviderExisting {
+		return
+	}
 	c.k3sDefaults()
 	Or(&c.Kubernetes, DefaultKubernetes)
 	Or(&c.ControlPlanes, 1)
@@ -78,9 +89,6 @@ func (c *Cluster) setDefaults(networks []Network) {
 	if c.IPFamily.V6() {
 		Or(&c.PodCIDR6, netip.MustParsePrefix("fd00:10:244::/56"))
 		Or(&c.ServiceCIDR6, netip.MustParsePrefix("fd00:10:96::/112"))
-	}
-	if len(networks) > 0 {
-		Or(&c.Network, networks[0].Name)
 	}
 	if c.APIEndpoint == nil && c.ControlPlanes > 1 && c.Provider == ProviderKind {
 		c.APIEndpoint = &APIEndpoint{}

@@ -109,10 +109,11 @@ func (v *Validation) length(path string, n Network, p netip.Prefix) bool {
 	return ok
 }
 
-// HasTopology reports whether the scenario has point-to-point networks, loopbacks or static routes.
+// HasTopology reports whether the scenario has point-to-point networks, loopbacks, static routes, or a running cluster
+// whose nodes get routes.
 func (s *Spec) HasTopology() bool {
 	return slices.ContainsFunc(s.Networks, func(n Network) bool { return n.PointToPoint }) ||
 		slices.ContainsFunc(s.Routers, func(r Router) bool { return len(r.Loopbacks)+len(r.Routes) > 0 }) ||
 		slices.ContainsFunc(s.Hosts(), func(c Client) bool { return len(c.Routes) > 0 }) ||
-		s.Cluster != nil && len(s.Cluster.Nodes) > 0
+		s.Cluster != nil && (len(s.Cluster.Nodes) > 0 || s.Cluster.Provider == ProviderExisting)
 }

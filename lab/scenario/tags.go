@@ -108,7 +108,7 @@ func (r rule) family(noun, example string) string {
 func EnumOf(t reflect.Type) []string {
 	switch t {
 	case reflect.TypeFor[Provider]():
-		return []string{string(ProviderKind), string(ProviderK3s)}
+		return []string{string(ProviderKind), string(ProviderK3s), string(ProviderExisting)}
 	case reflect.TypeFor[KubeProxy]():
 		return []string{string(KubeProxyNone), string(KubeProxyIPTables), string(KubeProxyIPVS), string(KubeProxyNFTables)}
 	case reflect.TypeFor[IPFamily]():

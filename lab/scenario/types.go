@@ -71,6 +71,8 @@ type Provider string
 const (
 	ProviderKind Provider = "kind"
 	ProviderK3s  Provider = "k3s"
+	// ProviderExisting is a cluster that runs before the lab, and stays.
+	ProviderExisting Provider = "existing"
 )
 
 // KubeProxy is the mode of the kube-proxy that a cluster runs.
@@ -96,7 +98,11 @@ const (
 
 // Cluster is the Kubernetes cluster.
 type Cluster struct {
-	Provider      Provider     `json:"provider,omitempty"`                                              // default kind
+	Provider Provider `json:"provider,omitempty"` // default kind
+	// Kind is the name of a running cluster of kind, for provider existing.
+	Kind string `json:"kind,omitempty" jsonschema:"example=kind"`
+	// Kubeconfig is the path of the kubeconfig file of a running cluster, for provider existing. The current context counts.
+	Kubeconfig    string       `json:"kubeconfig,omitempty" jsonschema:"example=/home/me/.kube/config"`
 	Kubernetes    string       `json:"kubernetes,omitempty" jsonschema:"example=v1.36,example=v1.36.3"` // v1.36 or v1.36.3; default v1.36
 	ControlPlanes int          `json:"controlPlanes,omitempty" jsonschema:"minimum=1,maximum=9"`        // default 1
 	Workers       *int         `json:"workers,omitempty" jsonschema:"minimum=0,maximum=32"`             // default 2

@@ -21,6 +21,10 @@ func validate(s *Scenario, found *problems) {
 	v.names()
 	v.segments()
 	v.prefixes()
+	v.existing()
+	if c := s.Spec.Cluster; c != nil && c.Unseen() {
+		return // the other rules depend on the cluster; see Scenario.On
+	}
 	v.cluster()
 	v.routers()
 	v.gateways()

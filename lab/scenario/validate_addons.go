@@ -9,6 +9,9 @@ import (
 var releaseForm = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
 
 func (v *Validation) addons() {
+	if c := v.spec.Cluster; c != nil && c.Provider == ProviderExisting {
+		return // the cluster's own programs, which run already
+	}
 	for i, a := range v.spec.Addons {
 		if a.Name != "" && v.spec.Cluster == nil {
 			v.Add(a.path(i), "seen an addon, want a spec.cluster to install it into")

@@ -9,7 +9,7 @@ var kubernetesForm = regexp.MustCompile(`^v1\.[0-9]+(\.[0-9]+)?$`)
 
 func (v *Validation) cluster() {
 	c := v.spec.Cluster
-	if c == nil {
+	if c == nil || c.Provider == ProviderExisting {
 		return
 	}
 	const path = "spec.cluster"

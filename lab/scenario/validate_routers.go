@@ -93,6 +93,12 @@ func (v *Validation) nodesPeer(at string, r *Router, p Peer) {
 	if n == nil && p.ASN != 0 && slices.ContainsFunc(v.spec.Addons, func(a Addon) bool { return slices.Contains(a.Roles(), RoleBGP) }) {
 		return // the user's own speaker
 	}
+	if n == nil && cluster.Provider == ProviderExisting {
+		if p.ASN == 0 {
+			v.Add(at+".asn", "seen nothing, want the nodes' AS number: no object of the cluster names it")
+		}
+		return
+	}
 	if n == nil {
 		v.Add(at+".nodes", "seen %s, want an addon that speaks BGP on the nodes, such as cilium with bgp", all)
 		return
@@ -109,7 +115,7 @@ func (v *Validation) nodesPeer(at string, r *Router, p Peer) {
 	case len(asns) == 1 && p.ASN != asns[0]:
 		v.Add(at+".asn", "seen %d, want %d, the nodes' own (%s.instances)", p.ASN, asns[0], n.Path)
 	}
-	if r.Name != "" && !slices.ContainsFunc(n.AllPeers(), func(p NodePeer) bool { return p.Router == r.Name }) {
+	if r.Name != "" && cluster.Provider != ProviderExisting && !slices.ContainsFunc(n.AllPeers(), func(p NodePeer) bool { return p.Router == r.Name }) {
 		v.Add(at+".nodes", "seen %s, want %s among %s.peers too: sessions need both ends", all, r.Name, n.Path)
 	}
 }

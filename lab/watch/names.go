@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"strings"
 	"sync"
 
 	"skidpad.dev/skidpad/lab/node"
@@ -13,7 +12,7 @@ import (
 
 // names finds the owner of an address, by the scenario's names. Safe for concurrent use.
 type names struct {
-	prefix string // of the cluster's node names
+	cluster *plan.Cluster // nil without a cluster
 
 	mu    sync.RWMutex
 	addrs map[netip.Addr]string
@@ -21,7 +20,7 @@ type names struct {
 }
 
 func newNames(p *plan.Plan) *names {
-	n := &names{addrs: map[netip.Addr]string{}, macs: map[string]string{}}
+	n := &names{cluster: p.Cluster, addrs: map[netip.Addr]string{}, macs: map[string]string{}}
 	for _, network := range p.Networks {
 		n.planned("host", plan.Attachment{Address: network.Host, Address6: network.Host6})
 	}
@@ -30,9 +29,6 @@ func newNames(p *plan.Plan) *names {
 	}
 	for _, g := range p.Gateways {
 		n.planned(g.Name, g.Addresses...)
-	}
-	if p.Cluster != nil {
-		n.prefix = p.Cluster.Name + "-"
 	}
 	return n
 }
@@ -76,7 +72,12 @@ func (n *names) mac(m string) string {
 }
 
 // node returns the scenario's name of a cluster node by Kubernetes' name.
-func (n *names) node(kubernetes string) string { return strings.TrimPrefix(kubernetes, n.prefix) }
+func (n *names) node(kubernetes string) string {
+	if n.cluster == nil {
+		return kubernetes
+	}
+	return n.cluster.Short(kubernetes)
+}
 
 // with returns fields with further fields, from alternating names and values; empty values are left out.
 func with(fields map[string]string, more ...string) map[string]string {

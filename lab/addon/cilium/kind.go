@@ -79,11 +79,16 @@ func (c *Addon) SetDefaults(s *scenario.Spec) {
 			b.Advertise = scenario.AllAdvertisements()
 		}
 	}
-	if l := c.L2; l != nil { // the chart's own defaults
-		scenario.Or(&l.LeaseDuration, scenario.Duration(15*time.Second))
-		scenario.Or(&l.LeaseRenewDeadline, scenario.Duration(5*time.Second))
-		scenario.Or(&l.LeaseRetryPeriod, scenario.Duration(2*time.Second))
+	if c.L2 != nil {
+		c.L2.setDefaults()
 	}
+}
+
+// setDefaults fills in the chart's own defaults.
+func (l *L2) setDefaults() {
+	scenario.Or(&l.LeaseDuration, scenario.Duration(15*time.Second))
+	scenario.Or(&l.LeaseRenewDeadline, scenario.Duration(5*time.Second))
+	scenario.Or(&l.LeaseRetryPeriod, scenario.Duration(2*time.Second))
 }
 
 // Roles returns the work of the addon in the cluster.

@@ -3,6 +3,7 @@ package providers
 
 import (
 	"skidpad.dev/skidpad/lab/cluster"
+	"skidpad.dev/skidpad/lab/cluster/existing"
 	"skidpad.dev/skidpad/lab/cluster/k3s"
 	"skidpad.dev/skidpad/lab/cluster/kind"
 	"skidpad.dev/skidpad/lab/docker"
@@ -13,8 +14,11 @@ import (
 
 // New describes the cluster of a plan, without any I/O. images are needed by Create alone.
 func New(e *docker.Engine, p *plan.Plan, images map[string]image.Resolved, kubeconfig string, log func(string)) cluster.Provider {
-	if p.Cluster.Provider == scenario.ProviderK3s {
+	switch p.Cluster.Provider {
+	case scenario.ProviderK3s:
 		return k3s.New(e, p, images, kubeconfig, log)
+	case scenario.ProviderExisting:
+		return existing.New(e, p, images, kubeconfig)
 	}
 	return kind.New(e, p, kubeconfig, log)
 }
