@@ -49,12 +49,22 @@ func TestJudgeEntry(t *testing.T) {
 func TestRoutesToTheWholePodCIDR(t *testing.T) {
 	f := newFake()
 	p := arenaPlan()
-	if whole(p).IsValid() {
+	if whole(p) != nil {
 		t.Errorf("without BIRD on the nodes: %v", whole(p))
 	}
-	p.Scenario.Spec.Addons, p.Cluster.PodCIDR = []scenario.Addon{{Entry: scenario.Entry{Name: "bird", Fields: &bird.Addon{}}}}, netip.MustParsePrefix("10.244.0.0/16")
-	wanted, missing := wantedRoutes(scenario.TargetPod, f.endpoints, f.nodes, 2, whole(p))
-	if len(wanted) != 1 || len(missing) != 0 || wanted[0].prefix != p.Cluster.PodCIDR || wanted[0].least != 2 || len(wanted[0].via) != 2 {
-		t.Errorf("wanted %+v, missing %v", wanted, missing)
+	p.Scenario.Spec.Addons = []scenario.Addon{{Entry: scenario.Entry{Name: "bird", Fields: &bird.Addon{}}}}
+	v4, v6 := netip.MustParsePrefix("10.244.0.0/16"), netip.MustParsePrefix("fd00:10:244::/56")
+	for family, want := range map[scenario.IPFamily][]netip.Prefix{scenario.IPv4Family: {v4}, scenario.IPv6Family: {v6}, scenario.DualFamily: {v4, v6}} {
+		p.Scenario.Spec.Cluster = &scenario.Cluster{IPFamily: family, PodCIDR: v4, PodCIDR6: v6}
+		wanted, missing := wantedRoutes(scenario.TargetPod, f.endpoints, f.nodes, 2, whole(p))
+		if len(wanted) != len(want) || len(missing) != 0 {
+			t.Errorf("%s: wanted %+v, missing %v", family, wanted, missing)
+			continue
+		}
+		for i, w := range wanted {
+			if w.prefix != want[i] || w.least != 2 || len(w.via) != 2 {
+				t.Errorf("%s: wanted %+v", family, w)
+			}
+		}
 	}
 }

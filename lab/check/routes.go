@@ -173,7 +173,7 @@ func (c *Routes) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 		results[i] = Result{Name: fmt.Sprintf("routes on %s to %s/%s", strings.Join(names, ", "), kind, w.Name)}
 		results[i].Expected = fmt.Sprintf("a route in RIB and FIB for each %s address of %s, by %d nodes or more and by nobody else", kind, w.Name, max(c.NextHops, 1))
 		switch {
-		case kind == scenario.TargetPod && whole(p).IsValid():
+		case kind == scenario.TargetPod && len(whole(p)) > 0:
 			results[i].Expected = fmt.Sprintf("a route in RIB and FIB for the whole pod CIDR, by %d nodes or more and by nobody else", max(c.NextHops, 1))
 		case kind == scenario.TargetPod:
 			results[i].Expected = "a route in RIB and FIB for each node's pod CIDR, by that node"
@@ -330,23 +330,26 @@ func joinPrefixes(all []netip.Prefix) string {
 	return strings.Join(texts, ", ")
 }
 
-// whole is the pod CIDR of the cluster where every node announces all of it; else it is invalid.
-func whole(p *plan.Plan) netip.Prefix {
+// whole returns the pod CIDRs of a cluster whose nodes all announce the whole CIDRs.
+func whole(p *plan.Plan) []netip.Prefix {
 	if n := p.Scenario.Spec.NodeSpeaker(); p.Cluster == nil || n == nil || !n.WholePodCIDR {
-		return netip.Prefix{}
+		return nil
 	}
-	return p.Cluster.PodCIDR
+	return p.Scenario.Spec.Cluster.PodCIDRs()
 }
 
-// wantedRoutes are the routes for a kind of address. missing lists nodes and workloads without an address. A valid whole is a
-// prefix that every node announces in place of the node's own part.
-func wantedRoutes(kind scenario.Target, e probe.Endpoints, nodes []live.ClusterNode, least int, whole netip.Prefix) (wanted []wantedRoute, missing []string) {
+// wantedRoutes are the routes for a kind of address. missing lists nodes and workloads without an address. whole are
+// prefixes that every node announces in place of the node's own part.
+func wantedRoutes(kind scenario.Target, e probe.Endpoints, nodes []live.ClusterNode, least int, whole []netip.Prefix) (wanted []wantedRoute, missing []string) {
 	var all []netip.Addr
 	for _, n := range nodes {
 		all = append(all, n.Addresses...)
 	}
-	if kind == scenario.TargetPod && whole.IsValid() {
-		return []wantedRoute{{prefix: whole, via: all, least: least}}, nil
+	if kind == scenario.TargetPod && len(whole) > 0 {
+		for _, prefix := range whole {
+			wanted = append(wanted, wantedRoute{prefix: prefix, via: all, least: least})
+		}
+		return wanted, nil
 	}
 	if kind == scenario.TargetPod {
 		for _, n := range nodes {

@@ -12,6 +12,17 @@ func (f IPFamily) V4() bool { return f != IPv6Family }
 // V6 reports whether pods and services have IPv6 addresses.
 func (f IPFamily) V6() bool { return f == IPv6Family || f == DualFamily }
 
+// PodCIDRs returns the prefixes of pods, one for each IP family.
+func (c *Cluster) PodCIDRs() (all []netip.Prefix) {
+	if c.IPFamily.V4() {
+		all = append(all, c.PodCIDR)
+	}
+	if c.IPFamily.V6() {
+		all = append(all, c.PodCIDR6)
+	}
+	return all
+}
+
 // DualStack reports whether pods and services have both an IPv4 and an IPv6 address.
 func (s *Spec) DualStack() bool { return s.Cluster != nil && s.Cluster.IPFamily == DualFamily }
 

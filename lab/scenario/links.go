@@ -15,6 +15,10 @@ type Segment struct {
 	Snooping *bool `json:"snooping,omitempty"`
 	// Querier lets the bridge ask for listeners (multicast_querier of ip-link(8)); default false.
 	Querier bool `json:"querier,omitempty"`
+	// MulticastFlood sends multicast packets of groups without known listeners to every port; false is a switch that drops these
+	// packets (mcast_flood of bridge(8), on every port). Without a querier, such a bridge knows no listeners, and drops the
+	// neighbour solicitations of IPv6. Default: the kernel's default, true.
+	MulticastFlood *bool `json:"multicastFlood,omitempty"`
 	// PointToPoint makes the network a link between exactly two routers, clients or cluster nodes, without a bridge. If one end
 	// goes down, the other end loses the carrier. The prefixes are /30, /31 (RFC 3021) and /127 (RFC 6164); default: a free /31
 	// and, in a lab with IPv6, a free /127. The first member has the first address.
@@ -57,6 +61,9 @@ func (v *Validation) segments() {
 		if n.Querier && n.Snooping != nil && !*n.Snooping {
 			v.Add(at+".querier", "seen a querier on a bridge without snooping, want snooping too")
 		}
+		if n.MulticastFlood != nil && n.Snooping != nil && !*n.Snooping {
+			v.Add(at+".multicastFlood", "seen it on a bridge without snooping, which sends multicast packets to every port, want snooping too")
+		}
 		if n.PointToPoint {
 			v.pointToPoint(at, n)
 		} else {
@@ -75,7 +82,7 @@ func (v *Validation) pointToPoint(at string, n Network) {
 	for _, o := range []struct {
 		field string
 		set   bool
-	}{{"masquerade", n.Masquerade}, {"snooping", n.Snooping != nil}, {"querier", n.Querier}} {
+	}{{"masquerade", n.Masquerade}, {"snooping", n.Snooping != nil}, {"querier", n.Querier}, {"multicastFlood", n.MulticastFlood != nil}} {
 		if o.set {
 			v.Add(at+"."+o.field, "seen a setting of bridges on a point-to-point network, want a network with a bridge")
 		}

@@ -172,7 +172,7 @@ func matrixOf(backend string) {
 
 	It("have their own hold time in one session", func(ctx SpecContext) {
 		for router, want := range map[string]time.Duration{"far-external": 30 * time.Second, "external": 9 * time.Second} {
-			Eventually(ctx, m.SessionsWithNodes).WithArguments(router).WithTimeout(sessionsWithin).WithPolling(labtest.Often).Should(HaveKeyWithValue("worker", HaveField("HoldTime", want)), router)
+			Eventually(ctx, m.SessionsWithNodes).WithArguments(router).WithTimeout(sessionsWithin).WithPolling(labtest.Often).Should(HaveKeyWithValue("control-plane", HaveField("HoldTime", want)), router)
 		}
 	})
 

@@ -2,14 +2,19 @@
 package bird
 
 import (
+	"fmt"
+
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // Addon is BIRD 2 on every node, beside a CNI that speaks no BGP itself. Each node announces the cluster's whole pod CIDR to the
 // routers and learns nothing from them.
 type Addon struct {
-	ASN   uint32              `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`
-	Peers []scenario.NodePeer `json:"peers"`
+	// ASN and Peers are of the nodes outside of all instances.
+	ASN   uint32              `json:"asn,omitempty" jsonschema:"minimum=1,maximum=4294967295"`
+	Peers []scenario.NodePeer `json:"peers,omitempty"`
+	// Instances are speakers of some nodes, with an ASN and peers of their own; at most one for a node.
+	Instances []scenario.NodeInstance `json:"instances,omitempty"`
 	// BFD must be on in the routers' peer entries for the nodes, too; default none.
 	BFD      *scenario.BFD     `json:"bfd,omitempty"`
 	HoldTime scenario.Duration `json:"holdTime,omitempty"` // default 9 s
@@ -26,6 +31,9 @@ func (*Addon) Daemons() []string { return []string{"bird"} }
 func (o *Addon) SetDefaults(*scenario.Spec) {
 	scenario.Or(&o.HoldTime, scenario.DefaultHoldTime)
 	o.BFD.SetDefaults()
+	for _, p := range o.NodeSpeaker().AllPeers() {
+		p.BFD.SetDefaults()
+	}
 }
 
 // Roles returns the work of the addon in the cluster.
@@ -33,12 +41,27 @@ func (*Addon) Roles() []scenario.Role { return []scenario.Role{scenario.RoleBGP}
 
 // NodeSpeaker returns BIRD.
 func (o *Addon) NodeSpeaker() *scenario.NodeSpeaker {
-	return &scenario.NodeSpeaker{ASN: o.ASN, Peers: o.Peers, GracefulRestart: &o.GracefulRestart, BFD: o.BFD, CanBFD: true, WholePodCIDR: true, Process: "bird"}
+	return &scenario.NodeSpeaker{ASN: o.ASN, Peers: o.Peers, Instances: o.Instances, Can: abilities, GracefulRestart: &o.GracefulRestart, BFD: o.BFD, CanBFD: true, WholePodCIDR: true, Process: "bird"}
 }
+
+// abilities are the settings of a session.
+const abilities = scenario.NodePassword | scenario.NodeSelection | scenario.NodeFamilies | scenario.NodeMultihop | scenario.NodePort |
+	scenario.NodeSourceAddress | scenario.NodeTiming | scenario.NodeRestarting | scenario.NodeBFD | scenario.NodeAddress
 
 // Validate checks the fields.
 func (o *Addon) Validate(v *scenario.Validation, path string) {
-	v.NeedsIPv4(path, "bird")
 	v.Speaks(path, o.NodeSpeaker(), o.HoldTime)
+	first := map[string]int{}
+	for i, in := range o.Instances {
+		for _, node := range in.Nodes {
+			if j, ok := first[node]; ok {
+				v.Add(fmt.Sprintf("%s.instances[%d].nodes", path, i), "seen %s, which is in instances[%d] too, want one instance of BIRD for a node", node, j)
+			}
+			first[node] = i
+		}
+		if in.Port != 0 {
+			v.Add(fmt.Sprintf("%s.instances[%d].port", path, i), "seen %d, want none: BIRD on the nodes opens the sessions", in.Port)
+		}
+	}
 	v.NodesBFD(path+".bfd", o.BFD, o.Peers)
 }

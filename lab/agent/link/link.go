@@ -98,28 +98,39 @@ func makeAll(ctx context.Context, e *docker.Engine, p *plan.Plan) (changed []str
 	return changed, nil
 }
 
-func tuned(n plan.Network) bool { return n.Snooping != nil || n.Querier }
+func tuned(n plan.Network) bool { return n.Snooping != nil || n.Querier || n.MulticastFlood != nil }
 
-// tune sets multicast snooping and the querier of a bridge (ip-link(8), bridge). The settings end with the bridge.
+// tune sets multicast snooping and the querier of a bridge (ip-link(8), bridge), and flooding on its ports. The settings end
+// with the bridge or the port.
 func tune(n plan.Network) error {
 	if !tuned(n) {
 		return nil
 	}
-	settings := map[string]bool{"multicast_querier": n.Querier}
+	bridge := filepath.Join("/sys/class/net", n.Bridge)
+	settings := map[string]bool{filepath.Join(bridge, "bridge", "multicast_querier"): n.Querier}
 	if n.Snooping != nil {
-		settings["multicast_snooping"] = *n.Snooping
+		settings[filepath.Join(bridge, "bridge", "multicast_snooping")] = *n.Snooping
 	}
-	for name, on := range settings {
+	if n.MulticastFlood != nil {
+		ports, err := filepath.Glob(filepath.Join(bridge, "brif", "*"))
+		if err != nil {
+			return err
+		}
+		for _, port := range ports {
+			settings[filepath.Join(port, "multicast_flood")] = *n.MulticastFlood
+		}
+	}
+	for file, on := range settings {
 		value := "0"
 		if on {
 			value = "1"
 		}
-		file := filepath.Join("/sys/class/net", n.Bridge, "bridge", name)
-		if have, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(have)) == value {
-			continue
+		have, err := os.ReadFile(file)
+		if err == nil && strings.TrimSpace(string(have)) == value || errors.Is(err, os.ErrNotExist) && strings.Contains(file, "/brif/") {
+			continue // a port may leave meanwhile
 		}
 		if err := os.WriteFile(file, []byte(value), 0); err != nil {
-			return fmt.Errorf("network %s: %s of its bridge: %w", n.Name, name, err)
+			return fmt.Errorf("network %s: %s of its bridge: %w", n.Name, filepath.Base(file), err)
 		}
 	}
 	return nil
