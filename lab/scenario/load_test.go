@@ -99,6 +99,23 @@ func TestDocumentedExamples(t *testing.T) {
 	}
 }
 
+// TestSetUps loads each file that docs/set-ups.md names, at least one for each of the 32 reports.
+func TestSetUps(t *testing.T) {
+	text, err := os.ReadFile("../../docs/set-ups.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reports := regexp.MustCompile(`(?m)^\| .+\]\(\.\./(scenarios/\S+\.yaml)\).*\|$`).FindAllSubmatch(text, -1)
+	if len(reports) < 32 {
+		t.Errorf("seen %d reports with a file, want at least 32", len(reports))
+	}
+	for _, m := range regexp.MustCompile(`\]\(\.\./(scenarios/\S+\.yaml)\)`).FindAllSubmatch(text, -1) {
+		if _, err := scenario.Load(filepath.Join("../..", string(m[1])), lab.Kinds()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestInvalidFiles compares each file's error with the .err file beside it.
 func TestInvalidFiles(t *testing.T) {
 	for _, file := range glob(t, "testdata/invalid-*.yaml", 30) {
