@@ -78,7 +78,7 @@ func ownKubectl(ctx context.Context, l *lab.Lab, program string, a []string) err
 		if err != nil {
 			return err
 		}
-		defer os.RemoveAll(folder)
+		defer func() { _ = os.RemoveAll(folder) }()
 		if path, err = tunnelled(ctx, path, folder, dial); err != nil {
 			return err
 		}
