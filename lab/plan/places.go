@@ -100,7 +100,9 @@ func (p Places) At(a netip.Addr) (Place, bool) {
 		return Place{}, false
 	}
 	return p.first(func(x Place) bool {
-		return slices.ContainsFunc(x.Networks, func(at Attachment) bool { return slices.Contains(at.Addresses(), a.Unmap()) }) ||
+		return slices.ContainsFunc(x.Networks, func(at Attachment) bool {
+			return slices.Contains(at.Addresses(), a.Unmap()) || at.Link && at.Address6.IsValid() && at.LinkLocal() == a.WithZone("")
+		}) ||
 			slices.ContainsFunc(x.Loopbacks, func(p netip.Prefix) bool { return p.Addr() == a.Unmap() })
 	})
 }

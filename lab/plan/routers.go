@@ -65,10 +65,15 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 			if other := b.spec.Router(p.Router); p.Loopback && other != nil {
 				v4, v6 = loopbacks(*other)
 			}
+			link := ""
+			if p.Unnumbered != nil {
+				link = p.Unnumbered.Network
+				v6 = b.attach(link, routersAt+b.routerIndex(p.Router), p.Router).LinkLocal()
+			}
 			one := len(p.Families) > 0
 			for _, a := range []netip.Addr{v4, v6} {
 				if a.IsValid() && (!one || a.Is6() == p.OverIPv6()) {
-					s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Router, Address: a, ASN: p.ASN, Peering: from(r, p, a)})
+					s.Neighbors = append(s.Neighbors, Neighbor{Name: p.Router, Address: a, ASN: p.ASN, Interface: link, Peering: from(r, p, a)})
 				}
 			}
 		case p.Address.IsValid():

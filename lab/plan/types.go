@@ -184,6 +184,8 @@ type Neighbor struct {
 	Name    string     `json:"name"`
 	Address netip.Addr `json:"address"`
 	ASN     uint32     `json:"asn"`
+	// Interface is the router's interface of an unnumbered session. Address is then the peer's link-local address there.
+	Interface string `json:"interface,omitempty"`
 	Peering
 }
 

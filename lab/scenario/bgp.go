@@ -56,6 +56,13 @@ type SessionOptions struct {
 	// Default: the family of the session's addresses, and two routers of a lab with IPv6 have a session for each family. With
 	// families, two routers have one session: over IPv6 if ipv6 is the only family, else over IPv4. Both ends need the same.
 	Families []IPFamily `json:"families,omitempty" jsonschema:"enum=ipv4,enum=ipv6"`
+	// ExtendedNextHop gives IPv4 routes an IPv6 next hop (RFC 8950; FRR: capability extended-nexthop; BIRD: extended next hop);
+	// default false. The session runs over IPv6, with both families unless families says otherwise. Both ends need the same.
+	ExtendedNextHop bool `json:"extendedNextHop,omitempty"`
+	// Unnumbered makes the session run over an interface, between link-local addresses (FRR: neighbor up1 interface v6only). It
+	// implies extendedNextHop. Both ends need the same. With a router as the peer only; several entries for the same router may
+	// stand beside each other, each with another link.
+	Unnumbered *Unnumbered `json:"unnumbered,omitempty"`
 	// AddPath negotiates several paths for a prefix (RFC 7911); default: FRR receives them, the others do not.
 	AddPath *AddPath `json:"addPath,omitempty"`
 	// DefaultOriginate sends a default route to the peer, whether the router has one or not; default false.
@@ -64,6 +71,20 @@ type SessionOptions struct {
 	Timers *Timers `json:"timers,omitempty"`
 	// GracefulRestart is graceful restart in this session (RFC 4724), whatever the speaker's gracefulRestart is.
 	GracefulRestart *PeerRestart `json:"gracefulRestart,omitempty"`
+}
+
+// Unnumbered is the link of a session without configured addresses.
+type Unnumbered struct {
+	// Network is a point-to-point network between the two routers.
+	Network string `json:"network"`
+}
+
+// link returns the network of an unnumbered session; "" for another session.
+func (o SessionOptions) link() string {
+	if o.Unnumbered == nil {
+		return ""
+	}
+	return o.Unnumbered.Network
 }
 
 // AddPath is the router's part in ADD-PATH (RFC 7911).
@@ -153,23 +174,31 @@ func (b *BGP) LearnsFromNodes() bool {
 	return b != nil && slices.ContainsFunc(b.Peers, func(p Peer) bool { return p.isNodes() })
 }
 
-// towards returns the entry of a router's peer with that name, or nil.
-func (b *BGP) towards(router string) *Peer {
+// towards returns the entry of a router's peer with that name, or nil. Of several entries with unnumbered sessions, link is the
+// network of the wanted entry.
+func (b *BGP) towards(router, link string) *Peer {
 	if b == nil || router == "" {
 		return nil
 	}
+	var found *Peer
 	for i := range b.Peers {
-		if b.Peers[i].Router == router {
-			return &b.Peers[i]
+		if p := &b.Peers[i]; p.Router == router && (found == nil || p.link() == link) {
+			found = p
 		}
 	}
-	return nil
+	return found
 }
 
 func (p *Peer) setDefaults(r *Router, spec *Spec) {
 	p.BFD.SetDefaults()
+	if p.Unnumbered != nil {
+		p.ExtendedNextHop = true
+	}
+	if p.ExtendedNextHop && p.Families == nil {
+		p.Families = []IPFamily{IPv4Family, IPv6Family}
+	}
 	if other := spec.Router(p.Router); other != nil && other.BGP != nil {
-		if back := other.BGP.towards(r.Name); back != nil {
+		if back := other.BGP.towards(r.Name, p.link()); back != nil {
 			Or(&p.ASN, back.LocalASN)
 		}
 		Or(&p.ASN, other.BGP.ASN)
@@ -293,6 +322,7 @@ func (v *Validation) sessionOptions(at string, r *Router, p Peer) {
 	}
 	v.source(at, r, p)
 	v.families(at, p)
+	v.extendedNextHop(at, r, p)
 	if a := p.AddPath; a != nil && !a.Send && !a.Receive {
 		v.Add(at+".addPath", "seen nothing that is on, want send or receive")
 	}

@@ -44,8 +44,49 @@ func (s *Spec) IPv6() bool {
 	return false
 }
 
-// OverIPv6 reports whether the session with another router runs over IPv6 because of the families.
-func (o SessionOptions) OverIPv6() bool { return slices.Equal(o.Families, []IPFamily{IPv6Family}) }
+// OverIPv6 reports whether the only session with another router runs over IPv6.
+func (o SessionOptions) OverIPv6() bool {
+	return o.ExtendedNextHop || slices.Equal(o.Families, []IPFamily{IPv6Family})
+}
+
+// extendedNextHop checks IPv4 routes with IPv6 next hops, and sessions over an interface.
+func (v *Validation) extendedNextHop(at string, r *Router, p Peer) {
+	if !p.ExtendedNextHop {
+		return
+	}
+	field := at + ".extendedNextHop"
+	if p.Unnumbered != nil {
+		field = at + ".unnumbered"
+	}
+	switch {
+	case p.isNodes():
+		v.Add(field, "seen it for nodes, want it for a router or an address")
+	case !v.spec.IPv6():
+		v.Add(field, "seen it in a lab without IPv6, want a network with ipv6")
+	case !slices.Contains(p.Families, IPv4Family):
+		v.Add(field, "seen it in a session without IPv4 routes, want ipv4 among families")
+	case p.Address.Is4():
+		v.Add(field, "seen it in a session over IPv4, want an IPv6 address")
+	}
+	if p.Unnumbered == nil {
+		return
+	}
+	at = field + ".network"
+	switch other := v.spec.Router(p.Router); {
+	case !v.Network(at, p.Unnumbered.Network):
+	case p.Router == "":
+		v.Add(field, "seen it without a router, want a peer entry {router: NAME}")
+	case !v.spec.IsPointToPoint(p.Unnumbered.Network):
+		v.Add(at, "seen %q, want a network with pointToPoint", p.Unnumbered.Network)
+	case !v.on(r, p.Unnumbered.Network) || other != nil && !v.on(other, p.Unnumbered.Network):
+		v.Add(at, "seen %q, want a link between %s and %s", p.Unnumbered.Network, r.Name, p.Router)
+	}
+	for name, set := range map[string]bool{"loopback": p.Loopback, "updateSource": p.UpdateSource != "", "multihop": p.Multihop != 0, "ttlSecurity": p.TTLSecurity != 0} {
+		if set {
+			v.Add(at, "seen it beside %s, want one of them", name)
+		}
+	}
+}
 
 // families checks the families of a router's session.
 func (v *Validation) families(at string, p Peer) {

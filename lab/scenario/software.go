@@ -56,6 +56,8 @@ const (
 	MultihopBFD
 	// GeneratesTable: a table of many routes.
 	GeneratesTable
+	// ExtendsNextHops: IPv4 routes with IPv6 next hops, RFC 8950, and sessions over an interface.
+	ExtendsNextHops
 
 	allAbilities = 1<<iota - 1
 )
@@ -155,6 +157,7 @@ func (v *Validation) software(path string, r *Router) {
 			{"port", p.Port != 0, TunesSessions}, {"timers", p.Timers != nil, TunesSessions}, {"gracefulRestart", p.GracefulRestart != nil, TunesSessions},
 			{"loopback", p.Loopback, TunesSessions}, {"updateSource", p.UpdateSource != "", TunesSessions}, {"addPath", p.AddPath != nil, AddsPaths},
 			{"defaultOriginate", p.DefaultOriginate, OriginatesDefault},
+			{"extendedNextHop", p.ExtendedNextHop && p.Unnumbered == nil, ExtendsNextHops}, {"unnumbered", p.Unnumbered != nil, ExtendsNextHops},
 		} {
 			if o.set {
 				v.Needs(at+o.field, r, o.ability, "it with "+name)

@@ -54,7 +54,7 @@ func (v *Validation) otherEnd(r *Router, p Peer) (Peer, bool) {
 	if p.Router == "" || other == nil {
 		return Peer{}, false
 	}
-	back := other.BGP.towards(r.Name)
+	back := other.BGP.towards(r.Name, p.link())
 	if back == nil {
 		return Peer{}, false
 	}
@@ -67,7 +67,8 @@ func (v *Validation) bothEnds(at string, p, back Peer) {
 	for _, o := range []struct {
 		field       string
 		here, there bool
-	}{{"bfd", p.BFD != nil, back.BFD != nil}, {"password", p.Password != "", back.Password != ""}, {"ttlSecurity", p.TTLSecurity != 0, back.TTLSecurity != 0}} {
+	}{{"bfd", p.BFD != nil, back.BFD != nil}, {"password", p.Password != "", back.Password != ""}, {"ttlSecurity", p.TTLSecurity != 0, back.TTLSecurity != 0},
+		{"extendedNextHop", p.ExtendedNextHop, back.ExtendedNextHop}, {"unnumbered", p.Unnumbered != nil, p.link() == back.link()}} {
 		if o.here && !o.there {
 			v.Add(at+"."+o.field, "seen it at this end only, want it in the peer entry of %s too", p.Router)
 		}

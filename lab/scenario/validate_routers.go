@@ -65,6 +65,9 @@ func (v *Validation) peers(path string, r *Router) {
 			key = p.Address.String()
 			v.addressPeer(at, p)
 		default:
+			if link := p.link(); link != "" {
+				key += " on " + link
+			}
 			v.routerPeer(at, r, p)
 		}
 		v.peering(at, r, p)
@@ -145,7 +148,7 @@ func (v *Validation) routerPeer(at string, r *Router, p Peer) {
 		}
 		return
 	}
-	back := other.BGP.towards(r.Name)
+	back := other.BGP.towards(r.Name, p.link())
 	if back == nil && r.Name == "" {
 		return
 	}

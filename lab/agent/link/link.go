@@ -212,9 +212,9 @@ func add(l plan.Link, ends []*end) error {
 		pair.MTU = l.Network.MTU
 	}
 	pair.PeerMTU = uint32(pair.MTU) //nolint:gosec // at most 65535
-	pair.HardwareAddr, pair.Namespace = mac(ends[0].Address), netlink.NsFd(ends[0].ns)
+	pair.HardwareAddr, pair.Namespace = plan.HardwareAddr(ends[0].Address), netlink.NsFd(ends[0].ns)
 	if len(ends) == 2 {
-		pair.PeerHardwareAddr, pair.PeerNamespace = mac(ends[1].Address), netlink.NsFd(ends[1].ns)
+		pair.PeerHardwareAddr, pair.PeerNamespace = plan.HardwareAddr(ends[1].Address), netlink.NsFd(ends[1].ns)
 		return netlink.LinkAdd(pair)
 	}
 	pair.PeerName = l.Port
@@ -233,12 +233,6 @@ func add(l plan.Link, ends []*end) error {
 		err = netlink.LinkSetUp(port)
 	}
 	return err
-}
-
-// mac derives the hardware address from the IPv4 address, like the addresses of the engine's interfaces.
-func mac(a netip.Addr) net.HardwareAddr {
-	ip := a.As4()
-	return net.HardwareAddr{0x02, 0x42, ip[0], ip[1], ip[2], ip[3]}
 }
 
 // address gives the end its addresses, and sets the end up.

@@ -29,6 +29,7 @@ func TestRender(t *testing.T) {
 		"sessions.conf":     routertest.SessionOptions,
 		"policies.conf":     routertest.Policies,
 		"families.conf":     routertest.Families,
+		"next-hops6.conf":   routertest.NextHops6,
 	})
 }
 

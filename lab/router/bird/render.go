@@ -36,9 +36,12 @@ func render(r plan.Router) (string, error) {
 		"reveal":       reveal.Password,
 		"pair":         pair,
 		"families":     families,
-		"session":      sessionOf,
-		"condition":    condition,
-		"times":        func(n int) []struct{} { return make([]struct{}, n) },
+		"unnumbered": func(s plan.Speaker) bool {
+			return slices.ContainsFunc(s.Neighbors, func(n plan.Neighbor) bool { return n.Interface != "" })
+		},
+		"session":   sessionOf,
+		"condition": condition,
+		"times":     func(n int) []struct{} { return make([]struct{}, n) },
 	}).ParseFS(templates, "*.tmpl")
 	if err != nil {
 		return "", fmt.Errorf("lab bug: template of bird.conf: %w", err)
@@ -161,6 +164,9 @@ func hasBFD(s plan.Speaker) bool {
 func protocolName(peer plan.Carrier) string {
 	switch peer := peer.(type) {
 	case plan.Neighbor:
+		if peer.Interface != "" { // a router may have several links to the peer
+			return "to-" + peer.Name + "-" + peer.Interface
+		}
 		if peer.Address.Is6() {
 			return "to6-" + peer.Name
 		}

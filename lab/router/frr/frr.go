@@ -103,7 +103,7 @@ func (r *Router) Sessions(ctx context.Context) ([]bgp.Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sessions of %s: %w", r.Name(), err)
 	}
-	return parseNeighbors(r.Name(), out)
+	return parseNeighbors(r.Name(), out, r.peerAt)
 }
 
 // Routes returns the RIB: the unicast routes that BGP learned, by prefix.
@@ -114,7 +114,7 @@ func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
 		if err != nil {
 			return nil, fmt.Errorf("routes of %s: %w", r.Name(), err)
 		}
-		routes, err := parseRIB(out)
+		routes, err := parseRIB(out, r.peerAt)
 		if err != nil {
 			return nil, err
 		}
@@ -122,6 +122,18 @@ func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
 	}
 	bgp.SortRoutes(all)
 	return all, nil
+}
+
+// peerAt returns the address of a peer in FRR's output: an address, or the interface of an unnumbered session.
+func (r *Router) peerAt(name string) (netip.Addr, error) {
+	if r.Plan.BGP != nil {
+		for _, n := range r.Plan.BGP.Neighbors {
+			if n.Interface == name && name != "" {
+				return n.Address, nil
+			}
+		}
+	}
+	return netip.ParseAddr(name)
 }
 
 // Detail returns the paths to a prefix. The table of all routes has no communities.
@@ -134,7 +146,7 @@ func (r *Router) Detail(ctx context.Context, to netip.Prefix) ([]bgp.Path, error
 	if err != nil {
 		return nil, fmt.Errorf("paths of %s to %s: %w", r.Name(), to, err)
 	}
-	return parseDetail(to, out)
+	return parseDetail(to, out, r.peerAt)
 }
 
 // families returns the router's address families.

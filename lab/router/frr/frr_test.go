@@ -36,6 +36,7 @@ func TestRender(t *testing.T) {
 		"sessions.conf":     routertest.SessionOptions,
 		"policies.conf":     routertest.Policies,
 		"families.conf":     routertest.Families,
+		"next-hops6.conf":   routertest.NextHops6,
 		"every-option-dual-stack.conf": func(r *plan.Router) {
 			routertest.EveryOption(r)
 			dualStack(r)
@@ -51,7 +52,7 @@ func TestRender(t *testing.T) {
 
 // The JSON in testdata is from FRR 8.4.4, on a router with an internal peer r1 and two nodes that dialled in.
 func TestParseNeighbors(t *testing.T) {
-	got, err := parseNeighbors("r2", routertest.Read(t, "neighbors.json"))
+	got, err := parseNeighbors("r2", routertest.Read(t, "neighbors.json"), netip.ParseAddr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,14 +71,14 @@ func TestParseGracefulRestart(t *testing.T) {
 	got, err := parseNeighbors("r1", []byte(`{
 		"172.31.201.11": {"neighborCapabilities": {"gracefulRestart": "advertisedAndReceived"}},
 		"172.31.201.12": {"neighborCapabilities": {"gracefulRestart": "received"}},
-		"172.31.201.13": {}, "vrfName": "default"}`))
+		"172.31.201.13": {}, "vrfName": "default"}`), netip.ParseAddr)
 	if err != nil || len(got) != 3 || !got[0].GracefulRestart || got[1].GracefulRestart || got[2].GracefulRestart {
 		t.Errorf("seen %+v, %v; want graceful restart with the first peer only", got, err)
 	}
 }
 
 func TestParseNeighborsSaysWhyASessionIsDown(t *testing.T) {
-	got, err := parseNeighbors("r2", routertest.Read(t, "neighbors-down.json"))
+	got, err := parseNeighbors("r2", routertest.Read(t, "neighbors-down.json"), netip.ParseAddr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +90,7 @@ func TestParseNeighborsSaysWhyASessionIsDown(t *testing.T) {
 }
 
 func TestParseRIB(t *testing.T) {
-	got, err := parseRIB(routertest.Read(t, "rib.json"))
+	got, err := parseRIB(routertest.Read(t, "rib.json"), netip.ParseAddr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +120,7 @@ func TestParseDetail(t *testing.T) {
 	const data = `{"prefix": "203.0.113.50/32", "paths": [{"aspath": {"string": "Local"}, "origin": "incomplete", "valid": true, "peer": {"peerId": "0.0.0.0"}},
 		{"aspath": {"string": "64512"}, "origin": "IGP", "metric": 0, "locPrf": 200, "valid": true, "bestpath": {"overall": true}, "community": {"string": "64512:99 no-export"},
 		 "largeCommunity": {"string": "1:2:3"}, "nexthops": [{"ip": "172.31.201.12", "used": true}], "peer": {"peerId": "172.31.201.2", "type": "internal"}}]}`
-	got, err := parseDetail(prefix("203.0.113.50/32"), []byte(data))
+	got, err := parseDetail(prefix("203.0.113.50/32"), []byte(data), netip.ParseAddr)
 	if err != nil || len(got) != 2 {
 		t.Fatalf("seen %+v, %v", got, err)
 	}
@@ -129,20 +130,20 @@ func TestParseDetail(t *testing.T) {
 	if p := got[1]; !p.Best || !p.Internal || *p.MED != 0 || *p.LocalPref != 200 || len(p.Communities) != 2 || p.LargeCommunities[0] != "1:2:3" || p.Peer != routertest.Addr("172.31.201.2") {
 		t.Errorf("the path is %+v", p)
 	}
-	if other, err := parseDetail(prefix("203.0.113.51/32"), []byte(data)); err != nil || len(other) != 0 {
+	if other, err := parseDetail(prefix("203.0.113.51/32"), []byte(data), netip.ParseAddr); err != nil || len(other) != 0 {
 		t.Errorf("of another prefix: seen %+v, %v, want no path", other, err)
 	}
 }
 
 func TestParseWhatIsEmptyOrWrong(t *testing.T) {
-	if s, err := parseNeighbors("r1", []byte("{\n}\n")); err != nil || len(s) != 0 {
+	if s, err := parseNeighbors("r1", []byte("{\n}\n"), netip.ParseAddr); err != nil || len(s) != 0 {
 		t.Errorf("no neighbors: %v, %v", s, err)
 	}
-	if r, err := parseRIB([]byte(` {"vrfId": 0, "routes": {  }  } `)); err != nil || len(r) != 0 {
+	if r, err := parseRIB([]byte(` {"vrfId": 0, "routes": {  }  } `), netip.ParseAddr); err != nil || len(r) != 0 {
 		t.Errorf("no routes: %v, %v", r, err)
 	}
 	// The output of vtysh during the start of bgpd.
-	_, err := parseNeighbors("r1", []byte("bgpd is not running\n"))
+	_, err := parseNeighbors("r1", []byte("bgpd is not running\n"), netip.ParseAddr)
 	if err == nil || !strings.Contains(err.Error(), `"bgpd is not running`) {
 		t.Errorf("the error does not show what was read: %v", err)
 	}

@@ -30,16 +30,19 @@ type neighbor struct {
 	} `json:"addressFamilyInfo"`
 }
 
+// addressOf returns the address of a peer in the output.
+type addressOf func(peer string) (netip.Addr, error)
+
 // parseNeighbors reads `show bgp neighbors json`: an object with a member for each peer. A peer that dialled in (listen
 // range) is in the output only while the peer's session lives.
-func parseNeighbors(router string, data []byte) ([]bgp.Session, error) {
+func parseNeighbors(router string, data []byte, at addressOf) ([]bgp.Session, error) {
 	var in map[string]json.RawMessage
 	if err := json.Unmarshal(data, &in); err != nil {
 		return nil, unreadable("show bgp neighbors json", data, err)
 	}
 	var out []bgp.Session
 	for key, raw := range in {
-		peer, err := netip.ParseAddr(key)
+		peer, err := at(key)
 		if err != nil {
 			continue // newer versions add members besides the peers
 		}
@@ -94,7 +97,7 @@ type ribPath struct {
 }
 
 // parseRIB reads `show bgp ipv4 unicast json`.
-func parseRIB(data []byte) ([]bgp.Route, error) {
+func parseRIB(data []byte, at addressOf) ([]bgp.Route, error) {
 	var in struct {
 		Routes map[string][]ribPath `json:"routes"`
 	}
@@ -109,7 +112,7 @@ func parseRIB(data []byte) ([]bgp.Route, error) {
 		}
 		r := bgp.Route{Prefix: prefix, Protocol: "bgp"}
 		for _, p := range paths {
-			path := p.path()
+			path := p.path(at)
 			r.Paths = append(r.Paths, path)
 			if !path.Best && !path.Multipath {
 				continue
@@ -124,9 +127,9 @@ func parseRIB(data []byte) ([]bgp.Route, error) {
 	return out, nil
 }
 
-func (p ribPath) path() bgp.Path {
+func (p ribPath) path(at addressOf) bgp.Path {
 	out := bgp.Path{ASPath: p.ASPath, Internal: p.From == "internal", Valid: p.Valid, Best: p.Best, Multipath: p.Multipath && !p.Best}
-	if peer, err := netip.ParseAddr(p.PeerID); err == nil {
+	if peer, err := at(p.PeerID); err == nil {
 		out.Peer = peer
 	}
 	for _, h := range p.NextHops {
@@ -173,7 +176,7 @@ type community struct {
 
 // parseDetail reads `show bgp ipv4 unicast PREFIX json`. The output for an unknown prefix is an empty object; for an unknown
 // host route of a known network, older versions answer with the network.
-func parseDetail(to netip.Prefix, data []byte) ([]bgp.Path, error) {
+func parseDetail(to netip.Prefix, data []byte, at addressOf) ([]bgp.Path, error) {
 	var in struct {
 		Prefix string   `json:"prefix"`
 		Paths  []detail `json:"paths"`
@@ -195,7 +198,7 @@ func parseDetail(to netip.Prefix, data []byte) ([]bgp.Path, error) {
 		if one.ASPath == "Local" { // an empty AS path
 			one.ASPath = ""
 		}
-		one.Peer, _ = netip.ParseAddr(p.Peer.ID) // "(unspec)" for a route of the router's own
+		one.Peer, _ = at(p.Peer.ID) // "(unspec)" for a route of the router's own
 		for _, h := range p.NextHops {
 			if h.Used {
 				one.NextHops = append(one.NextHops, h.IP)

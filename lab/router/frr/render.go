@@ -47,18 +47,28 @@ const vtyshFile = "service integrated-vtysh-config\n"
 type peer struct {
 	Peer string // the peer in FRR's words: an address, or a peer group
 	Name string
-	// V6 marks the session's IPv6 routes. A peer on the same link sends two next hops (RFC 2545, 3). FRR then takes the
-	// global next hop: the global address names the node, and is the same in every router.
+	// V6 marks the session's IPv6 routes.
 	V6 bool
+	// Global marks routes with IPv6 next hops. A peer on the same link sends two next hops (RFC 2545, 3). FRR then takes the
+	// global next hop: the global address names the node, and is the same in every router. An unnumbered session has none.
+	Global bool
 	plan.Peering
+}
+
+// called is FRR's word for a neighbor: an address or an interface.
+func called(n plan.Neighbor) string {
+	if n.Interface != "" {
+		return n.Interface
+	}
+	return n.Address.String()
 }
 
 func peerOf(called any, p any, v6 bool) (peer, error) {
 	switch p := p.(type) {
 	case plan.Neighbor:
-		return peer{fmt.Sprint(called), p.Name, v6, p.Peering}, nil
+		return peer{fmt.Sprint(called), p.Name, v6, (v6 || p.ExtendedNextHop) && p.Interface == "", p.Peering}, nil
 	case plan.Range:
-		return peer{fmt.Sprint(called), p.Name, v6, p.Peering}, nil
+		return peer{fmt.Sprint(called), p.Name, v6, v6, p.Peering}, nil
 	}
 	return peer{}, fmt.Errorf("lab bug: no peer: %T", p)
 }
@@ -72,6 +82,9 @@ func (p peer) To() string { return p.routeMap("to") }
 func (p peer) routeMap(way string) string {
 	if p.V6 {
 		way += "6"
+	}
+	if p.Unnumbered != nil { // a router may have several links to the peer
+		return way + "-" + p.Peer
 	}
 	return way + "-" + p.Name
 }
@@ -96,9 +109,9 @@ func mapsOf(r plan.Router, called, of any, v6 bool) ([]routeMap, error) {
 		one.IP = "ipv6"
 	}
 	var all []routeMap
-	if p.Import != nil || p.V6 {
+	if p.Import != nil || p.Global {
 		in := one
-		in.Name, in.Global, in.Clauses = p.From(), p.V6, p.Import.Clauses(p.V6)
+		in.Name, in.Global, in.Clauses = p.From(), p.Global, p.Import.Clauses(p.V6)
 		all = append(all, in)
 	}
 	if p.Export != nil {
@@ -207,6 +220,7 @@ func render(r plan.Router) (string, error) {
 		"repeat":       func(n int, asn uint32) string { return strings.TrimSpace(strings.Repeat(fmt.Sprint(asn, " "), n)) },
 		"reveal":       reveal.Password,
 		"units":        units,
+		"called":       called,
 		"families":     plan.Families,
 	}).ParseFS(templates, "*.tmpl")
 	if err != nil {

@@ -23,7 +23,7 @@ func (r *Router) shutdown(ctx context.Context, no string, of bgp.Peers) error {
 	commands := []string{"configure terminal", fmt.Sprintf("router bgp %d", r.Plan.BGP.ASN)}
 	for _, n := range r.Plan.BGP.Neighbors {
 		if of.Has(n.Address, "") {
-			commands = append(commands, no+"neighbor "+n.Address.String()+" shutdown")
+			commands = append(commands, no+"neighbor "+called(n)+" shutdown")
 		}
 	}
 	for _, g := range r.Plan.BGP.Ranges {
@@ -46,7 +46,13 @@ func (r *Router) Refresh(ctx context.Context, of bgp.Peers) error { return r.cle
 func (r *Router) clear(ctx context.Context, of bgp.Peers, soft string) error {
 	var commands []string
 	for _, a := range of.Addresses {
-		commands = append(commands, "clear bgp "+a.String()+soft)
+		name := a.String()
+		for _, n := range r.Plan.BGP.Neighbors {
+			if n.Address == a {
+				name = called(n)
+			}
+		}
+		commands = append(commands, "clear bgp "+name+soft)
 	}
 	for _, g := range of.Ranges {
 		commands = append(commands, "clear bgp peer-group "+g+soft)

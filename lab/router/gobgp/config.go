@@ -227,12 +227,17 @@ func configOf(r plan.Router) (config, error) {
 			return c, fmt.Errorf("peer %s: %w", n.Name, err)
 		}
 		out := neighbor{peering: peeringOf(r.BGP, n, n.Peering)}
-		out.Config.Address, out.Config.PeerAS, out.Config.Description = n.Address.String(), n.ASN, n.Name
+		out.Config.Address, out.Config.PeerAS, out.Config.Description = n.Address.WithZone(n.Interface).String(), n.ASN, n.Name
+		for _, a := range r.Networks {
+			if n.Interface == a.Network { // gobgpd looks for the address only once, and the link may come later
+				out.Transport = &set[transport]{transport{n.Passive, n.Port, a.LinkLocal().WithZone(n.Interface).String()}}
+			}
+		}
 		out.Config.Password, out.Config.LocalAS = password, n.LocalASN
 		c.Neighbors = append(c.Neighbors, out)
 		name := n.Name
 		if n.Address.Is6() { // a peer may have a session for each family
-			name += "/ipv6"
+			name += "/ipv6" + n.Interface
 		}
 		c.apply(r, name, netip.PrefixFrom(n.Address, n.Address.BitLen()).String(), n, n.Peering)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/router/internal/box"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -19,6 +20,7 @@ import (
 const (
 	configPath = "/etc/gobgp/gobgpd.yaml"
 	startPath  = "/usr/local/lib/skidpad/gobgp.sh"
+	zebraPath  = "/etc/gobgp/zebra.conf"
 )
 
 //go:embed start.sh
@@ -53,8 +55,23 @@ func (r *Router) Start(ctx context.Context) error {
 		Files: []docker.File{
 			{Path: startPath, Mode: 0o755, Data: startScript},
 			{Path: configPath, Mode: 0o640, Data: []byte(config)},
+			{Path: zebraPath, Mode: 0o644, Data: []byte(zebraConfig(r.Plan))},
 		},
 	})
+}
+
+// zebraConfig makes zebra advertise the router on the links of unnumbered sessions (RFC 4861): FRR finds its peer by the
+// advertisements.
+func zebraConfig(r plan.Router) string {
+	text := "!\n"
+	if r.BGP != nil {
+		for _, n := range r.BGP.Neighbors {
+			if n.Interface != "" {
+				text += "interface " + n.Interface + "\n no ipv6 nd suppress-ra\n ipv6 nd ra-interval 1\n ipv6 nd ra-lifetime 0\nexit\n!\n"
+			}
+		}
+	}
+	return text
 }
 
 // answers returns an error unless gobgpd has the plan's peers.

@@ -18,6 +18,7 @@ func TestRender(t *testing.T) {
 		"sessions.yaml":              routertest.SessionOptions,
 		"policies.yaml":              routertest.Policies,
 		"families.yaml":              routertest.Families,
+		"next-hops6.yaml":            routertest.NextHops6,
 		"ibgp-beside-the-nodes.yaml": func(r *plan.Router) { r.BGP.Neighbors[0].Address = routertest.Addr("192.0.2.3") },
 	})
 }

@@ -21,7 +21,7 @@ end() { # the jobs, and what they leave
 trap 'end; exit 0' TERM INT
 while :; do
 	rm -f /var/run/frr/*
-	/usr/lib/frr/zebra -A 127.0.0.1 -s 90000000 -e "$1" -f /dev/null &
+	/usr/lib/frr/zebra -A 127.0.0.1 -s 90000000 -e "$1" -f /etc/gobgp/zebra.conf &
 	tries=0
 	until [ -S "$socket" ]; do
 		tries=$((tries + 1))

@@ -93,6 +93,17 @@ func Families(r *plan.Router) {
 	r.BGP.Ranges = append(r.BGP.Ranges, plan.Range{Name: "nodes6", Prefix: netip.MustParsePrefix("2001:db8:89::/64"), ASN: 64512})
 }
 
+// NextHops6 gives a speaker a session with extended next hops, and an unnumbered session.
+func NextHops6(r *plan.Router) {
+	options := scenario.SessionOptions{ExtendedNextHop: true, Families: []scenario.IPFamily{scenario.IPv4Family, scenario.IPv6Family}}
+	r.Networks[0].Address6, r.BGP.Ranges = Addr("2001:db8:89::2"), nil
+	r.Networks = append(r.Networks, plan.Attachment{Network: "up1", Address: Addr("192.0.2.128"), Bits: 31, Address6: Addr("2001:db8:3::"), Bits6: 127, Link: true})
+	enh := plan.Neighbor{Name: "r3", Address: Addr("2001:db8:89::3"), ASN: 64514, Peering: plan.Peering{SessionOptions: options}}
+	options.Unnumbered = &scenario.Unnumbered{Network: "up1"}
+	link := plan.Neighbor{Name: "r4", Address: plan.Attachment{Address: Addr("192.0.2.129")}.LinkLocal(), Interface: "up1", ASN: 64515, Peering: plan.Peering{SessionOptions: options}}
+	r.BGP.Neighbors = []plan.Neighbor{enh, link}
+}
+
 // Policies gives a speaker's external peer policies with rules of every kind.
 func Policies(r *plan.Router) {
 	r.BGP.Announce = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
