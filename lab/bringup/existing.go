@@ -145,8 +145,14 @@ func leave(ctx context.Context, l *live.Lab) error {
 	if len(nodes) == 0 && l.Plan.Found.Network != nil {
 		return nil // the cluster is gone, with everything of the lab in the cluster
 	}
-	in := fault.New(l.Engine(), l.Plan, dir, fault.KubeAt(l.Engine(), l.Plan, dir), nil)
-	_, faults := in.ClearAll(ctx)
+	own, err := l.Engine().Containers(ctx, l.Plan.Lab)
+	if err != nil {
+		return err
+	}
+	var faults error
+	if len(own) > 0 { // a lab without containers has had no faults
+		_, faults = fault.New(l.Engine(), l.Plan, dir, fault.KubeAt(l.Engine(), l.Plan, dir), nil).ClearAll(ctx)
+	}
 	kubeconfig, err := l.Kubeconfig()
 	if err != nil {
 		return err

@@ -72,6 +72,22 @@ func TestTheProjectsSuiteIsThatOfTheFixture(t *testing.T) {
 	}
 }
 
+// TestTheCommandsForExistingClustersParse parses each command of the page. The YAML of the page is loaded by a test of
+// lab/scenario.
+func TestTheCommandsForExistingClustersParse(t *testing.T) {
+	text, err := os.ReadFile("../../docs/existing-clusters.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := regexp.MustCompile(`(?m)^    (skidpad .*)$`).FindAllSubmatch(text, -1)
+	if len(lines) != 5 {
+		t.Errorf("seen %d commands, want 5", len(lines))
+	}
+	for _, m := range lines {
+		parses(t, strings.TrimSpace(string(m[1])))
+	}
+}
+
 // TestTheGuidesCommandsParse parses each command of the guide, indented by four spaces, by the command tree.
 func TestTheGuidesCommandsParse(t *testing.T) {
 	text, err := os.ReadFile(guidePage)
