@@ -81,8 +81,8 @@ func (u *user) inForce(ctx SpecContext) (list []made) {
 	return list
 }
 
-// late forwards connections to an engine; all bytes arrive later, both ways. The result is the address.
-func late(by time.Duration, network, address string) string {
+// late forwards connections to the engine; all bytes arrive later, both ways. The result is the address.
+func late(by time.Duration) string {
 	GinkgoHelper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	Expect(err).NotTo(HaveOccurred())
@@ -93,7 +93,7 @@ func late(by time.Duration, network, address string) string {
 			if err != nil {
 				return
 			}
-			out, err := net.Dial(network, address)
+			out, err := net.Dial("unix", socket)
 			if err != nil {
 				_ = in.Close()
 				continue
@@ -192,7 +192,7 @@ var _ = Describe("A user of the engine who is not root", Label("usage"), Ordered
 
 	It("gets the stamps of the engine's machine over a line that is 200 ms late both ways", func(ctx SpecContext) {
 		far := *u
-		far.env = append(far.env, "DOCKER_HOST="+late(200*time.Millisecond, "unix", socket))
+		far.env = append(far.env, "DOCKER_HOST="+late(200*time.Millisecond))
 		// Root watches without an agent and without the line; the user watches and breaks over the line.
 		direct := exec.CommandContext(ctx, u.program, "watch", "--lane", "node", "-o", "json", "--name", u.lab)
 		over := far.command(ctx, "watch", "--lane", "node", "-o", "json")
