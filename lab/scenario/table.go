@@ -7,7 +7,7 @@ import (
 	"net/netip"
 )
 
-// The defaults of a generated table: 2^20 prefixes fit.
+// DefaultTableFrom is the default prefix of a generated table: 2^20 prefixes fit.
 var DefaultTableFrom = netip.MustParsePrefix("16.0.0.0/4")
 
 // DefaultTableLength is the usual length of a prefix in the Internet's table.

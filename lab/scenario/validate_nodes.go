@@ -444,7 +444,7 @@ func (v *Validation) LoadBalancerPools(path string, pools []Pool) {
 		}
 		v.Repeated(at+".namespaces", p.Namespaces)
 		names = append(names, p.Name)
-		if same := slices.IndexFunc(pools[:i], func(q Pool) bool { return q.Name == p.Name && p.Name != "" }); same >= 0 && !(maps.Equal(pools[same].ServiceSelector, p.ServiceSelector) && slices.Equal(pools[same].Namespaces, p.Namespaces)) {
+		if same := slices.IndexFunc(pools[:i], func(q Pool) bool { return q.Name == p.Name && p.Name != "" }); same >= 0 && (!maps.Equal(pools[same].ServiceSelector, p.ServiceSelector) || !slices.Equal(pools[same].Namespaces, p.Namespaces)) {
 			v.Add(at+".serviceSelector", "seen another selector than in %s[%d], the same pool %s, want one selector for a pool", path, same, p.Name)
 		}
 	}
