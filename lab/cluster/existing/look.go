@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	corev1 "k8s.io/api/core/v1"
@@ -212,8 +213,11 @@ func network(ctx context.Context, e *docker.Engine, nodes []corev1.Node) (*plan.
 	name := ""
 	for _, n := range nodes {
 		seen, err := e.Client.ContainerInspect(ctx, n.Name, client.ContainerInspectOptions{})
-		if err != nil {
+		if errdefs.IsNotFound(err) {
 			return nil, fmt.Sprintf("node %s, which is no container of this engine", n.Name), nil
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("node %s: %w", n.Name, err)
 		}
 		on := ""
 		want := foundNode(n)
