@@ -25,7 +25,7 @@ import (
 
 // The LoadBalancer addresses of the matrix: the first of each pool that may be given, and neighbours that no Service has.
 var (
-	vips  = map[string]netip.Addr{"IPv4": netip.MustParseAddr("198.51.100.1"), "IPv6": netip.MustParseAddr("2001:db8:198:51::1")}
+	vips  = map[string]netip.Addr{"IPv4": netip.MustParseAddr("198.51.100.1"), "IPv6": netip.MustParseAddr("2001:db8:198:51::")}
 	nones = map[string]netip.Addr{"IPv4": netip.MustParseAddr("198.51.100.9"), "IPv6": netip.MustParseAddr("2001:db8:198:51::9")}
 )
 
@@ -140,8 +140,8 @@ func matrixOf(backend string) {
 			continue // refused; see above
 		}
 		for _, c := range []struct{ name, router, asPath string }{
-			{"an internal router", "internal", "Local"}, {"an external router", "external", "64512"},
-			{"an internal router two hops away", "far-internal", "Local"}, {"an external router two hops away", "far-external", "64512"},
+			{"an internal router", "internal", ""}, {"an external router", "external", "64512"},
+			{"an internal router two hops away", "far-internal", ""}, {"an external router two hops away", "far-external", "64512"},
 		} {
 			cells = append(cells, Entry(c.name+" by "+family, Label(family), c.router, c.asPath, family))
 		}
