@@ -219,15 +219,8 @@ func network(ctx context.Context, e *docker.Engine, nodes []corev1.Node) (*plan.
 		if err != nil {
 			return nil, "", fmt.Errorf("node %s: %w", n.Name, err)
 		}
-		on := ""
 		want := foundNode(n)
-		if seen.Container.NetworkSettings != nil {
-			for network, ep := range seen.Container.NetworkSettings.Networks {
-				if ep != nil && (ep.IPAddress == want.Address || ep.GlobalIPv6Address == want.Address6) && (want.Address.IsValid() || want.Address6.IsValid()) {
-					on = network
-				}
-			}
-		}
+		on := networkAt(seen.Container.NetworkSettings, want)
 		switch {
 		case on == "":
 			return nil, fmt.Sprintf("a container %s without the node's address %s: another cluster of the same name", n.Name, want.Address), nil
@@ -241,6 +234,24 @@ func network(ctx context.Context, e *docker.Engine, nodes []corev1.Node) (*plan.
 			return nil, fmt.Sprintf("a container %s with another machine ID than the node: another cluster of the same name", n.Name), nil
 		}
 	}
+	return bridge(ctx, e, name)
+}
+
+// networkAt returns the network on which a container has a node's address, or "".
+func networkAt(settings *container.NetworkSettings, want plan.FoundNode) string {
+	if settings == nil {
+		return ""
+	}
+	for name, ep := range settings.Networks {
+		if ep != nil && (want.Address.IsValid() && ep.IPAddress == want.Address || want.Address6.IsValid() && ep.GlobalIPv6Address == want.Address6) {
+			return name
+		}
+	}
+	return ""
+}
+
+// bridge returns a network with its prefixes and the holders of addresses, or the reason why routers cannot join.
+func bridge(ctx context.Context, e *docker.Engine, name string) (*plan.FoundNetwork, string, error) {
 	seen, err := e.Client.NetworkInspect(ctx, name, client.NetworkInspectOptions{})
 	if err != nil {
 		return nil, "", fmt.Errorf("network %s: %w", name, err)
