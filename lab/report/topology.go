@@ -16,6 +16,7 @@ const (
 	boxGap           = 8
 	busHigh          = 50 // from a row of boxes to the next, with the network's line between
 	picturePad       = 2
+	fewest, most     = 3, 5 // boxes of a full row; a longer row makes the picture wider
 	perRow           = 3
 )
 
@@ -23,30 +24,44 @@ const (
 type box struct {
 	name, line1, line2, class string
 	networks                  []string
+
+	x, y int // of the upper left corner
+	// up and down report whether no other box of the same row stands between this box and the lines above and below.
+	up, down bool
 }
 
-// picture draws a plan: networks are lines, and each node stands above or below its lines. Clients are at the top,
-// routers in the middle, the cluster at the bottom.
+// picture draws a plan: networks are lines, and each node has a stub to each of its networks, with a dot at the end. Clients are
+// at the top, routers in the middle, the cluster at the bottom.
 type picture struct {
-	strings.Builder
-	texts   strings.Builder // of the lines: drawn last, over the stubs
-	wide, y int
+	lines, stubs, boxes, texts strings.Builder // drawn in this order
+	perRow, wide, y            int
+	buses                      map[string]int // the height of each network's line
 }
 
 // Topology draws the plan as an SVG; the page's styles colour the SVG.
 func Topology(p *plan.Plan) template.HTML {
 	rows, nets := arrange(p)
-	pic := &picture{wide: perRow*(boxWide+boxGap) - boxGap + 2*picturePad, y: picturePad}
+	perRow := fewest
+	for _, row := range rows {
+		perRow = max(perRow, min(len(row), most))
+	}
+	pic := &picture{perRow: perRow, wide: perRow*(boxWide+boxGap) - boxGap + 2*picturePad, y: picturePad, buses: map[string]int{}}
 	for i, row := range rows {
-		pic.row(row, nets, i > 0)
+		pic.place(row)
 		if i < len(nets) {
 			pic.bus(p, nets[i], len(row) > 0)
+		}
+	}
+	for _, row := range rows {
+		for _, b := range row {
+			pic.join(b)
+			pic.box(b)
 		}
 	}
 	pic.y += picturePad
 	alt := fmt.Sprintf("Topology of lab %s: %s", p.Lab, describe(rows))
 	return template.HTML(fmt.Sprintf(`<svg class="topology" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="%s">%s</svg>`,
-		pic.wide, pic.y, pic.wide, pic.y, html.EscapeString(alt), pic.String()+pic.texts.String()))
+		pic.wide, pic.y, pic.wide, pic.y, html.EscapeString(alt), pic.lines.String()+pic.stubs.String()+pic.boxes.String()+pic.texts.String()))
 }
 
 // arrange puts nodes in rows and networks between the rows: rows[i] stands above nets[i].
@@ -74,7 +89,10 @@ func arrange(p *plan.Plan) (rows [][]box, nets []string) {
 		}
 	}
 	for _, c := range p.Containers {
-		b := box{name: c.Name, line1: "container", line2: c.Host.Network.Address.String(), class: "client", networks: []string{c.Host.Network.Network}}
+		b := box{name: c.Name, line1: "container", line2: c.Host.Network.Address.String(), class: "client"}
+		for _, a := range c.Host.Attachments() {
+			b.networks = append(b.networks, a.Network)
+		}
 		if c.Host.Network.Network == cluster {
 			same = append(same, b)
 		} else {
@@ -142,47 +160,48 @@ func nodeBoxes(p *plan.Plan) []box {
 	return all
 }
 
-// row draws boxes, in several lines if necessary, and their stubs to the lines above and below.
-func (s *picture) row(row []box, nets []string, above bool) {
-	for start := 0; start < len(row); start += perRow {
-		line := row[start:min(start+perRow, len(row))]
+// place puts boxes on lines, several if necessary.
+func (s *picture) place(row []box) {
+	for start := 0; start < len(row); start += s.perRow {
+		line := row[start:min(start+s.perRow, len(row))]
 		left := (s.wide - len(line)*(boxWide+boxGap) + boxGap) / 2
-		for i, b := range line {
-			x := left + i*(boxWide+boxGap)
-			if above && start == 0 {
-				s.stub(x+boxWide/2, s.y-busHigh/2, s.y)
-			}
-			if len(row) <= perRow && slices.ContainsFunc(b.networks, func(n string) bool { return s.isBelow(n, nets, b) }) {
-				s.stub(x+boxWide/2, s.y+boxHigh, s.y+boxHigh+busHigh/2)
-			}
-			s.box(x, b)
+		for i := range line {
+			line[i].x, line[i].y = left+i*(boxWide+boxGap), s.y
+			line[i].up, line[i].down = start == 0, start+s.perRow >= len(row)
 		}
 		s.y += boxHigh
-		if start+perRow < len(row) {
+		if start+s.perRow < len(row) {
 			s.y += boxGap
 		}
 	}
 }
 
-// isBelow reports whether a node is drawn below its network: a client's only network, a router's last network.
-func (s *picture) isBelow(network string, nets []string, b box) bool {
-	return b.class != "node" && (b.class == "router" || len(nets) > 0 && network != nets[len(nets)-1])
+// join draws the stubs from a box to its networks' lines. A stub crosses the lines of other networks without a dot.
+func (s *picture) join(b box) {
+	for i, n := range b.networks {
+		bus, ok := s.buses[n]
+		from := b.y
+		if bus > b.y {
+			from = b.y + boxHigh
+		}
+		if !ok || bus < b.y && !b.up || bus > b.y && !b.down {
+			continue
+		}
+		x := b.x + boxWide*(i+1)/(len(b.networks)+1)
+		fmt.Fprintf(&s.stubs, `<path class="stub" d="M%d %dV%d"/><circle class="dot" cx="%[1]d" cy="%[3]d" r="3"/>`, x, from, bus)
+	}
 }
 
-func (s *picture) stub(x, from, to int) {
-	fmt.Fprintf(s, `<path class="stub" d="M%d %dV%d"/>`, x, from, to)
-}
-
-func (s *picture) box(x int, b box) {
-	fmt.Fprintf(s, `<g class="box %s"><rect x="%d" y="%d" width="%d" height="%d" rx="5"/>`, b.class, x, s.y, boxWide, boxHigh)
+func (s *picture) box(b box) {
+	fmt.Fprintf(&s.boxes, `<g class="box %s"><rect x="%d" y="%d" width="%d" height="%d" rx="5"/>`, b.class, b.x, b.y, boxWide, boxHigh)
 	for i, line := range []string{b.name, b.line1, b.line2} {
 		class := "sub"
 		if i == 0 {
 			class = "name"
 		}
-		fmt.Fprintf(s, `<text class="%s" x="%d" y="%d">%s</text>`, class, x+boxWide/2, s.y+15+i*14, html.EscapeString(line))
+		fmt.Fprintf(&s.boxes, `<text class="%s" x="%d" y="%d">%s</text>`, class, b.x+boxWide/2, b.y+15+i*14, html.EscapeString(line))
 	}
-	s.WriteString("</g>")
+	s.boxes.WriteString("</g>")
 }
 
 // bus draws a network's line with its name, its prefix and the gateways' addresses.
@@ -191,7 +210,8 @@ func (s *picture) bus(p *plan.Plan, network string, above bool) {
 	if !above {
 		y = s.y + 16
 	}
-	fmt.Fprintf(s, `<path class="bus" d="M%d %dH%d"/>`, picturePad, y, s.wide-picturePad)
+	s.buses[network] = y
+	fmt.Fprintf(&s.lines, `<path class="bus" d="M%d %dH%d"/>`, picturePad, y, s.wide-picturePad)
 	prefix := ""
 	for _, n := range p.Networks {
 		if n.Name == network {
