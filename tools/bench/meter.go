@@ -55,12 +55,14 @@ func (m *meter) run(ctx context.Context, cmd *exec.Cmd, prefix string, answered 
 		return measure{}, fmt.Errorf("%s: %w", strings.Join(cmd.Args, " "), err)
 	}
 	out := measure{Wall: time.Since(start), Parts: map[string]time.Duration{}}
+	late, end := context.WithTimeout(ctx, 5*time.Second)
+	defer end()
 	select {
 	case d := <-first:
 		if d > 0 {
 			out.Wall = d
 		}
-	case <-time.After(5 * time.Second):
+	case <-late.Done():
 		return out, fmt.Errorf("%s returned, and the LoadBalancer address does not answer the client", strings.Join(cmd.Args, " "))
 	}
 	out.Parts["command"] = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
