@@ -103,7 +103,7 @@ func (s *series) oneFailover() time.Duration {
 	return 0
 }
 
-var _ = Describe("With several flows, a series of faults", Label("failover", "bgp"), Serial, func() {
+var _ = Describe("With several flows, a series of faults", Label("failover", "bgp", "slow"), Serial, func() {
 	It("costs one failover of the gateway if both routers are restarted in turn", Label("vrrp"), func(ctx SpecContext) {
 		s := open(ctx)
 		s.flow(ctx, "echo")

@@ -49,7 +49,7 @@ var _ = Describe("The VRRP gateway", Label("gateway", "vrrp", "failover"), Seria
 		Eventually(ctx, l.HolderOf).WithArguments("gw").Within(labtest.Patience(20 * time.Second)).ProbeEvery(100 * time.Millisecond).Should(Equal("r2"))
 	})
 
-	It("returns to r1 with an outage below 20 ms, although FRR in r1 starts 10 s late and the tracking script takes 2 s", Label("slow-start"), func(ctx SpecContext) {
+	It("returns to r1 with an outage below 20 ms, although FRR in r1 starts 10 s late and the tracking script takes 2 s", Label("slow-start", "slow"), func(ctx SpecContext) {
 		DeferCleanup(back)
 		lost, outage := masterReturns(ctx, l, fmt.Sprintf("less than %v", preemption), func() {
 			Eventually(ctx, l.HolderOf).WithArguments("gw").Within(labtest.Patience(time.Minute)).ProbeEvery(100 * time.Millisecond).Should(Equal("r1"))
@@ -57,7 +57,7 @@ var _ = Describe("The VRRP gateway", Label("gateway", "vrrp", "failover"), Seria
 		Expect(outage).To(BeNumerically("<", preemption), "lost %d packets", lost)
 	})
 
-	It("drops packets for longer than a failover at that return if r1 has its full priority before the script has run (negative control)", Label("slow-start", "negative-control"), func(ctx SpecContext) {
+	It("drops packets for longer than a failover at that return if r1 has its full priority before the script has run (negative control)", Label("slow-start", "negative-control", "slow"), func(ctx SpecContext) {
 		DeferCleanup(back) // registered first, so cleanup restarts r1 with all files put back
 		DeferCleanup(edit(ctx, l, "r1-gw", "/etc/skidpad/gateway/keepalived.conf", func(old string) string {
 			return trackedByLoss(old, l.Plan.Gateways[0].Members[0].Priority)
