@@ -63,6 +63,10 @@ func look(ctx context.Context, eng *docker.Engine, o Options) (*plan.Found, erro
 	if err := addon.Learn(ctx, kube, o.Scenario.Kinds(), f, func(address string) string { return routers[address] }); err != nil {
 		return nil, fmt.Errorf("%s: %w", spec.Cluster.Running(), err)
 	}
+	o.found = f
+	if err := alone(ctx, eng, o); err != nil { // before free: the other lab's workloads have the same names
+		return nil, err
+	}
 	return f, free(ctx, kube, spec, o.Name)
 }
 

@@ -95,6 +95,11 @@ func testScenario(cmd *cobra.Command, name string, o testOptions) (run report.Ru
 	if err != nil {
 		return run, err
 	}
+	if l.Plan.Found != nil { // defaults need the facts of a cluster that runs already
+		if s, err = s.On(l.Plan.Found.Facts); err != nil {
+			return run, err
+		}
+	}
 	checks := check.Of(s) // the lab may have been brought up with other checks
 	if o.quick {
 		return quickLab(cmd.Context(), l, checks, cmd.ErrOrStderr()), nil
