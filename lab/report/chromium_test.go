@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -45,6 +47,11 @@ func startChromium(t *testing.T, program string, hear func(string, json.RawMessa
 	ctx, cancel := context.WithTimeout(context.Background(), browserWithin)
 	cmd := exec.CommandContext(ctx, program, "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--user-data-dir="+t.TempDir(), "about:blank")
+	// The processes of a browser outlive its first one, and write into its folder: all are killed, and Wait returns when the
+	// last has closed the pipe of its errors.
+	var said bytes.Buffer
+	cmd.Stderr, cmd.SysProcAttr, cmd.WaitDelay = &said, &syscall.SysProcAttr{Setpgid: true}, browserWithin
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	theirs, to, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +75,9 @@ func startChromium(t *testing.T, program string, hear func(string, json.RawMessa
 	}()
 	t.Cleanup(func() {
 		cancel()
-		_ = cmd.Wait() // it was killed
+		if err := cmd.Wait(); errors.Is(err, exec.ErrWaitDelay) {
+			t.Errorf("processes of the browser still run %v after the kill; it said: %s", browserWithin, said.Bytes())
+		}
 		<-done
 		_, _ = to.Close(), from.Close()
 	})
