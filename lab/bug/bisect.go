@@ -9,8 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/Masterminds/semver/v3"
 
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/addon"
@@ -86,22 +87,25 @@ func nearestUnknown(low, high int, known map[int]Outcome) (int, bool) {
 func abs(n int) int { return max(n, -n) }
 
 // Between returns the releases from good to bad, both included, in this order; good may be the newer version. Releases
-// have two or three numbers and no suffix. A mirror may list only some of the existing releases, so Between adds the
+// have two or three numbers and no suffix; if an end is no release, nothing is between. A mirror may list only some of the existing releases, so Between adds the
 // releases between two known versions of a major version (see withGaps). Bisect skips an added release if the release
 // does not exist.
 func Between(all []string, good, bad string) []string {
-	var list []string
 	from, to := good, bad
-	if compareVersions(from, to) > 0 {
+	if released(good) == nil || released(bad) == nil {
+		return []string{good, bad}
+	}
+	if older(from, to) > 0 {
 		from, to = to, from
 	}
+	var list []string
 	for _, v := range append(slices.Clone(all), good, bad) {
 		v = strings.TrimPrefix(v, "v")
-		if n := len(numbers(v)); (n == 2 || n == 3) && compareVersions(from, v) <= 0 && compareVersions(v, to) <= 0 && !slices.Contains(list, v) {
+		if released(v) != nil && older(from, v) <= 0 && older(v, to) <= 0 && !slices.Contains(list, v) {
 			list = append(list, v)
 		}
 	}
-	slices.SortFunc(list, compareVersions)
+	slices.SortFunc(list, older)
 	list = withGaps(list)
 	if from != good {
 		slices.Reverse(list)
@@ -118,41 +122,36 @@ func withGaps(list []string) []string {
 		if i == len(list)-1 {
 			break
 		}
-		here, next := numbers(v), numbers(list[i+1])
-		if len(here) != 3 || len(next) != 3 || here[0] != next[0] {
+		here, next := released(v), released(list[i+1])
+		if strings.Count(v, ".") != 2 || strings.Count(list[i+1], ".") != 2 || here.Major() != next.Major() {
 			continue
 		}
-		for minor := here[1]; minor <= next[1]; minor++ {
-			first, end := 0, 1
-			if minor == here[1] {
-				first = here[2] + 1
+		for minor := here.Minor(); minor <= next.Minor(); minor++ {
+			first, end := uint64(0), uint64(1)
+			if minor == here.Minor() {
+				first = here.Patch() + 1
 			}
-			if minor == next[1] {
-				end = next[2]
+			if minor == next.Minor() {
+				end = next.Patch()
 			}
 			for patch := first; patch < end; patch++ {
-				all = append(all, fmt.Sprintf("%d.%d.%d", here[0], minor, patch))
+				all = append(all, fmt.Sprintf("%d.%d.%d", here.Major(), minor, patch))
 			}
 		}
 	}
 	return all
 }
 
-func compareVersions(a, b string) int {
-	return cmp.Or(slices.Compare(numbers(a), numbers(b)), cmp.Compare(a, b))
-}
+// older orders two releases by age.
+func older(a, b string) int { return cmp.Or(released(a).Compare(released(b)), cmp.Compare(a, b)) }
 
-// numbers returns the numbers of a version; nil if the version has other parts.
-func numbers(version string) []int {
-	var all []int
-	for word := range strings.SplitSeq(version, ".") {
-		n, err := strconv.Atoi(word)
-		if err != nil {
-			return nil
-		}
-		all = append(all, n)
+// released returns a release of two or three numbers; nil for other versions, such as candidates of a release.
+func released(version string) *semver.Version {
+	v, err := semver.NewVersion(version)
+	if err != nil || v.Prerelease() != "" || v.Metadata() != "" || !strings.Contains(version, ".") {
+		return nil
 	}
-	return all
+	return v
 }
 
 // Releases lists a component's released versions from the Go module proxy or from Debian. If a component has several

@@ -154,6 +154,9 @@ func TestBetween(t *testing.T) {
 	if got := strings.Join(Between(nil, "3.25.1", "3.27.2"), " "); got != "3.25.1 3.26.0 3.27.0 3.27.1 3.27.2" {
 		t.Errorf("first releases of the series between are taken to be there: seen %s", got)
 	}
+	if got := strings.Join(Between(all, "1.18.0-rc.1", "1.18.2"), " "); got != "1.18.0-rc.1 1.18.2" {
+		t.Errorf("an end that is no release: %s", got)
+	}
 	if got := strings.Join(Between([]string{"v1.18.2"}, "1.18.3", "1.18.0"), " "); got != "1.18.3 1.18.2 1.18.1 1.18.0" {
 		t.Errorf("what a mirror does not list may be there: seen %s", got)
 	}

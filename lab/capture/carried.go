@@ -32,6 +32,8 @@ const (
 //	Ethernet | IPv4/IPv6 | UDP 8472, 4789 | VXLAN  | Ethernet | IPv4/IPv6 | …   RFC 7348, 5
 //	Ethernet | IPv4/IPv6 | UDP 6081       | Geneve | Ethernet | IPv4/IPv6 | …   RFC 8926, 3.4
 //	Ethernet | IPv4/IPv6 | IPv4/IPv6 | …                                        RFC 2003, 3
+//
+// gopacket's layers (1.7.5) decode VXLAN on port 4789 alone, and Linux and Cilium send on port 8472.
 func Unwrap(frame []byte) (Carried, bool) {
 	var c Carried
 	data, proto, ok := c.ether(frame)

@@ -14,6 +14,10 @@ import (
 // The kernel's ring (packet(7), Documentation/networking/packet_mmap.rst): the kernel fills a block, and hands
 // over the block when the block is full or retireAfter old. A busy link therefore wakes this process 20 times
 // a second, not once per packet.
+//
+// gopacket's afpacket (1.7.5) is not used: after a link went down, the reader gets an error per call, also when the link is up
+// again, because afpacket never reads the socket's error (752,435 errors and 7 packets in one second were measured). Captures
+// of a failover need a reader that outlives the link. Both take the same processor time, 20 to 50 ns per packet.
 const (
 	blockSize   = 256 << 10
 	blocks      = 8
