@@ -11,6 +11,7 @@ import (
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -34,10 +35,10 @@ type seenSessions struct {
 	err      error
 }
 
-// Sessions promises BGP sessions.
+// Sessions promises BGP sessions, and OSPF neighbours.
 type Sessions struct {
 	// Established is "all": every session of the routers' configuration, and every session that a router with native
-	// configuration reports.
+	// configuration reports; and every OSPF neighbour of the routers' configuration.
 	Established string `json:"established" jsonschema:"enum=all"`
 	// Peers are sessions that must be among these: sessions of native configuration.
 	Peers  []SessionPeer     `json:"peers,omitempty"`
@@ -74,8 +75,10 @@ type SessionPeer struct {
 
 // wantSessions checks that a router has a BGP peer.
 func wantSessions(v *scenario.Validation, path string) {
-	if !slices.ContainsFunc(v.Spec().Routers, func(r scenario.Router) bool { return r.BGP != nil && len(r.BGP.Peers) > 0 || r.IsNative() }) {
-		v.Add(path, "seen a check of BGP sessions, want a router with bgp.peers")
+	if !slices.ContainsFunc(v.Spec().Routers, func(r scenario.Router) bool {
+		return r.BGP != nil && len(r.BGP.Peers) > 0 || r.IsNative() || r.OSPF != nil
+	}) {
+		v.Add(path, "seen a check of BGP sessions, want a router with bgp.peers, or with ospf")
 	}
 }
 
@@ -88,8 +91,59 @@ func (*Sessions) Cost() Cost { return Looks }
 // Sends returns nil.
 func (*Sessions) Sends() *scenario.Probe { return nil }
 
-// Run has one result for all routers.
+// Run has a result for the BGP sessions of all routers, and a result for the OSPF neighbours.
 func (c *Sessions) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
+	ospf := c.adjacencies(ctx, l, p)
+	if len(ospf) > 0 && !slices.ContainsFunc(p.Routers, plan.Router.Speaks) {
+		return ospf
+	}
+	return append(c.sessions(ctx, l, p), ospf...)
+}
+
+// adjacencies judges the OSPF neighbours; no result without OSPF.
+func (c *Sessions) adjacencies(ctx context.Context, l Lab, p *plan.Plan) []Result {
+	var names []string
+	wanted := 0
+	for _, r := range p.Routers {
+		if planned, _ := router.WrongAdjacencies(r, nil); planned > 0 {
+			names = append(names, r.Name)
+			wanted += planned
+		}
+	}
+	if wanted == 0 {
+		return nil
+	}
+	results := []Result{{Name: "OSPF neighbours of " + strings.Join(names, ", "), Expected: fmt.Sprintf("%d OSPF neighbours Full", wanted)}}
+	until(ctx, c.Within.Std(), results, func(ctx context.Context, _ []int) {
+		type answer struct {
+			all []router.Adjacency
+			err error
+		}
+		seen := ask(ctx, l, names, func(ctx context.Context, r live.Router) answer {
+			all, err := router.Adjacencies(ctx, r)
+			return answer{all, err}
+		}, func(err error) answer { return answer{err: err} })
+		var problems []string
+		for _, r := range p.Routers {
+			_, wrong := router.WrongAdjacencies(r, seen[r.Name].all)
+			if err := seen[r.Name].err; err != nil {
+				wrong = []string{err.Error()}
+			}
+			for _, w := range wrong {
+				problems = append(problems, r.Name+": "+w)
+			}
+		}
+		observed := fmt.Sprintf("%d of %d Full", max(0, wanted-len(problems)), wanted)
+		if len(problems) > 0 {
+			observed += "; " + strings.Join(problems, "; ")
+		}
+		results[0].outcome(len(problems) == 0, observed)
+	})
+	return results
+}
+
+// sessions judges the BGP sessions.
+func (c *Sessions) sessions(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	var names, native []string
 	wanted := len(c.Peers)
 	for _, r := range p.Routers {

@@ -179,16 +179,41 @@ func (c Case) noticed(node string) []bound.Bound {
 func (c Case) sessions(name, peer string) []bound.Bound {
 	var all []bound.Bound
 	for _, r := range c.Plan.Routers {
-		if r.Name != name || r.BGP == nil {
+		if r.Name != name {
+			continue
+		}
+		all = append(all, c.interior(r, peer)...)
+		if r.BGP == nil {
 			continue
 		}
 		for _, n := range r.BGP.Neighbors {
+			if n.Loopback && r.OSPF != nil {
+				continue // OSPF takes the routes to the loopback away, and with them the session's routes
+			}
 			if b, ok := c.detection(r, n.Peering); ok && n.Name == peer {
 				all = append(all, b)
 			}
 		}
 	}
 	return all
+}
+
+// spf is the longest time between the loss of a neighbour and the new routes: BIRD calculates once a second (tick), FRR at once.
+const spf = time.Second
+
+// interior lists the bound by which a router's OSPF notices that a neighbour falls silent: of BFD, else of the dead interval.
+func (c Case) interior(r plan.Router, peer string) []bound.Bound {
+	o := r.OSPF
+	if o == nil || c.proto == "bgp" || !slices.ContainsFunc(o.Neighbors, func(n plan.OSPFNeighbor) bool { return n.Name == peer }) {
+		return nil
+	}
+	if o.BFD != nil {
+		return []bound.Bound{bound.OSPFBFD(bound.BFD(o.BFD.Multiplier, o.BFD.Interval.Std(), o.BFD.Interval.Std()), spf)}
+	}
+	if c.proto == "bfd" {
+		return nil
+	}
+	return []bound.Bound{bound.OSPFDead(o.Dead, o.Hello, spf)}
 }
 
 // nodeLost is the bound of a silent node: routers send packets to the node until BFD or the hold timer expires, and other nodes

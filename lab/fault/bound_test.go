@@ -231,3 +231,25 @@ func TestAPIBounds(t *testing.T) {
 		t.Errorf("one control plane: seen %s, wanted none: nobody takes over", b)
 	}
 }
+
+// With OSPF, the sessions between loopbacks outlive the router on the way.
+func TestBoundOfOSPF(t *testing.T) {
+	for file, want := range map[string]string{
+		"scenario":      fast + " + route calculation 1s = 1.3s",
+		"dead-interval": "dead interval 4s + route calculation 1s = 5s",
+	} {
+		s, err := scenario.Load("../../scenarios/ospf/"+file+".yaml", kinds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := plan.Make(s, "lab1", plan.Host{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range []Fault{&Kill{Node: "r2"}, &LinkDown{Node: "r2", Network: "a"}, &Partition{Node: "r1", Peer: "r2"}} {
+			if seen := formula(BoundOf(scenario.FaultOf(f), Case{Plan: p})); seen != want {
+				t.Errorf("%s, %s: seen %q, want %q", file, f, seen, want)
+			}
+		}
+	}
+}

@@ -173,12 +173,26 @@ func (x *examination) addresses(c docker.Info) map[string]netip.Addr {
 
 // router compares a router's sessions with its configuration.
 func (x *examination) router(ctx context.Context, r plan.Router) {
-	if !r.Speaks() {
+	if !r.Speaks() && r.OSPF == nil {
 		return
 	}
 	handle, err := router.New(x.engine, x.Plan, r, "")
 	if err != nil {
 		x.problem("router %s: %v", r.Name, err)
+		return
+	}
+	if r.OSPF != nil {
+		seen, err := router.Adjacencies(ctx, handle)
+		if err != nil {
+			x.problem("router %s: %v", r.Name, err)
+			return
+		}
+		_, wrong := router.WrongAdjacencies(r, seen)
+		for _, w := range wrong {
+			x.problem("router %s: %s", r.Name, w)
+		}
+	}
+	if !r.Speaks() {
 		return
 	}
 	sessions, err := handle.Sessions(ctx)

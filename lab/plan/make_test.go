@@ -57,6 +57,7 @@ func TestGoldens(t *testing.T) {
 			NoSysResource: true,
 		}},
 		{"topology", "../scenario/testdata/valid-topology.yaml", "lab", plan.Host{}},
+		{"ospf", "../scenario/testdata/valid-ospf.yaml", "lab", plan.Host{}},
 		{"routers-only", routersFile, "lab", plan.Host{}},
 		{"router-as-gateway", oneWayFile, "one", plan.Host{}},
 		{"metallb", "../scenario/testdata/valid-metallb.yaml", "lab", plan.Host{}},

@@ -15,7 +15,7 @@ const (
 
 func (b *builder) routers() {
 	for i, r := range b.spec.Routers {
-		out := Router{Name: r.Name, Container: b.name(r.Name), Software: r.Software, Image: routerImage(r), Loopbacks: r.Loopbacks, Routes: b.staticRoutes(r.Routes, r.Networks)}
+		out := Router{Name: r.Name, Container: b.name(r.Name), Software: r.Software, Image: routerImage(r), Loopbacks: r.Loopbacks, Routes: b.staticRoutes(r.Routes, r.Networks), OSPF: b.ospf(i, r)}
 		for _, n := range r.Networks {
 			out.Networks = append(out.Networks, b.attach(n, routersAt+i, r.Name))
 		}

@@ -86,6 +86,7 @@ func (p *Plan) routersText(t *text) {
 		t.row(r.Name, r.Container, r.Software, addresses(r.Networks, r.Loopbacks...), asn, hold, strings.Join(peers, ", "))
 	}
 	p.staticText(t)
+	p.ospfText(t)
 	if len(p.Gateways) > 0 {
 		t.table("GATEWAY\tADDRESSES\tVRID\tADVERTS\tMEMBERS (PRIORITY)")
 	}

@@ -153,6 +153,7 @@ type Router struct {
 	Loopbacks []netip.Prefix    `json:"loopbacks,omitempty"` // addresses on lo, /32 or /128
 	Routes    []StaticRoute     `json:"routes,omitempty"`
 	BGP       *Speaker          `json:"bgp,omitempty"`
+	OSPF      *OSPF             `json:"ospf,omitempty"`
 	Native    *Native           `json:"native,omitempty"`
 }
 

@@ -99,6 +99,7 @@ func (c *Cluster) setDefaults(networks []Network) {
 }
 
 func (r *Router) setDefaults(spec *Spec) {
+	r.OSPF.setDefaults(r)
 	if r.BGP == nil {
 		return
 	}

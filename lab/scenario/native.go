@@ -23,7 +23,7 @@ type NativeConfig struct {
 	Config Snippet `json:"config,omitempty,omitzero"`
 	// ConfigFile is Config from a file beside the scenario.
 	ConfigFile *File `json:"configFile,omitempty"`
-	// Native is a whole file in place of the rendered one; excludes bgp, config and configFile. GoBGP reads TOML, YAML and
+	// Native is a whole file in place of the rendered one; excludes bgp, ospf, config and configFile. GoBGP reads TOML, YAML and
 	// JSON, by the end of the file's name.
 	Native *File `json:"native,omitempty"`
 	// Files are further files in the container, by absolute path. A file of the same path as one of the software's own
@@ -156,7 +156,7 @@ func (v *Validation) native(at string, r *Router) {
 		for _, other := range []struct {
 			field string
 			set   bool
-		}{{"bgp", r.BGP != nil}, {"config", r.Config.Text != ""}, {"configFile", r.ConfigFile != nil}} {
+		}{{"bgp", r.BGP != nil}, {"ospf", r.OSPF != nil}, {"config", r.Config.Text != ""}, {"configFile", r.ConfigFile != nil}} {
 			if other.set {
 				v.Add(join(at, other.field), "seen it beside native, the whole configuration, want one of them")
 			}

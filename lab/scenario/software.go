@@ -56,6 +56,8 @@ const (
 	MultihopBFD
 	// GeneratesTable: a table of many routes.
 	GeneratesTable
+	// SpeaksOSPF: the interior protocol OSPF, RFC 2328 and RFC 5340.
+	SpeaksOSPF
 	// ExtendsNextHops: IPv4 routes with IPv6 next hops, RFC 8950, and sessions over an interface.
 	ExtendsNextHops
 

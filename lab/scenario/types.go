@@ -139,6 +139,7 @@ type Router struct {
 	// Routes are static routes in the kernel, besides the routes of the software.
 	Routes []StaticRoute `json:"routes,omitempty"`
 	BGP    *BGP          `json:"bgp,omitempty"`
+	OSPF   *OSPF         `json:"ospf,omitempty"`
 	NativeConfig
 }
 

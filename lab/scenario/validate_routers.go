@@ -25,6 +25,7 @@ func (v *Validation) routers() {
 			v.speakerOptions(path+".bgp", r.BGP)
 			v.speakerRoutes(path+".bgp", &v.spec.Routers[i])
 		}
+		v.ospf(path+".ospf", &v.spec.Routers[i])
 		v.native(path, &v.spec.Routers[i])
 		v.software(path, &v.spec.Routers[i])
 	}
@@ -139,7 +140,7 @@ func (v *Validation) routerPeer(at string, r *Router, p Peer) {
 		}
 		v.Unknown(at+".router", p.Router, "router", known)
 		return
-	case len(r.Networks) > 0 && !slices.ContainsFunc(r.Networks, func(n string) bool { return v.on(other, n) }):
+	case !p.Loopback && len(r.Networks) > 0 && !slices.ContainsFunc(r.Networks, func(n string) bool { return v.on(other, n) }):
 		v.Add(at+".router", "seen %q, which shares no network with %s, want one that does", p.Router, r.Name)
 	}
 	if other.IsNative() { // its configuration may have the other end, in the software's language

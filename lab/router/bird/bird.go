@@ -9,6 +9,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/router/internal/box"
 )
 
@@ -105,6 +106,19 @@ func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
 		return nil, fmt.Errorf("routes of %s: %w", r.Name(), err)
 	}
 	return parseRIB(parseProtocols(protocols), paths, used)
+}
+
+// Adjacencies returns the OSPF neighbours.
+func (r *Router) Adjacencies(ctx context.Context) ([]router.Adjacency, error) {
+	var all []router.Adjacency
+	for _, f := range families(r.Plan) {
+		out, err := r.birdc(ctx, "show ospf neighbors ospf"+f.Digit())
+		if err != nil {
+			return nil, fmt.Errorf("OSPF neighbours of %s: %w", r.Name(), err)
+		}
+		all = append(all, parseOSPF(out, f.V6)...)
+	}
+	return all, nil
 }
 
 // Apply brings the running router to the plan's configuration. BIRD checks the configuration first, then finds the

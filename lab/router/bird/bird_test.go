@@ -6,12 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/router/internal/routertest"
 )
 
@@ -27,6 +29,8 @@ func TestRender(t *testing.T) {
 		"no-bgp.conf":       func(r *plan.Router) { r.BGP = nil },
 		"every-option.conf": routertest.EveryOption,
 		"sessions.conf":     routertest.SessionOptions,
+		"ospf.conf":         routertest.OSPF,
+		"ospf-only.conf":    routertest.OSPFOnly,
 		"policies.conf":     routertest.Policies,
 		"families.conf":     routertest.Families,
 		"next-hops6.conf":   routertest.NextHops6,
@@ -164,5 +168,19 @@ func TestALargeTableIsReadSoon(t *testing.T) {
 	routes, err := parseRIB(nil, []byte(b.String()), []byte(b.String()))
 	if took := time.Since(began); err != nil || len(routes) != 200_000 || len(routes[7].NextHops) != 1 || took > time.Minute {
 		t.Errorf("%d routes in %v, %v", len(routes), took, err)
+	}
+}
+
+// From BIRD 2.0.12.
+func TestParseOSPF(t *testing.T) {
+	got := parseOSPF([]byte(`BIRD 2.0.12 ready.
+ospf4:
+Router ID   	Pri	     State     	DTime	Interface  Router IP
+172.30.4.13 	  1	Full/DR   	 3.906	d          172.30.5.13
+172.30.2.12 	  1	2-Way/Other	 3.509	b          172.30.3.12
+`), false)
+	want := []router.Adjacency{{ID: routertest.Addr("172.30.4.13"), Interface: "d", State: "Full"}, {ID: routertest.Addr("172.30.2.12"), Interface: "b", State: "2-Way"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("seen %+v, want %+v", got, want)
 	}
 }

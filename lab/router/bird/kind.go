@@ -77,6 +77,7 @@ func (*Software) Commands() router.Commands {
 		Sessions: "birdc show protocols",
 		State: []string{
 			"birdc show protocols all",
+			"birdc show ospf neighbors",
 			"birdc show route all",
 			"cat /etc/bird/bird.conf",
 		},

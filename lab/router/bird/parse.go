@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/router"
 )
 
 // BIRD has no output for programs. birdc's output is stable over 2.0, and bird.conf sets the form of times.
@@ -278,4 +279,22 @@ func attribute(path *bgp.Path, name, value string) {
 	case "large_community":
 		path.LargeCommunities = list()
 	}
+}
+
+// ospfNeighbor is a line of `show ospf neighbors`: router ID, priority, state, dead timer, interface, address.
+var ospfNeighbor = regexp.MustCompile(`^([0-9.]+)\s+\d+\s+(\S+)\s+\S+\s+(\S+)\s+\S+`)
+
+// parseOSPF reads `show ospf neighbors`.
+func parseOSPF(data []byte, v6 bool) []router.Adjacency {
+	var all []router.Adjacency
+	for line := range lines(data) {
+		m := ospfNeighbor.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		if id, err := netip.ParseAddr(m[1]); err == nil {
+			all = append(all, router.Adjacency{ID: id, Interface: m[3], IPv6: v6, State: router.AdjacencyState(m[2])})
+		}
+	}
+	return all
 }

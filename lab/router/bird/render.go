@@ -62,7 +62,7 @@ type family struct {
 // families returns the router's families. IPv4 is always among them.
 func families(r plan.Router) []family {
 	all := []family{{r, false}}
-	if slices.ContainsFunc(r.Networks, func(a plan.Attachment) bool { return a.Address6.IsValid() }) {
+	if r.HasIPv6() {
 		all = append(all, family{r, true})
 	}
 	return all
@@ -86,6 +86,17 @@ func (f family) Announced() string { return f.of("announced", "announced6") }
 
 // FIB is the name of the protocol that puts routes into the kernel's table.
 func (f family) FIB() string { return f.of("fib", "fib6") }
+
+// OSPFVersion is BIRD's word for the version of OSPF.
+func (f family) OSPFVersion() string { return f.of("v2", "v3") }
+
+// Paths bounds the ECMP set.
+func (f family) Paths() int {
+	if f.BGP == nil {
+		return scenario.DefaultMaximumPaths
+	}
+	return f.BGP.MaximumPaths
+}
 
 // Default is the prefix of the default route.
 func (f family) Default() string { return f.of("0.0.0.0/0", "::/0") }
@@ -148,15 +159,21 @@ func routerID(r plan.Router) string {
 	switch {
 	case r.BGP != nil:
 		return r.BGP.RouterID.String()
+	case r.OSPF != nil:
+		return r.OSPF.RouterID.String()
 	case len(r.Networks) > 0:
 		return r.Networks[0].Address.String()
 	}
 	return "0.0.0.1"
 }
 
-func hasBFD(s plan.Speaker) bool {
-	return slices.ContainsFunc(s.Neighbors, func(n plan.Neighbor) bool { return n.BFD != nil }) ||
-		slices.ContainsFunc(s.Ranges, func(r plan.Range) bool { return r.BFD != nil })
+func hasBFD(r plan.Router) bool {
+	if r.OSPF != nil && r.OSPF.BFD != nil {
+		return true
+	}
+	s := r.BGP
+	return s != nil && (slices.ContainsFunc(s.Neighbors, func(n plan.Neighbor) bool { return n.BFD != nil }) ||
+		slices.ContainsFunc(s.Ranges, func(r plan.Range) bool { return r.BFD != nil }))
 }
 
 // protocolName returns the name of a peer, or of a range, in BIRD's configuration. The prefix avoids clashes: a

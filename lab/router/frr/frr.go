@@ -12,6 +12,7 @@ import (
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/router/internal/box"
 )
 
@@ -121,6 +122,29 @@ func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
 		all = append(all, routes...)
 	}
 	bgp.SortRoutes(all)
+	return all, nil
+}
+
+// Adjacencies returns the OSPF neighbours.
+func (r *Router) Adjacencies(ctx context.Context) ([]router.Adjacency, error) {
+	var all []router.Adjacency
+	for _, d := range ospfDaemons(r.Plan) {
+		v6 := d == "ospf6d"
+		command := map[bool]string{false: "show ip ospf neighbor json", true: "show ipv6 ospf6 neighbor json"}[v6]
+		out, err := r.vtysh(ctx, command)
+		if err != nil {
+			return nil, fmt.Errorf("OSPF neighbours of %s: %w", r.Name(), err)
+		}
+		parse := parseOSPF
+		if v6 {
+			parse = parseOSPF6
+		}
+		found, err := parse(out)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
 	return all, nil
 }
 

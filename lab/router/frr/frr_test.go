@@ -8,6 +8,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/router"
 	"skidpad.dev/skidpad/lab/router/internal/routertest"
 )
 
@@ -34,6 +35,8 @@ func TestRender(t *testing.T) {
 		"no-bgp.conf":       func(r *plan.Router) { r.BGP = nil },
 		"every-option.conf": routertest.EveryOption,
 		"sessions.conf":     routertest.SessionOptions,
+		"ospf.conf":         routertest.OSPF,
+		"ospf-only.conf":    routertest.OSPFOnly,
 		"policies.conf":     routertest.Policies,
 		"families.conf":     routertest.Families,
 		"next-hops6.conf":   routertest.NextHops6,
@@ -153,5 +156,30 @@ func TestParseWhatIsEmptyOrWrong(t *testing.T) {
 	}
 	if id, _, err := parseInstance([]byte(`{"vrfs":{},"totalVrfs":0}`)); err != nil || id.IsValid() {
 		t.Errorf("no instance yet: %v, %v", id, err)
+	}
+}
+
+// From FRR 8.4.4.
+func TestParseOSPF(t *testing.T) {
+	for _, c := range []struct {
+		parse func([]byte) ([]router.Adjacency, error)
+		data  string
+		want  router.Adjacency
+	}{
+		{parseOSPF, `{"neighbors":{"10.255.0.2":[{"priority":1,"state":"Full\/DR","nbrState":"Full\/DR","converged":"Full","address":"172.30.2.12","ifaceName":"a:172.30.2.11"}]}}`,
+			router.Adjacency{ID: routertest.Addr("10.255.0.2"), Interface: "a", State: "Full"}},
+		{parseOSPF6, `{"neighbors":[{"neighborId":"10.255.0.2","priority":1,"deadTime":"00:00:03","state":"Twoway","ifState":"DR","interfaceName":"a","interfaceState":"BDR"}]}`,
+			router.Adjacency{ID: routertest.Addr("10.255.0.2"), Interface: "a", IPv6: true, State: "2-Way"}},
+	} {
+		got, err := c.parse([]byte(c.data))
+		if err != nil || len(got) != 1 || got[0] != c.want {
+			t.Errorf("seen %+v, %v, want %+v", got, err, c.want)
+		}
+		if got, err := c.parse([]byte("{}")); err != nil || len(got) != 0 {
+			t.Errorf("no neighbour: seen %+v, %v", got, err)
+		}
+		if _, err := c.parse([]byte("ospfd is not running")); err == nil {
+			t.Error("a text was read as neighbours")
+		}
 	}
 }

@@ -17,6 +17,8 @@ func FuzzRead(f *testing.F) {
 			_, _ = parseRIB(data, netip.ParseAddr)
 			_, _, _ = parseInstance(data)
 			_, _ = parseStations(data)
+			_, _ = parseOSPF(data)
+			_, _ = parseOSPF6(data)
 		})
 	})
 }

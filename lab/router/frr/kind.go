@@ -64,7 +64,7 @@ func (*Software) Image() image.Entry { return imageEntry() }
 
 // Daemons are the names of the processes.
 func (*Software) Daemons() router.Daemons {
-	return router.Daemons{Routing: []string{"bgpd", "zebra"}, Others: []string{"bfdd", "staticd", "mgmtd", "watchfrr"}}
+	return router.Daemons{Routing: []string{"bgpd", "zebra"}, Others: []string{"ospfd", "ospf6d", "bfdd", "staticd", "mgmtd", "watchfrr"}}
 }
 
 // Commands returns commands for people and for reports.
@@ -78,6 +78,8 @@ func (*Software) Commands() router.Commands {
 			"vtysh -c 'show bgp ipv6 unicast'",
 			"vtysh -c 'show ip route'",
 			"vtysh -c 'show ipv6 route'",
+			"vtysh -c 'show ip ospf neighbor'",
+			"vtysh -c 'show ipv6 ospf6 neighbor'",
 			"vtysh -c 'show bfd peers'",
 			"vtysh -c 'show running-config' | sed 's/ password .*/ password (not shown)/'",
 			"tail -n 200 /var/log/frr/frr.log",

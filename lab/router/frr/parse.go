@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/router"
 )
 
 // neighbor is a peer in `show bgp neighbors json`.
@@ -227,4 +229,48 @@ func parseInstance(data []byte) (netip.Addr, int, error) {
 
 func unreadable(command string, data []byte, err error) error {
 	return fmt.Errorf("vtysh %q: its output cannot be read: %w; it begins %.120q", command, err, data)
+}
+
+// parseOSPF reads `show ip ospf neighbor json`: the neighbours by router ID. A router may be a neighbour on several interfaces.
+func parseOSPF(data []byte) ([]router.Adjacency, error) {
+	var in struct {
+		Neighbors map[string][]struct {
+			State     string `json:"nbrState"`
+			Interface string `json:"ifaceName"` // core:10.0.0.11
+		} `json:"neighbors"`
+	}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return nil, unreadable("show ip ospf neighbor json", data, err)
+	}
+	var all []router.Adjacency
+	for id, links := range in.Neighbors {
+		a, err := netip.ParseAddr(id)
+		if err != nil {
+			continue // a neighbour without a number yet
+		}
+		for _, l := range links {
+			name, _, _ := strings.Cut(l.Interface, ":")
+			all = append(all, router.Adjacency{ID: a, Interface: name, State: router.AdjacencyState(l.State)})
+		}
+	}
+	return all, nil
+}
+
+// parseOSPF6 reads `show ipv6 ospf6 neighbor json`.
+func parseOSPF6(data []byte) ([]router.Adjacency, error) {
+	var in struct {
+		Neighbors []struct {
+			ID        netip.Addr `json:"neighborId"`
+			State     string     `json:"state"`
+			Interface string     `json:"interfaceName"`
+		} `json:"neighbors"`
+	}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return nil, unreadable("show ipv6 ospf6 neighbor json", data, err)
+	}
+	var all []router.Adjacency
+	for _, n := range in.Neighbors {
+		all = append(all, router.Adjacency{ID: n.ID, Interface: n.Interface, IPv6: true, State: router.AdjacencyState(n.State)})
+	}
+	return all, nil
 }

@@ -29,16 +29,32 @@ func daemonsFile(r plan.Router) string {
 	if r.BGP != nil && r.BGP.Port != 0 {
 		port = fmt.Sprintf(" -p %d", r.BGP.Port)
 	}
+	ospf, options := "", ""
+	for _, d := range ospfDaemons(r) {
+		ospf += d + "=yes\n"
+		options += d + "_options=\"-A 127.0.0.1\"\n"
+	}
 	return fmt.Sprintf(`zebra=yes
 bgpd=yes
 staticd=yes
 bfdd=yes
-vtysh_enable=yes
+%svtysh_enable=yes
 zebra_options="-A 127.0.0.1 -s 90000000"
 bgpd_options="-A 127.0.0.1 -M bmp%s"
 staticd_options="-A 127.0.0.1"
 bfdd_options="-A 127.0.0.1"
-`, port)
+%s`, ospf, port, options)
+}
+
+// ospfDaemons are the daemons of the router's interior protocol.
+func ospfDaemons(r plan.Router) []string {
+	switch {
+	case r.OSPF == nil:
+		return nil
+	case r.HasIPv6():
+		return []string{"ospfd", "ospf6d"}
+	}
+	return []string{"ospfd"}
 }
 
 const vtyshFile = "service integrated-vtysh-config\n"

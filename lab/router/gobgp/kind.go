@@ -41,7 +41,7 @@ func (*Software) Validate(v *scenario.Validation, path string) {
 
 // Abilities returns the features of scenario files that GoBGP has here.
 func (*Software) Abilities() scenario.Abilities {
-	return scenario.AllAbilities() &^ (scenario.GeneratesTable | scenario.AggregatesRoutes | scenario.OriginatesDefault | scenario.MultihopBFD | scenario.ReportsRestart | scenario.ShutsNodes | scenario.TakesSeveralASNs)
+	return scenario.AllAbilities() &^ (scenario.GeneratesTable | scenario.AggregatesRoutes | scenario.OriginatesDefault | scenario.MultihopBFD | scenario.ReportsRestart | scenario.ShutsNodes | scenario.TakesSeveralASNs | scenario.SpeaksOSPF)
 }
 
 // New returns a handle, without I/O. ref is the engine's name of the image; only Start needs the image.

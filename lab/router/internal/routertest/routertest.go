@@ -104,6 +104,23 @@ func NextHops6(r *plan.Router) {
 	r.BGP.Neighbors = []plan.Neighbor{enh, link}
 }
 
+// OSPF gives a router the interior protocol on a network, with a passive network and a loopback, beside BGP.
+func OSPF(r *plan.Router) {
+	r.Loopbacks = []netip.Prefix{netip.MustParsePrefix("10.255.0.1/32"), netip.MustParsePrefix("2001:db8:255::1/128")}
+	r.OSPF = &plan.OSPF{
+		RouterID: Addr("10.255.0.1"), Hello: time.Second, Dead: 4 * time.Second, Stubs: r.Loopbacks, Connected: true,
+		Interfaces: []plan.OSPFInterface{{Name: "fabric", Cost: 10}, {Name: "up1", Cost: 20, PointToPoint: true}, {Name: "edge", Cost: 10, Passive: true}},
+		BFD:        &scenario.BFD{Interval: scenario.Duration(100 * time.Millisecond), Multiplier: 3},
+	}
+}
+
+// OSPFOnly has no BGP, and both IP families.
+func OSPFOnly(r *plan.Router) {
+	OSPF(r)
+	r.BGP, r.OSPF.BFD, r.OSPF.Connected, r.OSPF.Area = nil, nil, false, 7
+	r.Networks[0].Address6 = Addr("2001:db8:89::2")
+}
+
 // Policies gives a speaker's external peer policies with rules of every kind.
 func Policies(r *plan.Router) {
 	r.BGP.Announce = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
