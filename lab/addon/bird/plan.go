@@ -55,7 +55,7 @@ func (o *Addon) PlanAddon(b *plan.Builder) plan.Addon {
 		}
 		pod := o.pod(b, a, argument, s)
 		a.Manifests = append(a.Manifests, object.DaemonsAtOnce(metav1.NamespaceSystem, set, pod))
-		a.Ready = append(a.Ready, plan.Ready{Kind: "DaemonSet", Namespace: metav1.NamespaceSystem, Name: set})
+		a.Ready = append(a.Ready, plan.Ready{Kind: "DaemonSet", Namespace: metav1.NamespaceSystem, Name: set, SomeNodes: s.Nodes != nil})
 	}
 	return a
 }
