@@ -34,7 +34,7 @@ var layers = []struct {
 	{12, []string{"lab/report", "lab/signal"}},
 	{13, []string{"lab/bringup"}},
 	{14, []string{"lab"}},
-	{15, []string{"lab/labtest", "lab/bug"}},
+	{15, []string{"lab/labtest", "lab/bug", "lab/fleet"}},
 	{16, []string{"tools"}},
 	{17, []string{"suites"}},
 }

@@ -15,13 +15,14 @@ type choices func(cmd *cobra.Command) ([]string, error)
 func complete(root *cobra.Command) {
 	scenarios := func(*cobra.Command) ([]string, error) { return scenarioNames(), nil }
 	bugs := func(*cobra.Command) ([]string, error) { return bugIDs(), nil }
+	tasks := func(*cobra.Command) ([]string, error) { return append(scenarioNames(), bugIDs()...), nil }
 	nodes := ofLab((*lab.Lab).Names)
 	// A list has a member per argument.
 	arguments := map[string][]choices{
 		"up": {scenarios}, "graph": {scenarios}, "show": {scenarios}, "repro": {bugs}, "bisect": {bugs},
 		"exec": {nodes}, "shell": {nodes}, "join": {nodes}, "leave": {nodes}, "fault": {faultNames, nodes}, "kubectl": {labNames},
 	}
-	repeated := map[string]choices{"test": scenarios, "validate": scenarios, "routes": ofLab(routerNames), "clear": faultIDs}
+	repeated := map[string]choices{"test": scenarios, "run": tasks, "validate": scenarios, "routes": ofLab(routerNames), "clear": faultIDs}
 	flags := map[string]choices{
 		"name": labNames, "from": nodes, "node": nodes, "peer": nodes, "to": ofLab(targetNames), "network": ofLab(networkNames),
 	}

@@ -72,19 +72,21 @@ func TestTheProjectsSuiteIsThatOfTheFixture(t *testing.T) {
 	}
 }
 
-// TestTheCommandsForExistingClustersParse parses each command of the page. The YAML of the page is loaded by a test of
-// lab/scenario.
-func TestTheCommandsForExistingClustersParse(t *testing.T) {
-	text, err := os.ReadFile("../../docs/existing-clusters.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := regexp.MustCompile(`(?m)^    (skidpad .*)$`).FindAllSubmatch(text, -1)
-	if len(lines) != 5 {
-		t.Errorf("seen %d commands, want 5", len(lines))
-	}
-	for _, m := range lines {
-		parses(t, strings.TrimSpace(string(m[1])))
+// TestTheCommandsOfPagesParse parses each command of pages whose commands need a cluster. The YAML of the page about existing
+// clusters is loaded by a test of lab/scenario.
+func TestTheCommandsOfPagesParse(t *testing.T) {
+	for page, want := range map[string]int{"existing-clusters": 5, "fleet": 5} {
+		text, err := os.ReadFile("../../docs/" + page + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := regexp.MustCompile(`(?m)^    (skidpad .*)$`).FindAllSubmatch(text, -1)
+		if len(lines) != want {
+			t.Errorf("%s: seen %d commands, want %d", page, len(lines), want)
+		}
+		for _, m := range lines {
+			parses(t, strings.TrimSpace(string(m[1])))
+		}
 	}
 }
 

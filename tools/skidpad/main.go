@@ -49,7 +49,7 @@ func root() *cobra.Command {
 		return usage("%w; see `%s --help`", err, c.CommandPath())
 	})
 	cmd.AddCommand(upCmd(), parkCmd(), downCmd(), lsCmd(), statusCmd(), testCmd(), execCmd(), shellCmd(), kubectlCmd(), probeCmd(),
-		routesCmd(), graphCmd(), faultCmd(), nodeCmd(), watchCmd(), captureCmd(), reportCmd(), matrixCmd(), reproCmd(), bisectCmd(), scenariosCmd(), imagesCmd(), doctorCmd(), versionCmd())
+		routesCmd(), graphCmd(), faultCmd(), nodeCmd(), watchCmd(), captureCmd(), reportCmd(), runCmd(), matrixCmd(), reproCmd(), bisectCmd(), scenariosCmd(), imagesCmd(), doctorCmd(), versionCmd())
 	complete(cmd)
 	return cmd
 }
