@@ -38,9 +38,9 @@ func Obstacle(ctx context.Context, s *scenario.Scenario) (*SkipError, error) {
 }
 
 // Up brings a lab up, or completes a half-made lab. Each step finds the parts that already exist. If a lab of the same
-// name has another scenario, Up leaves the lab unchanged and returns an error with the differences. Up thaws a parked lab. When ctx ends, Up
-// removes the parts from this call, unless Keep is set. If this machine cannot run the scenario, the error is a
-// *SkipError.
+// name has another scenario, Up leaves the lab unchanged, also a parked lab, and returns an error with the differences.
+// Otherwise Up thaws a parked lab. When ctx ends, Up removes the parts from this call, unless Keep is set. If this machine
+// cannot run the scenario, the error is a *SkipError.
 func Up(ctx context.Context, o Options) (*Lab, error) {
 	if o.Name == "" {
 		o.Name = o.Scenario.Metadata.Name
@@ -71,15 +71,16 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if l == nil {
 		return bringup.Create(ctx, eng, o)
 	}
+	differs := bringup.Same(l.Plan, o.Scenario)
+	if differs != nil && !bringup.OnlyNative(l.Plan.Scenario, o.Scenario) {
+		return nil, differs
+	}
 	if err := bringup.Thaw(ctx, l, o.Progress); err != nil {
 		return nil, err
 	}
-	if differs := bringup.Same(l.Plan, o.Scenario); differs != nil {
+	if differs != nil {
 		if l, err = bringup.Amend(ctx, l, o.Scenario); err != nil {
 			return nil, err
-		}
-		if l == nil {
-			return nil, differs
 		}
 	}
 	if ok, err := healthy(ctx, l); err != nil || ok && !l.Plan.HasOwn() {

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -62,7 +63,7 @@ func Of(ctx context.Context, e *docker.Engine, lab string) (*Client, error) {
 		s.direct = true
 		return nil, nil
 	}
-	if os.Getenv(envClient) != "" {
+	if inside() {
 		return nil, errors.New("lab bug: the lab's agent may not do its work: " + why)
 	}
 	s.client, err = dial(ctx, e, lab)
@@ -70,6 +71,28 @@ func Of(ctx context.Context, e *docker.Engine, lab string) (*Client, error) {
 		return nil, fmt.Errorf("agent of lab %s (needed here: %s): %w", lab, why, err)
 	}
 	s.offset.Store(s.client.offset)
+	return s.client, nil
+}
+
+// inside reports whether this process is an agent, or was started by an agent.
+func inside() bool { return os.Getenv(envClient) != "" }
+
+// Beside returns a client of the lab's agent for a process that needs no agent: other users of the lab may need one, and
+// their agent has a journal of faults. If no container of an agent runs, or in the agent itself, the result is nil.
+func Beside(ctx context.Context, e *docker.Engine, lab string) (*Client, error) {
+	s := e.Kept(slotKey{lab}, &slot{}).(*slot) //nolint:forcetypeassert // the key is this package's own
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if inside() || s.client != nil && !s.client.Gone() {
+		return s.client, nil
+	}
+	containers, err := e.Containers(ctx, lab)
+	if err != nil || !slices.ContainsFunc(containers, func(c docker.Info) bool { return c.Role == Role && c.State == "running" }) {
+		return nil, err
+	}
+	if s.client, err = dial(ctx, e, lab); err != nil {
+		return nil, fmt.Errorf("agent of lab %s: %w", lab, err)
+	}
 	return s.client, nil
 }
 

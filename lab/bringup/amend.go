@@ -14,12 +14,9 @@ import (
 )
 
 // Amend brings the routers of a running lab to the native configuration of a scenario that differs in nothing else, and
-// records the new plan. The software checks each configuration first: a refused configuration changes nothing. Routers that
-// do not run are left to Resume. Amend returns nil if the scenario differs in more.
+// records the new plan; see OnlyNative. The software checks each configuration first: a refused configuration changes
+// nothing. Routers that do not run are left to Resume.
 func Amend(ctx context.Context, l *live.Lab, s *scenario.Scenario) (*live.Lab, error) {
-	if !onlyNative(l.Plan.Scenario, s) {
-		return nil, nil
-	}
 	p, err := l.Plan.Amend(s)
 	if err != nil {
 		return nil, err
@@ -62,8 +59,8 @@ func Amend(ctx context.Context, l *live.Lab, s *scenario.Scenario) (*live.Lab, e
 	return live.New(l.Engine(), p, l.Images(), l.Missing()), nil
 }
 
-// onlyNative reports whether two scenarios differ in the native configuration of routers only.
-func onlyNative(a, b *scenario.Scenario) bool {
+// OnlyNative reports whether two scenarios differ in the native configuration of routers only.
+func OnlyNative(a, b *scenario.Scenario) bool {
 	if len(a.Spec.Routers) != len(b.Spec.Routers) {
 		return false
 	}

@@ -23,6 +23,7 @@ const (
 // far is an injector's way to the lab's agent; the zero value has none.
 type far struct {
 	agent   func(context.Context) (*agent.Client, error)
+	beside  func(context.Context) (*agent.Client, error) // see agent.Beside
 	session string
 	mu      sync.Mutex
 	last    *agent.Client
@@ -40,6 +41,18 @@ func (f *far) client(ctx context.Context) (*agent.Client, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.last = c
+	return c, nil
+}
+
+// other returns the lab's agent if this process makes faults itself and the lab has an agent.
+func (f *far) other(ctx context.Context) (*agent.Client, error) {
+	if f.beside == nil || f.used() != nil {
+		return nil, nil
+	}
+	c, err := f.beside(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the faults of others: %w", err)
+	}
 	return c, nil
 }
 

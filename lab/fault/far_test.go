@@ -96,6 +96,47 @@ func TestFaultsThatStayByAnAgent(t *testing.T) {
 	}
 }
 
+// A process that makes faults itself, beside other users' agent, lists and clears the faults of both journals.
+func TestFaultsOfAnAgentAreInEveryList(t *testing.T) {
+	w := clean()
+	others, end := distant(t, t.TempDir(), w, nil)
+	others.Persist = true
+	theirs, err := others.Inject(t.Context(), &Kill{Node: "r1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := faked(t.TempDir(), w, nil)
+	in.far = far{session: "direct", beside: others.far.agent}
+	ours, err := in.Inject(t.Context(), &Kill{Node: "client"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := in.List(t.Context())
+	if err != nil || len(list) != 2 || list[0].ID != theirs.ID || list[1].ID != ours.ID {
+		t.Errorf("listed %+v, %v", list, err)
+	}
+	if a, err := in.Find(t.Context(), theirs.ID); err != nil || a.Clear(t.Context()) != nil || w.get("link/r1") != "up" {
+		t.Errorf("cleared alone: %v, %v", w, err)
+	}
+	if _, err := others.Inject(t.Context(), &Kill{Node: "r1"}); err != nil {
+		t.Fatal(err)
+	}
+	if cleared, err := in.ClearAll(t.Context()); err != nil || len(cleared) != 2 || w.String() != clean().String() {
+		t.Errorf("cleared all: %v, %v, %v", cleared, w, err)
+	}
+	// A broken agent hides no own fault.
+	in.far.beside = func(context.Context) (*agent.Client, error) { return nil, errors.New("broken") }
+	if _, err := in.Inject(t.Context(), &Kill{Node: "client"}); err != nil {
+		t.Fatal(err)
+	}
+	if cleared, err := in.ClearAll(t.Context()); err == nil || len(cleared) != 1 || w.String() != clean().String() {
+		t.Errorf("beside a broken agent: %v, %v, %v", cleared, w, err)
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAFaultThatFailsByAnAgent(t *testing.T) {
 	near, other := net.Pipe()
 	w := clean()

@@ -56,7 +56,11 @@ func New(e *docker.Engine, p *plan.Plan, dir string, kube func(context.Context) 
 	in := &Injector{engine: e, plan: p, dir: dir, store: store{filepath.Join(dir, "faults"), known}, kube: kube, sink: sink, active: map[string]*Active{}}
 	in.make = in.action
 	if e != nil {
-		in.far = far{session: in.store.newID(), agent: func(ctx context.Context) (*agent.Client, error) { return agent.Of(ctx, e, p.Lab) }}
+		in.far = far{
+			session: in.store.newID(),
+			agent:   func(ctx context.Context) (*agent.Client, error) { return agent.Of(ctx, e, p.Lab) },
+			beside:  func(ctx context.Context) (*agent.Client, error) { return agent.Beside(ctx, e, p.Lab) },
+		}
 	}
 	return in
 }
@@ -242,6 +246,9 @@ func (in *Injector) clear(ctx context.Context, id string) error {
 	}
 	r, err := in.store.read(id)
 	if errors.Is(err, os.ErrNotExist) {
+		if c, err := in.far.other(ctx); c != nil || err != nil {
+			return errors.Join(err, in.clearFar(ctx, c, id))
+		}
 		return nil
 	}
 	if err != nil {
@@ -273,19 +280,26 @@ func (in *Injector) clear(ctx context.Context, id string) error {
 	return in.store.remove(id)
 }
 
-// List returns the faults of the lab, of all processes, the oldest first.
+// List returns the faults of the lab, of all processes, the oldest first. If the journal of the lab's agent cannot be read,
+// the error says so, and the result has the faults of this machine's journal.
 func (in *Injector) List(ctx context.Context) ([]Active, error) {
 	records, err := in.records(ctx)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		var c *agent.Client
+		if c, err = in.far.other(ctx); c != nil {
+			var others []*record
+			others, err = in.listFar(ctx, c)
+			records = slices.SortedStableFunc(slices.Values(append(records, others...)), bySince)
+		}
 	}
 	list := make([]Active, 0, len(records))
 	for _, r := range records {
 		list = append(list, Active{record: *r, in: in})
 	}
-	return list, nil
+	return list, err
 }
 
+// records returns the records of the journal to which this injector writes.
 func (in *Injector) records(ctx context.Context) ([]*record, error) {
 	if c, err := in.far.client(ctx); err != nil {
 		return nil, err
@@ -311,17 +325,28 @@ func (in *Injector) Find(ctx context.Context, id string) (*Active, error) {
 // ClearAll undoes every fault of the lab, of all processes, and returns the undone faults. After a failed undo, ClearAll goes
 // on with the rest.
 func (in *Injector) ClearAll(ctx context.Context) ([]Active, error) {
-	return in.clearWhere(ctx, func(record) bool { return true })
+	list, err := in.List(ctx)
+	cleared, failed := in.clearList(ctx, list)
+	return cleared, errors.Join(err, failed)
 }
 
-// clearWhere undoes the matching faults: faults of containers first, because an undo inside a container needs a running
-// container.
-func (in *Injector) clearWhere(ctx context.Context, match func(record) bool) ([]Active, error) {
-	list, err := in.List(ctx)
+// clearOf undoes the faults of a maker.
+func (in *Injector) clearOf(ctx context.Context, maker string) ([]Active, error) {
+	records, err := in.records(ctx)
 	if err != nil {
 		return nil, err
 	}
-	list = slices.DeleteFunc(list, func(a Active) bool { return !match(a.record) })
+	var list []Active
+	for _, r := range records {
+		if r.Maker == maker {
+			list = append(list, Active{record: *r, in: in})
+		}
+	}
+	return in.clearList(ctx, list)
+}
+
+// clearList undoes faults: faults of containers first, because an undo inside a container needs a running container.
+func (in *Injector) clearList(ctx context.Context, list []Active) ([]Active, error) {
 	failed := make([]error, len(list))
 	for _, runs := range []bool{true, false} {
 		var group sync.WaitGroup

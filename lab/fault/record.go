@@ -149,9 +149,11 @@ func (s store) list() ([]*record, error) {
 		}
 		all = append(all, r)
 	}
-	slices.SortStableFunc(all, func(a, b *record) int { return a.Since.Compare(b.Since) })
+	slices.SortStableFunc(all, bySince)
 	return all, nil
 }
+
+func bySince(a, b *record) int { return a.Since.Compare(b.Since) }
 
 // others returns the records of a hold except the record with the ID, the oldest first.
 func (s store) others(hold, id string) ([]*record, error) {

@@ -66,6 +66,8 @@ var _ = Describe("A parked lab", Label("lifecycle", "park"), Ordered, Serial, fu
 		st, err := l.Status(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(st.Problems).To(ConsistOf(ContainSubstring("the lab is parked")))
+		_, err = lab.Up(ctx, lab.Options{Name: l.Plan.Lab, Scenario: small(), Progress: labtest.Quiet{}})
+		Expect(err).To(BeAssignableToTypeOf(&lab.DiffersError{}), "another scenario thaws nothing")
 		Consistently(func() map[string]time.Duration { return used(ctx, l) }).WithTimeout(time.Second).Should(Equal(frozen))
 	})
 
