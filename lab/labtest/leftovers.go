@@ -29,22 +29,29 @@ var sources = map[string][]string{
 	"nat":        {"iptables", "-t", "nat", "-S"},
 	"raw":        {"iptables", "-t", "raw", "-S"},
 	"mangle":     {"iptables", "-t", "mangle", "-S"},
+	"qdiscs":     {"tc", "qdisc"},
 	"sysctls":    {"sysctl", "-a", "--pattern", `^(fs\.inotify|net\.ipv4\.(ip_forward|conf\.(all|default))|net\.bridge|net\.ipv6\.conf\.(all|default))`},
 }
 
 // ReadHost reads the parts of this machine where labs could leave remains. ReadHost needs root.
 func ReadHost(ctx context.Context) Host {
 	ginkgo.GinkgoHelper()
+	return readHost(func(program string, args ...string) *exec.Cmd { return exec.CommandContext(ctx, program, args...) }, "self")
+}
+
+// readHost reads the parts of a machine. command makes a command on the machine; pid is a process of the machine.
+func readHost(command func(string, ...string) *exec.Cmd, pid string) Host {
+	ginkgo.GinkgoHelper()
 	h := Host{}
 	for part, cmd := range sources {
-		out, err := exec.CommandContext(ctx, cmd[0], cmd[1:]...).Output()
+		out, err := command(cmd[0], cmd[1:]...).Output()
 		gomega.Expect(err).NotTo(gomega.HaveOccurred(), strings.Join(cmd, " "))
 		h[part] = sorted(string(out))
 	}
-	mounts, err := os.ReadFile("/proc/self/mounts")
+	mounts, err := os.ReadFile("/proc/" + pid + "/mounts")
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	h["mounts"] = sorted(string(mounts))
-	h["processes"] = ours()
+	h["processes"] = ours(pid)
 	return h
 }
 
@@ -62,13 +69,17 @@ func sorted(text string) []string {
 	return lines
 }
 
-// ours lists processes of a lab's bring-up.
-func ours() []string {
+// ours lists processes of a lab's bring-up in the PID namespace of a process.
+func ours(pid string) []string {
 	envs, _ := os.ReadDir("/proc")
+	within, _ := os.Readlink("/proc/" + pid + "/ns/pid")
 	var found []string
 	for _, p := range envs {
 		env, err := os.ReadFile("/proc/" + p.Name() + "/environ")
-		if err == nil && strings.Contains(string(env), "SKIDPAD_LAB=") && p.Name() != fmt.Sprint(os.Getpid()) && p.Name() != "self" {
+		if err != nil || !strings.Contains(string(env), "SKIDPAD_LAB=") || p.Name() == fmt.Sprint(os.Getpid()) || p.Name() == "self" {
+			continue
+		}
+		if ns, _ := os.Readlink("/proc/" + p.Name() + "/ns/pid"); ns == within {
 			cmd, _ := os.ReadFile("/proc/" + p.Name() + "/cmdline")
 			found = append(found, strings.ReplaceAll(string(cmd), "\x00", " "))
 		}

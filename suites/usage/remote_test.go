@@ -3,10 +3,6 @@ package usage_test
 import (
 	"encoding/json"
 	"io"
-	"maps"
-	"os/exec"
-	"slices"
-	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -20,57 +16,23 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
-// remote starts an engine with PID, network and mount namespaces of its own, and returns the engine's address. The
-// container is a lab of the same name, so DownAll and `skidpad down` know the container.
-func remote(ctx SpecContext, images *image.Store, name string) string {
-	GinkgoHelper()
-	found, err := images.Ensure(ctx, []plan.Image{{Name: "engine"}}, image.Auto, nil)
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func(ctx SpecContext) {
-		_, err := lab.Down(ctx, name)
-		Expect(err).NotTo(HaveOccurred())
-	})
-	container := "skidpad-" + name
-	run(ctx, "/", "docker", "run", "--detach", "--privileged", "--cgroupns=private", "--publish=127.0.0.1::2375",
-		"--name="+container, "--label="+docker.LabelLab+"="+name, found["engine"].Ref)
-	address := "tcp://" + strings.TrimSpace(run(ctx, "/", "docker", "port", container, "2375/tcp"))
-	Eventually(ctx, func() error { return exec.CommandContext(ctx, "docker", "--host", address, "info").Run() }).
-		WithTimeout(time.Minute).Should(Succeed(), "the engine must answer")
-	return address
-}
-
-// transfer loads images into another engine.
-func transfer(ctx SpecContext, images *image.Store, address string, wanted ...plan.Image) {
-	GinkgoHelper()
-	refs := map[string]bool{}
-	for _, i := range wanted {
-		found, err := images.Ensure(ctx, []plan.Image{i}, image.Auto, nil)
-		Expect(err).NotTo(HaveOccurred())
-		refs[found[i.Key()].Ref] = true
-	}
-	args := []string{"-c", `host=$1; shift; docker save "$@" | docker --host "$host" load`, "sh", address}
-	run(ctx, "/", "sh", slices.AppendSeq(args, maps.Keys(refs))...)
-}
-
 var _ = Describe("A user with an engine that has namespaces of its own", Label("usage", "slow"), Ordered, Serial, func() {
-	var images *image.Store
 	var u *user
-	var address string
+	var far *labtest.Machine
 	BeforeAll(func(ctx SpecContext) {
 		e, err := docker.Connect(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(e.Close)
-		images = image.New(e, lab.Images()...)
 		u = newUser(labtest.Name("far"))
 		// The user has no engine here, no Go, no tools of Debian, and is in no group.
-		address = remote(ctx, images, labtest.Name("engine"))
-		u.env, u.group = append(u.env, "PATH="+u.home, "DOCKER_HOST="+address), nobody
+		far = labtest.StartMachine(ctx, image.New(e, lab.Images()...), labtest.Name("engine"))
+		u.env, u.group = append(u.env, "PATH="+u.home, "DOCKER_HOST="+far.Address), nobody
 	})
 
 	It("brings up routers, measures a failover, breaks, watches, captures and probes", func(ctx SpecContext) {
 		p, err := lab.Draft(ctx, lab.Options{Scenario: labtest.Load("frr-bfd")})
 		Expect(err).NotTo(HaveOccurred())
-		transfer(ctx, images, address, p.Images...)
+		far.Load(ctx, p.Images...)
 		u.run(ctx, "up", "frr-bfd")
 		var s struct{ Healthy bool }
 		Expect(json.Unmarshal(u.run(ctx, "status", "-o", "json"), &s)).To(Succeed())
@@ -112,11 +74,11 @@ var _ = Describe("A user with an engine that has namespaces of its own", Label("
 
 	It("takes everything of the routers down", func(ctx SpecContext) {
 		u.run(ctx, "down")
-		Expect(run(ctx, "/", "docker", "--host", address, "ps", "--all", "--quiet")).To(BeEmpty())
+		Expect(run(ctx, "/", "docker", "--host", far.Address, "ps", "--all", "--quiet")).To(BeEmpty())
 	})
 
 	It("reproduces a bug", func(ctx SpecContext) {
-		transfer(ctx, images, address, plan.Image{Name: "keepalived"})
+		far.Load(ctx, plan.Image{Name: "keepalived"})
 		u.run(ctx, "repro", "frr-16658") // ends with 0 only if the bug is reproduced
 	})
 })
