@@ -105,7 +105,7 @@ func Draft(ctx context.Context, o Options) (*plan.Plan, error) {
 	}
 	eng, err := docker.Connect(ctx)
 	if errors.Is(err, docker.ErrNoEngine) && (o.Scenario.Spec.Cluster == nil || !o.Scenario.Spec.Cluster.Unseen()) {
-		return plan.Make(o.Scenario, o.Name, plan.Host{})
+		return plan.Make(o.Scenario, o.Name, plan.Host{Without: o.Without})
 	}
 	if err != nil {
 		return nil, err
@@ -115,6 +115,9 @@ func Draft(ctx context.Context, o Options) (*plan.Plan, error) {
 	}
 	return bringup.Draft(ctx, eng, o)
 }
+
+// Levers lists the measures for a quick bring-up, for Options.Without.
+func Levers() []plan.Lever { return plan.Levers() }
 
 // Images lists the images of all members, for a store of images.
 func Images() []image.Entry { return bringup.Catalogue(Kinds()) }

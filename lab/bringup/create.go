@@ -24,6 +24,8 @@ type Options struct {
 	Scenario *scenario.Scenario
 	Images   image.Policy
 	Keep     bool // leave a half-made lab running after an interruption
+	// Without are the names of the levers to switch off: see plan.Levers.
+	Without  []string
 	Progress Progress
 
 	found *plan.Found // the running cluster of the scenario; see Settle
@@ -105,5 +107,6 @@ func Draft(ctx context.Context, eng *docker.Engine, o Options) (*plan.Plan, erro
 		}
 		facts.Found, facts.Taken = o.found, append(facts.Taken, o.found.Taken...)
 	}
+	facts.Without = o.Without
 	return plan.Make(o.Scenario, o.Name, facts)
 }

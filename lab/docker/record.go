@@ -24,6 +24,16 @@ func (e *Engine) Keep(ctx context.Context, lab string, values map[string]string)
 	return nil
 }
 
+// Shared makes a volume, unless the volume is there, and returns the folder of the engine's machine with its files. The
+// volume belongs to no lab.
+func (e *Engine) Shared(ctx context.Context, name string) (folder string, err error) {
+	made, err := e.Client.VolumeCreate(ctx, client.VolumeCreateOptions{Name: name})
+	if err != nil {
+		return "", fmt.Errorf("volume %s: %w", name, err)
+	}
+	return made.Volume.Mountpoint, nil
+}
+
 // Record returns the record of a lab; nil without a record.
 func (e *Engine) Record(ctx context.Context, lab string) (map[string]string, error) {
 	have, err := e.Client.VolumeInspect(ctx, recordName(lab), client.VolumeInspectOptions{})

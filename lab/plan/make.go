@@ -30,7 +30,10 @@ func Make(s *scenario.Scenario, lab string, h Host) (*Plan, error) {
 	if len(lab) > maxLab || !labForm.MatchString(lab) {
 		return nil, &LabNameError{Name: lab}
 	}
-	p := &Plan{Lab: lab, Scenario: s}
+	if err := unknownLevers(h.Without); err != nil {
+		return nil, err
+	}
+	p := &Plan{Lab: lab, Scenario: s, Without: h.Without}
 	b := &builder{Plan: p, spec: &s.Spec, host: h}
 	if err := b.networks(); err != nil {
 		return nil, err

@@ -21,6 +21,8 @@ type Host struct {
 	NoSysResource bool `json:"noSysResource,omitempty"`
 	// Found is the cluster that runs before the lab, for provider existing.
 	Found *Found `json:"found,omitempty"`
+	// Without are the names of the levers that are off.
+	Without []string `json:"without,omitempty"`
 }
 
 // Plan describes a lab completely.
@@ -46,6 +48,8 @@ type Plan struct {
 	// Parts are the optional parts of the lab.
 	Parts []Part `json:"parts,omitempty"`
 	Steps []Step `json:"steps"`
+	// Without are the names of the levers that are off.
+	Without []string `json:"without,omitempty"`
 }
 
 // Network is one bridge, or a point-to-point link without a bridge.
@@ -103,10 +107,12 @@ type Cluster struct {
 	Mounts []Mount `json:"mounts,omitempty"`
 }
 
-// Mount is a file system without a source; the type is enough.
+// Mount is a file system without a source, for which the type is enough, or a volume of the engine.
 type Mount struct {
 	Where string `json:"where"`
-	Type  string `json:"type"` // bpf, cgroup2
+	Type  string `json:"type,omitempty"` // bpf, cgroup2
+	// Volume is the name of a volume. All nodes of all labs share the volume, and no lab removes the volume.
+	Volume string `json:"volume,omitempty"`
 }
 
 // Node is a cluster node.

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +24,8 @@ const tick = time.Second / 100
 // measure is the cost of one command.
 type measure struct {
 	Wall time.Duration // until the first answer or, without one, until the command ended
+	// Phases has the time from the start to the end of each phase that the command reported.
+	Phases map[string]time.Duration
 	// Parts has the processor time of each part: the command with its children, the engine, and the containers made.
 	Parts map[string]time.Duration
 }
@@ -51,10 +55,12 @@ func (m *meter) run(ctx context.Context, cmd *exec.Cmd, prefix string, answered 
 	} else {
 		first <- 0
 	}
+	var said bytes.Buffer
+	cmd.Stderr = io.MultiWriter(os.Stderr, &said)
 	if err := cmd.Run(); err != nil {
 		return measure{}, fmt.Errorf("%s: %w", strings.Join(cmd.Args, " "), err)
 	}
-	out := measure{Wall: time.Since(start), Parts: map[string]time.Duration{}}
+	out := measure{Wall: time.Since(start), Parts: map[string]time.Duration{}, Phases: phases(said.String())}
 	late, end := context.WithTimeout(ctx, 5*time.Second)
 	defer end()
 	select {
@@ -68,6 +74,20 @@ func (m *meter) run(ctx context.Context, cmd *exec.Cmd, prefix string, answered 
 	out.Parts["command"] = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	out.Parts["engine"] = engineTime() - engine
 	return out, m.containers(ctx, prefix, out.Parts)
+}
+
+// phase matches a finished step of `skidpad up`, or a line of the plain script.
+var phase = regexp.MustCompile(`(?m)^ *([0-9.]+)(?:s +(\S+) +ok +[0-9.]+s.*| (\S.*))$`)
+
+// phases reads the ends of phases from a command's progress.
+func phases(progress string) map[string]time.Duration {
+	ends := map[string]time.Duration{}
+	for _, m := range phase.FindAllStringSubmatch(progress, -1) {
+		if d, err := time.ParseDuration(m[1] + "s"); err == nil {
+			ends[m[2]+m[3]] = d
+		}
+	}
+	return ends
 }
 
 // containers adds the processor time of the containers whose names begin with a prefix.

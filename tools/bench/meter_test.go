@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"testing"
 	"time"
 )
@@ -21,5 +22,13 @@ func TestTimesOfProcesses(t *testing.T) {
 	}
 	if name, own, _, ok := timesOf("13 (a (b) c) S 1 1 1 0 -1 0 1 2 3 4 1 2 3 4 20 0\n"); name != "a (b) c" || own != 30*time.Millisecond || !ok {
 		t.Errorf("seen %q %s %v", name, own, ok)
+	}
+}
+
+func TestPhases(t *testing.T) {
+	got := phases("  17.6s  cluster      nodes: 3.97s\n  17.6s  cni          ok       17.3s  cilium\n 115.2 Cilium ready\nheld     routes 0.1 s\n")
+	want := map[string]time.Duration{"cni": 17600 * time.Millisecond, "Cilium ready": 115200 * time.Millisecond}
+	if !maps.Equal(got, want) {
+		t.Errorf("seen %v, want %v", got, want)
 	}
 }

@@ -30,6 +30,7 @@ type way struct {
 	Wall      []float64            `json:"wall"`
 	Processor []float64            `json:"processor"`
 	Parts     map[string][]float64 `json:"parts"`
+	Phases    map[string][]float64 `json:"phases,omitempty"` // end of each phase after the start
 }
 
 func newRecord(ctx context.Context) *record {
@@ -41,12 +42,15 @@ func newRecord(ctx context.Context) *record {
 func (r *record) add(name string, m measure) {
 	w := r.Ways[name]
 	if w == nil {
-		w = &way{Parts: map[string][]float64{}}
+		w = &way{Parts: map[string][]float64{}, Phases: map[string][]float64{}}
 		r.Ways[name] = w
 	}
 	w.Wall, w.Processor = append(w.Wall, m.Wall.Seconds()), append(w.Processor, m.total().Seconds())
 	for part, d := range m.Parts {
 		w.Parts[part] = append(w.Parts[part], d.Seconds())
+	}
+	for phase, d := range m.Phases {
+		w.Phases[phase] = append(w.Phases[phase], d.Seconds())
 	}
 }
 
@@ -98,6 +102,17 @@ func (r *record) print(w io.Writer, asJSON bool) error {
 	})
 	for _, part := range parts {
 		fmt.Fprintf(t, "%s\t%.1f\t%.1f\n", part, median(plain.Parts[part]), median(ours.Parts[part]))
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Ways)) {
+		ends := r.Ways[name].Phases
+		if len(ends) > 0 {
+			fmt.Fprintf(t, "\t\t\nPHASE of %s\tended after s\t\n", name)
+		}
+		for _, phase := range slices.SortedFunc(maps.Keys(ends), func(a, b string) int {
+			return cmp.Or(cmp.Compare(median(ends[a]), median(ends[b])), cmp.Compare(a, b))
+		}) {
+			fmt.Fprintf(t, "%s\t%s\t\n", phase, spread(ends[phase]))
+		}
 	}
 	fmt.Fprintln(t, "\t\t\nRATIO\ttime\tprocessor time")
 	for _, x := range []*record{r, before} {

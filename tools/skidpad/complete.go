@@ -25,6 +25,7 @@ func complete(root *cobra.Command) {
 	repeated := map[string]choices{"test": scenarios, "run": tasks, "validate": scenarios, "routes": ofLab(routerNames), "clear": faultIDs}
 	flags := map[string]choices{
 		"name": labNames, "from": nodes, "node": nodes, "peer": nodes, "to": ofLab(targetNames), "network": ofLab(networkNames),
+		"without": func(*cobra.Command) ([]string, error) { return leverNames(), nil },
 	}
 	for _, cmd := range commands(root) {
 		if list, more := arguments[cmd.Name()], repeated[cmd.Name()]; len(list) > 0 || more != nil {

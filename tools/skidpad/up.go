@@ -50,8 +50,17 @@ func upCmd() *cobra.Command {
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the plan, and make nothing")
 	cmd.Flags().BoolVar(&o.Keep, "keep", false, "leave a half-made lab on Ctrl-C")
 	cmd.Flags().BoolVar(&noChecks, "no-checks", false, "do not run the scenario's quick checks at the end")
+	cmd.Flags().StringSliceVar(&o.Without, "without", nil, "switch levers off, the measures for a quick bring-up: "+strings.Join(leverNames(), ", "))
 	cmd.Flags().Var(&policy, "images", "source of images: auto, pull, build or local")
 	return cmd
+}
+
+func leverNames() []string {
+	var names []string
+	for _, l := range lab.Levers() {
+		names = append(names, l.Name)
+	}
+	return names
 }
 
 // wantedScenario is the argument's scenario. Without an argument: the scenario of the lab with that name, or the default

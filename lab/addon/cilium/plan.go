@@ -48,6 +48,9 @@ func (c *Addon) PlanAddon(b *plan.Builder) plan.Addon {
 	if b.Spec().Cluster.Provider == scenario.ProviderKind {
 		b.Mount(plan.Mount{Where: "/sys/fs/bpf", Type: "bpf"})
 		b.Mount(plan.Mount{Where: cgroupRoot, Type: "cgroup2"})
+		if b.Pulls(plan.LeverObjects) { // the agent's image has a program that uses the folder: fixtures/clang
+			b.Mount(plan.Mount{Where: "/run/cilium/compiled", Volume: "skidpad-compiled"})
+		}
 	}
 	if c.before(18) {
 		b.Need("MODULES", "Cilium before 1.18, which does not start without /proc/modules")
@@ -97,12 +100,17 @@ func (c *Addon) values(b *plan.Builder, images []plan.Image) map[string]any {
 		"operator":        map[string]any{"replicas": 1, "image": setImage(images[1])},
 		// Without Envoy, nothing answers behind the layer 7 proxy.
 		"l7Proxy": false,
-		// The rest is for a quick start: an init container fewer on each node (without overrides by CiliumNodeConfig), and a
-		// startup probe each second instead of every two seconds.
-		"daemon":       map[string]any{"configSources": "config-map:cilium-config"},
-		"startupProbe": map[string]any{"periodSeconds": 1},
 	}
-	if b.Spec().Cluster.Provider == scenario.ProviderKind {
+	if b.Pulls(plan.LeverStart) {
+		// An init container fewer on each node (without overrides by CiliumNodeConfig), and a startup probe each second
+		// instead of every two seconds.
+		values["daemon"] = map[string]any{"configSources": "config-map:cilium-config"}
+		values["startupProbe"] = map[string]any{"periodSeconds": 1}
+	}
+	if b.Pulls(plan.LeverGarbage) {
+		values["extraEnv"] = plan.GarbageEnv()
+	}
+	if b.Spec().Cluster.Provider == scenario.ProviderKind && b.Pulls(plan.LeverStart) {
 		// Two init containers fewer. The first mounts file systems, but kind's nodes have these mounts from the start
 		// (PlanAddon). The second guards against udev, because udev applies sysctl.d to new interfaces, but kind's nodes run
 		// no udev.

@@ -21,7 +21,13 @@ func bootCommands(p *plan.Plan, n plan.Node) []string {
 	var list []string
 	c := p.Cluster
 	for _, m := range c.Mounts {
+		if m.Volume != "" {
+			continue // the engine mounts volumes
+		}
 		list = append(list, fmt.Sprintf("mountpoint -q %[1]s || { mkdir -p %[1]s && mount -t %[2]s none %[1]s; }", m.Where, m.Type))
+	}
+	if p.Pulls(plan.LeverGarbage) { // the environment file of kubeadm's unit
+		list = append(list, fmt.Sprintf("grep -qs %[1]s /etc/default/kubelet || echo %[1]s >> /etc/default/kubelet", plan.Garbage))
 	}
 	for _, r := range c.RoutesOf(n) {
 		list = append(list, fmt.Sprintf("ip route replace %s via %s", r.To, r.Via))

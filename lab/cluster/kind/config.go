@@ -19,14 +19,14 @@ const (
 
 // Config is the plan's kind configuration with the parts known only now: patches from the node image's labels, and
 // patches for a faster bring-up. The plan's own patches come last and win. Joining control-plane nodes get their
-// certificates with key; a cluster without an endpoint needs no key.
-func Config(p *plan.Plan, labels map[string]string, key string) ([]byte, error) {
+// certificates with key; a cluster without an endpoint needs no key. Every node gets the mounts.
+func Config(p *plan.Plan, labels map[string]string, key string, mounts []any) ([]byte, error) {
 	config := map[string]any{}
 	if err := yaml.Unmarshal([]byte(p.Cluster.KindConfig), &config); err != nil {
 		return nil, fmt.Errorf("lab bug: the plan's kind configuration is no YAML: %w", err)
 	}
 	var patches []any
-	all := append(kubeadmPatches(p.Cluster, labels), endpointPatches(p.Cluster.APIEndpoint, key)...)
+	all := append(kubeadmPatches(p, labels), endpointPatches(p.Cluster.APIEndpoint, key)...)
 	for _, patch := range all {
 		text, err := yaml.Marshal(patch)
 		if err != nil {
@@ -38,24 +38,37 @@ func Config(p *plan.Plan, labels map[string]string, key string) ([]byte, error) 
 		patches = append(patches, own...)
 	}
 	config["kubeadmConfigPatches"] = patches
+	nodes, _ := config["nodes"].([]any)
+	for _, n := range nodes {
+		if n, ok := n.(map[string]any); ok && len(mounts) > 0 {
+			n["extraMounts"] = mounts
+		}
+	}
 	return yaml.Marshal(config)
 }
 
 // kubeadmPatches are merge patches (RFC 7386) of kind's documents for kubeadm. The labels of a node image built here
 // name its control plane's images, because kubeadm's default images are unavailable.
-func kubeadmPatches(c *plan.Cluster, labels map[string]string) []map[string]any {
-	etcd := map[string]any{
-		// A lab's data need not survive a loss of power, and on a slow disk the sync is a large part of a control
-		// plane's start. The data survive a killed process or a restarted node.
-		"extraArgs": args("unsafe-no-fsync", "true"),
-	}
+func kubeadmPatches(p *plan.Plan, labels map[string]string) []map[string]any {
+	c := p.Cluster
+	etcd, manager, scheduler, server := map[string]any{}, map[string]any{}, map[string]any{}, map[string]any{}
 	cluster := map[string]any{
 		"apiVersion": kubeadmAPI, "kind": "ClusterConfiguration",
-		"etcd": map[string]any{"local": etcd},
+		"etcd": map[string]any{"local": etcd}, "controllerManager": manager, "scheduler": scheduler, "apiServer": server,
+	}
+	if p.Pulls(plan.LeverControl) {
+		// A lab's data need not survive a loss of power, and on a slow disk the sync is a large part of a control
+		// plane's start. The data survive a killed process or a restarted node.
+		etcd["extraArgs"] = args("unsafe-no-fsync", "true")
 		// kubeadm makes a dozen key pairs; RSA keys take seconds of processor time.
-		"encryptionAlgorithm": "ECDSA-P256",
-		"controllerManager":   map[string]any{"extraArgs": append(election(c), args("kube-api-qps", "500", "kube-api-burst", "500")...)},
-		"scheduler":           map[string]any{"extraArgs": election(c)},
+		cluster["encryptionAlgorithm"] = "ECDSA-P256"
+		manager["extraArgs"] = append(election(c), args("kube-api-qps", "500", "kube-api-burst", "500")...)
+		scheduler["extraArgs"] = election(c)
+	}
+	if p.Pulls(plan.LeverGarbage) {
+		for _, component := range []map[string]any{etcd, manager, scheduler, server} {
+			component["extraEnvs"] = plan.GarbageEnv()
+		}
 	}
 	if repository := labels[build.LabelKubeadmRepository]; repository != "" {
 		cluster["imageRepository"] = repository

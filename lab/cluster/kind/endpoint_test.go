@@ -68,7 +68,7 @@ func TestConfigWithEndpoint(t *testing.T) {
 		KindConfig: planned, Nodes: []plan.Node{{Name: "a", ControlPlane: true}, {Name: "b", ControlPlane: true}},
 		APIEndpoint: &plan.APIEndpoint{Address: netip.MustParseAddr("172.30.0.62"), Port: 8443},
 	}}
-	got, err := Config(p, nil, "0123")
+	got, err := Config(p, nil, "0123", []any{map[string]any{"hostPath": "/volumes/v", "containerPath": "/v"}})
 	if err != nil {
 		t.Fatal(err)
 	}

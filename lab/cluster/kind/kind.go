@@ -102,7 +102,18 @@ func (c *Cluster) provision(ctx context.Context, img image.Resolved) error {
 	if err != nil {
 		return err
 	}
-	config, err := Config(c.plan, img.Labels, key)
+	var mounts []any
+	for _, m := range c.plan.Cluster.Mounts {
+		if m.Volume == "" {
+			continue
+		}
+		folder, err := c.engine.Shared(ctx, m.Volume)
+		if err != nil {
+			return err
+		}
+		mounts = append(mounts, map[string]any{"hostPath": folder, "containerPath": m.Where})
+	}
+	config, err := Config(c.plan, img.Labels, key, mounts)
 	if err != nil {
 		return err
 	}

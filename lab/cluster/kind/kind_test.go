@@ -62,14 +62,14 @@ func TestConfig(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := Config(&plan.Plan{Cluster: &plan.Cluster{KindConfig: planned, Nodes: c.nodes}}, c.labels, "")
+			got, err := Config(&plan.Plan{Cluster: &plan.Cluster{KindConfig: planned, Nodes: c.nodes}}, c.labels, "", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			golden(t, c.name, string(got))
 		})
 	}
-	if _, err := Config(&plan.Plan{Cluster: &plan.Cluster{KindConfig: "{"}}, nil, ""); err == nil {
+	if _, err := Config(&plan.Plan{Cluster: &plan.Cluster{KindConfig: "{"}}, nil, "", nil); err == nil {
 		t.Error("a configuration that is no YAML was taken")
 	}
 }

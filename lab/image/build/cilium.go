@@ -35,6 +35,9 @@ func ciliumRootFS() RootFS {
 	}
 }
 
+// compilerCache is the program of fixtures/ that stands before the compiler: see plan.LeverObjects.
+const compilerCache = "clang"
+
 // The agent's image runs as upstream's; the Hubble CLI connects to the agent in the same container.
 var ciliumConfig = v1.Config{
 	Env: []string{
@@ -65,9 +68,13 @@ func (b *Builder) Cilium(version string) (Recipe, error) {
 	if err != nil {
 		return Recipe{}, err
 	}
+	program, err := b.fixtureKey(compilerCache)
+	if err != nil {
+		return Recipe{}, err
+	}
 	return Recipe{
 		Name: "cilium", Version: src.tag(), Parts: map[string]string{"cilium": src.tag(), "debian": Suite},
-		Key:  Hash("cilium 1", src.programsKey(), ciliumRootFS().Key(), fmt.Sprint(ciliumConfig)),
+		Key:  Hash("cilium 1", src.programsKey(), ciliumRootFS().Key(), program, fmt.Sprint(ciliumConfig)),
 		Make: func(ctx context.Context, b *Builder, r Recipe) error { return b.makeCilium(ctx, src, r) },
 	}, nil
 }
@@ -90,7 +97,7 @@ func (b *Builder) makeCilium(ctx context.Context, src ciliumSource, r Recipe) er
 	if err := b.need(ctx, toolGo(), toolDebootstrap()); err != nil {
 		return err
 	}
-	var programs, rootfs, dir string
+	var programs, rootfs, dir, cache string
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		programs, err = b.ciliumPrograms(gctx, src)
@@ -104,6 +111,10 @@ func (b *Builder) makeCilium(ctx context.Context, src ciliumSource, r Recipe) er
 		dir, err = src.dir(gctx)
 		return err
 	})
+	group.Go(func() (err error) {
+		cache, err = b.fixture(gctx, compilerCache)
+		return err
+	})
 	if err := group.Wait(); err != nil {
 		return err
 	}
@@ -111,6 +122,8 @@ func (b *Builder) makeCilium(ctx context.Context, src ciliumSource, r Recipe) er
 	if err != nil {
 		return err
 	}
+	// The agent takes the first clang of its path.
+	entries = append(entries, Entry{Path: "/usr/local/bin/clang", Mode: 0o755, From: filepath.Join(cache, compilerCache)})
 	config := ciliumConfig
 	config.Labels = r.Labels()
 	versions, err := PackageVersions(rootfs, "libllvm19", "bpftool", "iptables", "ipset", "iproute2")
