@@ -52,17 +52,19 @@ nodes:
 func TestConfig(t *testing.T) {
 	three := []plan.Node{{Name: "skidpad-l-control-plane", ControlPlane: true}, {Name: "skidpad-l-worker"}, {Name: "skidpad-l-worker2"}}
 	cases := []struct {
-		name   string
-		nodes  []plan.Node
-		labels map[string]string
+		name    string
+		nodes   []plan.Node
+		labels  map[string]string
+		without []string
 	}{
-		{"config-upstream-image.yaml", three, nil},
-		{"config-own-image.yaml", three, map[string]string{build.LabelKubeadmRepository: "skidpad.local", build.LabelKubeadmEtcdTag: "v3.6.8", build.LabelKubeadmCoreDNSTag: "v1.14.2"}},
-		{"config-single-node.yaml", three[:1], nil},
+		{"config-upstream-image.yaml", three, nil, nil},
+		{"config-without-levers.yaml", three, nil, []string{plan.LeverControl, plan.LeverGarbage}},
+		{"config-own-image.yaml", three, map[string]string{build.LabelKubeadmRepository: "skidpad.local", build.LabelKubeadmEtcdTag: "v3.6.8", build.LabelKubeadmCoreDNSTag: "v1.14.2"}, nil},
+		{"config-single-node.yaml", three[:1], nil, nil},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := Config(&plan.Plan{Cluster: &plan.Cluster{KindConfig: planned, Nodes: c.nodes}}, c.labels, "", nil)
+			got, err := Config(&plan.Plan{Cluster: &plan.Cluster{KindConfig: planned, Nodes: c.nodes}, Without: c.without}, c.labels, "", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
