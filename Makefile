@@ -10,15 +10,16 @@ name_flag = $(if $(NAME),--name $(NAME))
 skidpad   = bin/skidpad
 
 .DEFAULT_GOAL := help
-.PHONY: help build install speed lab-up lab-down test unit routers fuzz e2e images bench accuracy lint api screenshot doctor
+.PHONY: help build install speed lab-up lab-down test unit routers fuzz e2e images bench accuracy cross lint api screenshot doctor
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "  SCENARIO=$(SCENARIO) and NAME=<lab> choose; LABELS='$(LABELS)' and SUITES='$(SUITES)' choose end-to-end specs."
 
-build: ## build bin/skidpad
+build: ## build bin/skidpad; on macOS, also the agent's program for the engine's machine
 	@go build -o $(skidpad) ./tools/skidpad
+	@[ "$$(go env GOOS)" = linux ] || GOOS=linux CGO_ENABLED=0 go build -o bin/skidpad-linux-$$(go env GOARCH) ./tools/skidpad
 
 install: ## put skidpad into Go's folder of programs
 	@$(if $(GOBIN),GOBIN=$(GOBIN)) go install ./tools/skidpad
@@ -59,6 +60,11 @@ bench: build ## time and processor seconds of `skidpad up`, a plain script and a
 
 accuracy: ## how true the prober is on this machine: outages of known length against what it reports; root
 	@go run ./tools/accuracy
+
+cross: ## compile and vet the command for macOS and Windows
+	@for system in darwin/arm64 darwin/amd64 windows/amd64; do \
+		echo $$system; GOOS=$${system%/*} GOARCH=$${system#*/} CGO_ENABLED=0 go vet $$(go list -deps ./tools/skidpad | grep ^skidpad.dev/) || exit 1; \
+		GOOS=$${system%/*} GOARCH=$${system#*/} CGO_ENABLED=0 go build -o /dev/null ./tools/skidpad || exit 1; done
 
 lint: ## golangci-lint and actionlint, pinned in tools/lint and tools/actionlint
 	@go tool -modfile=tools/lint/go.mod golangci-lint run ./...

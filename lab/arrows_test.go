@@ -19,7 +19,7 @@ var layers = []struct {
 	depth    int
 	packages []string
 }{
-	{0, []string{"lab/plain", "tools/images"}},
+	{0, []string{"lab/plain", "lab/system", "tools/images"}},
 	{1, []string{"lab/node", "lab/bgp", "lab/timeline", "lab/loss", "lab/bound", "lab/hubble", "lab/wait"}},
 	{2, []string{"lab/scenario", "lab/source"}},
 	{3, []string{"lab/plan"}},

@@ -33,6 +33,10 @@ const (
 	envClient = "SKIDPAD_AGENT_CLIENT"
 )
 
+// ErrElsewhere is the error of an agent's work on a system other than Linux. No call leads to this error: Of returns an agent
+// there.
+var ErrElsewhere = errors.New("lab bug: work for the lab's agent was begun on a system other than Linux")
+
 // slot is the agent of one lab, for one connection to the engine.
 type slot struct {
 	mu     sync.Mutex

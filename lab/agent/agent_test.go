@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -175,6 +177,25 @@ func TestProgramOfAnotherMachine(t *testing.T) {
 	a, err := identify("/proc/self/exe", runtime.GOARCH)
 	if err != nil || len(a) != 12 {
 		t.Errorf("got %q, %v", a, err)
+	}
+	// The program of another system takes the Linux build beside it.
+	dir := t.TempDir()
+	own := filepath.Join(dir, "skidpad.exe")
+	beside := filepath.Join(dir, "skidpad-linux-"+runtime.GOARCH)
+	if err := os.WriteFile(own, []byte("MZ"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := programBeside(own, runtime.GOARCH); err == nil || !strings.Contains(err.Error(), own+" is no program") {
+		t.Errorf("without a Linux build: %v", err)
+	}
+	if err := os.Symlink("/proc/self/exe", beside); err != nil {
+		t.Fatal(err)
+	}
+	if file, id, err := programBeside(own, runtime.GOARCH); err != nil || file != beside || id != a {
+		t.Errorf("got %s, %s, %v", file, id, err)
+	}
+	if _, _, err := programBeside(own, "mips"); err == nil {
+		t.Error("a program for no known machine was found")
 	}
 }
 

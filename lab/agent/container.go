@@ -58,8 +58,8 @@ func create(ctx context.Context, e *docker.Engine, lab, name string) error {
 		return err
 	}
 	socket := socketOutside
-	if path, local := strings.CutPrefix(e.Client.DaemonHost(), "unix://"); local {
-		socket = path
+	if e.Local() {
+		socket = strings.TrimPrefix(e.Client.DaemonHost(), "unix://")
 	}
 	_, err = e.Client.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Name: name,

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -21,8 +22,9 @@ import (
 	"skidpad.dev/skidpad/lab/node"
 )
 
-// EnvProgram is an environment variable with the path of the agent's program. If this program was not built for the
-// engine's machine, the variable must name a Linux build of the same version.
+// EnvProgram is an environment variable with the path of the agent's program. Without the variable, the agent is this program
+// or, if this program was not built for the engine's machine, the file skidpad-linux-ARCHITECTURE beside this program. All
+// must be builds of one version.
 const EnvProgram = "SKIDPAD_AGENT_PROGRAM"
 
 // settle renames the new file $0 to $1, and removes the programs of earlier builds that are older than an hour.
@@ -35,21 +37,14 @@ func machines() map[string]elf.Machine {
 	return map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
 }
 
-// install copies this program into the agent's container, unless the container has the program, and returns the path
+// install copies the agent's program into the agent's container, unless the container has the program, and returns the path
 // there.
 func install(ctx context.Context, e *docker.Engine, name string) (string, error) {
-	file := os.Getenv(EnvProgram)
-	if file == "" {
-		var err error
-		if file, err = os.Executable(); err != nil {
-			return "", fmt.Errorf("this program's own file: %w", err)
-		}
-	}
 	version, err := e.Client.ServerVersion(ctx, client.ServerVersionOptions{})
 	if err != nil {
 		return "", err
 	}
-	id, err := identify(file, version.Arch)
+	file, id, err := programFor(version.Arch)
 	if err != nil {
 		return "", err
 	}
@@ -66,6 +61,32 @@ func install(ctx context.Context, e *docker.Engine, name string) (string, error)
 	return target, err
 }
 
+// programFor returns the agent's program for an architecture, and the program's ID.
+func programFor(arch string) (file, id string, err error) {
+	if file = os.Getenv(EnvProgram); file != "" {
+		id, err = identify(file, arch)
+		return file, id, err
+	}
+	own, err := os.Executable()
+	if err != nil {
+		return "", "", fmt.Errorf("this program's own file: %w", err)
+	}
+	return programBeside(own, arch)
+}
+
+// programBeside returns own if own runs on the engine's machine, or else the program beside own that does.
+func programBeside(own, arch string) (file, id string, err error) {
+	if id, err = identify(own, arch); err == nil {
+		return own, id, nil
+	}
+	file = filepath.Join(filepath.Dir(own), "skidpad-linux-"+arch)
+	if _, missing := os.Stat(file); missing != nil {
+		return "", "", err
+	}
+	id, err = identify(file, arch)
+	return file, id, err
+}
+
 // identify returns an ID of the program's contents, and an error if the engine's machine cannot run the program.
 func identify(file, arch string) (string, error) {
 	f, err := os.Open(file)
@@ -75,8 +96,8 @@ func identify(file, arch string) (string, error) {
 	defer func() { _ = f.Close() }()
 	program, err := elf.NewFile(f)
 	if err != nil || program.Machine != machines()[arch] {
-		return "", fmt.Errorf("%s is no program for Linux on %s, the engine's machine; build one with `GOOS=linux GOARCH=%s go build ./tools/skidpad`, and name it in %s",
-			file, arch, arch, EnvProgram)
+		return "", fmt.Errorf("%s is no program for Linux on %s, the engine's machine; build one with `GOOS=linux GOARCH=%s go build -o skidpad-linux-%s ./tools/skidpad`, and put it beside this program or name it in %s",
+			file, arch, arch, arch, EnvProgram)
 	}
 	sum := sha256.New()
 	// The linker's note identifies the contents (go help buildid). Reading the whole file would take a second.

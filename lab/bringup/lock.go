@@ -11,9 +11,8 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"skidpad.dev/skidpad/lab/live"
+	"skidpad.dev/skidpad/lab/system"
 	"skidpad.dev/skidpad/lab/wait"
 )
 
@@ -48,7 +47,7 @@ func lockFile(path, name string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := system.TryLock(f); err != nil {
 		pid := readPid(f)
 		_ = f.Close()
 		return nil, &BusyError{Lab: name, Pid: pid}
@@ -113,7 +112,7 @@ func TakeOver(ctx context.Context, name string) (release func(), err error) {
 		if busy.Pid <= 0 || busy.Pid == os.Getpid() {
 			return nil, busy
 		}
-		if err := syscall.Kill(busy.Pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+		if err := system.Signal(busy.Pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return nil, fmt.Errorf("%w; stopping it failed: %w", busy, err)
 		}
 		if held, err := retryLock(ctx, "the end of process "+strconv.Itoa(busy.Pid), stopGrace, func() (*Lock, error) { return Acquire(name) }); err == nil {

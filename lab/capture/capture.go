@@ -7,8 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"skidpad.dev/skidpad/lab/agent"
@@ -83,46 +81,3 @@ func (c *Capture) KeepIn(dir, reason string) ([]string, error) { return c.keep(d
 
 // Discard ends the capture and drops the packets.
 func (c *Capture) Discard() error { return c.discard() }
-
-// rings holds packets in the memory of this process.
-type rings struct {
-	last time.Duration
-	tap  *tap
-	of   map[string]*ring // by source
-}
-
-func startRings(ctx context.Context, e *docker.Engine, p *plan.Plan, o Options) (*rings, error) {
-	sources := everything(p)
-	r := &rings{last: o.Last, of: map[string]*ring{}}
-	share := o.Memory / max(1, len(sources))
-	for _, s := range sources {
-		r.of[s.name] = newRing(o.Last, share)
-	}
-	var err error
-	r.tap, err = openTap(ctx, e, p, sources, o, func(source string, pk packet) { r.of[source].add(pk) })
-	return r, err
-}
-
-func (r *rings) keep(dir, reason string) ([]string, error) {
-	now := time.Now()
-	err := r.tap.close()
-	if mk := os.MkdirAll(dir, 0o755); mk != nil {
-		return nil, errors.Join(err, fmt.Errorf("captures: %w", mk))
-	}
-	var files []string
-	for _, s := range r.tap.sources {
-		packets := r.of[s.name].since(now.Add(-r.last))
-		if len(packets) == 0 {
-			continue
-		}
-		path := filepath.Join(dir, s.name+".pcapng")
-		if e := writeFile(path, s, r.tap.snapLen, reason, packets, r.tap.stats()[s.name]); e != nil {
-			err = errors.Join(err, e)
-			continue
-		}
-		files = append(files, path)
-	}
-	return files, err
-}
-
-func (r *rings) discard() error { return r.tap.close() }

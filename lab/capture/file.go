@@ -16,6 +16,11 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 )
 
+// counts holds the kernel's own counts.
+type counts struct{ received, dropped uint64 }
+
+func (c counts) plus(d counts) counts { return counts{c.received + d.received, c.dropped + d.dropped} }
+
 // file writes pcapng (draft-ietf-opsawg-pcapng) with an interface per source. Many goroutines may use a file.
 type file struct {
 	mu    sync.Mutex

@@ -7,13 +7,18 @@ import (
 	"fmt"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"skidpad.dev/skidpad/lab/node"
 )
 
 // Filter is a classic BPF program; its return value decides whether a packet is kept, and how many bytes.
-type Filter []unix.SockFilter
+type Filter []Instruction
+
+// Instruction is an instruction of a classic BPF program (linux/filter.h, struct sock_filter).
+type Instruction struct {
+	Code   uint16
+	Jt, Jf uint8
+	K      uint32
+}
 
 // bpfReturn is the instruction that ends a program with a constant (linux/bpf_common.h: BPF_RET|BPF_K).
 const bpfReturn = 0x06
@@ -44,7 +49,7 @@ func parse(expression string, out []byte) (Filter, error) {
 			}
 			continue
 		}
-		var i unix.SockFilter
+		var i Instruction
 		if _, err := fmt.Sscan(lines.Text(), &i.Code, &i.Jt, &i.Jf, &i.K); err != nil {
 			return nil, fmt.Errorf("filter %q: tcpdump says %q, wanted an instruction of four numbers: %w", expression, lines.Text(), err)
 		}

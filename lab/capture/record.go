@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
-	"time"
 
 	"skidpad.dev/skidpad/lab/agent"
 	"skidpad.dev/skidpad/lab/docker"
@@ -68,78 +66,8 @@ func Record(ctx context.Context, e *docker.Engine, p *plan.Plan, at Where, o Opt
 	if far != nil {
 		return recordFar(ctx, far, order{At: at, Options: o}, w, ready)
 	}
-	f, err := newFile(w, sources, o.SnapLen, "skidpad capture of lab "+p.Lab)
-	if err != nil {
-		return nil, fmt.Errorf("capture: writing: %w", err)
-	}
-	ctx, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
-	c := counter{by: map[string]*Counted{}}
-	t, err := openTap(ctx, e, p, sources, o, func(source string, pk packet) {
-		c.add(source, pk)
-		if err := f.write(source, pk); err != nil {
-			fail(fmt.Errorf("capture: writing: %w", err))
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	if ready != nil {
-		ready()
-	}
-	flushed(ctx, f)
-	err = t.close()
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
-		err = errors.Join(err, cause)
-	}
-	stats := t.stats()
-	return c.all(sources, stats), errors.Join(err, f.end(stats))
+	return recordHere(ctx, e, p, sources, o, w, ready)
 }
 
 // wholePackets is larger than any packet, including packets merged by the kernel (GRO).
 const wholePackets = 256 << 10
-
-// flushed flushes the file regularly until ctx ends, so a reader at the other end of a pipe stays up to date.
-func flushed(ctx context.Context, f *file) {
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			_ = f.flush() // the next write fails as well, and reports the error
-		}
-	}
-}
-
-// counter counts packets by source.
-type counter struct {
-	mu sync.Mutex
-	by map[string]*Counted
-}
-
-func (c *counter) add(source string, p packet) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := c.by[source]
-	if n == nil {
-		n = &Counted{Source: source}
-		c.by[source] = n
-	}
-	n.Packets++
-	n.Bytes += uint64(p.length)
-}
-
-func (c *counter) all(sources []source, stats map[string]counts) []Counted {
-	var all []Counted
-	for _, s := range sources {
-		n := Counted{Source: s.name}
-		if seen := c.by[s.name]; seen != nil {
-			n = *seen
-		}
-		n.Dropped = stats[s.name].dropped
-		all = append(all, n)
-	}
-	return all
-}

@@ -1,3 +1,5 @@
+//go:build linux
+
 package capture
 
 import (
@@ -32,11 +34,6 @@ type socket struct {
 	wake      [2]int // a pipe; a write to the pipe ends read
 }
 
-// counts holds the kernel's own counts.
-type counts struct{ received, dropped uint64 }
-
-func (c counts) plus(d counts) counts { return counts{c.received + d.received, c.dropped + d.dropped} }
-
 // openSocket listens on the interface with this index in this thread's network namespace. The interface is
 // promiscuous as long as the socket is open: only then does a bridge pass forwarded packets up.
 func openSocket(index int, filter Filter) (*socket, error) {
@@ -60,7 +57,11 @@ func (s *socket) setUp(filter Filter) error {
 	if err := unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
 		return fmt.Errorf("packet socket: version 3 of the ring: %w", err)
 	}
-	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	instructions := make([]unix.SockFilter, len(filter))
+	for i, in := range filter {
+		instructions[i] = unix.SockFilter(in)
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &instructions[0]}
 	if err := unix.SetsockoptSockFprog(s.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &program); err != nil {
 		return fmt.Errorf("packet socket: its filter of %d instructions: %w", len(filter), err)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -30,8 +31,11 @@ type Engine struct {
 	kept sync.Map
 }
 
-// Local reports whether the engine is reached by a socket of this machine.
-func (e *Engine) Local() bool { return strings.HasPrefix(e.Client.DaemonHost(), "unix://") }
+// Local reports whether the engine is on this machine: reached by a socket, on Linux. Engines on other systems run in a
+// virtual machine.
+func (e *Engine) Local() bool {
+	return runtime.GOOS == "linux" && strings.HasPrefix(e.Client.DaemonHost(), "unix://")
+}
 
 // Kept returns the value that is kept under a key as long as the engine's connection; the first caller's value stays.
 func (e *Engine) Kept(key, value any) any {

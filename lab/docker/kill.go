@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+
+	"skidpad.dev/skidpad/lab/system"
 )
 
 // killExec kills a command started by the engine's exec and repeats until the command's output ends. The API
@@ -47,7 +49,7 @@ func (e *Engine) kill(ctx context.Context, container string, pid int) error {
 		return nil
 	}
 	if err == nil && strings.Contains(string(cgroup), container) {
-		if err = syscall.Kill(-pid, syscall.SIGKILL); err == nil || errors.Is(err, syscall.ESRCH) {
+		if err = system.Signal(-pid, syscall.SIGKILL); err == nil || errors.Is(err, syscall.ESRCH) {
 			return nil
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/moby/moby/client/pkg/versions"
-	"github.com/vishvananda/netlink"
 
 	"skidpad.dev/skidpad/lab/plan"
 )
@@ -53,7 +52,7 @@ func (e *Engine) CreateNetwork(ctx context.Context, lab string, n plan.Network, 
 	if err := e.overlap(ctx, n); err != nil {
 		return err
 	}
-	if _, err := netlink.LinkByName(n.Bridge); err == nil {
+	if hasLink(n.Bridge) {
 		return fmt.Errorf("network %s: its bridge %s exists already and no network of the engine owns it; if nothing uses it, run `ip link delete %s`", n.Docker, n.Bridge, n.Bridge)
 	}
 	ipam := []network.IPAMConfig{{Subnet: n.Subnet.Masked(), IPRange: n.Nodes.Masked(), Gateway: n.Host}}

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"skidpad.dev/skidpad/lab/system"
 	"skidpad.dev/skidpad/lab/wait"
 )
 
@@ -95,7 +96,7 @@ func orphans(proc, lab string, spared map[int]bool) []int {
 		if err != nil {
 			continue
 		}
-		if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) == os.Getuid() && holdsLab(proc, lab, pid) {
+		if uid, _, ok := system.Owner(info); ok && uid == os.Getuid() && holdsLab(proc, lab, pid) {
 			found = append(found, pid)
 		}
 	}

@@ -4,14 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
-	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 )
 
 // use is a prefix in use, with a phrase that names the user.
@@ -59,14 +56,8 @@ func (e *Engine) uses(ctx context.Context) ([]use, error) {
 		return nil, fmt.Errorf("engine: listing networks: %w", err)
 	}
 	uses := networkUses(list.Items)
-	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-		routes, err := netlink.RouteListFiltered(family, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
-		if err != nil {
-			return nil, fmt.Errorf("host: listing its routes: %w", err)
-		}
-		uses = append(uses, routeUses(routes, linkName)...)
-	}
-	return uses, nil
+	routes, err := hostUses()
+	return append(uses, routes...), err
 }
 
 func networkUses(networks []network.Summary) []use {
@@ -83,46 +74,4 @@ func networkUses(networks []network.Summary) []use {
 		}
 	}
 	return uses
-}
-
-func routeUses(routes []netlink.Route, link func(index int) string) []use {
-	var uses []use
-	for _, r := range routes {
-		p, ok := prefixOf(r.Dst)
-		if !ok || p.Bits() == 0 || !routable(p.Addr()) {
-			continue
-		}
-		by := "the host's route " + p.String()
-		if r.LinkIndex != 0 {
-			by += " by " + link(r.LinkIndex)
-		}
-		uses = append(uses, use{p, by})
-	}
-	return uses
-}
-
-func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
-	if n == nil {
-		return netip.Prefix{}, false
-	}
-	addr, ok := netip.AddrFromSlice(n.IP)
-	if !ok {
-		return netip.Prefix{}, false
-	}
-	ones, _ := n.Mask.Size()
-	p := netip.PrefixFrom(addr.Unmap(), ones)
-	return p.Masked(), p.IsValid()
-}
-
-// routable reports whether a lab's network could use an address, so that the address could clash.
-func routable(a netip.Addr) bool {
-	return !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
-}
-
-func linkName(index int) string {
-	l, err := netlink.LinkByIndex(index)
-	if err != nil {
-		return fmt.Sprintf("interface %d", index)
-	}
-	return l.Attrs().Name
 }

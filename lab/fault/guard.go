@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"skidpad.dev/skidpad/lab/cluster"
@@ -20,6 +19,7 @@ import (
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/system"
 )
 
 // envGuard, if set, makes this program a guard of faults: see Serve.
@@ -97,7 +97,7 @@ func (in *Injector) startGuard(ctx context.Context) (*guard, error) {
 	cmd.Args = []string{"skidpad-fault-guard", in.plan.Lab}
 	cmd.Env = append(os.Environ(), envGuard+"=1", docker.EnvLab+"="+in.plan.Lab)
 	cmd.Stderr = log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C at a terminal reaches only the maker
+	system.Detach(cmd)
 	pipe, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

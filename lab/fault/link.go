@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 )
 
 // link takes an interface down.
@@ -45,7 +45,7 @@ func (l *link) look(ctx context.Context) (json.RawMessage, error) {
 		if err != nil {
 			return fmt.Errorf("interface %s: %w", l.device(), err)
 		}
-		routes, err := ns.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{LinkIndex: dev.Attrs().Index, Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_OIF|netlink.RT_FILTER_TABLE)
+		routes, err := ns.RouteListFiltered(syscall.AF_INET, &netlink.Route{LinkIndex: dev.Attrs().Index, Table: everyTable}, netlink.RT_FILTER_OIF|netlink.RT_FILTER_TABLE)
 		if err != nil {
 			return fmt.Errorf("routes by %s: %w", l.device(), err)
 		}
@@ -65,11 +65,11 @@ func (l *link) look(ctx context.Context) (json.RawMessage, error) {
 func ours(routes []netlink.Route) []savedRoute {
 	var list []savedRoute
 	for _, r := range routes {
-		kernels := r.Protocol == unix.RTPROT_KERNEL && r.Gw == nil
-		if kernels || r.Table == unix.RT_TABLE_LOCAL || r.Type != unix.RTN_UNICAST || slices.Contains([]int{11, 12, 186, 196}, int(r.Protocol)) {
+		kernels := r.Protocol == protocolKernel && r.Gw == nil
+		if kernels || r.Table == tableLocal || r.Type != typeUnicast || slices.Contains([]int{11, 12, 186, 196}, int(r.Protocol)) {
 			continue
 		}
-		s := savedRoute{Scope: int(r.Scope), Table: r.Table, Protocol: int(r.Protocol), Metric: r.Priority, Flags: r.Flags & int(netlink.FLAG_ONLINK), MTU: r.MTU}
+		s := savedRoute{Scope: int(r.Scope), Table: r.Table, Protocol: int(r.Protocol), Metric: r.Priority, Flags: r.Flags & onlink, MTU: r.MTU}
 		if r.Dst != nil {
 			s.Dst = r.Dst.String()
 		}
@@ -147,7 +147,7 @@ func (l *link) restore(ns *netns, routes []savedRoute) error {
 		if err != nil {
 			return err
 		}
-		if err := ns.RouteAdd(r); err != nil && !errors.Is(err, unix.EEXIST) {
+		if err := ns.RouteAdd(r); err != nil && !errors.Is(err, syscall.EEXIST) {
 			return fmt.Errorf("route to %s via %s: %w", s.Dst, s.Gateway, err)
 		}
 	}

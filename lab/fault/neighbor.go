@@ -8,9 +8,9 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"syscall"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"skidpad.dev/skidpad/lab/plan"
 )
@@ -18,9 +18,9 @@ import (
 // familyOf returns the address family in netlink's numbers.
 func familyOf(a net.IP) int {
 	if a.To4() != nil {
-		return netlink.FAMILY_V4
+		return syscall.AF_INET
 	}
-	return netlink.FAMILY_V6
+	return syscall.AF_INET6
 }
 
 // nobody returns a MAC of no container: locally administered, and without the engine's prefix 02:42.
@@ -57,7 +57,7 @@ func (n *neighbor) look(ctx context.Context) (json.RawMessage, error) {
 		if err != nil || e == nil {
 			return err
 		}
-		if e.State&unix.NUD_PERMANENT != 0 || e.Flags&netlink.NTF_EXT_LEARNED != 0 {
+		if e.State&neighborPermanent != 0 || e.Flags&neighborLearned != 0 {
 			saved.MAC, saved.State, saved.Flags, saved.FlagsExt = e.HardwareAddr.String(), e.State, e.Flags, e.FlagsExt
 		}
 		return nil
@@ -145,7 +145,7 @@ func (n *netns) entry(index int, address net.IP) (*netlink.Neigh, error) {
 
 func (n *netns) forget(index int, address net.IP) error {
 	err := n.NeighDel(&netlink.Neigh{LinkIndex: index, Family: familyOf(address), IP: address})
-	if err != nil && !errors.Is(err, unix.ENOENT) {
+	if err != nil && !errors.Is(err, syscall.ENOENT) {
 		return fmt.Errorf("neighbour %s: %w", address, err)
 	}
 	return nil

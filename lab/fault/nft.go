@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"syscall"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
-	"golang.org/x/sys/unix"
 )
 
 // lackError is the kernel's refusal of a feature that the kernel was built without.
@@ -46,7 +46,7 @@ func (n *netns) install(table string, drops []drop) error {
 		c.AddRule(&nftables.Rule{Table: t, Chain: chains[name], Exprs: d.exprs()})
 	}
 	err = c.Flush()
-	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.ENOENT) {
+	if errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.ENOENT) {
 		return &lackError{fmt.Errorf("nftables table %s: %w", table, err)}
 	}
 	if err != nil {
@@ -70,7 +70,7 @@ func (n *netns) uninstall(table string) error {
 		return nil
 	}
 	c.DelTable(tables[i])
-	if err := c.Flush(); err != nil && !errors.Is(err, unix.ENOENT) {
+	if err := c.Flush(); err != nil && !errors.Is(err, syscall.ENOENT) {
 		return fmt.Errorf("nftables: removing table %s: %w", table, err)
 	}
 	return nil
@@ -154,7 +154,7 @@ func oneIn(percent float64) []expr.Any {
 	below := make([]byte, 4)
 	binary.BigEndian.PutUint32(below, uint32(math.Round(percent/100*parts)))
 	return []expr.Any{
-		&expr.Numgen{Register: register, Modulus: parts, Type: unix.NFT_NG_RANDOM},
+		&expr.Numgen{Register: register, Modulus: parts, Type: numgenRandom},
 		&expr.Byteorder{SourceRegister: register, DestRegister: register, Op: expr.ByteorderHton, Len: 4, Size: 4},
 		&expr.Cmp{Op: expr.CmpOpLt, Register: register, Data: below},
 	}

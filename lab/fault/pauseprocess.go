@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"syscall"
 
 	"skidpad.dev/skidpad/lab/bound"
 	apiend "skidpad.dev/skidpad/lab/cluster/endpoint"
@@ -55,5 +54,5 @@ func (p *pauseProcess) apply(ctx context.Context, _ json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	return signal(pids, syscall.SIGSTOP)
+	return signal(pids, sigStop)
 }

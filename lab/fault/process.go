@@ -16,6 +16,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/router"
+	"skidpad.dev/skidpad/lab/system"
 )
 
 // process finds the processes of a name in a container, and undoes faults of the processes.
@@ -59,7 +60,7 @@ func (p *process) undo(ctx context.Context, _ json.RawMessage) error {
 	if err != nil {
 		return p.restart(ctx, err)
 	}
-	if err := signal(pids, syscall.SIGCONT); err != nil {
+	if err := signal(pids, sigCont); err != nil {
 		return err
 	}
 	within := respawnWithin
@@ -183,7 +184,7 @@ func names(pid int, program string) bool {
 func signal(pids []int, sig syscall.Signal) error {
 	var errs []error
 	for _, pid := range pids {
-		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+		if err := system.Signal(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 			errs = append(errs, fmt.Errorf("process %d of the host: %w; faults need root on the host", pid, err))
 		}
 	}

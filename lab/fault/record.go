@@ -13,9 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"skidpad.dev/skidpad/lab/scenario"
+	"skidpad.dev/skidpad/lab/system"
 	"skidpad.dev/skidpad/lab/wait"
 )
 
@@ -176,9 +175,9 @@ func (s store) lock(ctx context.Context, hold string) (release func(), err error
 		return nil, fmt.Errorf("faults: %w", err)
 	}
 	err = wait.Until(ctx, wait.For{What: "lock " + f.Name(), Every: 10 * time.Millisecond}, func(context.Context) error {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err := system.TryLock(f)
 		switch {
-		case errors.Is(err, unix.EWOULDBLOCK):
+		case errors.Is(err, system.ErrLocked):
 			return fmt.Errorf("another process is at work on %s", hold)
 		case err != nil:
 			return wait.Stop(err)

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -85,22 +85,22 @@ func (n *netns) addressFor(device string, to netip.Addr) (savedAddress, error) {
 	if err != nil {
 		return saved, fmt.Errorf("interface %s: %w", device, err)
 	}
-	family := netlink.FAMILY_V4
+	family := syscall.AF_INET
 	if to.Is6() {
-		family = netlink.FAMILY_V6
+		family = syscall.AF_INET6
 	}
 	list, err := n.AddrList(dev, family)
 	if err != nil {
 		return saved, fmt.Errorf("addresses of %s: %w", device, err)
 	}
 	for _, a := range list {
-		if a.Scope != unix.RT_SCOPE_UNIVERSE {
+		if a.Scope != scopeUniverse {
 			continue
 		}
 		if !a.Contains(to.AsSlice()) {
 			return saved, fmt.Errorf("interface %s: seen the address %s for a link in %s, want an address of this subnet", device, to, a.IPNet)
 		}
-		routes, err := n.RouteListFiltered(family, &netlink.Route{LinkIndex: dev.Attrs().Index, Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_OIF|netlink.RT_FILTER_TABLE)
+		routes, err := n.RouteListFiltered(family, &netlink.Route{LinkIndex: dev.Attrs().Index, Table: everyTable}, netlink.RT_FILTER_OIF|netlink.RT_FILTER_TABLE)
 		if err != nil {
 			return saved, fmt.Errorf("routes by %s: %w", device, err)
 		}
@@ -141,10 +141,10 @@ func (n *netns) replace(device string, from, to *net.IPNet, routes []savedRoute)
 	if err != nil {
 		return fmt.Errorf("interface %s: %w", device, err)
 	}
-	if err := n.AddrDel(dev, &netlink.Addr{IPNet: from}); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+	if err := n.AddrDel(dev, &netlink.Addr{IPNet: from}); err != nil && !errors.Is(err, syscall.EADDRNOTAVAIL) {
 		return fmt.Errorf("interface %s: address %s: %w", device, from, err)
 	}
-	if err := n.AddrReplace(dev, &netlink.Addr{IPNet: to, Flags: unix.IFA_F_NODAD}); err != nil {
+	if err := n.AddrAdd(dev, &netlink.Addr{IPNet: to, Flags: noDAD}); err != nil && !errors.Is(err, syscall.EEXIST) {
 		return fmt.Errorf("interface %s: address %s: %w", device, to, err)
 	}
 	for _, s := range routes {

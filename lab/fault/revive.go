@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
@@ -117,7 +118,7 @@ func (in *Injector) routed(ctx context.Context, at place) error {
 		return nil
 	}
 	return in.inside(ctx, at, func(ns *netns) error {
-		routes, err := ns.RouteList(nil, netlink.FAMILY_ALL)
+		routes, err := ns.RouteList(nil, syscall.AF_UNSPEC)
 		if err != nil {
 			return fmt.Errorf("routes of %s: %w", at.name, err)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	"skidpad.dev/skidpad/lab/scenario"
@@ -61,9 +60,9 @@ type slowProcess struct {
 // drive begins after apply: the processes are stopped. It ends with the processes in either state; undo lets them go on.
 func (p *slowProcess) drive(ctx context.Context) error {
 	for run := true; ; run = !run {
-		pause, sig := p.stopped, syscall.SIGCONT
+		pause, sig := p.stopped, sigCont
 		if !run {
-			pause, sig = p.running, syscall.SIGSTOP
+			pause, sig = p.running, sigStop
 		}
 		if wait.Sleep(ctx, pause) != nil {
 			return nil //nolint:nilerr // the end of ctx is the end of the fault

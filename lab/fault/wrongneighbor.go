@@ -3,8 +3,6 @@ package fault
 import (
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -36,5 +34,5 @@ func (f *WrongNeighbor) String() string {
 }
 
 func (f *WrongNeighbor) action(s spot) action {
-	return &neighbor{spot: s, network: f.Network, peer: f.Peer, state: unix.NUD_PERMANENT}
+	return &neighbor{spot: s, network: f.Network, peer: f.Peer, state: neighborPermanent}
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
+
+	"skidpad.dev/skidpad/lab/system"
 )
 
 const (
@@ -177,7 +179,7 @@ func sweep(ctx context.Context, cli *client.Client) error {
 	}
 	for _, c := range list.Items {
 		pid, err := strconv.Atoi(c.Labels[labelPID])
-		if err == nil && pid != os.Getpid() && syscall.Kill(pid, 0) != syscall.ESRCH {
+		if err == nil && pid != os.Getpid() && !errors.Is(system.Signal(pid, 0), syscall.ESRCH) {
 			continue
 		}
 		if err := remove(ctx, cli, c.ID); err != nil {

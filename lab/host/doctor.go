@@ -3,12 +3,18 @@ package host
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
+	"os/exec"
 	"strings"
 
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
+
 	"skidpad.dev/skidpad/fixtures/ocifit/caps"
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // Doctor checks everything that labs need of the machine. Doctor changes nothing, except that it starts a
@@ -21,13 +27,8 @@ func Doctor(ctx context.Context) Report {
 			Wanted: "an engine on this machine", Do: "run the doctor on the engine's machine: what follows here would be about another one"})
 		return r
 	}
-	r.add(kernelFindings(readKernel("/"))...)
-	r.add(inotifyFinding())
-	r.add(diskFinding(info.DockerRootDir))
-	r.add(memoryFinding())
-	r.add(forwardFinding(settings{root: "/proc/sys"}), bridgeFinding(settings{root: "/proc/sys"}))
-	r.add(changedFinding())
-	r.add(goFinding(ctx), aptFinding())
+	r.host(info.DockerRootDir)
+	r.add(goFinding(ctx))
 	return r
 }
 
@@ -122,33 +123,49 @@ func cgroupFinding(info system.Info) Finding {
 	return f
 }
 
-// kernelFindings returns one finding for all present options, and one for each missing option.
-func kernelFindings(k kernel) []Finding {
-	var there, unsure []string
-	var findings []Finding
-	for _, o := range options() {
-		switch k.has(o) {
-		case present:
-			there = append(there, o.name)
-		case unknown:
-			unsure = append(unsure, o.name)
-		case absent:
-			f := Finding{Name: "kernel " + o.name, Status: Skip, Seen: "off", Wanted: "for: " + o.use}
-			if o.required {
-				f.Status, f.Do = Fail, "boot a kernel with CONFIG_"+o.name
-			}
-			if k.config[o.name] == "m" {
-				f.Seen, f.Do = "module "+o.module+" is not installed", "install the kernel's further modules (Ubuntu: linux-modules-extra-"+k.release+")"
-			}
-			findings = append(findings, f)
-		}
+// subnetFinding plans a lab of two networks, like the default lab, to find the subnets that the lab would get.
+func subnetFinding(ctx context.Context) Finding {
+	f := Finding{Name: "free subnets", Status: OK, Wanted: "2 of /24 for the default lab"}
+	e, err := docker.Connect(ctx)
+	if err != nil {
+		return failed(f.Name, err, f.Wanted)
 	}
-	sum := Finding{Name: "kernel", Status: OK, Wanted: "what scenarios and faults need",
-		Seen: fmt.Sprintf("%s, %d of %d options on by %s", k.release, len(there), len(options()), k.source)}
-	if len(unsure) > 0 {
-		sum.Status = Skip
-		sum.Seen = fmt.Sprintf("%s, %d of %d options on; no telling of %s", k.release, len(there), len(options()), strings.Join(unsure, " "))
-		sum.Do = "a scenario that needs what is not there says so itself; /proc/config.gz or /boot/config-" + k.release + " would tell"
+	defer func() { _ = e.Close() }()
+	taken, err := e.Taken(ctx)
+	if err != nil {
+		return failed(f.Name, err, f.Wanted)
 	}
-	return append([]Finding{sum}, findings...)
+	subnets, err := nextSubnets(taken)
+	if err != nil {
+		f = failed(f.Name, err, f.Wanted)
+		f.Do = "take labs or networks down (skidpad ls, docker network ls), or give the scenario's networks an ipv4 of their own"
+		return f
+	}
+	f.Seen = fmt.Sprintf("the next lab gets %s; %d prefixes are in use", strings.Join(subnets, ", "), len(taken))
+	return f
+}
+
+func nextSubnets(taken []netip.Prefix) ([]string, error) {
+	s := &scenario.Scenario{APIVersion: scenario.APIVersion, Kind: scenario.Kind, Metadata: scenario.Metadata{Name: "doctor"},
+		Spec: scenario.Spec{Networks: []scenario.Network{{Name: "fabric"}, {Name: "edge"}}}}
+	p, err := plan.Make(s, "doctor", plan.Host{Taken: taken})
+	if err != nil {
+		return nil, err
+	}
+	var subnets []string
+	for _, n := range p.Networks {
+		subnets = append(subnets, n.Subnet.String())
+	}
+	return subnets, nil
+}
+
+func goFinding(ctx context.Context) Finding {
+	f := Finding{Name: "go", Status: OK, Wanted: "to build images that cannot be pulled"}
+	out, err := exec.CommandContext(ctx, "go", "env", "GOVERSION").Output()
+	if err != nil {
+		f.Status, f.Seen, f.Do = Warn, "not found", "install Go 1.26 or newer, or bring images with: skidpad images load"
+		return f
+	}
+	f.Seen = strings.TrimSpace(string(out))
+	return f
 }

@@ -1,9 +1,9 @@
+//go:build linux
+
 package host
 
 import (
-	"context"
 	"fmt"
-	"net/netip"
 	"os"
 	"os/exec"
 	"strconv"
@@ -11,10 +11,6 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"skidpad.dev/skidpad/lab/docker"
-	"skidpad.dev/skidpad/lab/plan"
-	"skidpad.dev/skidpad/lab/scenario"
 )
 
 const (
@@ -29,40 +25,45 @@ const (
 	doctorNodes = 3
 )
 
-// subnetFinding plans a lab of two networks, like the default lab, to find the subnets that the lab would get.
-func subnetFinding(ctx context.Context) Finding {
-	f := Finding{Name: "free subnets", Status: OK, Wanted: "2 of /24 for the default lab"}
-	e, err := docker.Connect(ctx)
-	if err != nil {
-		return failed(f.Name, err, f.Wanted)
-	}
-	defer func() { _ = e.Close() }()
-	taken, err := e.Taken(ctx)
-	if err != nil {
-		return failed(f.Name, err, f.Wanted)
-	}
-	subnets, err := nextSubnets(taken)
-	if err != nil {
-		f = failed(f.Name, err, f.Wanted)
-		f.Do = "take labs or networks down (skidpad ls, docker network ls), or give the scenario's networks an ipv4 of their own"
-		return f
-	}
-	f.Seen = fmt.Sprintf("the next lab gets %s; %d prefixes are in use", strings.Join(subnets, ", "), len(taken))
-	return f
+// host adds the findings about this machine. root is the engine's folder.
+func (r *Report) host(root string) {
+	r.add(kernelFindings(readKernel("/"))...)
+	r.add(inotifyFinding())
+	r.add(diskFinding(root))
+	r.add(memoryFinding())
+	r.add(forwardFinding(settings{root: "/proc/sys"}), bridgeFinding(settings{root: "/proc/sys"}))
+	r.add(changedFinding(), aptFinding())
 }
 
-func nextSubnets(taken []netip.Prefix) ([]string, error) {
-	s := &scenario.Scenario{APIVersion: scenario.APIVersion, Kind: scenario.Kind, Metadata: scenario.Metadata{Name: "doctor"},
-		Spec: scenario.Spec{Networks: []scenario.Network{{Name: "fabric"}, {Name: "edge"}}}}
-	p, err := plan.Make(s, "doctor", plan.Host{Taken: taken})
-	if err != nil {
-		return nil, err
+// kernelFindings returns one finding for all present options, and one for each missing option.
+func kernelFindings(k kernel) []Finding {
+	var there, unsure []string
+	var findings []Finding
+	for _, o := range options() {
+		switch k.has(o) {
+		case present:
+			there = append(there, o.name)
+		case unknown:
+			unsure = append(unsure, o.name)
+		case absent:
+			f := Finding{Name: "kernel " + o.name, Status: Skip, Seen: "off", Wanted: "for: " + o.use}
+			if o.required {
+				f.Status, f.Do = Fail, "boot a kernel with CONFIG_"+o.name
+			}
+			if k.config[o.name] == "m" {
+				f.Seen, f.Do = "module "+o.module+" is not installed", "install the kernel's further modules (Ubuntu: linux-modules-extra-"+k.release+")"
+			}
+			findings = append(findings, f)
+		}
 	}
-	var subnets []string
-	for _, n := range p.Networks {
-		subnets = append(subnets, n.Subnet.String())
+	sum := Finding{Name: "kernel", Status: OK, Wanted: "what scenarios and faults need",
+		Seen: fmt.Sprintf("%s, %d of %d options on by %s", k.release, len(there), len(options()), k.source)}
+	if len(unsure) > 0 {
+		sum.Status = Skip
+		sum.Seen = fmt.Sprintf("%s, %d of %d options on; no telling of %s", k.release, len(there), len(options()), strings.Join(unsure, " "))
+		sum.Do = "a scenario that needs what is not there says so itself; /proc/config.gz or /boot/config-" + k.release + " would tell"
 	}
-	return subnets, nil
+	return append([]Finding{sum}, findings...)
 }
 
 // inotifyFinding compares the limits with the needs of the default lab's cluster. A low limit is not a failure
@@ -196,17 +197,6 @@ func changedFinding() Finding {
 	return f
 }
 
-func goFinding(ctx context.Context) Finding {
-	f := Finding{Name: "go", Status: OK, Wanted: "to build images that cannot be pulled"}
-	out, err := exec.CommandContext(ctx, "go", "env", "GOVERSION").Output()
-	if err != nil {
-		f.Status, f.Seen, f.Do = Warn, "not found", "install Go 1.26 or newer, or bring images with: skidpad images load"
-		return f
-	}
-	f.Seen = strings.TrimSpace(string(out))
-	return f
-}
-
 // ownsUsers reports whether this user may make a user namespace with a range of IDs, or needs none.
 func ownsUsers() bool {
 	if os.Geteuid() == 0 {
@@ -236,4 +226,13 @@ func aptFinding() Finding {
 		f.Do = "install mmdebstrap, or bring images with: skidpad images load"
 	}
 	return f
+}
+
+// release returns the release of this machine's kernel.
+func release() string {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/system"
 	"skidpad.dev/skidpad/lab/wait"
 )
 
@@ -119,56 +120,14 @@ func knock(ctx context.Context, address string) error {
 func allowDo(path string) string {
 	group, name := "docker", "$USER"
 	if info, err := os.Stat(path); err == nil {
-		if g, err := user.LookupGroupId(strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Gid))); err == nil && g.Name != "root" {
-			group = g.Name
+		if _, gid, ok := system.Owner(info); ok {
+			if g, err := user.LookupGroupId(strconv.Itoa(gid)); err == nil && g.Name != "root" {
+				group = g.Name
+			}
 		}
 	}
 	if u, err := user.Current(); err == nil {
 		name = u.Username
 	}
 	return fmt.Sprintf("as root, run: usermod -aG %s %s; then log in again, or run: newgrp %s", group, name, group)
-}
-
-// startDo tells root how to start an engine here.
-func startDo() string {
-	switch {
-	case os.Getenv(client.EnvOverrideHost) != "":
-		return "correct or unset DOCKER_HOST, or start the engine that it names"
-	case daemonPath() == "" && isDebian():
-		return "as root, run: apt-get install -y docker.io (skidpad does it itself as root)"
-	case daemonPath() == "":
-		return "install Docker 20.10 or newer with your distribution's packages and start it"
-	case isSystemd():
-		return "as root, run: systemctl start docker (skidpad does it itself as root)"
-	default:
-		return "as root, run: dockerd (skidpad does it itself as root)"
-	}
-}
-
-// isAbsent reports whether err means that no engine runs, as opposed to an engine that is not usable.
-func isAbsent(err error) bool {
-	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
-}
-
-// bringUp starts an engine after dial found none. If bringUp cannot, it returns the reason: cause with a
-// remedy.
-func bringUp(ctx context.Context, cause error, log func(string)) error {
-	if os.Geteuid() != 0 || !isAbsent(cause) || os.Getenv(client.EnvOverrideHost) != "" {
-		return cause
-	}
-	unlock, err := lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if daemonPath() == "" {
-		if err := install(ctx, log); err != nil {
-			return err
-		}
-	}
-	// Another process, or the package's own scripts, may have started the engine meanwhile.
-	if cli, err := dial(ctx); err == nil {
-		return cli.Close()
-	}
-	return start(ctx, log)
 }

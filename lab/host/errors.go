@@ -27,3 +27,14 @@ func (e *EngineError) Error() string {
 
 // Unwrap returns the cause.
 func (e *EngineError) Unwrap() error { return e.Err }
+
+// tail returns the last n non-empty lines of text.
+func tail(text string, n int) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-n):], "\n    ")
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/moby/moby/client"
 	"skidpad.dev/skidpad/fixtures/ocifit/caps"
 	"skidpad.dev/skidpad/lab/source"
+	"skidpad.dev/skidpad/lab/system"
 	"skidpad.dev/skidpad/lab/wait"
 )
 
@@ -187,7 +188,7 @@ func withRuntime(old []byte) (merged []byte, changed bool, err error) {
 // reload makes the engine read its configuration (SIGHUP does not affect containers) and waits until the
 // engine reports our runtime as the default.
 func reload(ctx context.Context, cli *client.Client, pid int) error {
-	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
+	if err := system.Signal(pid, syscall.SIGHUP); err != nil {
 		return err
 	}
 	err := wait.Until(ctx, wait.For{What: fmt.Sprintf("%q after the engine read its configuration", runtimeName), Within: 15 * time.Second, Every: 50 * time.Millisecond}, func(ctx context.Context) error {

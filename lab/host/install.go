@@ -1,3 +1,5 @@
+//go:build linux
+
 package host
 
 import (
@@ -59,15 +61,4 @@ func isDebianRelease(osRelease string) bool {
 		}
 	}
 	return false
-}
-
-// tail returns the last n non-empty lines of text.
-func tail(text string, n int) string {
-	var lines []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(lines[max(0, len(lines)-n):], "\n    ")
 }

@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // option is a kernel option that labs use.
@@ -105,14 +103,6 @@ func readKernel(root string) kernel {
 		}
 	}
 	return k
-}
-
-func release() string {
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return ""
-	}
-	return unix.ByteSliceToString(u.Release[:])
 }
 
 func readConfig(path string) (map[string]string, error) {

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // Setting is a host setting (sysctl(8)) that a lab has changed.
@@ -104,7 +102,9 @@ func (s settings) raise(needs []need, log func(string)) error {
 		}
 		now := strconv.Itoa(n.least)
 		// The need is an estimate, so raise logs a message for a user who cannot change settings, and continues.
-		if unix.Access(s.path(n.name), unix.W_OK) != nil {
+		if f, err := os.OpenFile(s.path(n.name), os.O_WRONLY, 0); err == nil {
+			_ = f.Close()
+		} else {
 			log(fmt.Sprintf("%s is %d, %d wanted (%s); should nodes fail, run as root: sysctl -w %s=%d", n.name, seen, n.least, n.why, n.name, n.least))
 			continue
 		}

@@ -1,3 +1,5 @@
+//go:build linux
+
 package host
 
 import (
@@ -14,13 +16,10 @@ import (
 	"syscall"
 	"time"
 
-	"skidpad.dev/skidpad/lab/wait"
-)
+	"github.com/moby/moby/client"
 
-const (
-	logFile    = "/var/log/skidpad/dockerd.log"
-	daemonPID  = "/var/run/docker.pid"
-	daemonSock = "/var/run/docker.sock"
+	"skidpad.dev/skidpad/lab/system"
+	"skidpad.dev/skidpad/lab/wait"
 )
 
 // daemonPath returns the path of dockerd, or "" if dockerd is not installed. The sbin folders may be missing
@@ -83,7 +82,7 @@ func startDetached(ctx context.Context) error {
 	keepToOurselves()
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), daemonPath())
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	system.Detach(cmd)
 	cmd.Env = daemonEnv(os.Getenv)
 	if err := cmd.Start(); err != nil {
 		return &EngineError{Subject: daemonPath(), Seen: "it cannot be started", Err: err, Do: "run it by hand and read what it says"}
@@ -158,37 +157,6 @@ func logSince(offset int64) string {
 	return tail(string(data), 8)
 }
 
-// daemonProcess returns the process of the running dockerd, from the pid file.
-func daemonProcess() (pid int, running bool) {
-	return processOf(daemonPID, "dockerd")
-}
-
-// processOf returns the process named by a pid file, if the process lives and is the intended program: process
-// numbers are reused, and a killed process may stay as a zombie under a PID 1 that reaps slowly.
-func processOf(pidFile, program string) (pid int, running bool) {
-	data, err := os.ReadFile(pidFile)
-	if err != nil {
-		return 0, false
-	}
-	pid, err = strconv.Atoi(strings.TrimSpace(string(data)))
-	if err != nil {
-		return 0, false
-	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return pid, err == nil && lives(string(stat), program)
-}
-
-// lives reports whether a line of /proc/PID/stat (proc_pid_stat(5)) belongs to the program and is neither
-// zombie nor dead.
-func lives(stat, program string) bool {
-	open, end := strings.IndexByte(stat, '('), strings.LastIndexByte(stat, ')')
-	if open < 0 || end < open || stat[open+1:end] != program {
-		return false
-	}
-	state := strings.TrimSpace(stat[end+1:])
-	return state != "" && !strings.ContainsRune("ZXx", rune(state[0]))
-}
-
 // clearStale removes the pid files and sockets of daemons that no longer run, and returns the paths. dockerd
 // refuses to start if the pid file names any process, even a zombie; and dockerd takes the mere presence of
 // containerd's system socket for a running containerd.
@@ -234,4 +202,48 @@ func keepToOurselves() {
 			syscall.CloseOnExec(fd)
 		}
 	}
+}
+
+// startDo tells root how to start an engine here.
+func startDo() string {
+	switch {
+	case os.Getenv(client.EnvOverrideHost) != "":
+		return "correct or unset DOCKER_HOST, or start the engine that it names"
+	case daemonPath() == "" && isDebian():
+		return "as root, run: apt-get install -y docker.io (skidpad does it itself as root)"
+	case daemonPath() == "":
+		return "install Docker 20.10 or newer with your distribution's packages and start it"
+	case isSystemd():
+		return "as root, run: systemctl start docker (skidpad does it itself as root)"
+	default:
+		return "as root, run: dockerd (skidpad does it itself as root)"
+	}
+}
+
+// isAbsent reports whether err means that no engine runs, as opposed to an engine that is not usable.
+func isAbsent(err error) bool {
+	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+// bringUp starts an engine after dial found none. If bringUp cannot, it returns the reason: cause with a
+// remedy.
+func bringUp(ctx context.Context, cause error, log func(string)) error {
+	if os.Geteuid() != 0 || !isAbsent(cause) || os.Getenv(client.EnvOverrideHost) != "" {
+		return cause
+	}
+	unlock, err := lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if daemonPath() == "" {
+		if err := install(ctx, log); err != nil {
+			return err
+		}
+	}
+	// Another process, or the package's own scripts, may have started the engine meanwhile.
+	if cli, err := dial(ctx); err == nil {
+		return cli.Close()
+	}
+	return start(ctx, log)
 }

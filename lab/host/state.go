@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 
+	"skidpad.dev/skidpad/lab/system"
 	"skidpad.dev/skidpad/lab/wait"
 )
 
@@ -30,7 +30,7 @@ func StateDir() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("state folder: %w", err)
 	}
-	if owner := info.Sys().(*syscall.Stat_t).Uid; !info.IsDir() || int(owner) != os.Geteuid() {
+	if owner, _, ok := system.Owner(info); !info.IsDir() || ok && owner != os.Geteuid() {
 		return "", fmt.Errorf("state folder %s: it belongs to user %d, not to you; remove it or set XDG_RUNTIME_DIR", dir, owner)
 	}
 	return dir, nil
@@ -53,7 +53,7 @@ func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 		return nil, err
 	}
 	err = wait.Until(ctx, wait.For{What: path + " is no longer held by another run"}, func(context.Context) error {
-		return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		return system.TryLock(f)
 	})
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

@@ -1,20 +1,13 @@
 package timeline
 
 import (
-	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"skidpad.dev/skidpad/lab/system"
 )
 
 // Now returns the host's CLOCK_MONOTONIC in nanoseconds (clock_gettime(2)): the same in every container.
-func Now() int64 {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		panic(fmt.Sprintf("lab bug: CLOCK_MONOTONIC, which every Linux has, cannot be read: %v", err))
-	}
-	return ts.Nano()
-}
+func Now() int64 { return system.Now() }
 
 // Stamp returns the present moment by both clocks.
 func Stamp() (at int64, wall time.Time) { return Now(), time.Now() }

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -68,35 +67,7 @@ func Start(ctx context.Context, e *docker.Engine, p *plan.Plan, kube *cluster.Ku
 	} else if far != nil {
 		return startFar(ctx, far, p, sink)
 	}
-	w := &Watch{engine: e, plan: p, sink: sink, names: newNames(p), stations: &stations{}, waiting: map[string]chan struct{}{}, gone: map[string]int64{}, pids: map[string]int{}}
-	w.ended, w.cancel = context.WithCancel(ctx)
-	places := w.places()
-	starts := make(map[string]chan struct{}, len(places))
-	for _, pl := range places {
-		starts[pl.container] = make(chan struct{}, 1)
-	}
-	// The engine's events come first: a container that starts during the attachment of the others must be seen.
-	w.source("engine", func(ctx context.Context, ready func()) error { return w.watchEngine(ctx, places, starts, ready) })
-	for _, pl := range places {
-		w.follow(pl, starts[pl.container])
-	}
-	for _, n := range p.Bridges() {
-		w.source("arp "+n.Name, func(ctx context.Context, ready func()) error { return w.watchARP(ctx, n, ready) })
-		if n.Subnet6.IsValid() {
-			w.source("ndp "+n.Name, func(ctx context.Context, ready func()) error { return w.watchNDP(ctx, n, ready) })
-		}
-	}
-	w.source("daemons", w.watchDaemons)
-	for _, s := range more {
-		w.source(s.Name, s.Follow)
-	}
-	if kube != nil {
-		w.watchKubernetes(kube)
-	}
-	if err := w.awaitReady(ctx); err != nil {
-		return nil, errors.Join(err, w.Stop(context.WithoutCancel(ctx)))
-	}
-	return w, nil
+	return startHere(ctx, e, p, kube, sink, more)
 }
 
 // Stop ends the watch and restores the routers' configuration. A second Stop is harmless. The error lists the routers
@@ -118,15 +89,6 @@ func (w *Watch) Stop(ctx context.Context) error {
 		return fmt.Errorf("watch of lab %s: its sources have not ended: %w", w.plan.Lab, context.Cause(ctx))
 	}
 	return w.stations.takeBack(ctx)
-}
-
-// places lists all containers to watch.
-func (w *Watch) places() []place {
-	var all []place
-	for _, x := range w.plan.Places().Of(node.KindCluster, node.KindRouter, node.KindGateway, node.KindClient, node.KindContainer) {
-		all = append(all, place{name: x.Name, kind: x.Kind, container: x.Container, router: x.Router, gateway: x.Gateway})
-	}
-	return all
 }
 
 // gatewayOf returns the gateway of the address, and the gateway's network.
@@ -192,34 +154,4 @@ func (w *Watch) missing(name string, err error) {
 		err = errors.New("lab bug: it ended without a reason")
 	}
 	w.add(timeline.New(timeline.LaneAgent, name, "source-missing", "not watched: "+err.Error(), map[string]string{"error": err.Error()}))
-}
-
-// awaitReady waits for all sources known by now, at most readyWithin.
-func (w *Watch) awaitReady(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
-	w.mu.Lock()
-	var sources []string
-	for name := range w.waiting {
-		sources = append(sources, name)
-	}
-	slices.Sort(sources)
-	channels := w.waiting
-	w.mu.Unlock()
-	for _, name := range sources {
-		select {
-		case <-channels[name]:
-			continue
-		case <-limited.Done():
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("watch of lab %s: %s is not listening: %w", w.plan.Lab, name, context.Cause(ctx))
-		}
-		select {
-		case <-channels[name]: // in time, although another source was late
-		default:
-			w.missing(name, fmt.Errorf("it was not listening after %s", readyWithin))
-		}
-	}
-	return nil
 }

@@ -10,8 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"skidpad.dev/skidpad/lab/system"
 	"skidpad.dev/skidpad/lab/wait"
 )
 
@@ -99,8 +98,8 @@ func lock(ctx context.Context, path string) (func(), error) {
 		return nil, fmt.Errorf("build cache: %w", err)
 	}
 	err = wait.Until(ctx, wait.For{What: "build cache: lock " + path}, func(context.Context) error {
-		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err != nil && !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+		err := system.TryLock(file)
+		if err != nil && !errors.Is(err, system.ErrLocked) {
 			return wait.Stop(err)
 		}
 		return err

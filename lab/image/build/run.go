@@ -7,8 +7,9 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
+
+	"skidpad.dev/skidpad/lab/system"
 )
 
 // run runs a command to its end. The error has the last lines of the command's output. The command has a process group
@@ -31,8 +32,7 @@ func runToEnd(cmd *exec.Cmd, said *bytes.Buffer) error {
 	// The kernel reports the parent's death when the parent's thread ends, so this thread must stay.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	system.Group(cmd)
 	cmd.WaitDelay = 2 * time.Second
 	err := cmd.Run()
 	if err == nil {

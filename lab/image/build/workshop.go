@@ -14,7 +14,8 @@ import (
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
-	"golang.org/x/sys/unix"
+
+	"skidpad.dev/skidpad/lab/system"
 )
 
 // LabelWorkshop marks the containers of builds. The value is a file locked by the process that started the container,
@@ -84,7 +85,7 @@ func abandoned(owner string) bool {
 		return false
 	}
 	defer func() { _ = file.Close() }()
-	return unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil
+	return system.TryLock(file) == nil
 }
 
 type workshop struct {

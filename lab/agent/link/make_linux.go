@@ -1,0 +1,202 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/vishvananda/netlink"
+	vns "github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/plan"
+)
+
+// making keeps the steps of a bring-up from making one link twice.
+var making sync.Mutex
+
+func makeAll(ctx context.Context, e *docker.Engine, p *plan.Plan) (changed []string, err error) {
+	making.Lock()
+	defer making.Unlock()
+	for _, n := range p.Bridges() {
+		if err := tune(n); err != nil {
+			return nil, err
+		}
+	}
+	for _, l := range p.Links() {
+		made, err := makeLink(ctx, e, l)
+		if err != nil {
+			return nil, fmt.Errorf("link %s: %w", l.Network.Name, err)
+		}
+		for _, end := range l.Ends {
+			if made {
+				changed = append(changed, end.Place.Name)
+			}
+		}
+	}
+	return changed, nil
+}
+
+// tune sets multicast snooping and the querier of a bridge (ip-link(8), bridge), and flooding on its ports. The settings end
+// with the bridge or the port.
+func tune(n plan.Network) error {
+	if !tuned(n) {
+		return nil
+	}
+	bridge := filepath.Join("/sys/class/net", n.Bridge)
+	settings := map[string]bool{filepath.Join(bridge, "bridge", "multicast_querier"): n.Querier}
+	if n.Snooping != nil {
+		settings[filepath.Join(bridge, "bridge", "multicast_snooping")] = *n.Snooping
+	}
+	if n.MulticastFlood != nil {
+		ports, err := filepath.Glob(filepath.Join(bridge, "brif", "*"))
+		if err != nil {
+			return err
+		}
+		for _, port := range ports {
+			settings[filepath.Join(port, "multicast_flood")] = *n.MulticastFlood
+		}
+	}
+	for file, on := range settings {
+		value := "0"
+		if on {
+			value = "1"
+		}
+		have, err := os.ReadFile(file)
+		if err == nil && strings.TrimSpace(string(have)) == value || errors.Is(err, os.ErrNotExist) && strings.Contains(file, "/brif/") {
+			continue // a port may leave meanwhile
+		}
+		if err := os.WriteFile(file, []byte(value), 0); err != nil {
+			return fmt.Errorf("network %s: %s of its bridge: %w", n.Name, filepath.Base(file), err)
+		}
+	}
+	return nil
+}
+
+// end is an open end of a link.
+type end struct {
+	*netlink.Handle
+	ns vns.NsHandle
+	plan.LinkEnd
+}
+
+// makeLink makes a link, unless the link exists or an end does not run.
+func makeLink(ctx context.Context, e *docker.Engine, l plan.Link) (made bool, err error) {
+	var ends []*end
+	defer func() {
+		for _, x := range ends {
+			x.Close()
+			_ = x.ns.Close()
+		}
+	}()
+	there := map[*end]netlink.Link{}
+	for _, planned := range l.Ends {
+		x, err := open(ctx, e, planned)
+		if x == nil || err != nil {
+			return false, err
+		}
+		ends = append(ends, x)
+		if dev, err := x.LinkByName(l.Network.Name); err == nil {
+			there[x] = dev
+		}
+	}
+	if len(there) == len(ends) {
+		return false, nil
+	}
+	// The other end is in the namespace of a container that ended: the kernel removes a namespace late.
+	for x, dev := range there {
+		if err := x.LinkDel(dev); err != nil && !errors.Is(err, unix.ENODEV) {
+			return false, fmt.Errorf("%s: the remains of the link: %w", x.Place.Name, err)
+		}
+	}
+	if err := add(l, ends); err != nil {
+		return false, err
+	}
+	for _, x := range ends {
+		if err := x.address(); err != nil {
+			return false, fmt.Errorf("%s: %w", x.Place.Name, err)
+		}
+	}
+	return true, nil
+}
+
+// open opens the namespace of an end; nil if the container does not run.
+func open(ctx context.Context, e *docker.Engine, planned plan.LinkEnd) (*end, error) {
+	pid, err := e.Pid(ctx, planned.Place.Home)
+	if err != nil {
+		return nil, ctx.Err()
+	}
+	ns, err := vns.GetFromPath(fmt.Sprintf("/proc/%d/ns/net", pid))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("network namespace of %s: %w", planned.Place.Name, err)
+	}
+	h, err := netlink.NewHandleAt(ns)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("network namespace of %s: %w", planned.Place.Name, err), ns.Close())
+	}
+	return &end{h, ns, planned}, nil
+}
+
+// add makes the pair of interfaces, right inside of the namespaces.
+func add(l plan.Link, ends []*end) error {
+	const defaultMTU = 1500
+	pair := &netlink.Veth{LinkAttrs: netlink.NewLinkAttrs(), PeerName: l.Network.Name}
+	pair.Name, pair.MTU = l.Network.Name, defaultMTU
+	if l.Network.MTU != 0 {
+		pair.MTU = l.Network.MTU
+	}
+	pair.PeerMTU = uint32(pair.MTU) //nolint:gosec // at most 65535
+	pair.HardwareAddr, pair.Namespace = plan.HardwareAddr(ends[0].Address), netlink.NsFd(ends[0].ns)
+	if len(ends) == 2 {
+		pair.PeerHardwareAddr, pair.PeerNamespace = plan.HardwareAddr(ends[1].Address), netlink.NsFd(ends[1].ns)
+		return netlink.LinkAdd(pair)
+	}
+	pair.PeerName = l.Port
+	bridge, err := netlink.LinkByName(l.Network.Bridge)
+	if err != nil {
+		return fmt.Errorf("bridge %s: %w", l.Network.Bridge, err)
+	}
+	if err := netlink.LinkAdd(pair); err != nil {
+		return err
+	}
+	port, err := netlink.LinkByName(l.Port)
+	if err == nil {
+		err = netlink.LinkSetMaster(port, bridge)
+	}
+	if err == nil {
+		err = netlink.LinkSetUp(port)
+	}
+	return err
+}
+
+// address gives the end its addresses, and sets the end up.
+func (x *end) address() error {
+	dev, err := x.LinkByName(x.Network)
+	if err != nil {
+		return err
+	}
+	prefixes := []netip.Prefix{netip.PrefixFrom(x.Address, x.Bits)}
+	if x.Address6.IsValid() {
+		prefixes = append(prefixes, netip.PrefixFrom(x.Address6, x.Prefix6().Bits()))
+	}
+	for _, p := range prefixes {
+		a := &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}}
+		if p.Addr().Is6() {
+			a.Flags = unix.IFA_F_NODAD
+		}
+		if err := x.AddrReplace(dev, a); err != nil {
+			return fmt.Errorf("address %s: %w", p, err)
+		}
+	}
+	return x.LinkSetUp(dev)
+}

@@ -1,0 +1,71 @@
+package docker
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// hostUses lists the prefixes of this machine's routes.
+func hostUses() ([]use, error) {
+	var uses []use
+	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+		routes, err := netlink.RouteListFiltered(family, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
+		if err != nil {
+			return nil, fmt.Errorf("host: listing its routes: %w", err)
+		}
+		uses = append(uses, routeUses(routes, linkName)...)
+	}
+	return uses, nil
+}
+
+// hasLink reports whether this machine has an interface.
+func hasLink(name string) bool {
+	_, err := netlink.LinkByName(name)
+	return err == nil
+}
+
+func routeUses(routes []netlink.Route, link func(index int) string) []use {
+	var uses []use
+	for _, r := range routes {
+		p, ok := prefixOf(r.Dst)
+		if !ok || p.Bits() == 0 || !routable(p.Addr()) {
+			continue
+		}
+		by := "the host's route " + p.String()
+		if r.LinkIndex != 0 {
+			by += " by " + link(r.LinkIndex)
+		}
+		uses = append(uses, use{p, by})
+	}
+	return uses
+}
+
+func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
+	if n == nil {
+		return netip.Prefix{}, false
+	}
+	addr, ok := netip.AddrFromSlice(n.IP)
+	if !ok {
+		return netip.Prefix{}, false
+	}
+	ones, _ := n.Mask.Size()
+	p := netip.PrefixFrom(addr.Unmap(), ones)
+	return p.Masked(), p.IsValid()
+}
+
+// routable reports whether a lab's network could use an address, so that the address could clash.
+func routable(a netip.Addr) bool {
+	return !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
+}
+
+func linkName(index int) string {
+	l, err := netlink.LinkByIndex(index)
+	if err != nil {
+		return fmt.Sprintf("interface %d", index)
+	}
+	return l.Attrs().Name
+}
