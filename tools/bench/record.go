@@ -90,13 +90,13 @@ func (r *record) print(w io.Writer, asJSON bool) error {
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "WAY\tWALL s (spread)\tPROCESSOR s (spread)")
+	fmt.Fprintln(t, "WAY\tWALL s (spread)\tPROCESSOR s (spread)\tRUNS")
 	for _, name := range slices.Sorted(maps.Keys(r.Ways)) {
 		x := r.Ways[name]
-		fmt.Fprintf(t, "%s\t%s\t%s\n", name, spread(x.Wall), spread(x.Processor))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\n", name, spread(x.Wall), spread(x.Processor), len(x.Wall))
 	}
 	fmt.Fprintln(t, "\t\t\nPART\tplain script\tskidpad up")
-	plain, ours := r.Ways["plain script"], r.Ways["skidpad up"]
+	plain, ours := cmp.Or(r.Ways["plain script"], &way{}), r.Ways["skidpad up"]
 	parts := slices.SortedFunc(maps.Keys(ours.Parts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(median(ours.Parts[b]), median(ours.Parts[a])), cmp.Compare(a, b))
 	})
@@ -120,6 +120,9 @@ func (r *record) print(w io.Writer, asJSON bool) error {
 			continue
 		}
 		for _, other := range []string{"plain script", "bare kind"} {
+			if x.Ways[other] == nil {
+				continue
+			}
 			fmt.Fprintf(t, "skidpad up to %s, commit %s\t%.2f\t%.2f\n", other, x.Commit,
 				median(x.Ways["skidpad up"].Wall)/median(x.Ways[other].Wall), median(x.Ways["skidpad up"].Processor)/median(x.Ways[other].Processor))
 		}
