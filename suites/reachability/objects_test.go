@@ -19,7 +19,7 @@ const recompile = `set -eo pipefail
 state=/var/run/cilium/state lib=/var/lib/cilium/bpf
 rm -rf /tmp/state; cp -r $state /tmp/state; cat > /tmp/state/globals/node_config.h
 mount --bind /tmp/state $state
-cd /home/cilium
+cd /run/cilium/state # as the agent, and without the link /var/run
 compile() {
   sums=
   for clang in "env SKIDPAD_SAMPLES_ONLY=1 /usr/local/bin/clang" /usr/bin/clang; do
@@ -50,7 +50,11 @@ func mixed(headers []string) string {
 	header := headers[0]
 	for macro, from := range map[string]int{"IPV4_DIRECT_ROUTING": 1, "HOST_NETNS_COOKIE": 1, "CILIUM_HOST_MAC": 2, "CILIUM_NET_MAC": 1, "IPV4_GATEWAY": 2} {
 		line := regexp.MustCompile("(?m)^#define " + macro + " .*$")
-		header = line.ReplaceAllLiteralString(header, line.FindString(headers[from]))
+		value := line.FindString(headers[from])
+		if strings.HasSuffix(value, ",0x0}}") { // a MAC for which the compiler has to run
+			value = line.FindString(headers[3-from])
+		}
+		header = line.ReplaceAllLiteralString(header, value)
 	}
 	return header
 }
