@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
 
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/plan"
@@ -188,6 +189,30 @@ func (c *Cluster) All() []string {
 		all = append(all, c.found.Short(n.Name))
 	}
 	return all
+}
+
+// Fights describes a kube-proxy that works against an addon: beside a replacement, or as a second answerer of ARP (ipvs
+// without strictARP; metallb.io/installation). Else the result is empty. A lab stays possible, because both clusters are real.
+func (c *Cluster) Fights(ctx context.Context, replaced, arp bool) ([]string, error) {
+	mode := c.found.Facts.KubeProxy
+	if replaced && mode != scenario.KubeProxyNone && mode != "" {
+		return []string{fmt.Sprintf("kube-proxy (%s) runs beside its replacement: both program the addresses of Services; want one of them", mode)}, nil
+	}
+	if !arp || mode != scenario.KubeProxyIPVS {
+		return nil, nil
+	}
+	got, err := c.Client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, "kube-proxy", metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("configuration of kube-proxy: %w", err)
+	}
+	var config struct{ IPVS struct{ StrictARP bool } }
+	if err := yaml.Unmarshal([]byte(got.Data["config.conf"]), &config); err != nil {
+		return nil, fmt.Errorf("configuration of kube-proxy: %w", err)
+	}
+	if config.IPVS.StrictARP {
+		return nil, nil
+	}
+	return []string{"kube-proxy (ipvs) answers ARP for each LoadBalancer address on every node, beside the announcing node; want ipvs.strictARP: true"}, nil
 }
 
 // Peer returns a peer of the nodes by its address: the lab's router with the address, or the address itself. The note

@@ -2,6 +2,7 @@ package addon_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -19,6 +20,7 @@ import (
 	"skidpad.dev/skidpad/lab/addon"
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // running returns clients of a cluster with a DaemonSet of an image, and with custom resources.
@@ -68,6 +70,8 @@ func running(t *testing.T, image string, env []corev1.EnvVar, config map[string]
 func TestWhatARunningClusterAnnouncesIsLearned(t *testing.T) {
 	for _, c := range []struct {
 		name, image      string
+		proxy            scenario.KubeProxy
+		strict           bool
 		env              []corev1.EnvVar
 		config           map[string]string
 		resources        string
@@ -117,12 +121,34 @@ func TestWhatARunningClusterAnnouncesIsLearned(t *testing.T) {
 				`"bgp":{"asn":64512,"peers":[{"router":"r1","asn":64513,"nodes":["worker"]}],"backend":"native","holdTime":"12s"}}}`,
 			programs: "CNI agent 0.15.2,metallb 0.15.2", taken: "172.18.200.0/24",
 		},
+		{
+			name: "kube-proxy beside its replacement", proxy: scenario.KubeProxyIPTables, image: "quay.io/cilium/cilium:v1.19.5", config: map[string]string{"kube-proxy-replacement": "true"},
+			fields: `{"cilium":{"version":"1.19.5"}}`, programs: "cilium 1.19.5",
+			notes: "kube-proxy (iptables) runs beside its replacement: both program the addresses of Services; want one of them",
+		},
+		{
+			name: "kube-proxy that answers ARP", proxy: scenario.KubeProxyIPVS, image: "quay.io/metallb/speaker:v0.15.2",
+			resources: `{apiVersion: metallb.io/v1beta1, kind: L2Advertisement, metadata: {name: l, namespace: m}}`,
+			fields:    `{"metallb":{"version":"0.15.2","l2":{"memberlist":false}}}`, programs: "CNI agent 0.15.2,metallb 0.15.2",
+			notes: "kube-proxy (ipvs) answers ARP for each LoadBalancer address on every node, beside the announcing node; want ipvs.strictARP: true",
+		},
+		{
+			name: "kube-proxy with strict ARP", proxy: scenario.KubeProxyIPVS, strict: true, image: "quay.io/metallb/speaker:v0.15.2",
+			resources: `{apiVersion: metallb.io/v1beta1, kind: L2Advertisement, metadata: {name: l, namespace: m}}`,
+			fields:    `{"metallb":{"version":"0.15.2","l2":{"memberlist":false}}}`, programs: "CNI agent 0.15.2,metallb 0.15.2",
+		},
 		{name: "kindnet alone", image: "docker.io/kindest/kindnetd:v20260528-0bc5a8d9", programs: "CNI agent 20260528-0bc5a8d9"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := &plan.Found{Nodes: []plan.FoundNode{{Name: "mine-control-plane", ControlPlane: true}, {Name: "mine-worker"}}}
+			f.Facts.KubeProxy = c.proxy
 			kube := running(t, c.image, c.env, c.config, c.resources)
-			err := addon.Learn(t.Context(), kube, lab.Kinds(), f, func(a string) string { return map[string]string{"172.18.255.11": "r1"}[a] })
+			_, err := kube.Client.CoreV1().ConfigMaps("kube-system").Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "kube-proxy"},
+				Data: map[string]string{"config.conf": fmt.Sprintf("mode: ipvs\nipvs: {strictARP: %t}\n", c.strict)}}, metav1.CreateOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = addon.Learn(t.Context(), kube, lab.Kinds(), f, func(a string) string { return map[string]string{"172.18.255.11": "r1"}[a] })
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -154,7 +154,7 @@ func leave(ctx context.Context, l *live.Lab) error {
 		return err
 	}
 	var faults error
-	if len(own) > 0 { // a lab without containers has had no faults
+	if len(own) > 0 || l.Plan.Found.Network == nil { // beside nodes of this engine, a lab without containers has had no faults
 		_, faults = fault.New(l.Engine(), l.Plan, dir, fault.KubeAt(l.Engine(), l.Plan, dir), nil).ClearAll(ctx)
 	}
 	kubeconfig, err := l.Kubeconfig()

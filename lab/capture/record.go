@@ -35,6 +35,9 @@ func sourcesAt(p *plan.Plan, w Where) ([]source, error) {
 		if all := linksOf(p, w.Node); len(all) > 0 {
 			return all, nil
 		}
+		if _, why := p.Beyond(w.Node); why != "" {
+			return nil, fmt.Errorf("capture: %s", why)
+		}
 		return nil, fmt.Errorf("capture: lab %s has no node %q; see `skidpad status`", p.Lab, w.Node)
 	case w.Network != "":
 		var names []string

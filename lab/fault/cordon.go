@@ -20,7 +20,7 @@ type Cordon struct {
 
 // About describes the fault.
 func (*Cordon) About() About {
-	return About{What: "no new pods on a node", Unbounded: "pods and routes stay as they are"}
+	return About{What: "no new pods on a node", API: true, Unbounded: "pods and routes stay as they are"}
 }
 
 // Validate checks the node.

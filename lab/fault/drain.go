@@ -23,7 +23,7 @@ type Drain struct {
 
 // About describes the fault.
 func (*Drain) About() About {
-	return About{What: "cordoned, and its pods evicted but those of DaemonSets"}
+	return About{What: "cordoned, and its pods evicted but those of DaemonSets", API: true}
 }
 
 // Validate checks the node.

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 
 	"skidpad.dev/skidpad/lab/agent"
+	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
@@ -69,6 +71,8 @@ type order struct {
 	Persist bool            `json:"persist,omitempty"`
 	ID      string          `json:"id,omitempty"`
 	Record  json.RawMessage `json:"record,omitempty"` // for inject: only the fault
+	// Kubeconfig is the lab's file for a cluster with a kubeconfig of the user's, which the agent's machine lacks.
+	Kubeconfig []byte `json:"kubeconfig,omitempty"`
 }
 
 // told is a message of the agent.
@@ -96,7 +100,13 @@ func (in *Injector) injectFar(ctx context.Context, c *agent.Client, f Fault) (*A
 	if err != nil {
 		return nil, fmt.Errorf("lab bug: fault %s: %w", f, err)
 	}
-	s, err := c.Call(context.WithoutCancel(ctx), callInject, order{Session: in.far.session, Persist: in.Persist, Record: request})
+	o := order{Session: in.far.session, Persist: in.Persist, Record: request}
+	if in.plan.Cluster.Exists() && in.plan.Scenario.Spec.Cluster.Kubeconfig != "" {
+		if o.Kubeconfig, err = os.ReadFile(in.kubeconfig()); err != nil {
+			return nil, fmt.Errorf("the lab's kubeconfig: %w", err)
+		}
+	}
+	s, err := c.Call(context.WithoutCancel(ctx), callInject, o)
 	if err != nil {
 		return nil, err
 	}
@@ -307,6 +317,11 @@ func (h *sessions) inject(ctx context.Context, stream *agent.Stream) error {
 	r, err := in.store.parse(o.Record)
 	if err != nil {
 		return fmt.Errorf("lab bug: the client's fault: %w", err)
+	}
+	if o.Kubeconfig != nil {
+		if err := cluster.WritePrivate(in.kubeconfig(), o.Kubeconfig); err != nil {
+			return err
+		}
 	}
 	if r.Fault.Fault == nil {
 		return fmt.Errorf("lab bug: the agent has no fault %q", r.Fault.kind)

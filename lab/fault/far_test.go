@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"skidpad.dev/skidpad/lab/agent"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
 	"skidpad.dev/skidpad/lab/timeline"
 )
 
@@ -161,5 +166,47 @@ func TestAFaultThatFailsByAnAgent(t *testing.T) {
 	}
 	if w.String() != clean().String() {
 		t.Errorf("what had begun stays: %v", w)
+	}
+}
+
+// TestNodesBeyondTheEngineTakeFaultsOfTheAPI covers a cluster with a kubeconfig alone: the agent gets the kubeconfig, and
+// a fault that needs the node itself is refused with the reason.
+func TestNodesBeyondTheEngineTakeFaultsOfTheAPI(t *testing.T) {
+	s, err := scenario.Parse("far.yaml", []byte("apiVersion: skidpad.dev/v1alpha1\nkind: Scenario\nmetadata: {name: far}\n"+
+		"spec: {networks: [{name: nodes}], cluster: {provider: existing, kubeconfig: /nowhere/c.conf}}\n"), kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &plan.Found{Name: "far", Why: "node w9, which is no container of this engine", Nodes: []plan.FoundNode{{Name: "c9", ControlPlane: true}, {Name: "w9"}},
+		Facts: scenario.Facts{Kubernetes: "v1.36.3", ControlPlanes: 1, Workers: 1, IPFamily: scenario.IPv4Family}}
+	if s, err = s.On(f.Facts); err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan.Make(s, "far", plan.Host{Found: f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	in, end := distant(t, dir, clean(), nil)
+	in.plan = p
+	if err := os.WriteFile(filepath.Join(in.dir, "kubeconfig"), []byte("the user's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"worker", "w9"} {
+		_, err := in.Inject(t.Context(), &Kill{Node: name})
+		var invalid *Invalid
+		if !errors.As(err, &invalid) || !strings.Contains(err.Error(), f.Why) {
+			t.Errorf("kill %s: seen %v, want the reason", name, err)
+		}
+	}
+	if got, err := in.read(&Cordon{Node: "w9"}); err != nil || got.String() != "cordon worker" {
+		t.Errorf("cordon: seen %v, %v, want cordon worker", got, err)
+	}
+	_, _ = in.Inject(t.Context(), &Cordon{Node: "worker"}) // the fake's plan is another lab's
+	if got, err := os.ReadFile(filepath.Join(dir, "kubeconfig")); err != nil || string(got) != "the user's" {
+		t.Errorf("the agent's kubeconfig: seen %q, %v", got, err)
+	}
+	if err := end(); err != nil {
+		t.Error(err)
 	}
 }

@@ -34,6 +34,8 @@ type About struct {
 	Unbounded string
 	// Driven marks a fault with a process that drives the fault while the fault is in force.
 	Driven bool
+	// API marks a fault that needs the cluster's API alone.
+	API bool
 	// Whole marks a fault of a whole container. Such faults are undone first.
 	Whole bool
 }

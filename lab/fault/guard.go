@@ -200,12 +200,17 @@ func watchOver(pipe io.Reader, ready io.WriteCloser, kinds scenario.Kinds) error
 	return err
 }
 
+// kubeconfig returns the path of the lab's kubeconfig file.
+func (in *Injector) kubeconfig() string { return kubeconfigIn(in.dir) }
+
+func kubeconfigIn(dir string) string { return filepath.Join(dir, "kubeconfig") }
+
 // KubeAt returns a function for New that opens the API of the lab's cluster from the lab's folder.
 func KubeAt(e *docker.Engine, p *plan.Plan, dir string) func(context.Context) (*cluster.Kube, error) {
 	return func(ctx context.Context) (*cluster.Kube, error) {
 		if p.Cluster == nil {
 			return nil, fmt.Errorf("lab %s has no cluster", p.Lab)
 		}
-		return providers.New(e, p, nil, filepath.Join(dir, "kubeconfig"), nil).Open(ctx)
+		return providers.New(e, p, nil, kubeconfigIn(dir), nil).Open(ctx)
 	}
 }

@@ -133,7 +133,11 @@ func (in *Injector) read(f Fault) (Fault, error) {
 	if err != nil {
 		return nil, err
 	}
-	if at, ok := find(in.plan, TargetOf(f)); ok {
+	at, ok := find(in.plan, TargetOf(f))
+	if at.beyond != "" && !f.About().API {
+		return nil, &Invalid{f.String(), []string{at.beyond}}
+	}
+	if ok {
 		given[NameOf(f)] = at.name
 	}
 	data, err := json.Marshal(given)

@@ -16,6 +16,7 @@ type place struct {
 	home     string
 	networks []string // names of the scenario
 	riders   []string // other containers in the namespaces of this place
+	beyond   string   // the reason why only the API reaches the place; else ""
 }
 
 // places lists the containers that faults can break, each router before the gateways' members in its namespaces.
@@ -40,10 +41,11 @@ func placeOf(x plan.Place, riders []string) place {
 func find(p *plan.Plan, name string) (place, bool) {
 	all := places(p)
 	i := slices.IndexFunc(all, func(x place) bool { return x.name == name || x.container == name })
-	if i < 0 {
-		return place{}, false
+	if i >= 0 {
+		return all[i], true
 	}
-	return all[i], true
+	n, why := p.Beyond(name)
+	return place{name: n.Short, kind: node.KindCluster, container: n.Name, home: n.Name, beyond: why}, why != ""
 }
 
 // device returns the name of the place's interface on a network. A cluster node has eth0 on the first network; every other

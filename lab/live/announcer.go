@@ -24,9 +24,9 @@ func (w *Who) LeaseHolder(ctx context.Context, workload string) (string, error) 
 	if _, ok := addon.AnnouncerOf(&w.Plan.Scenario.Spec).(addon.Leaser); ok {
 		return w.Lab.LeaseHolder(ctx, workload)
 	}
-	i := slices.IndexFunc(w.Plan.Clients, func(c plan.Client) bool { return len(c.OnLink) > 0 })
+	i := slices.IndexFunc(w.Plan.Clients, func(c plan.Client) bool { return w.Plan.Cluster != nil && c.Network.Network == w.Plan.Cluster.Network })
 	if i < 0 {
-		return "", errors.New("no client is on the cluster's network, where ARP is heard; add one without gateway and router")
+		return "", errors.New("no client is on the cluster's network, where ARP is heard; add a client there")
 	}
 	client := w.Plan.Clients[i]
 	endpoints, err := w.Endpoints(ctx, workload)

@@ -21,6 +21,9 @@ func (l *Lab) Container(name string) (string, error) {
 	if p, ok := l.Plan.Places().Find(name); ok {
 		return p.Container, nil
 	}
+	if _, why := l.Plan.Beyond(name); why != "" {
+		return "", fmt.Errorf("lab %s: %s", l.Plan.Lab, why)
+	}
 	return "", fmt.Errorf("lab %s has no node %q; it has: %s", l.Plan.Lab, name, strings.Join(l.Names(), ", "))
 }
 

@@ -65,8 +65,14 @@ func (f *Found) Short(name string) string {
 	return name
 }
 
-// Lines describes the cluster for people: programs and notes.
-func (f *Found) Lines() []string { return slices.Concat(f.Programs, f.Notes) }
+// Lines describes the cluster for people: programs, notes, and the limits.
+func (f *Found) Lines() []string {
+	all := slices.Concat(f.Programs, f.Notes)
+	if f.Network == nil {
+		all = append(all, "only the API reaches the nodes: seen "+f.Why)
+	}
+	return all
+}
 
 // PlacesError reports that the nodes' network has no room for the lab.
 type PlacesError struct {
@@ -171,6 +177,22 @@ func (b *builder) foreign(n scenario.Network) (Network, error) {
 		out.Subnet6, out.Host6, out.Nodes6 = f.Network.Subnet6, f.Network.Host6, f.Network.Subnet6
 	}
 	return out, nil
+}
+
+// joins reports whether a name is of a container of the lab, and not of a node.
+func (b *builder) joins(name string) bool { return !slices.Contains(b.spec.NodeNames(), name) }
+
+// Beyond returns a node by the scenario's or the cluster's name, and the reason why only the API reaches the node. For any
+// other name, the reason is "".
+func (p *Plan) Beyond(name string) (n Node, why string) {
+	if !p.Cluster.Exists() {
+		return n, ""
+	}
+	i := slices.IndexFunc(p.Cluster.Nodes, func(n Node) bool { return n.Remote && (n.Short == name || n.Name == name) })
+	if i < 0 {
+		return n, ""
+	}
+	return p.Cluster.Nodes[i], fmt.Sprintf("node %s is beyond the reach of this engine (seen %s): only the API reaches the node", name, p.Found.Why)
 }
 
 // existing plans a cluster that runs already: the lab adds routes to the nodes, and nothing else.

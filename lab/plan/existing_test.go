@@ -142,3 +142,31 @@ func TestALabOnARunningClusterIsRefusedWithTheReason(t *testing.T) {
 		t.Errorf("seen %v, want the overlap with path and line", err)
 	}
 }
+
+func TestOnlyTheAPIReachesNodesBeyondTheEngine(t *testing.T) {
+	f := mine()
+	f.Network, f.Why = nil, "node n1, which is no container of this engine"
+	p, err := planOn(t, `
+apiVersion: skidpad.dev/v1alpha1
+kind: Scenario
+metadata: {name: e}
+spec:
+  networks: [{name: nodes}, {name: outside}]
+  cluster: {provider: existing, kubeconfig: c.conf}
+  routers: [{name: r1, networks: [outside]}]
+`, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Networks) != 1 || p.Networks[0].Name != "outside" || len(p.Foreign()) != 0 {
+		t.Errorf("networks %+v, foreign %v, want the lab's own network and no container of the cluster", p.Networks, p.Foreign())
+	}
+	for _, name := range []string{"worker2", "other"} {
+		if n, why := p.Beyond(name); n.Name != "other" || !strings.Contains(why, f.Why) {
+			t.Errorf("%s: seen %+v, %q, want node other with the reason", name, n, why)
+		}
+	}
+	if _, why := p.Beyond("r1"); why != "" {
+		t.Errorf("r1: seen %q, want no reason", why)
+	}
+}

@@ -64,6 +64,9 @@ func (b *builder) networks() error {
 	taken := b.reserved()
 	for _, n := range b.spec.Networks {
 		if b.spec.Cluster != nil && n.Name == b.spec.Cluster.Network && b.host.Found != nil {
+			if b.host.Found.Network == nil && !slices.ContainsFunc(b.spec.Ends(n.Name), b.joins) {
+				continue // no container of the lab joins the nodes
+			}
 			out, err := b.foreign(n)
 			if err != nil {
 				return err

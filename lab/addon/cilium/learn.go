@@ -70,10 +70,17 @@ func (c *Addon) Learn(ctx context.Context, in *addon.Cluster) (*addon.Learned, e
 			return nil, err
 		}
 	}
-	if config.Data["enable-bgp-control-plane"] == "true" {
-		out.Notes, err = c.learnBGP(ctx, in)
+	if out.Notes, err = in.Fights(ctx, config.Data["kube-proxy-replacement"] == "true", false); err != nil {
+		return nil, err
 	}
-	return out, err
+	if config.Data["enable-bgp-control-plane"] == "true" {
+		notes, err := c.learnBGP(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		out.Notes = append(out.Notes, notes...)
+	}
+	return out, nil
 }
 
 func (c *Addon) learnPools(ctx context.Context, in *addon.Cluster) error {

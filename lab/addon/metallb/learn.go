@@ -65,7 +65,12 @@ func (m *Addon) Learn(ctx context.Context, in *addon.Cluster) (*addon.Learned, e
 		_, gossip := env["METALLB_ML_BIND_ADDR"]
 		m.L2 = &L2{Memberlist: &gossip}
 	}
+	notes, err := in.Fights(ctx, false, m.L2 != nil)
+	if err != nil {
+		return nil, err
+	}
 	out.Notes, err = m.learnPeers(ctx, in, env["METALLB_BGP_TYPE"])
+	out.Notes = append(notes, out.Notes...)
 	return out, err
 }
 

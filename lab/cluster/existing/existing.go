@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +62,11 @@ func (c *Cluster) APIReady(ctx context.Context) (*cluster.Kube, error) { return 
 func (c *Cluster) Open(ctx context.Context) (*cluster.Kube, error) {
 	of := c.plan.Scenario.Spec.Cluster
 	raw, err := kubeconfig(ctx, c.engine, of)
+	if errors.Is(err, fs.ErrNotExist) { // elsewhere, such as in the agent: the lab has a copy
+		if own, missing := os.ReadFile(c.kubeconfig); missing == nil {
+			raw, err = own, nil
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 
@@ -19,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/docker"
@@ -87,11 +87,14 @@ func Look(ctx context.Context, e *docker.Engine, c *scenario.Cluster) (*plan.Fou
 // kubeconfig returns the administrator's kubeconfig of a kind cluster, for use on the host, or the user's file.
 func kubeconfig(ctx context.Context, e *docker.Engine, c *scenario.Cluster) ([]byte, error) {
 	if c.Kubeconfig != "" {
-		raw, err := os.ReadFile(c.Kubeconfig)
+		config, err := clientcmd.LoadFromFile(c.Kubeconfig)
+		if err == nil {
+			err = clientcmdapi.FlattenConfig(config) // certificates in files of their own
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w; want a kubeconfig file that this user may read", c.Running(), err)
 		}
-		return raw, nil
+		return clientcmd.Write(*config)
 	}
 	if strings.HasPrefix(c.Kind, ownPrefix) {
 		return nil, fmt.Errorf("%s: seen a cluster of skidpad's own, want a cluster that no lab has made", c.Running())

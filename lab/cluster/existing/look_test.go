@@ -1,7 +1,12 @@
 package existing
 
 import (
+	"encoding/binary"
+	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
@@ -109,5 +114,93 @@ func TestRoutesOfANodeAreRead(t *testing.T) {
 	want := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("10.244.2.0/24")}
 	if got := routesIn([]byte(table)); !slices.Equal(got, want) {
 		t.Errorf("seen %v, want %v", got, want)
+	}
+}
+
+// engineWith returns a fake engine with containers and networks, by their names. The machine ID of every container is "m1".
+func engineWith(t *testing.T, containers, networks map[string]map[string]any) *docker.Engine {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+		if strings.HasPrefix(parts[0], "v1.") {
+			parts = parts[1:]
+		}
+		w.Header().Set("Api-Version", "1.41")
+		var reply map[string]any
+		switch parts[0] + "/" + parts[len(parts)-1] {
+		case "_ping/_ping":
+			return
+		case "containers/json":
+			reply = containers[parts[1]]
+		case "containers/exec":
+			reply = map[string]any{"Id": "e"}
+		case "exec/start":
+			_, _ = io.Copy(io.Discard, r.Body)
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				return
+			}
+			defer func() { _ = conn.Close() }()
+			frame := binary.BigEndian.AppendUint32([]byte{1, 0, 0, 0}, 3)
+			fmt.Fprintf(conn, "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n%sm1\n", frame)
+			return
+		case "exec/json":
+			reply = map[string]any{"ID": "e", "ExitCode": 0}
+		default:
+			reply = networks[parts[1]]
+		}
+		if reply == nil {
+			w.WriteHeader(http.StatusNotFound)
+			reply = map[string]any{"message": "no such thing"}
+		}
+		_ = json.NewEncoder(w).Encode(reply)
+	}))
+	t.Cleanup(server.Close)
+	t.Setenv("DOCKER_HOST", "tcp://"+server.Listener.Addr().String())
+	e, err := docker.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	return e
+}
+
+func TestNodesWithoutABridgeOfTheEngineAreRefusedWithTheReason(t *testing.T) {
+	on := func(network, address string) map[string]any {
+		return map[string]any{"Id": "c", "NetworkSettings": map[string]any{"Networks": map[string]any{network: map[string]any{"IPAddress": address}}}}
+	}
+	bridge := func(driver, prefix string) map[string]any {
+		return map[string]any{"Id": "0123456789abcdef", "Driver": driver, "IPAM": map[string]any{"Config": []any{map[string]any{"Subnet": prefix}}}}
+	}
+	for _, c := range []struct {
+		name, machine  string
+		second, bridge map[string]any
+		why            string
+	}{
+		{"on a bridge", "m1", on("kind", "172.18.0.3"), bridge("bridge", "172.18.0.0/16"), ""},
+		{"no container", "m1", nil, bridge("bridge", "172.18.0.0/16"), "node b, which is no container of this engine"},
+		{"another address", "m1", on("kind", "172.18.0.9"), bridge("bridge", "172.18.0.0/16"), "a container b without the node's address 172.18.0.3: another cluster of the same name"},
+		{"another machine", "m2", on("kind", "172.18.0.3"), bridge("bridge", "172.18.0.0/16"), "a container a with another machine ID than the node: another cluster of the same name"},
+		{"two networks", "m1", on("other", "172.18.0.3"), bridge("bridge", "172.18.0.0/16"), "nodes on several networks (kind and other)"},
+		{"the host's network", "m1", on("kind", "172.18.0.3"), bridge("macvlan", "172.18.0.0/16"), "nodes on network kind of driver macvlan"},
+		{"IPv6 alone", "m1", on("kind", "172.18.0.3"), bridge("bridge", "fd00::/64"), "network kind without an IPv4 prefix"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			containers := map[string]map[string]any{"a": on("kind", "172.18.0.2")}
+			if c.second != nil {
+				containers["b"] = c.second
+			}
+			var nodes []corev1.Node
+			for name, address := range map[string]string{"a": "172.18.0.2", "b": "172.18.0.3"} {
+				nodes = append(nodes, corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: corev1.NodeStatus{
+					Addresses: []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: address}}, NodeInfo: corev1.NodeSystemInfo{MachineID: c.machine},
+				}})
+			}
+			e := engineWith(t, containers, map[string]map[string]any{"kind": c.bridge})
+			got, why, err := network(t.Context(), e, ordered(nodes))
+			if err != nil || why != c.why || (got == nil) != (c.why != "") {
+				t.Errorf("seen %+v, %q, %v, want %q", got, why, err, c.why)
+			}
+		})
 	}
 }
