@@ -31,10 +31,10 @@ const state = `for r in $(kubectl --kubeconfig /etc/kubernetes/admin.conf api-re
   kubectl --kubeconfig /etc/kubernetes/admin.conf get $r -A -o name --ignore-not-found 2>/dev/null
 done | sort`
 
-// nodeState prints the routes, rules, images, programs, qdiscs and iptables' rules of a node, without counters. The order of
-// rules in a chain of Services changes by itself.
-const nodeState = `ip -4 route show table all | sort; ip -6 route show table all | sort; ip rule; crictl images -q | sort; ls /usr/local/bin /etc/systemd/system; tc qdisc show | grep -v veth
-iptables-save 2>/dev/null | grep ^-A | sort`
+// nodeState prints the routes, rules, images, programs, qdiscs and iptables' rules of a node, except those of pods, of
+// kube-proxy, and of the engine: these change when a node was killed.
+const nodeState = `(ip -4 route show table all; ip -6 route show table all) | grep -v veth | sort; ip rule; crictl images -q | sort; ls /usr/local/bin /etc/systemd/system
+tc qdisc show | grep -v veth; iptables-save 2>/dev/null | grep ^-A | grep -v 'KUBE-\|DOCKER_' | sort`
 
 func run(ctx SpecContext, stdin, program string, args ...string) string {
 	GinkgoHelper()
@@ -121,7 +121,8 @@ func (c *running) look(ctx SpecContext) []string {
 	for _, n := range c.nodes {
 		all = append(all, strings.Split(c.on(ctx, n, "", "sh", "-c", nodeState), "\n")...)
 	}
-	return append(all, run(ctx, "", "docker", "network", "inspect", "kind"))
+	return append(all, run(ctx, "", "docker", "network", "inspect", "kind", "--format",
+		"{{.Id}} {{json .IPAM}} {{json .Options}} {{range .Containers}}{{.Name}} {{.IPv4Address}} {{end}}"))
 }
 
 // attach brings a lab up beside the cluster, has a second lab refused, runs the checks, and takes the lab down. The cluster

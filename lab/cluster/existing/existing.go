@@ -61,7 +61,7 @@ func (c *Cluster) APIReady(ctx context.Context) (*cluster.Kube, error) { return 
 // Open returns clients of the running API, and writes the kubeconfig file.
 func (c *Cluster) Open(ctx context.Context) (*cluster.Kube, error) {
 	of := c.plan.Scenario.Spec.Cluster
-	raw, err := kubeconfig(ctx, c.engine, of)
+	raw, err := kubeconfig(ctx, c.engine, of, false)
 	if errors.Is(err, fs.ErrNotExist) { // elsewhere, such as in the agent: the lab has a copy
 		if own, missing := os.ReadFile(c.kubeconfig); missing == nil {
 			raw, err = own, nil

@@ -40,7 +40,7 @@ const (
 // Look connects to the cluster that a scenario names, and returns the facts about the cluster without its programs. Look
 // changes nothing.
 func Look(ctx context.Context, e *docker.Engine, c *scenario.Cluster) (*plan.Found, *cluster.Kube, error) {
-	raw, err := kubeconfig(ctx, e, c)
+	raw, err := kubeconfig(ctx, e, c, true)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,8 +84,9 @@ func Look(ctx context.Context, e *docker.Engine, c *scenario.Cluster) (*plan.Fou
 	return f, kube, nil
 }
 
-// kubeconfig returns the administrator's kubeconfig of a kind cluster, for use on the host, or the user's file.
-func kubeconfig(ctx context.Context, e *docker.Engine, c *scenario.Cluster) ([]byte, error) {
+// kubeconfig returns the administrator's kubeconfig of a kind cluster, for use on the host, or the user's file. whole: every
+// node must run. A fault stops nodes later.
+func kubeconfig(ctx context.Context, e *docker.Engine, c *scenario.Cluster, whole bool) ([]byte, error) {
 	if c.Kubeconfig != "" {
 		config, err := clientcmd.LoadFromFile(c.Kubeconfig)
 		if err == nil {
@@ -103,7 +104,7 @@ func kubeconfig(ctx context.Context, e *docker.Engine, c *scenario.Cluster) ([]b
 	if err != nil {
 		return nil, fmt.Errorf("%s: listing its nodes: %w", c.Running(), err)
 	}
-	first, err := controlPlane(c, list.Items)
+	first, err := controlPlane(c, list.Items, whole)
 	if err != nil {
 		return nil, err
 	}
@@ -124,8 +125,8 @@ func kubeconfig(ctx context.Context, e *docker.Engine, c *scenario.Cluster) ([]b
 	return cluster.External(raw, "kind-"+c.Kind, address)
 }
 
-// controlPlane returns the name of the first control-plane node of a kind cluster. Every node must run.
-func controlPlane(c *scenario.Cluster, all []container.Summary) (string, error) {
+// controlPlane returns the name of the first running control-plane node of a kind cluster. whole: every node must run.
+func controlPlane(c *scenario.Cluster, all []container.Summary, whole bool) (string, error) {
 	var first string
 	var others []string
 	for _, s := range all {
@@ -134,6 +135,9 @@ func controlPlane(c *scenario.Cluster, all []container.Summary) (string, error) 
 			if !strings.HasPrefix(name, ownPrefix) && !slices.Contains(others, name) {
 				others = append(others, name)
 			}
+			continue
+		}
+		if s.State != container.StateRunning && !whole {
 			continue
 		}
 		if s.State != container.StateRunning {

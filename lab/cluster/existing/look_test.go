@@ -49,21 +49,25 @@ func TestTheFirstControlPlaneOfAKindClusterIsFound(t *testing.T) {
 		node("b", "b-control-plane", "control-plane", up), node("mine", "mine-worker", "worker", up), node("mine", "mine-control-plane2", "control-plane", up),
 		node("mine", "mine-control-plane", "control-plane", up), node("skidpad-x", "skidpad-x-control-plane", "control-plane", up),
 	}
-	if got, err := controlPlane(&scenario.Cluster{Kind: "mine"}, all); err != nil || got != "mine-control-plane" {
+	if got, err := controlPlane(&scenario.Cluster{Kind: "mine"}, all, true); err != nil || got != "mine-control-plane" {
 		t.Errorf("seen %s, %v", got, err)
 	}
-	_, err := controlPlane(&scenario.Cluster{Kind: "gone"}, all)
+	_, err := controlPlane(&scenario.Cluster{Kind: "gone"}, all, true)
 	if err == nil || !strings.Contains(err.Error(), "kind cluster gone: seen no control-plane node") || !strings.Contains(err.Error(), "the engine has: b, mine (") {
 		t.Errorf("seen %v, want the clusters of the engine", err)
 	}
-	_, err = controlPlane(&scenario.Cluster{Kind: "mine"}, append(all, node("mine", "mine-worker2", "worker", container.StateExited)))
+	down := append(all, node("mine", "mine-worker2", "worker", container.StateExited))
+	if got, err := controlPlane(&scenario.Cluster{Kind: "mine"}, down, false); err != nil || got != "mine-control-plane" {
+		t.Errorf("a fault has stopped a worker: seen %s, %v", got, err)
+	}
+	_, err = controlPlane(&scenario.Cluster{Kind: "mine"}, down, true)
 	if err == nil || !strings.Contains(err.Error(), "seen node mine-worker2 exited") {
 		t.Errorf("seen %v, want the stopped node", err)
 	}
-	if _, err := kubeconfig(t.Context(), nil, &scenario.Cluster{Kind: "skidpad-x"}); err == nil || !strings.Contains(err.Error(), "skidpad's own") {
+	if _, err := kubeconfig(t.Context(), nil, &scenario.Cluster{Kind: "skidpad-x"}, true); err == nil || !strings.Contains(err.Error(), "skidpad's own") {
 		t.Errorf("seen %v, want a refusal of a lab's cluster", err)
 	}
-	if _, err := kubeconfig(t.Context(), nil, &scenario.Cluster{Kubeconfig: "/nowhere/c.conf"}); err == nil || !strings.Contains(err.Error(), "no such file") {
+	if _, err := kubeconfig(t.Context(), nil, &scenario.Cluster{Kubeconfig: "/nowhere/c.conf"}, true); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("seen %v, want the missing file", err)
 	}
 }
