@@ -36,6 +36,7 @@ type session struct {
 	*live.Who
 	options  Options
 	injector func() (*fault.Injector, error) // made by the first fault
+	end      func(context.Context) error     // closes the injector
 
 	mu     sync.Mutex
 	routes []timeline.Event // of FIBs, since the check began
@@ -43,8 +44,26 @@ type session struct {
 
 func newSession(l *live.Lab, o Options) *session {
 	s := &session{Who: l.Who(), options: o}
-	s.injector = sync.OnceValues(func() (*fault.Injector, error) { return fault.On(l, timeline.SinkFunc(s.add)) })
+	s.end = func(context.Context) error { return nil }
+	s.injector = sync.OnceValues(func() (*fault.Injector, error) {
+		in, err := fault.On(l, timeline.SinkFunc(s.add))
+		if err == nil {
+			s.end = in.Close
+		}
+		return in, err
+	})
 	return s
+}
+
+// closeWithin limits the end of the process that guards the session's faults.
+const closeWithin = time.Minute
+
+// close ends the guard of the session's faults. A program that runs checks for hours would gather a guard for each session.
+// Every check has cleared its faults; a fault that is left stays in the list of faults, with the error of its undo.
+func (s *session) close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+	defer cancel()
+	_ = s.end(ctx)
 }
 
 // Look runs those checks that only look, and calls done, if set, as each ends.
@@ -54,13 +73,16 @@ func Look(ctx context.Context, l *live.Lab, checks []Check, done func(Result)) [
 
 // Run runs one check. A check with several kinds of target has a result for each.
 func Run(ctx context.Context, l *live.Lab, c Check) []Result {
-	return run(ctx, newSession(l, Options{}), l.Plan, c)
+	s := newSession(l, Options{})
+	defer s.close(ctx)
+	return run(ctx, s, l.Plan, c)
 }
 
 // Test runs checks. Checks that break something bring the lab back to its base state before the next check. The results and
 // the events report what could not be recorded.
 func Test(ctx context.Context, l *live.Lab, checks []Check, o Options) []Result {
 	s := newSession(l, o)
+	defer s.close(ctx)
 	if slices.ContainsFunc(checks, func(c Check) bool { return c.Cost() == Disturbs }) {
 		stop := s.watch(ctx)
 		defer stop()

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"context"
 	"net/netip"
 	"testing"
 
@@ -24,5 +25,19 @@ func TestRouteGone(t *testing.T) {
 	}
 	if at, ok := s.RouteGone("r2", prefix, worker, 8); ok {
 		t.Errorf("r2 never had a route by worker, but lost it at %d", at)
+	}
+}
+
+// A session that nobody waits for any more still ends its guard.
+func TestASessionEndsItsGuard(t *testing.T) {
+	ended := false
+	s := &session{end: func(ctx context.Context) error {
+		ended = ctx.Err() == nil
+		return nil
+	}}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if s.close(ctx); !ended {
+		t.Error("the guard has not ended")
 	}
 }

@@ -214,8 +214,9 @@ func Handlers(open func(timeline.Sink) (*Injector, error)) (handlers map[string]
 			}
 			return t, err
 		}),
-		callClose: h.answer(func(ctx context.Context, s *session, _ order) (told, error) {
+		callClose: h.answer(func(ctx context.Context, s *session, o order) (told, error) {
 			err := s.bound.Close(ctx)
+			h.forget(o.Session)
 			return told{Events: s.take("")}, err
 		}),
 	}, h.end
@@ -258,6 +259,13 @@ func (h *sessions) session(name string) (*session, error) {
 	s.persist.Persist = true
 	h.all[name] = s
 	return s, nil
+}
+
+// forget ends a session: a client may make one for each of many checks.
+func (h *sessions) forget(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.all, name)
 }
 
 // own returns the injector of a fault, and either injector for a fault of another process.

@@ -60,7 +60,10 @@ func (l *Lab) Inject(ctx context.Context, f fault.Fault) *fault.Active {
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	active, err := in.Inject(ctx, f)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	Undo(func(ctx ginkgo.SpecContext) { gomega.Expect(active.Clear(ctx)).To(gomega.Succeed()) })
+	Undo(func(ctx ginkgo.SpecContext) {
+		gomega.Expect(active.Clear(ctx)).To(gomega.Succeed())
+		gomega.Expect(in.Close(ctx)).To(gomega.Succeed(), "the guard must end")
+	})
 	return active
 }
 

@@ -64,11 +64,11 @@ var _ = Describe("An engine", Label("lifecycle", "engine", "slow"), Ordered, Con
 					v.do(ctx, "up", "frr-bfd", "--no-checks")
 				}
 				if steps[s.what] == 0 {
-					steps[s.what], _ = v.strike(s.command(ctx, v), 0, false, nil)
+					steps[s.what], _ = v.steps.strike(s.command(ctx, v), 0, false, nil)
 					v.do(ctx, map[bool][]string{true: {"down"}, false: {"up", "frr-bfd", "--no-checks"}}[s.without]...)
 				}
 				at := 2 + i*(steps[s.what]-2)/moments
-				_, where := v.strike(s.command(ctx, v), at, i%2 == 1, func(*exec.Cmd) { strike(ctx) })
+				_, where := v.steps.strike(s.command(ctx, v), at, i%2 == 1, func(*exec.Cmd) { strike(ctx) })
 				AddReportEntry("struck", fmt.Sprintf("%s: step %d of %d, %s", s.what, at, steps[s.what], where))
 				after(ctx)
 				if i%2 == 0 {

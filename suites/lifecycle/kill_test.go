@@ -1,11 +1,10 @@
 package lifecycle_test
 
 import (
-	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -15,54 +14,55 @@ import (
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
-// moments are the times of the kills after the start of `up`, spread over a bring-up. The report shows the step of each
-// kill.
-var moments = []time.Duration{
-	50 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond, 1500 * time.Millisecond, 2500 * time.Millisecond, 4 * time.Second,
-	6 * time.Second, 9 * time.Second, 13 * time.Second, 18 * time.Second, 24 * time.Second, 32 * time.Second,
-}
-
-var _ = Describe("A killed `up`", Label("lifecycle", "slow"), Ordered, Serial, func() {
-	var name string
-	BeforeAll(func() { name = labtest.Name("killed") })
-	up := func() *exec.Cmd {
-		return exec.Command(filepath.Join(labtest.Source(), "bin", "skidpad"), "up", "cilium-bgp-vrrp", "--name", name)
+// The steps are spread over a bring-up; sweep_test.go has more of them, and all commands, on a machine of its own.
+var _ = Describe("A killed `up`", Label("lifecycle"), Ordered, ContinueOnFailure, Serial, func() {
+	var name, socket string
+	var s *steps
+	BeforeAll(func() {
+		name = labtest.Name("killed")
+		dir, err := os.MkdirTemp("", "skidpad-killed-")
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func() { Expect(os.RemoveAll(dir)).To(Succeed()) })
+		socket = filepath.Join(dir, "engine.sock")
+		s = proxy(socket, func() string { return "/var/run/docker.sock" })
+	})
+	up := func(scenario string) *exec.Cmd {
+		cmd := exec.Command(filepath.Join(labtest.Source(), "bin", "skidpad"), "up", scenario, "--name", name)
+		cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+socket)
+		cmd.Stderr = GinkgoWriter
+		return cmd
 	}
 
-	for _, m := range moments {
-		It(fmt.Sprintf("after %s leaves nothing behind after `down`", m), func(ctx SpecContext) {
-			before := labtest.ReadHost(ctx)
-			cmd := up()
-			cmd.Stderr = GinkgoWriter
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-			Expect(cmd.Start()).To(Succeed())
-			ended := make(chan error, 1)
-			go func() { ended <- cmd.Wait() }()
-			select {
-			case err := <-ended:
-				Fail(fmt.Sprintf("`up` ended by itself before it was killed: %v", err))
-			case <-time.After(m):
-			}
-			Expect(cmd.Process.Kill()).To(Succeed())
-			var died *exec.ExitError
-			Expect(errors.As(<-ended, &died)).To(BeTrue())
+	DescribeTable("leaves nothing behind after `down`,", func(ctx SpecContext, scenario string, at int) {
+		before := labtest.ReadHost(ctx)
+		cmd := up(scenario)
+		n, where := s.strike(cmd, at, at%2 == 1, func(cmd *exec.Cmd) { _ = cmd.Process.Kill() })
+		Expect(where).NotTo(BeEmpty(), "`up` ended by itself after %d steps", n)
 
-			start := time.Now()
-			removed, err := lab.Down(ctx, name)
-			Expect(err).NotTo(HaveOccurred())
-			AddReportEntry("down", fmt.Sprintf("killed after %s: %d objects removed in %.1fs", m, len(removed), time.Since(start).Seconds()))
-			// The engine finishes an accepted request a little after the client is gone.
-			Consistently(func() []string { return labtest.ReadHost(ctx).Left(before) }).WithTimeout(3 * time.Second).WithPolling(500 * time.Millisecond).Should(BeEmpty())
-		})
-	}
+		start := time.Now()
+		removed, err := lab.Down(ctx, name)
+		Expect(err).NotTo(HaveOccurred())
+		AddReportEntry("down", fmt.Sprintf("killed at step %d, %s: %d objects removed in %.1fs", at, where, len(removed), time.Since(start).Seconds()))
+		// The engine finishes an accepted request a little after the client is gone.
+		Consistently(func() []string { return labtest.ReadHost(ctx).Left(before) }).WithTimeout(time.Second).WithPolling(500 * time.Millisecond).Should(BeEmpty())
+	},
+		killedAt("a lab of routers", "frr-bfd", nil, 22, 45, 121),
+		killedAt("a lab with a cluster", "cilium-bgp-vrrp", Label("slow"), 21, 44, 65, 86, 107, 128, 149, 170, 191, 212, 233, 254),
+	)
 
-	It("does not disturb a later `up` of the same lab", func(ctx SpecContext) {
+	It("does not disturb a later `up` of the same lab", Label("slow"), func(ctx SpecContext) {
 		DeferCleanup(func(ctx SpecContext) {
 			_, err := lab.Down(ctx, name)
 			Expect(err).NotTo(HaveOccurred())
 		})
-		cmd := up()
-		out, err := cmd.CombinedOutput()
-		Expect(err).NotTo(HaveOccurred(), string(out))
+		Expect(up("cilium-bgp-vrrp").Run()).To(Succeed())
 	})
 })
+
+// killedAt makes an entry for each step.
+func killedAt(what, scenario string, labels Labels, steps ...int) (entries []TableEntry) {
+	for _, at := range steps {
+		entries = append(entries, Entry(fmt.Sprintf("%s, killed at step %d", what, at), labels, scenario, at))
+	}
+	return entries
+}

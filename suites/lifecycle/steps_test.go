@@ -2,9 +2,11 @@ package lifecycle_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 
@@ -38,6 +40,25 @@ func (s *steps) seen() (int, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.n, s.where
+}
+
+// strike starts a command and does harm at a step. The results are the number of steps, and the step of the harm: "" if the
+// command took fewer steps.
+func (s *steps) strike(cmd *exec.Cmd, at int, after bool, harm func(*exec.Cmd)) (int, string) {
+	GinkgoHelper()
+	started := make(chan struct{})
+	s.count(at, after, func() {
+		<-started
+		harm(cmd)
+	})
+	cmd.Stderr = GinkgoWriter
+	err := cmd.Start()
+	close(started)
+	Expect(err).NotTo(HaveOccurred())
+	err = cmd.Wait()
+	var died *exec.ExitError
+	Expect(err == nil || errors.As(err, &died)).To(BeTrue(), "%v", err)
+	return s.seen()
 }
 
 // proxy starts the proxy on a socket that every user may use.

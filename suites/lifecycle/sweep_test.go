@@ -2,7 +2,6 @@ package lifecycle_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -137,30 +136,11 @@ func (v *victim) left(ctx context.Context) []string {
 // kill is strike with the end of a process; target returns the process's ID.
 func (v *victim) kill(cmd *exec.Cmd, at int, after bool, target func(*exec.Cmd) int) (int, string) {
 	GinkgoHelper()
-	return v.strike(cmd, at, after, func(cmd *exec.Cmd) {
+	return v.steps.strike(cmd, at, after, func(cmd *exec.Cmd) {
 		if pid := target(cmd); pid > 0 {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	})
-}
-
-// strike starts a command and does harm at a step. The results are the number of steps, and the step of the kill: "" if the
-// command took fewer steps.
-func (v *victim) strike(cmd *exec.Cmd, at int, after bool, harm func(*exec.Cmd)) (int, string) {
-	GinkgoHelper()
-	started := make(chan struct{})
-	v.steps.count(at, after, func() {
-		<-started
-		harm(cmd)
-	})
-	cmd.Stderr = GinkgoWriter
-	err := cmd.Start()
-	close(started)
-	Expect(err).NotTo(HaveOccurred())
-	err = cmd.Wait()
-	var died *exec.ExitError
-	Expect(err == nil || errors.As(err, &died)).To(BeTrue(), "%v", err)
-	return v.steps.seen()
 }
 
 // agent is the agent's process on a machine.
