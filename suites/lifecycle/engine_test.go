@@ -61,11 +61,11 @@ var _ = Describe("An engine", Label("lifecycle", "engine", "slow"), Ordered, Con
 				if s.without {
 					v.do(ctx, "down")
 				} else {
-					v.do(ctx, "up", "frr-bfd", "--no-checks")
+					v.do(ctx, "up", file, "--no-checks")
 				}
 				if steps[s.what] == 0 {
 					steps[s.what], _ = v.steps.strike(s.command(ctx, v), 0, false, nil)
-					v.do(ctx, map[bool][]string{true: {"down"}, false: {"up", "frr-bfd", "--no-checks"}}[s.without]...)
+					v.do(ctx, map[bool][]string{true: {"down"}, false: {"up", file, "--no-checks"}}[s.without]...)
 				}
 				at := 2 + i*(steps[s.what]-2)/moments
 				_, where := v.steps.strike(s.command(ctx, v), at, i%2 == 1, func(*exec.Cmd) { strike(ctx) })
@@ -85,7 +85,7 @@ var _ = Describe("An engine", Label("lifecycle", "engine", "slow"), Ordered, Con
 		v.PowerOn(ctx)
 		v.foreign(ctx, false)
 	}
-	up := sweep{what: "up", args: []string{"up", "frr-bfd"}, without: true}
+	up := sweep{what: "up", args: []string{"up", file}, without: true}
 	down := sweep{what: "down", args: []string{"down"}}
 	fault := sweep{what: "fault", args: []string{"fault", "kill", "r2", "--for", "1s"}}
 	strikes("killed", 6, up, killed, func(ctx SpecContext) { v.Await(ctx) })
@@ -118,19 +118,19 @@ var _ = Describe("An engine", Label("lifecycle", "engine", "slow"), Ordered, Con
 		Expect(v.addresses(ctx)).To(Equal(before))
 		v.answers(ctx)
 	},
-		Entry("a router", "r3"),
+		Entry("a router", "r2"),
 		Entry("a client", "client"),
 		Entry("a server", "server"),
 	)
 
 	It("that kills a router for want of memory leaves a lab that `up` completes", func(ctx SpecContext) {
 		v.complete(ctx)
-		r3 := "skidpad-" + v.lab + "-r3"
-		v.docker(ctx, "update", "--memory=64m", "--memory-swap=64m", r3)
+		r2 := "skidpad-" + v.lab + "-r3"
+		v.docker(ctx, "update", "--memory=64m", "--memory-swap=64m", r2)
 		// The kernel chooses the largest process, so every process of the router is the largest once.
-		_ = exec.CommandContext(ctx, "docker", "--host", v.Address, "exec", r3, "sh", "-c", "echo 1000 > /proc/1/oom_score_adj; echo -1000 > /proc/self/oom_score_adj; tail /dev/zero").Run()
+		_ = exec.CommandContext(ctx, "docker", "--host", v.Address, "exec", r2, "sh", "-c", "echo 1000 > /proc/1/oom_score_adj; echo -1000 > /proc/self/oom_score_adj; tail /dev/zero").Run()
 		AddReportEntry("status", strings.Join(v.problems(ctx), "; "))
-		v.docker(ctx, "update", "--memory=-1", "--memory-swap=-1", r3)
+		v.docker(ctx, "update", "--memory=-1", "--memory-swap=-1", r2)
 		v.complete(ctx)
 		v.answers(ctx)
 	})
@@ -145,7 +145,7 @@ var _ = Describe("An engine with a full disk", Label("lifecycle", "engine", "slo
 
 	It("makes no lab, `up` names the reason, and `down` leaves nothing", func(ctx SpecContext) {
 		v.inside(ctx, fill)
-		out, err := v.skidpad(ctx, "up", "frr-bfd", "--name", v.lab).CombinedOutput()
+		out, err := v.skidpad(ctx, "up", file, "--name", v.lab).CombinedOutput()
 		GinkgoWriter.Printf("%s", out)
 		Expect(err).To(HaveOccurred())
 		Expect(string(out)).To(ContainSubstring("no space left on device"))

@@ -22,6 +22,9 @@ import (
 	"skidpad.dev/skidpad/lab/plan"
 )
 
+// file is the scenario of the sweeps on the machine.
+const file = "/steps/sweep.yaml"
+
 // victim is a machine with skidpad. Every command of skidpad there goes through a proxy.
 type victim struct {
 	*labtest.Machine
@@ -58,7 +61,10 @@ func newVictimWith(ctx SpecContext, more []string, images ...plan.Image) *victim
 	v.Machine = labtest.StartMachine(ctx, image.New(e, lab.Images()...), name, append(more, "--tmpfs=/run", "--volume="+dir+":/steps",
 		"--volume="+filepath.Join(labtest.Source(), "bin")+":/opt/skidpad:ro", "--entrypoint=tini", "engine", "--", "sh", "-c", supervised)...)
 	v.steps = proxy(filepath.Join(dir, "engine.sock"), func() string { return "/proc/" + v.PID(context.Background()) + "/root/run/docker.sock" })
-	p, err := lab.Draft(ctx, lab.Options{Scenario: bare()})
+	text, err := os.ReadFile(filepath.Join("testdata", "sweep.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(os.WriteFile(filepath.Join(dir, "sweep.yaml"), text, 0o644)).To(Succeed()) //nolint:gosec // other users read the scenario
+	p, err := lab.Draft(ctx, lab.Options{Scenario: load(filepath.Join("testdata", "sweep.yaml"))})
 	Expect(err).NotTo(HaveOccurred())
 	v.Load(ctx, append(p.Images, images...)...)
 	v.foreign(ctx, true)
@@ -97,7 +103,7 @@ func (v *victim) do(ctx context.Context, args ...string) {
 // complete expects that `up` completes the lab, and that no fault is left.
 func (v *victim) complete(ctx context.Context) {
 	GinkgoHelper()
-	v.do(ctx, "up", "frr-bfd")
+	v.do(ctx, "up", file)
 	var faults []any
 	Expect(labtest.Decode(v.skidpad(ctx, "fault", "list", "-o", "json", "--name", v.lab), &faults)).To(Succeed())
 	Expect(faults).To(BeEmpty())
@@ -166,9 +172,9 @@ type sweep struct {
 }
 
 var sweeps = []sweep{
-	{what: "up", args: []string{"up", "frr-bfd"}, without: true, moments: 30},
+	{what: "up", args: []string{"up", file}, without: true, moments: 30},
 	{what: "down", args: []string{"down"}, moments: 14},
-	{what: "test", args: []string{"test", "frr-bfd"}, moments: 14},
+	{what: "test", args: []string{"test", file}, moments: 14},
 	{what: "fault --for", args: []string{"fault", "kill", "r2", "--for", "1s"}, moments: 12},
 	{what: "fault", args: []string{"fault", "linkDown", "r1", "--network", "middle"}, clear: true, moments: 8},
 	{what: "park", args: []string{"park"}, moments: 10},
@@ -202,7 +208,7 @@ var _ = Describe("skidpad, killed at any step,", Label("lifecycle", "sweep", "sl
 				if s.without {
 					v.do(ctx, "down")
 				} else {
-					v.do(ctx, "up", "frr-bfd", "--no-checks")
+					v.do(ctx, "up", file, "--no-checks")
 				}
 			}
 			It("takes steps that can be counted", func(ctx SpecContext) {
@@ -217,9 +223,9 @@ var _ = Describe("skidpad, killed at any step,", Label("lifecycle", "sweep", "sl
 			})
 			for i := range s.moments {
 				It(fmt.Sprintf("at moment %d of %d, leaves a lab that `up` completes and `down` removes", i+1, s.moments), func(ctx SpecContext) {
-					prepare(ctx)
 					where := ""
 					for at := 1 + i*(steps-1)/s.moments; where == "" && at > 0; at -= 1 + at/8 { // the number of looks varies with time
+						prepare(ctx)
 						target := labtest.Inside
 						if s.agent {
 							target = v.agent
