@@ -125,7 +125,7 @@ var _ = Describe("An engine", Label("lifecycle", "engine", "slow"), Ordered, Con
 
 	It("that kills a router for want of memory leaves a lab that `up` completes", func(ctx SpecContext) {
 		v.complete(ctx)
-		r2 := "skidpad-" + v.lab + "-r3"
+		r2 := "skidpad-" + v.lab + "-r2"
 		v.docker(ctx, "update", "--memory=64m", "--memory-swap=64m", r2)
 		// The kernel chooses the largest process, so every process of the router is the largest once.
 		_ = exec.CommandContext(ctx, "docker", "--host", v.Address, "exec", r2, "sh", "-c", "echo 1000 > /proc/1/oom_score_adj; echo -1000 > /proc/self/oom_score_adj; tail /dev/zero").Run()
