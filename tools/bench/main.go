@@ -38,17 +38,19 @@ func main() {
 	runs := flag.Int("runs", 5, "number of runs of each way")
 	plainRuns := flag.Int("plain", -1, "number of runs of the plain script, the slowest way; default: as the other ways")
 	asJSON := flag.Bool("json", false, "print the record as JSON")
-	keep := flag.Bool("record", false, "write the record to "+recordFile)
+	keep := flag.Bool("record", false, "write the record to "+recordFile+" after each round")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if *plainRuns < 0 {
 		*plainRuns = *runs
 	}
-	r, err := bench(ctx, *runs, *plainRuns)
-	if err == nil && *keep {
-		err = r.write()
-	}
+	r, err := bench(ctx, *runs, *plainRuns, func(r *record) error {
+		if *keep {
+			return r.write()
+		}
+		return nil
+	})
 	if err == nil {
 		err = r.print(os.Stdout, *asJSON)
 	}
@@ -58,8 +60,8 @@ func main() {
 	}
 }
 
-// bench runs all ways in turn.
-func bench(ctx context.Context, runs, plainRuns int) (*record, error) {
+// bench runs all ways in turn, and calls done after each round.
+func bench(ctx context.Context, runs, plainRuns int, done func(*record) error) (*record, error) {
 	s, err := scenario.Load(scenarioFile, lab.Kinds())
 	if err != nil {
 		return nil, err
@@ -82,7 +84,10 @@ func bench(ctx context.Context, runs, plainRuns int) (*record, error) {
 		return nil, err
 	}
 	m := &meter{engine: eng}
-	r := newRecord(ctx)
+	r, err := newRecord(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for i := range runs {
 		for _, way := range []struct {
 			name, prefix string
@@ -111,6 +116,9 @@ func bench(ctx context.Context, runs, plainRuns int) (*record, error) {
 			}
 			r.add(way.name, up)
 			r.add(way.name+": down", down)
+		}
+		if err := done(r); err != nil {
+			return nil, err
 		}
 	}
 	return r, nil

@@ -23,6 +23,8 @@ const recordFile = "tools/bench/record.json"
 type record struct {
 	Commit string          `json:"commit"`
 	Ways   map[string]*way `json:"ways"`
+
+	before *record // the last recorded figures
 }
 
 // way is the result of one way, a list has a number for each run.
@@ -33,9 +35,13 @@ type way struct {
 	Phases    map[string][]float64 `json:"phases,omitempty"` // end of each phase after the start
 }
 
-func newRecord(ctx context.Context) *record {
+func newRecord(ctx context.Context) (*record, error) {
+	before, err := recorded()
+	if err != nil {
+		return nil, err
+	}
 	commit, _ := exec.CommandContext(ctx, "git", "rev-parse", "--short", "HEAD").Output()
-	return &record{Commit: strings.TrimSpace(string(commit)), Ways: map[string]*way{}}
+	return &record{Commit: strings.TrimSpace(string(commit)), Ways: map[string]*way{}, before: before}, nil
 }
 
 // add adds the measure of a run.
@@ -85,10 +91,6 @@ func (r *record) print(w io.Writer, asJSON bool) error {
 		}
 		return err
 	}
-	before, err := recorded()
-	if err != nil {
-		return err
-	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "WAY\tWALL s (spread)\tPROCESSOR s (spread)\tRUNS")
 	for _, name := range slices.Sorted(maps.Keys(r.Ways)) {
@@ -115,7 +117,7 @@ func (r *record) print(w io.Writer, asJSON bool) error {
 		}
 	}
 	fmt.Fprintln(t, "\t\t\nRATIO\ttime\tprocessor time")
-	for _, x := range []*record{r, before} {
+	for _, x := range []*record{r, r.before} {
 		if x == nil {
 			continue
 		}
