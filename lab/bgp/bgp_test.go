@@ -95,3 +95,21 @@ func TestSorting(t *testing.T) {
 		t.Errorf("sessions are in the order %v", sessions)
 	}
 }
+
+func TestUnusable(t *testing.T) {
+	hop, peer := netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.9")
+	for name, c := range map[string]struct {
+		r    bgp.Route
+		want string
+	}{
+		"no route":          {bgp.Route{}, ""},
+		"used":              {bgp.Route{NextHops: []bgp.NextHop{{Address: hop}}, Paths: []bgp.Path{{NextHops: []netip.Addr{hop}}}}, ""},
+		"usable and unused": {bgp.Route{Paths: []bgp.Path{{Valid: true, NextHops: []netip.Addr{hop}}}}, ""},
+		"unreachable":       {bgp.Route{Paths: []bgp.Path{{NextHops: []netip.Addr{hop}}, {NextHops: []netip.Addr{hop}}}}, "not usable: 192.0.2.2"},
+		"peer alone":        {bgp.Route{Paths: []bgp.Path{{Peer: peer}}}, "not usable: 192.0.2.9"},
+	} {
+		if got := c.r.Unusable(); got != c.want {
+			t.Errorf("%s: seen %q, want %q", name, got, c.want)
+		}
+	}
+}

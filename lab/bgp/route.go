@@ -83,6 +83,30 @@ func (r Route) Via(addresses ...netip.Addr) bool {
 	return len(have) == len(want)
 }
 
+// Unusable describes a RIB's route whose paths all lack a reachable next hop: "not usable: 192.0.2.2". For any other route the
+// text is empty.
+func (r Route) Unusable() string {
+	var hops []string
+	for _, p := range r.Paths {
+		if p.Valid || len(r.NextHops) > 0 {
+			return ""
+		}
+		by := p.NextHops
+		if len(by) == 0 {
+			by = []netip.Addr{p.Peer}
+		}
+		for _, a := range by {
+			if text := a.String(); !slices.Contains(hops, text) {
+				hops = append(hops, text)
+			}
+		}
+	}
+	if len(hops) == 0 {
+		return ""
+	}
+	return "not usable: " + strings.Join(hops, " ")
+}
+
 // Lookup returns the route of a packet to the address: the longest matching prefix.
 func Lookup(routes []Route, to netip.Addr) (Route, bool) {
 	best, found := Route{}, false

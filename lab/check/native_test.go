@@ -42,6 +42,7 @@ func TestSessionsOfNativeConfiguration(t *testing.T) {
 func TestPrefixes(t *testing.T) {
 	a, b := netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("198.51.100.0/24")
 	route := func(p netip.Prefix) []bgp.Route { return []bgp.Route{{Prefix: p}} }
+	unusable := []bgp.Route{{Prefix: a, Paths: []bgp.Path{{NextHops: []netip.Addr{netip.MustParseAddr("192.0.2.2")}}}}}
 	for name, tt := range map[string]struct {
 		c        Routes
 		rib, fib []bgp.Route
@@ -51,10 +52,14 @@ func TestPrefixes(t *testing.T) {
 		"no FIB":           {Routes{Prefixes: []netip.Prefix{a}}, route(a), nil, "r1: 203.0.113.0/24 FIB: no route"},
 		"no FIB, not seen": {Routes{Prefixes: []netip.Prefix{a}, Tables: []Table{RIB}}, route(a), nil, ""},
 		"nothing":          {Routes{Prefixes: []netip.Prefix{a}}, nil, nil, "FIB: no route, RIB: no route"},
+		"unusable":         {Routes{Prefixes: []netip.Prefix{a}}, unusable, nil, "r1: 203.0.113.0/24 FIB: no route, BGP's path is not usable: 192.0.2.2"},
 		"absent":           {Routes{Prefixes: []netip.Prefix{a}, Absent: []netip.Prefix{b}}, route(a), route(a), ""},
 		"not absent":       {Routes{Prefixes: []netip.Prefix{a}, Absent: []netip.Prefix{b}}, append(route(a), route(b)...), route(a), "198.51.100.0/24 RIB: a route, wanted none"},
 	} {
 		held, observed, _ := tt.c.judgePrefixes([]string{"r1"}, map[string]seenRoutes{"r1": {rib: tt.rib, fib: tt.fib}})
+		if len(tt.c.Absent) > 0 && !strings.Contains(observed, "have none (198.51.100.0/24)") {
+			t.Errorf("%s: seen %q, want the absent prefixes named", name, observed)
+		}
 		if held != (tt.observed == "") || !strings.Contains(observed, tt.observed) {
 			t.Errorf("%s: seen %v, %q, wanted %q", name, held, observed, tt.observed)
 		}

@@ -102,7 +102,7 @@ func (c *Routes) Validate(v *scenario.Validation, path string) {
 		}
 	}
 	c.validatePrefixes(v, path)
-	if len(c.To) == 0 && len(c.Prefixes) > 0 {
+	if len(c.To) == 0 && len(c.Prefixes)+len(c.Absent)+len(c.Tables) > 0 {
 		return
 	}
 	v.Targets(path, c.To, c.Workload)
@@ -121,6 +121,9 @@ func (c *Routes) validatePrefixes(v *scenario.Validation, path string) {
 	if len(c.Absent) > 0 && len(c.Prefixes) == 0 {
 		v.Add(path+".absent", "seen it without prefixes, want a route of the same peer in prefixes: without a session, every route is absent")
 	}
+	if len(c.Absent) > 0 && len(c.Prefixes) > 0 {
+		c.validateGuard(v, path)
+	}
 	for i, p := range c.Absent {
 		if slices.Contains(c.Prefixes, p) {
 			v.Add(fmt.Sprintf("%s.absent[%d]", path, i), "seen %s, which is among prefixes, want it in one of them", p)
@@ -133,6 +136,20 @@ func (c *Routes) validatePrefixes(v *scenario.Validation, path string) {
 	}
 	if len(c.Tables) > 0 && len(c.Prefixes) == 0 {
 		v.Add(path+".tables", "seen it without prefixes, want prefixes, or no tables")
+	}
+}
+
+// validateGuard checks that each router has a prefix that proves a session: a prefix that the router has from no other source.
+func (c *Routes) validateGuard(v *scenario.Validation, path string) {
+	for _, name := range c.Routers {
+		r := v.Spec().Router(name)
+		if r == nil {
+			continue
+		}
+		own := v.Spec().PrefixesOf(r)
+		if !slices.ContainsFunc(c.Prefixes, func(p netip.Prefix) bool { return !slices.Contains(own, p) }) {
+			v.Add(path+".absent", "seen only prefixes that %s has without a session (%s), want a route that a peer announces in prefixes: without a session, every route is absent", name, joinPrefixes(c.Prefixes))
+		}
 	}
 }
 
@@ -262,6 +279,7 @@ func (c *Routes) fault(paths []bgp.Path) string {
 func (c *Routes) prefixes(ctx context.Context, l Lab, names []string) Result {
 	results := []Result{{Name: fmt.Sprintf("routes on %s to %s", strings.Join(names, ", "), joinPrefixes(c.Prefixes)), Expected: "a route for each prefix"}}
 	if len(c.Absent) > 0 {
+		results[0].Name += ", none to " + joinPrefixes(c.Absent)
 		results[0].Expected += ", and none for " + joinPrefixes(c.Absent)
 	}
 	var since time.Time
@@ -285,7 +303,7 @@ func (c *Routes) prefixes(ctx context.Context, l Lab, names []string) Result {
 // judgePrefixes reports whether each router has a route for each of Prefixes, and none for Absent.
 func (c *Routes) judgePrefixes(routers []string, seen map[string]seenRoutes) (held bool, observed string, rows []RouteRow) {
 	var problems []string
-	right := 0
+	right, absent := 0, 0
 	for _, name := range routers {
 		s := seen[name]
 		if s.err != nil {
@@ -307,15 +325,24 @@ func (c *Routes) judgePrefixes(routers []string, seen map[string]seenRoutes) (he
 				}
 			}
 			slices.Sort(faults)
-			if row.Error = strings.Join(faults, ", "); row.Error == "" {
+			if r, _ := bgp.Find(s.rib, p); len(faults) > 0 && r.Unusable() != "" {
+				faults = append(faults, "BGP's path is "+r.Unusable())
+			}
+			switch row.Error = strings.Join(faults, ", "); {
+			case row.Error == "" && i < len(c.Prefixes):
 				right++
-			} else {
+			case row.Error == "":
+				absent++
+			default:
 				problems = append(problems, fmt.Sprintf("%s: %s %s", name, p, row.Error))
 			}
 			rows = append(rows, row)
 		}
 	}
-	observed = fmt.Sprintf("%d of %d prefixes are right", right, (len(c.Prefixes)+len(c.Absent))*len(routers))
+	observed = fmt.Sprintf("%d of %d prefixes are right", right, len(c.Prefixes)*len(routers))
+	if len(c.Absent) > 0 {
+		observed = fmt.Sprintf("%d of %d prefixes have a route, %d of %d have none (%s)", right, len(c.Prefixes)*len(routers), absent, len(c.Absent)*len(routers), joinPrefixes(c.Absent))
+	}
 	if len(problems) > 0 {
 		observed += "; " + strings.Join(problems, "; ")
 	}
@@ -418,6 +445,9 @@ func (w wantedRoute) judge(router string, s seenRoutes) RouteRow {
 		hops []netip.Addr
 	}{{"RIB", row.RIB}, {"FIB", row.FIB}} {
 		if fault := w.fault(table.hops); fault != "" {
+			if r, _ := bgp.Find(s.rib, w.prefix); table.name == "RIB" && r.Unusable() != "" {
+				fault = r.Unusable()
+			}
 			faults = append(faults, table.name+": "+fault)
 		}
 	}

@@ -68,7 +68,7 @@ func (c *Sessions) Validate(v *scenario.Validation, path string) {
 // SessionPeer is a session of a router with native configuration.
 type SessionPeer struct {
 	Router string `json:"router"`
-	Peer   string `json:"peer"` // an address, or the name of a router, client or container: any address of it
+	Peer   string `json:"peer"` // an address, or the name of a router, client, container or cluster node, for any address of the node
 	// ASN is the peer's; default: any.
 	ASN uint32 `json:"asn,omitempty" jsonschema:"minimum=1,maximum=4294967295"`
 }

@@ -246,6 +246,35 @@ func isDefault(to string) bool {
 	return to == DefaultRoute || strings.HasSuffix(to, "/0")
 }
 
+// PrefixesOf returns the prefixes that a router has without a BGP session: networks with a given prefix, loopbacks, static
+// routes, and the prefixes that the router itself originates.
+func (s *Spec) PrefixesOf(r *Router) []netip.Prefix {
+	var all []netip.Prefix
+	for _, n := range s.Networks {
+		for _, p := range []*netip.Prefix{n.IPv4, n.IPv6} {
+			if p != nil && slices.Contains(r.Networks, n.Name) {
+				all = append(all, p.Masked())
+			}
+		}
+	}
+	for _, p := range r.Loopbacks {
+		all = append(all, p.Masked())
+	}
+	for _, route := range r.Routes {
+		p, err := netip.ParsePrefix(route.To)
+		switch {
+		case route.To == DefaultRoute:
+			all = append(all, netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0))
+		case err == nil && route.Table == 0:
+			all = append(all, p)
+		}
+	}
+	if r.BGP != nil {
+		all = append(all, r.BGP.AnnounceStatic...)
+	}
+	return all
+}
+
 // HasDefault reports whether the routes have a default route in the main table.
 func HasDefault(routes []StaticRoute) bool {
 	return slices.ContainsFunc(routes, func(r StaticRoute) bool { return isDefault(r.To) && r.Table == 0 })

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -95,7 +96,7 @@ func nextHops(r bgp.Route) string {
 		}
 	}
 	if len(s) == 0 {
-		return "-"
+		return cmp.Or(r.Unusable(), "-")
 	}
 	return strings.Join(s, " ")
 }

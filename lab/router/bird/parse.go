@@ -225,7 +225,7 @@ func parseRoutes(protocols map[string]protocol, data []byte) ([]bgp.Route, error
 			from := protocols[m[3]].fields
 			peer, _ := addressOf(from["Neighbor address"])
 			route.Paths = append(route.Paths, bgp.Path{
-				Peer: peer, Internal: strings.HasPrefix(from["Session"], "internal"), Valid: m[2] == "unicast", Best: m[4] != "",
+				Peer: peer, Internal: strings.HasPrefix(from["Session"], "internal"), Valid: m[2] != "unreachable", Best: m[4] != "",
 			})
 			path = &route.Paths[len(route.Paths)-1]
 			continue

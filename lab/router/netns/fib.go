@@ -57,7 +57,8 @@ func (h kernelHop) hop() bgp.NextHop {
 
 // protocols names the rtnetlink protocol numbers of labs (linux/rtnetlink.h). FIB asks for numbers, since iproute2
 // takes the names from a file, and images may lack the file. ip(8) omits the protocol boot.
-var protocols = map[string]string{"": "boot", "2": "kernel", "3": "boot", "4": "static", "11": "zebra", "12": "bird", "186": "bgp", "188": "ospf", "196": "static"}
+var protocols = map[string]string{"": "boot", "2": "kernel", "3": "boot", "4": "static", "11": "zebra", "12": "bird", "186": "bgp",
+	"187": "isis", "188": "ospf", "196": "static"}
 
 // parseFIB reads the output of `ip -j -N route show`, once for each family. Some versions print nothing for an empty
 // table.
