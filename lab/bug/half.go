@@ -284,7 +284,7 @@ func (r *runner) filled(ctx context.Context, c scenario.Condition) (scenario.Con
 		}
 		c.Is = is
 	}
-	c.Has, c.Lacks = fill(c.Has), fill(c.Lacks)
+	c.Has, c.Lacks, c.Matches = fill(c.Has), fill(c.Lacks), fill(c.Matches)
 	return c, errors.Join(errs...)
 }
 

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -62,5 +63,25 @@ func TestPreloadIsPerScenario(t *testing.T) {
 	}
 	if got := plan.Keys(p.Cluster.Image.Preload); got != "cilium@1.19.5, cilium-operator@1.19.5, echo" {
 		t.Errorf("the default lab's nodes hold %s", got)
+	}
+}
+
+func TestOneSidedAndFarSessions(t *testing.T) {
+	p, err := plan.Make(load(t, "../scenario/testdata/valid-one-sided.yaml"), "lab", plan.Host{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions := map[string]int{}
+	for _, r := range p.Routers {
+		sessions[r.Name] = r.PlannedSessions()
+	}
+	if want := map[string]int{"unifi": 0, "r1": 2, "left": 1, "mid": 0, "right": 1}; !maps.Equal(sessions, want) {
+		t.Errorf("seen sessions %v, want %v: the one-sided are not counted", sessions, want)
+	}
+	if n := p.Routers[2].BGP.Neighbors[0]; n.Address.String() != "10.255.0.2" {
+		t.Errorf("left peers with %s, want the far loopback", n.Address)
+	}
+	if text := p.Text(); strings.Count(text, "name: unifi") < 2 {
+		t.Error("the nodes' configuration lacks the sessions to unifi")
 	}
 }

@@ -45,7 +45,9 @@ func (b *Builder) Peers(peers []scenario.NodePeer, network string) []Peer {
 			if !p.Loopback && !slices.Contains(r.Networks, network) {
 				continue
 			}
-			out.ASN = r.BGP.ASN
+			if r.BGP != nil {
+				scenario.Or(&out.ASN, r.BGP.ASN)
+			}
 			if p.Loopback {
 				out.Address, out.Address6 = b.b.routedLoopbacks(r)
 			} else {

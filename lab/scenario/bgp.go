@@ -128,7 +128,7 @@ type PeerRestart struct {
 // DefaultRestartTime is the default of RestartTime: FRR's.
 const DefaultRestartTime = Duration(120 * time.Second)
 
-// NodeNames selects cluster nodes: the word all, or a list of names. An empty list selects none.
+// NodeNames selects cluster nodes: a group, or a list of names and groups. An empty list selects none.
 type NodeNames []string
 
 // All reports whether every node is selected.
@@ -154,15 +154,15 @@ func (n *NodeNames) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(n))
 }
 
-// nodeNames decodes the word all, or a list of names.
+// nodeNames decodes a group, or a list of names and groups.
 func (d decoder) nodeNames(n *yaml.Node, to *NodeNames, path string) {
 	switch {
-	case n.Kind == yaml.ScalarNode && n.Value == "all":
-		*to = NodeNames{"all"}
+	case n.Kind == yaml.ScalarNode && isGroup(n.Value):
+		*to = NodeNames{n.Value}
 	case n.Kind == yaml.SequenceNode && len(n.Content) > 0:
 		d.list(n, reflect.ValueOf((*[]string)(to)).Elem(), path, rule{})
 	default:
-		d.add(path, "seen %s, want all or a list of nodes such as [worker, worker2]", seen(n))
+		d.add(path, "seen %s, want all, workers, controlPlanes, or a list of nodes such as [worker, worker2]", seen(n))
 	}
 }
 

@@ -125,9 +125,11 @@ type Observation struct {
 
 // Condition describes the right or wrong state of a signal. All fields that are set must hold.
 type Condition struct {
-	Is      []string `json:"is,omitempty"`      // exactly these texts, in any order
-	Has     string   `json:"has,omitempty"`     // at least one text contains this text
-	Lacks   string   `json:"lacks,omitempty"`   // no text contains this text
+	Is    []string `json:"is,omitempty"`    // exactly these texts, in any order
+	Has   string   `json:"has,omitempty"`   // at least one text contains this text
+	Lacks string   `json:"lacks,omitempty"` // no text contains this text
+	// Matches is a regular expression of Go (RE2) for a part of at least one text: \bvalid\b is not in "invalid".
+	Matches string   `json:"matches,omitempty"`
 	Min     *int     `json:"min,omitempty"`     // the least number, or the least count of texts
 	Max     *int     `json:"max,omitempty"`     // the largest number, or the largest count of texts
 	Longer  Duration `json:"longer,omitempty"`  // the measured time is longer; without an end, the verdict comes after this time

@@ -20,7 +20,7 @@ type Container struct {
 	// Command replaces the entry point and the command of the image; default: the image's own.
 	Command []string          `json:"command,omitempty"`
 	Env     map[string]string `json:"env,omitempty"`
-	// Files are files in the container, by absolute path. The files are there before the command runs.
+	// Files are files in the container, by absolute path; each is the name of a file beside the scenario, or {text: TEXT}. The files are there before the command runs.
 	Files map[string]File `json:"files,omitempty"`
 	// Ready is a command in the container that ends with 0 within 60 s when the container is ready; default: the container
 	// runs for a second.

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"net/netip"
+	"reflect"
 	"time"
 )
 
@@ -36,6 +37,7 @@ func (s *Scenario) setDefaults() {
 		if c.Unseen() {
 			return // the other defaults depend on the cluster
 		}
+		spec.expandGroups(reflect.ValueOf(spec))
 	}
 	for i := range spec.Addons {
 		if spec.Cluster == nil || spec.Cluster.Provider != ProviderExisting { // the addons of a running cluster are as they are

@@ -21,12 +21,13 @@ type NativeConfig struct {
 	// Config is added to the rendered configuration: lines of frr.conf, statements of bird.conf, a YAML mapping for gobgpd
 	// (lists are appended, mappings are merged, other values are replaced), sections of exabgp.conf.
 	Config Snippet `json:"config,omitempty,omitzero"`
-	// ConfigFile is Config from a file beside the scenario.
+	// ConfigFile is Config from a file beside the scenario: r1.conf. A text of the scenario file is {text: TEXT}.
 	ConfigFile *File `json:"configFile,omitempty"`
-	// Native is a whole file in place of the rendered one; excludes bgp, ospf, config and configFile. GoBGP reads TOML, YAML and
-	// JSON, by the end of the file's name.
+	// Native is a whole file (r1.conf, or {text: TEXT}) in place of the rendered one; excludes bgp, ospf, config and configFile.
+	// GoBGP reads TOML, YAML and JSON, by the end of the file's name.
 	Native *File `json:"native,omitempty"`
-	// Files are further files in the container, by absolute path. A file of the same path as one of the software's own
+	// Files are further files in the container, by absolute path: {/etc/frr/daemons: FILE}, where FILE is the name of a file beside
+	// the scenario, or {text: TEXT} for a text of the scenario file. A file of the same path as one of the software's own
 	// wins: /etc/frr/daemons lists the daemons of FRR.
 	Files map[string]File `json:"files,omitempty"`
 }
@@ -123,26 +124,36 @@ func (d decoder) file(n *yaml.Node, to *File, at string) {
 	}
 }
 
+// The words for a file in errors.
+const (
+	inFolder = "a file in the scenario's folder"
+	orText   = "; a text of the scenario file itself is {text: TEXT}"
+)
+
 // beside reads the file that a node names.
 func (d decoder) beside(n *yaml.Node, to *File, at string) {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
 		d.add(at, "seen %s, want the name of a file beside the scenario, or {text: TEXT}", seen(n))
 		return
 	}
+	if strings.Contains(n.Value, "\n") {
+		d.add(at, "seen %s, a text, want {text: TEXT}, or the name of %s", seen(n), inFolder)
+		return
+	}
 	if !fs.ValidPath(n.Value) || n.Value == "." {
-		d.add(at, "seen %q, want a file in the scenario's folder, such as r1.conf", n.Value)
+		d.add(at, "seen %s, want %s, such as r1.conf%s", seen(n), inFolder, orText)
 		return
 	}
 	if d.folder == nil {
-		d.add(at, "seen %q, but this scenario has no folder, want {text: TEXT}", n.Value)
+		d.add(at, "seen %s, but this scenario has no folder, want {text: TEXT}", seen(n))
 		return
 	}
 	data, err := fs.ReadFile(d.folder, n.Value)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		d.add(at, "seen %q, a file that is not beside the scenario, want a file in the scenario's folder", n.Value)
+		d.add(at, "seen %s, a file that is not beside the scenario, want %s%s", seen(n), inFolder, orText)
 	case err != nil:
-		d.add(at, "seen %q, which cannot be read (%v), want a file in the scenario's folder", n.Value, errors.Unwrap(err))
+		d.add(at, "seen %q, which cannot be read (%v), want %s", n.Value, errors.Unwrap(err), inFolder)
 	case len(data) > maxFileSize || !utf8.Valid(data):
 		d.add(at, "seen %q, which is no text of at most 1 MiB, want a text", n.Value)
 	default:

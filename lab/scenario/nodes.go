@@ -10,11 +10,16 @@ import (
 // NodePeer is a peer of the nodes' BGP speaker. `r1` stands for `{router: r1}`. Exactly one of Router and Address is set.
 type NodePeer struct {
 	Router string `json:"router,omitempty"` // a router's name
-	// Address is the peer's address, for a peer that is no router of the scenario, such as 127.0.0.1.
+	// Address is any address, of a router of the scenario too. The entry configures the nodes' end only; the other end is not
+	// checked.
 	Address *netip.Addr `json:"address,omitempty" jsonschema:"example=10.0.0.9,example=2001:db8::9"`
 	// ASN is the AS number of the peer; default: the router's own. An address needs an ASN.
 	ASN uint32 `json:"asn,omitempty" jsonschema:"minimum=1,maximum=4294967295"`
-	// Nodes are the nodes with a session to the peer; default: every node on a network of the router.
+	// OneSided is a session to a router that has no peer entry for nodes: the nodes dial, the router refuses, and the session
+	// stays down. The check sessions does not count the session; default false.
+	OneSided bool `json:"oneSided,omitempty"`
+	// Nodes are the nodes with a session to the peer, by name, or all, workers or controlPlanes; default: every node on a
+	// network of the router.
 	Nodes []string `json:"nodes,omitempty"`
 	// Password signs every segment (TCP MD5, RFC 2385): 1 to 80 letters, digits and ._~+/=-, the same at both ends.
 	Password Secret `json:"password,omitempty"`
@@ -22,6 +27,7 @@ type NodePeer struct {
 	// routes; default: the families of the cluster.
 	Families []IPFamily `json:"families,omitempty"`
 	// Multihop is the TTL of packets to an external peer, and thus the largest distance of the peer in hops; default 1.
+	// With MetalLB, 255 is the only value.
 	Multihop int `json:"multihop,omitempty" jsonschema:"minimum=2,maximum=255"`
 	// Port is the peer's TCP port; default 179.
 	Port int `json:"port,omitempty" jsonschema:"minimum=1,maximum=65535"`
@@ -65,7 +71,7 @@ type Announcement struct {
 	Communities []Community `json:"communities,omitempty" jsonschema:"example=64512:100"`
 	// LocalPref is the local preference of the routes at internal peers (RFC 4271, 5.1.5).
 	LocalPref *uint32 `json:"localPref,omitempty"`
-	// Nodes are the announcing nodes (MetalLB: nodeSelectors); default: all nodes.
+	// Nodes are the announcing nodes (MetalLB: nodeSelectors), by name, or all, workers or controlPlanes; default: all nodes.
 	Nodes []string `json:"nodes,omitempty"`
 	// AggregationLength is the length of the announced IPv4 prefixes, 1 to 32 bits (MetalLB: aggregationLength; Cilium:
 	// aggregationLengthIPv4); default 32, the single address.
@@ -253,7 +259,7 @@ func PoolsOf(prefixes ...netip.Prefix) []Pool {
 type NodeInstance struct {
 	// Name names the instance in the project's objects; default: skidpad.
 	Name string `json:"name,omitempty"`
-	// Nodes are the nodes with this instance in place of the ASN and the peers of all other nodes. A node in several
+	// Nodes are the nodes, by name, or all, workers or controlPlanes, with this instance in place of the ASN and the peers of all other nodes. A node in several
 	// instances runs all of them.
 	Nodes []string   `json:"nodes"`
 	ASN   uint32     `json:"asn" jsonschema:"minimum=1,maximum=4294967295"`

@@ -41,6 +41,8 @@ const (
 	ControlPlanes = "controlPlanes"
 )
 
+var groups = []string{EveryNode, AllWorkers, ControlPlanes}
+
 // Settings returns the settings of a node: all entries that name the node, joined.
 func (c *Cluster) Settings(node string) NodeSettings {
 	out := NodeSettings{Name: node}
@@ -71,7 +73,7 @@ func (c *Cluster) Home(node string) string {
 
 // clusterNodes checks the settings of nodes.
 func (v *Validation) clusterNodes(path string, c *Cluster) {
-	known := append(v.spec.NodeNames(), EveryNode, AllWorkers, ControlPlanes)
+	known := append(v.spec.NodeNames(), groups...)
 	if len(c.Nodes) > 0 && c.Provider != ProviderKind {
 		v.NotYet(path, fmt.Sprintf("settings of nodes with provider %s", c.Provider), ProviderKind)
 	}

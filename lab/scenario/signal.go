@@ -11,7 +11,7 @@ type Judgement int
 
 // The judgements.
 const (
-	ByContent Judgement = iota // is, has, lacks, min, max, changed
+	ByContent Judgement = iota // is, has, lacks, matches, min, max, changed
 	ByTime                     // longer, shorter
 	ByEvent                    // longer, shorter, never
 )

@@ -162,10 +162,11 @@ type BGP struct {
 
 // Peer is nodes of the cluster, another router, or an address; exactly one of Nodes, Router and Address is set.
 type Peer struct {
-	// Nodes is all, or a list of nodes such as [worker, worker2]. The nodes dial, and the router listens.
+	// Nodes is all, workers, controlPlanes, or a list of nodes such as [worker, worker2]. The nodes dial, and the router listens.
 	Nodes  NodeNames `json:"nodes,omitempty"`
 	Router string    `json:"router,omitempty"` // a router's name
-	// Address is the address of a peer that is no router of the scenario: a container, a client, a speaker of one's own.
+	// Address is any address: of a container, a client, a speaker of one's own, a node or a router. The entry configures this
+	// end only; the other end is not checked. The address may be several hops away, with multihop and updateSource.
 	Address netip.Addr `json:"address,omitempty,omitzero" jsonschema:"example=10.0.0.9,example=2001:db8::9"`
 	// ASN is the peer's AS number. Default: the ASN that the other router uses towards this router; for nodes the ASN of the
 	// nodes' BGP speaker. An address needs the ASN.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -126,7 +127,7 @@ func (v *Validation) Exec(path string, e Exec) {
 
 func (v *Validation) send(path string, s BugStep) {
 	v.Place(path+".send.from", s.Send.From)
-	v.Text(path+".send.to", s.Send.To)
+	v.Aim(path+".send.to", s.Send.To)
 	if s.As == "" {
 		v.Add(path+".as", "seen nothing, want a name by which the signals outage and lost find what is sent")
 	}
@@ -173,21 +174,24 @@ func (v *Validation) Router(path, name string) {
 // condition checks that a condition exists, and that the condition can judge the signal.
 func (v *Validation) condition(path string, s Signal, c Condition) {
 	times := c.Longer != 0 || c.Shorter != 0
-	others := c.Is != nil || c.Has != "" || c.Lacks != "" || c.Min != nil || c.Max != nil || c.Changed != nil
+	others := c.Is != nil || c.Has != "" || c.Lacks != "" || c.Matches != "" || c.Min != nil || c.Max != nil || c.Changed != nil
 	never := c.Never != nil
 	by, known := s.JudgedBy()
 	timed := by == ByTime || by == ByEvent
 	switch {
 	case !times && !others && !never:
-		v.Add(path, "seen no condition, want one of: is, has, lacks, min, max, longer, shorter, changed, never")
+		v.Add(path, "seen no condition, want one of: is, has, lacks, matches, min, max, longer, shorter, changed, never")
 	case never && known && by != ByEvent:
 		v.Add(path, "seen never for %s, want never for a time between events only", s.Name)
 	case times && known && !timed:
-		v.Add(path, "seen a time for %s, want is, has, lacks, min, max or changed", s.Name)
+		v.Add(path, "seen a time for %s, want is, has, lacks, matches, min, max or changed", s.Name)
 	case others && timed:
 		v.Add(path, "seen what is no time for %s, want longer or shorter", s.Name)
 	}
-	for _, text := range append(slices.Clone(c.Is), c.Has, c.Lacks) {
+	if _, err := regexp.Compile(c.Matches); err != nil {
+		v.Add(path+".matches", "seen %q, want a regular expression: %v", c.Matches, err)
+	}
+	for _, text := range append(slices.Clone(c.Is), c.Has, c.Lacks, c.Matches) {
 		v.Text(path, text)
 	}
 }

@@ -115,9 +115,14 @@ func (v *Validation) nodePeers(n *NodeSpeaker, path string, peers []NodePeer, as
 		peerASN := p.ASN
 		if p.Address != nil {
 			v.nodeAddress(at, p)
+			if p.OneSided {
+				v.Add(at+".oneSided", "seen it beside an address, want it left out: the other end is not checked")
+			}
 		} else if r := v.nodeRouter(at, p); r != nil {
 			Or(&peerASN, r.BGP.ASN)
 			v.nodeEnds(at, r, p)
+		} else if r := v.spec.Router(p.Router); r != nil && r.BGP != nil {
+			Or(&peerASN, r.BGP.ASN)
 		}
 		if p.Multihop != 0 && peerASN == asn && asn != 0 {
 			v.Add(at+".multihop", "seen it for a peer of ASN %d, want an external peer, of another ASN than the nodes'", asn)
@@ -157,8 +162,12 @@ func (v *Validation) nodeRouter(at string, p NodePeer) *Router {
 		v.Add(at+".autoDiscovery", "seen it beside loopback, want one of them")
 	case !p.Loopback && c != nil && !slices.ContainsFunc(c.nodeNetworks(), func(n string) bool { return v.on(r, n) }):
 		v.Add(at, "seen %q, which is not on the cluster's network %s, want a router that is, or a session with loopback", p.Router, list(c.nodeNetworks()))
-	case !expects:
-		v.Add(at, "seen %q, which has no peer {nodes: all}, want both ends to peer", p.Router)
+	case !expects && !p.OneSided:
+		v.Add(at, "seen %q, which has no peer entry such as {nodes: all} or {nodes: [worker]}, want both ends to peer, or oneSided: true", p.Router)
+	case expects && p.OneSided:
+		v.Add(at+".oneSided", "seen it for %s, which has a peer entry for nodes, want it left out", p.Router)
+	case p.OneSided && r.BGP == nil && p.ASN == 0:
+		v.Add(at+".asn", "seen nothing, want an ASN: router %s has none in bgp", p.Router)
 	}
 	if !expects {
 		return nil

@@ -91,7 +91,7 @@ func (v *Validation) nodesPeer(at string, r *Router, p Peer) {
 		v.Nodes(at+".nodes", p.Nodes)
 	}
 	if !p.Loopback && !slices.ContainsFunc(cluster.nodeNetworks(), func(n string) bool { return v.on(r, n) }) {
-		v.Add(at+".nodes", "seen %s, want router %s on the cluster's network %s too", all, r.Name, list(cluster.nodeNetworks()))
+		v.Add(at+".nodes", "seen %s, want router %s on the cluster's network %s too, or loopback: true at both ends, or a peer by address with updateSource", all, r.Name, list(cluster.nodeNetworks()))
 	}
 	n := v.spec.NodeSpeaker()
 	if n == nil && p.ASN != 0 && slices.ContainsFunc(v.spec.Addons, func(a Addon) bool { return slices.Contains(a.Roles(), RoleBGP) }) {
@@ -141,7 +141,7 @@ func (v *Validation) routerPeer(at string, r *Router, p Peer) {
 		v.Unknown(at+".router", p.Router, "router", known)
 		return
 	case !p.Loopback && len(r.Networks) > 0 && !slices.ContainsFunc(r.Networks, func(n string) bool { return v.on(other, n) }):
-		v.Add(at+".router", "seen %q, which shares no network with %s, want one that does", p.Router, r.Name)
+		v.Add(at+".router", "seen %q, which shares no network with %s, want one that does, or loopback: true at both ends with routes to the loopbacks", p.Router, r.Name)
 	}
 	if other.IsNative() { // its configuration may have the other end, in the software's language
 		if p.ASN == 0 {

@@ -28,7 +28,7 @@ type Asks struct {
 // Validate checks the sender, its link and the names in the address.
 func (s *Asks) Validate(v *scenario.Validation, path string) {
 	v.Place(path+".from", s.From)
-	v.Text(path+".address", s.Address)
+	v.Addressed(path+".address", s.Address, false)
 	if s.Network != "" {
 		v.LinkOf(path+".network", s.From, s.Network)
 	}

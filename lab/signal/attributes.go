@@ -13,8 +13,8 @@ import (
 )
 
 // Attributes shows the path attributes of a route at a router (RFC 4271, 5.1), a text for each: `asPath 64512 64513`,
-// `origin IGP`, `med 50`, `localPref 200`, `community 64512:99`, `largeCommunity 64512:100:50`, `nextHop r2`. Without a route
-// there are no texts.
+// `origin IGP`, `med 50`, `localPref 200`, `community 64512:99`, `largeCommunity 64512:100:50`, `nextHop r2`; of a peer's
+// path without a reachable next hop also `not usable`. Without a route there are no texts.
 type Attributes struct {
 	Route
 	Peer string `json:"peer,omitempty"` // the path of this router, node or address; default: the best path
@@ -22,8 +22,10 @@ type Attributes struct {
 
 // Validate checks the router and the names in the target.
 func (s *Attributes) Validate(v *scenario.Validation, path string) {
-	v.Text(path+".to", s.To)
-	v.Text(path+".peer", s.Peer)
+	v.Addressed(path+".to", s.To, true)
+	if v.Text(path+".peer", s.Peer); len(scenario.NamesIn(s.Peer)) == 0 {
+		v.FarEnd(path+".peer", s.Peer)
+	}
 	v.Router(path+".node", s.Node)
 }
 
@@ -74,6 +76,9 @@ func attributesOf(p bgp.Path, owners map[netip.Addr]string) []string {
 	}
 	for _, h := range p.NextHops {
 		all = append(all, "nextHop "+cmp.Or(owners[h], h.String()))
+	}
+	if !p.Valid {
+		all = append(all, "not usable")
 	}
 	return all
 }

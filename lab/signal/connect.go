@@ -36,7 +36,7 @@ func (s *Connect) SetDefaults(*scenario.Spec) {
 // Validate checks the sender and the names in the target.
 func (s *Connect) Validate(v *scenario.Validation, path string) {
 	v.Place(path+".from", s.From)
-	v.Text(path+".to", s.To)
+	v.Aim(path+".to", s.To)
 }
 
 // Read opens the connections.

@@ -28,7 +28,7 @@ func (s *Datagrams) SetDefaults(*scenario.Spec) { scenario.Or(&s.Count, 10) }
 // Validate checks the sender, the names in the target, and the size.
 func (s *Datagrams) Validate(v *scenario.Validation, path string) {
 	v.Place(path+".from", s.From)
-	v.Text(path+".to", s.To)
+	v.Aim(path+".to", s.To)
 	s.validate(v, path)
 }
 

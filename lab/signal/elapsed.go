@@ -43,6 +43,12 @@ func (m Moment) validate(v *scenario.Validation, path string) {
 	if _, err := timeline.ParseLane(m.Lane); err != nil {
 		v.Add(path+".lane", "seen %q, want %s", m.Lane, strings.TrimPrefix(err.Error(), fmt.Sprintf("lane %q: there is none of that name; wanted is ", m.Lane)))
 	}
+	switch timeline.Lane(m.Lane) {
+	case timeline.LaneBGP, timeline.LaneFIB, timeline.LaneVRRP:
+		if m.Subject != "" {
+			v.Known(path+".subject", m.Subject, "node", v.Containers())
+		}
+	}
 	v.Text(path+".text", m.Text)
 }
 

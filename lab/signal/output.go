@@ -35,5 +35,5 @@ func (s *Output) Read(ctx context.Context, r *Run) (Value, error) {
 			return Number(n, "", all...), nil
 		}
 	}
-	return Texts(all...), nil
+	return Lines(all...), nil
 }

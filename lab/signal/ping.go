@@ -37,7 +37,7 @@ func (s *Echoes) SetDefaults(*scenario.Spec) { scenario.Or(&s.Count, 5) }
 // Validate checks the sender and the names in the target.
 func (s *Echoes) Validate(v *scenario.Validation, path string) {
 	v.Place(path+".from", s.From)
-	v.Text(path+".to", s.To)
+	v.Addressed(path+".to", s.To, false)
 	s.validate(v, path)
 }
 

@@ -14,7 +14,7 @@ type RIB struct{ Route }
 
 // Validate checks the router and the names in the target.
 func (s *RIB) Validate(v *scenario.Validation, path string) {
-	v.Text(path+".to", s.To)
+	v.Addressed(path+".to", s.To, true)
 	v.Router(path+".node", s.Node)
 }
 

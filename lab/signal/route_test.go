@@ -13,13 +13,13 @@ import (
 func TestAttributesOf(t *testing.T) {
 	med, pref := uint32(50), uint32(0)
 	r2 := netip.MustParseAddr("192.0.2.2")
-	p := bgp.Path{ASPath: "64512 64513", NextHops: []netip.Addr{r2}, Attributes: bgp.Attributes{
+	p := bgp.Path{Valid: true, ASPath: "64512 64513", NextHops: []netip.Addr{r2}, Attributes: bgp.Attributes{
 		Origin: "IGP", MED: &med, LocalPref: &pref, Communities: []string{"no-export"}, LargeCommunities: []string{"1:2:3"}}}
 	got := strings.Join(attributesOf(p, map[netip.Addr]string{r2: "r2"}), ", ")
 	if want := "asPath 64512 64513, origin IGP, med 50, localPref 0, community no-export, largeCommunity 1:2:3, nextHop r2"; got != want {
 		t.Errorf("seen %s, want %s", got, want)
 	}
-	if got := attributesOf(bgp.Path{}, nil); len(got) != 1 || got[0] != "asPath" {
+	if got := attributesOf(bgp.Path{Valid: true}, nil); len(got) != 1 || got[0] != "asPath" {
 		t.Errorf("without attributes: seen %q, want an empty AS path alone", got)
 	}
 }

@@ -23,8 +23,11 @@ type Speaks struct {
 	Peer   string `json:"peer,omitempty"` // a router, a node, or an address; default: all
 }
 
-// Validate checks that the router exists.
-func (s *Speaks) Validate(v *scenario.Validation, path string) { v.Router(path+".router", s.Router) }
+// Validate checks that the router and the peer exist.
+func (s *Speaks) Validate(v *scenario.Validation, path string) {
+	v.Router(path+".router", s.Router)
+	v.FarEnd(path+".peer", s.Peer)
+}
 
 // each has one text for each of the router's sessions; an empty text is left out.
 func (s *Speaks) each(ctx context.Context, r *Run, text func(bgp.Session) string) (Value, error) {

@@ -33,7 +33,7 @@ func (s *Share) SetDefaults(*scenario.Spec) { scenario.Or(&s.Flows, 64) }
 // Validate checks the sender, the target and the next hop.
 func (s *Share) Validate(v *scenario.Validation, path string) {
 	v.Place(path+".from", s.From)
-	v.Text(path+".to", s.To)
+	v.Aim(path+".to", s.To)
 	if known := append(v.RouterNames(), v.Spec().NodeNames()...); s.Via != "" {
 		v.Known(path+".via", s.Via, "router or node", known)
 	}

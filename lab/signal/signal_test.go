@@ -32,6 +32,9 @@ func TestMeets(t *testing.T) {
 		{"nothing", Texts(), scenario.Condition{Is: []string{}}, nil, Yes},
 		{"nothing is wanted, something is there", Texts("a"), scenario.Condition{Is: []string{}}, nil, No},
 		{"a part of a text", Texts("02:42 (r1)"), scenario.Condition{Has: "(r1)", Lacks: "(r2)"}, nil, Yes},
+		{"a word of a text", Texts("invalid"), scenario.Condition{Matches: `\bvalid\b`}, nil, No},
+		{"a word of a line", Lines("b", "is valid, best"), scenario.Condition{Matches: `\bvalid\b`}, nil, Yes},
+		{"these lines, in any order", Lines("b", "a", "b"), scenario.Condition{Is: []string{"a", "b"}, Max: n(2)}, nil, Yes},
 		{"how many texts there are", Texts("a", "b"), scenario.Condition{Max: n(1)}, nil, No},
 		{"the number counts, not the texts", Number(5, "", "timeout"), scenario.Condition{Min: n(5)}, nil, Yes},
 		{"shorter", Value{time: &second}, scenario.Condition{Shorter: scenario.Duration(2 * time.Second)}, nil, Yes},
@@ -173,5 +176,11 @@ func TestAPodIsEnteredWhateverItsIPFamily(t *testing.T) {
 		if got, err := podOrigin("echo", on, e); got != want || (err != nil) != (want == "") {
 			t.Errorf("on %q: seen %q, %v, want %q", on, got, err, want)
 		}
+	}
+}
+
+func TestLinesKeepTheirOrder(t *testing.T) {
+	if got := Lines("b", "a", "b").String(); got != "b, a, b" {
+		t.Errorf("seen %q, want the lines in their order", got)
 	}
 }

@@ -24,7 +24,7 @@ func (s *Unsolicited) Validate(v *scenario.Validation, path string) {
 	if s.Network != "" {
 		v.Network(path+".network", s.Network)
 	}
-	v.Text(path+".address", s.Address)
+	v.Addressed(path+".address", s.Address, false)
 }
 
 // Read counts the events of the timeline.

@@ -2,6 +2,7 @@ package signal
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -11,7 +12,7 @@ import (
 
 // Value is the reading of a signal: texts, a number besides the texts, or a time.
 type Value struct {
-	texts  []string // sorted
+	texts  []string // sorted, unless the value is of lines
 	number *float64 // nil: the number is the count of the texts
 	time   *time.Duration
 	never  bool // an event that has not come: time has passed so far
@@ -39,6 +40,15 @@ const (
 func Texts(all ...string) Value {
 	slices.Sort(all)
 	return Value{texts: slices.Compact(all)}
+}
+
+// Lines is a value of texts that are shown in their own order. To conditions, order and repetition do not matter.
+func Lines(all ...string) Value { return Value{texts: all} }
+
+// sorted is the value for conditions.
+func (v Value) sorted() Value {
+	v.texts = Texts(slices.Clone(v.texts)...).texts
+	return v
 }
 
 // Number is a number with a unit, and texts about the rest.
@@ -92,11 +102,13 @@ func (v Value) count() float64 {
 // Meets reports whether all of a condition holds, or that the answer comes only later. before is the signal's value
 // before the trigger.
 func (v Value) Meets(c scenario.Condition, before *Value) Answer {
-	same := before != nil && before.String() == v.String()
+	v = v.sorted()
+	same := before != nil && before.sorted().String() == v.String()
 	all := []Answer{
 		truth(c.Is == nil || slices.Equal(v.texts, Texts(slices.Clone(c.Is)...).texts)),
 		truth(c.Has == "" || v.contains(c.Has)),
 		truth(c.Lacks == "" || !v.contains(c.Lacks)),
+		truth(c.Matches == "" || slices.ContainsFunc(v.texts, regexp.MustCompile(c.Matches).MatchString)),
 		truth(c.Min == nil || v.count() >= float64(*c.Min)),
 		truth(c.Changed == nil || *c.Changed != same),
 		truth(c.Never == nil || *c.Never == v.never),
@@ -169,6 +181,7 @@ func Words(c scenario.Condition, before *Value) string {
 	add(len(c.Is) > 0, "%s", strings.Join(c.Is, ", "))
 	add(c.Has != "", "with %q", c.Has)
 	add(c.Lacks != "", "without %q", c.Lacks)
+	add(c.Matches != "", "matching %q", c.Matches)
 	if c.Min != nil && c.Max != nil && *c.Min == *c.Max {
 		add(true, "%d", *c.Min)
 	} else {

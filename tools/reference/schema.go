@@ -183,7 +183,7 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 			{Type: "object", Required: []string{"apiVersion", "kind", "metadata"}},
 		}}
 	case reflect.TypeFor[scenario.NodeNames]():
-		all := &jsonschema.Schema{Type: "string", Enum: []any{"all"}}
+		all := &jsonschema.Schema{Type: "string", Enum: []any{scenario.EveryNode, scenario.AllWorkers, scenario.ControlPlanes}}
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{all, {Type: "array", Items: &jsonschema.Schema{Type: "string"}}}}
 	case reflect.TypeFor[netip.Prefix]():
 		return &jsonschema.Schema{Type: "string", Pattern: `^[0-9a-f.:]+/[0-9]+$`, Examples: []any{"192.0.2.0/24"}}

@@ -16,7 +16,7 @@ type Addon struct {
 
 // L2 has one speaker at a time answer ARP for an address.
 type L2 struct {
-	// Nodes are the announcing nodes; default: all nodes.
+	// Nodes are the announcing nodes, by name, or workers or controlPlanes; default: all nodes.
 	Nodes []string `json:"nodes,omitempty"`
 	// Interfaces are the nodes' interfaces that announce, by name; default eth0, the interface on the cluster's network. An
 	// interface on a further network has the network's name.
