@@ -37,7 +37,7 @@ func (e *NotFoundError) Error() string {
 	if e.Lab == "" {
 		return there + "; say which with --name, or bring one up with `skidpad up`"
 	}
-	return fmt.Sprintf("lab %s is not up; %s; bring it up with `skidpad up --name %s`", e.Lab, there, e.Lab)
+	return fmt.Sprintf("lab %s is not up; %s; bring it up with `skidpad up SCENARIO --name %s`", e.Lab, there, e.Lab)
 }
 
 // ParkedError reports a lab with frozen containers.

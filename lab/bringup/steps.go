@@ -1,6 +1,7 @@
 package bringup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,12 +28,13 @@ type action func(ctx context.Context, note func(string)) error
 type StepError struct {
 	Lab, Step string
 	Err       error
+	Scenario  string // the user's name or file of the scenario; empty: unknown
 }
 
 // Error names the step, the cause and the next commands.
 func (e *StepError) Error() string {
-	return fmt.Sprintf("lab %s: step %q: %v\nwhat was made stands: look with `skidpad status --name %s`, go on with `skidpad up`, or remove it with `skidpad down --name %s`",
-		e.Lab, e.Step, e.Err, e.Lab, e.Lab)
+	return fmt.Sprintf("lab %s: step %q: %v\nwhat was made stands: look with `skidpad status --name %s`, go on with `skidpad up %s --name %s`, or remove it with `skidpad down --name %s`",
+		e.Lab, e.Step, e.Err, e.Lab, cmp.Or(e.Scenario, "SCENARIO"), e.Lab, e.Lab)
 }
 
 // Unwrap returns the cause.
@@ -63,7 +65,7 @@ func walk(ctx context.Context, lab string, steps []plan.Step, actions map[string
 			}
 			err := run(ctx, s, actions[s.Name], p)
 			if err != nil {
-				once.Do(func() { first = &StepError{lab, s.Name, err} })
+				once.Do(func() { first = &StepError{Lab: lab, Step: s.Name, Err: err} })
 				return err
 			}
 			close(ended[s.Name])

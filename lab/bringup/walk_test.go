@@ -187,7 +187,7 @@ func TestABuildStopsAtTheFailure(t *testing.T) {
 		e := &engine{fails: call}
 		err := build(t, e, live.New(nil, p, images, nil), func() {})
 		var stopped *bringup.StepError
-		if !errors.As(err, &stopped) || stopped.Step != step || !strings.Contains(err.Error(), "skidpad down --name t") {
+		if !errors.As(err, &stopped) || stopped.Step != step || !strings.Contains(err.Error(), "skidpad down --name t") || !strings.Contains(err.Error(), "skidpad up SCENARIO --name t") {
 			t.Errorf("%s: seen %v, want an error of step %s with the next commands", call, err, step)
 		}
 	}

@@ -2,6 +2,7 @@ package bug
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
@@ -61,6 +63,24 @@ func Run(ctx context.Context, s *scenario.Scenario, o Options) (*Report, error) 
 	r.Verdict, r.Why = judge(r.Columns)
 	r.Took = time.Since(r.Started)
 	return r, err
+}
+
+// Plans returns the plan of each half's lab.
+func Plans(ctx context.Context, s *scenario.Scenario, o Options) ([]*plan.Plan, error) {
+	o.Name = cmp.Or(o.Name, o.ID)
+	halves, err := halvesOf(s, o)
+	if err != nil {
+		return nil, err
+	}
+	var all []*plan.Plan
+	for _, h := range halves {
+		p, err := lab.Draft(ctx, lab.Options{Name: h.Lab, Scenario: h.scenario, Images: o.Images})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", h.Half, err)
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 // halvesOf returns the columns to run: broken, fixed, and the halves from the options.

@@ -20,7 +20,7 @@ func (x *examination) links(ctx context.Context, running map[string]bool) {
 			continue
 		}
 		for line := range strings.Lines(string(out)) {
-			x.problem("%s %s: %s; `skidpad up` sets what is missing", p.Kind, p.Name, strings.TrimSpace(line))
+			x.problem("%s %s: %s; `skidpad up --name %s` sets what is missing", p.Kind, p.Name, strings.TrimSpace(line), x.Plan.Lab)
 		}
 	}
 }

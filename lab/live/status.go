@@ -153,7 +153,7 @@ func (x *examination) nodes(containers []docker.Info) map[string]bool {
 		}
 		running[p.Name] = n.State == "running"
 		if !running[p.Name] {
-			x.problem("%s %s: it is %s, not running; `skidpad up` makes what is missing", n.Role, n.Name, n.State)
+			x.problem("%s %s: it is %s, not running; `skidpad up --name %s` makes what is missing", n.Role, n.Name, n.State, x.Plan.Lab)
 		}
 		x.st.Nodes = append(x.st.Nodes, n)
 	}

@@ -21,6 +21,7 @@ import (
 type reproOptions struct {
 	bug.Options
 	reports, junit, source string
+	dryRun                 bool
 	format                 format
 }
 
@@ -42,6 +43,7 @@ func reproCmd() *cobra.Command {
 	cmd.Flags().StringVar(&o.source, "cilium-source", "", "also try Cilium built from this checkout: a patch under test")
 	cmd.Flags().StringVar(&o.reports, "reports", "reports", "folder for timelines, flows and the page of a run; empty: keep nothing")
 	cmd.Flags().StringVar(&o.junit, "junit", "", "also write JUnit XML to this file")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print the plan of each half, and make nothing")
 	cmd.Flags().BoolVar(&o.Keep, "keep", false, "leave the labs standing; faults end with the command")
 	cmd.Flags().BoolVar(&o.Apart, "apart", false, "run the halves in sequence, even if memory allows both at once")
 	cmd.Flags().Var(&policy, "images", "source of images: auto, pull, build or local")
@@ -68,8 +70,12 @@ func reproduce(cmd *cobra.Command, id string, o reproOptions) error {
 			return err
 		}
 	}
+	o.ID = bugID(s)
+	if o.dryRun {
+		return printPlans(cmd, s, o.Options)
+	}
 	p := newProgress(os.Stderr)
-	o.ID, o.Progress = bugID(s), p
+	o.Progress = p
 	if o.reports != "" {
 		o.Dir = report.DirOf(o.reports, "repro-"+o.ID, p.start)
 	}
@@ -79,6 +85,15 @@ func reproduce(cmd *cobra.Command, id string, o reproOptions) error {
 		return usage("%w", err)
 	}
 	return errors.Join(err, publishRepro(cmd, r, o))
+}
+
+// printPlans prints the plans of all halves.
+func printPlans(cmd *cobra.Command, s *scenario.Scenario, o bug.Options) error {
+	all, err := bug.Plans(cmd.Context(), s, o)
+	for _, p := range all {
+		fmt.Fprintln(cmd.OutOrStdout(), p.Text())
+	}
+	return err
 }
 
 // publishRepro writes the page and the requested files, prints the table and ends with the exit code of the verdict.

@@ -43,7 +43,11 @@ func upCmd() *cobra.Command {
 				fmt.Fprint(cmd.OutOrStdout(), p.Text())
 				return nil
 			}
-			return up(cmd, o, !noChecks)
+			err = up(cmd, o, !noChecks)
+			if stopped := (*lab.StepError)(nil); len(a) == 1 && errors.As(err, &stopped) {
+				stopped.Scenario = a[0]
+			}
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&o.Name, "name", "", "the lab's name (default: the scenario's)")
