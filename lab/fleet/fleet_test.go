@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -186,8 +187,16 @@ func TestTwoEnginesNeverShareData(t *testing.T) {
 	if err != nil || again != first {
 		t.Errorf("after its end the folder of a shard is free: seen %s, want %s, %v", again, first, err)
 	}
-	unlock2()
 	unlock3()
+	if err := clean(cache, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	for data, want := range map[string]bool{first: false, second: true} {
+		if _, err := os.Stat(data); (err == nil) != want {
+			t.Errorf("after the cleaning, %s is there: %v, want %v", data, err == nil, want)
+		}
+	}
+	unlock2()
 }
 
 func TestAShardLeavesOutCollectedTasks(t *testing.T) {

@@ -70,6 +70,7 @@ type run struct {
 	streams sync.WaitGroup
 	pending map[string]bool // pods whose log is not followed to its end
 	ended   map[string]bool // pods that have ended
+	noted   map[string]bool // pods in lost
 	lost    []Attempt
 	done    map[string]int // tasks with a collected result
 	shards  [][]Task
@@ -80,7 +81,7 @@ type Attempt struct {
 	Shard int    `json:"shard"`
 	Pod   string `json:"pod"`
 	Node  string `json:"node"`
-	Code  int    `json:"code"`
+	Code  int    `json:"code"` // -1 without one
 	Why   string `json:"why"`
 }
 
@@ -89,7 +90,7 @@ type Attempt struct {
 // already, because an earlier call was killed, Run follows the Job.
 func Run(ctx context.Context, o Options) (*Summary, error) {
 	host, _ := os.Hostname() // only for a message
-	r := &run{Options: o.fill(), identity: fmt.Sprintf("%s, process %d", host, os.Getpid()), pending: map[string]bool{}, ended: map[string]bool{}, done: map[string]int{}}
+	r := &run{Options: o.fill(), identity: fmt.Sprintf("%s, process %d", host, os.Getpid()), pending: map[string]bool{}, ended: map[string]bool{}, noted: map[string]bool{}, done: map[string]int{}}
 	before, err := Results(o.Dir)
 	if err != nil {
 		return nil, err
@@ -289,7 +290,8 @@ func (r *run) look(ctx context.Context, p *corev1.Pod) (started bool) {
 	started = end != nil || p.Status.Phase == corev1.PodRunning
 	r.mu.Lock()
 	_, known := r.pending[p.Name]
-	first := end != nil && !r.ended[p.Name]
+	bad := end == nil && p.DeletionTimestamp != nil || end != nil && (end.ExitCode == NoLab || end.ExitCode > Unknown)
+	bad, r.noted[p.Name] = bad && !r.noted[p.Name], bad || r.noted[p.Name]
 	if end != nil || p.Status.Phase == corev1.PodFailed {
 		r.ended[p.Name] = true
 	}
@@ -299,22 +301,33 @@ func (r *run) look(ctx context.Context, p *corev1.Pod) (started bool) {
 		r.streams.Go(func() { r.stream(ctx, name, node, index) })
 	}
 	r.mu.Unlock()
-	if first && (end.ExitCode == NoLab || end.ExitCode > Unknown) {
-		a := Attempt{Shard: indexOf(p), Pod: p.Name, Node: p.Spec.NodeName, Code: int(end.ExitCode), Why: cluster.Explain(p)}
-		for _, c := range p.Status.Conditions {
-			if c.Type == corev1.DisruptionTarget {
-				a.Why = c.Reason + ": " + c.Message
-			}
-		}
-		r.mu.Lock()
-		r.lost = append(r.lost, a)
-		r.mu.Unlock()
-		r.say("[%d %s] the pod was lost: %s", a.Shard, a.Node, a.Why)
-		if _, err := r.Client.CoreV1().Pods(r.Namespace).Create(ctx, r.mark(a.Shard, a.Node), metav1.CreateOptions{}); err != nil {
-			r.say("node %s cannot be marked for shard %d: %v", a.Node, a.Shard, err)
-		}
+	if bad {
+		r.lose(ctx, p, end)
 	}
 	return started
+}
+
+// lose notes a pod that ended without the results of all its tasks, or is deleted. The scheduler is told to prefer other nodes.
+func (r *run) lose(ctx context.Context, p *corev1.Pod, end *corev1.ContainerStateTerminated) {
+	a := Attempt{Shard: indexOf(p), Pod: p.Name, Node: p.Spec.NodeName, Code: -1, Why: "the pod was deleted"}
+	if end != nil {
+		a.Code, a.Why = int(end.ExitCode), cluster.Explain(p)
+	}
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.DisruptionTarget {
+			a.Why = c.Reason + ": " + c.Message
+		}
+	}
+	r.mu.Lock()
+	r.lost = append(r.lost, a)
+	r.mu.Unlock()
+	r.say("[%d %s] the pod was lost: %s", a.Shard, a.Node, a.Why)
+	if end == nil {
+		return // the node is not the reason
+	}
+	if _, err := r.Client.CoreV1().Pods(r.Namespace).Create(ctx, r.mark(a.Shard, a.Node), metav1.CreateOptions{}); err != nil {
+		r.say("node %s cannot be marked for shard %d: %v", a.Node, a.Shard, err)
+	}
 }
 
 func indexOf(p *corev1.Pod) int {

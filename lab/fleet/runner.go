@@ -107,22 +107,8 @@ func (l Load) make(ctx context.Context, b *build.Builder, r build.Recipe, engine
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	save := func(name string, refs ...string) (string, error) {
-		file := filepath.Join(dir, name)
-		from, err := b.Engine.Save(ctx, refs)
-		if err != nil {
-			return "", fmt.Errorf("save images: %w", err)
-		}
-		defer func() { _ = from.Close() }()
-		to, err := os.Create(file)
-		if err != nil {
-			return "", err
-		}
-		_, err = io.Copy(to, from)
-		return file, errors.Join(err, to.Close())
-	}
-	base, err := save("engine.tar", engine)
-	if err != nil {
+	base := filepath.Join(dir, "engine.tar")
+	if err := save(ctx, b, base, engine); err != nil {
 		return err
 	}
 	img, err := tarball.ImageFromPath(base, nil)
@@ -134,8 +120,8 @@ func (l Load) make(ctx context.Context, b *build.Builder, r build.Recipe, engine
 		refs = append(refs, i.Ref)
 	}
 	slices.Sort(refs)
-	archive, err := save("images.tar", slices.Compact(refs)...)
-	if err != nil {
+	archive := filepath.Join(dir, "images.tar")
+	if err := save(ctx, b, archive, slices.Compact(refs)...); err != nil {
 		return err
 	}
 	for name, layer := range map[string][]build.Entry{
@@ -161,6 +147,21 @@ func (l Load) make(ctx context.Context, b *build.Builder, r build.Recipe, engine
 		return fmt.Errorf("image %s: %w", r.Ref(), err)
 	}
 	return b.Load(ctx, r.Ref(), img)
+}
+
+// save writes images of the engine to a file.
+func save(ctx context.Context, b *build.Builder, file string, refs ...string) error {
+	from, err := b.Engine.Save(ctx, refs)
+	if err != nil {
+		return fmt.Errorf("save images: %w", err)
+	}
+	defer func() { _ = from.Close() }()
+	to, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, from)
+	return errors.Join(err, to.Close())
 }
 
 // Deliver puts an image into the nodes of a cluster that are containers of this engine, as kind's are. Other nodes need the image

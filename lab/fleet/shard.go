@@ -74,42 +74,48 @@ func Shard(ctx context.Context, out io.Writer, preflight bool) (int, error) {
 	return s.run(ctx)
 }
 
-// Clean removes the cache of a node; a cache in use stays.
-func Clean(out io.Writer) error {
-	data, unlock, err := slot(dirCache)
-	if err != nil {
-		return err
+// Clean removes the engines' data of a node, except for the data in use.
+func Clean(out io.Writer) error { return clean(dirCache, out) }
+
+func clean(cache string, out io.Writer) error {
+	locks, err := filepath.Glob(filepath.Join(cache, "engine-*.lock"))
+	for _, l := range locks {
+		data := strings.TrimSuffix(l, ".lock")
+		unlock, lockErr := lock(data)
+		if lockErr != nil {
+			fmt.Fprintf(out, "%s is in use\n", data)
+			continue
+		}
+		err = errors.Join(err, os.RemoveAll(data), os.Remove(l))
+		unlock()
 	}
-	defer unlock()
-	entries, err := os.ReadDir(filepath.Dir(data))
-	for _, e := range entries {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(filepath.Dir(data), e.Name())))
-	}
-	fmt.Fprintf(out, "removed %d engines' data\n", len(entries)/2)
 	return err
 }
 
-// slot returns the first folder for an engine's data that no other shard of the node uses: two engines cannot share one. The
-// kernel ends the lock of a dead shard.
+// slot returns the first folder for an engine's data that no other shard of the node uses: two engines cannot share one.
 func slot(cache string) (data string, unlock func(), err error) {
 	for i := 0; ; i++ {
 		data := filepath.Join(cache, "engine-"+strconv.Itoa(i))
 		if err := os.MkdirAll(data, 0o700); err != nil {
 			return "", nil, err
 		}
-		f, err := os.OpenFile(data+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-		if err != nil {
-			return "", nil, err
-		}
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return data, func() { _ = f.Close() }, nil
-		}
-		_ = f.Close()
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			return "", nil, fmt.Errorf("lock %s: %w", f.Name(), err)
+		unlock, err := lock(data)
+		if err == nil || !errors.Is(err, syscall.EWOULDBLOCK) {
+			return data, unlock, err
 		}
 	}
+}
+
+// lock takes the lock of an engine's data, unless another process has it. The kernel ends the lock of a dead process.
+func lock(data string) (unlock func(), err error) {
+	f, err := os.OpenFile(data+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", f.Name(), err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil
 }
 
 // current reports whether the images in an engine's data are those of the runner image.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/client-go/kubernetes"
@@ -29,6 +31,7 @@ import (
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/fleet"
+	"skidpad.dev/skidpad/lab/host"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -61,23 +64,7 @@ func runCmd() *cobra.Command {
 		Example: "  skidpad run --on kubernetes frr-bfd frr-16658 --shards 2\n  skidpad run --on kubernetes ./suites/bgp --label '!slow' --shards 4 --registry localhost:5000/skidpad\n  skidpad run --on kubernetes --clean",
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.on, "on", "", "where to run: kubernetes")
-	f.IntVar(&o.shards, "shards", 2, "number of pods that run at the same time")
-	f.StringVar(&o.name, "name", "", "the run's name (default: the first argument's)")
-	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file (default: KUBECONFIG, or ~/.kube/config)")
-	f.StringVar(&o.context, "context", "", "context of the kubeconfig")
-	f.StringVar(&o.namespace, "namespace", "skidpad-fleet", "namespace for the pods; it is made, and removed again, if it is not there")
-	f.StringVar(&o.cpu, "cpu", "2", "processors of a shard: request and limit")
-	f.StringVar(&o.memory, "memory", "4Gi", "memory of a shard: request and limit")
-	f.Int32Var(&o.retries, "retries", 2, "repetitions of a shard whose lab could not be made, or whose pod was lost")
-	f.StringVar(&o.cache, "cache", "/var/lib/skidpad-fleet", "folder on the nodes for the engines' images; empty: nothing is kept on nodes")
-	f.StringVar(&o.registry, "registry", "", "push the runner image to this folder of a registry: HOST/FOLDER; not needed for nodes that are containers of this engine")
-	f.StringVar(&o.program, "program", "", "skidpad for Linux (default: this program)")
-	f.StringVar(&o.labels, "label", "!"+slowLabel, "Ginkgo's label filter for the specs of suites")
-	f.StringSliceVar(&o.more, "image", nil, "further images for suites: NAME or NAME@VERSION")
-	f.StringVar(&o.reports, "reports", reportRoot, "folder for reports")
-	f.BoolVar(&o.fresh, "fresh", false, "forget the results of an earlier run of this name")
-	f.BoolVar(&o.clean, "clean", false, "only remove the cache from the nodes")
+	o.flags(f)
 	f.BoolVar(&shard, "shard", false, "run the tasks of this pod's shard")
 	f.BoolVar(&preflight, "preflight", false, "try this pod's node")
 	f.BoolVar(&cleanNode, "clean-node", false, "remove the cache of this pod's node")
@@ -108,6 +95,26 @@ func runCmd() *cobra.Command {
 	return cmd
 }
 
+func (o *runOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.on, "on", "", "where to run: kubernetes")
+	f.IntVar(&o.shards, "shards", 2, "number of pods that run at the same time")
+	f.StringVar(&o.name, "name", "", "the run's name (default: the first argument's)")
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file (default: KUBECONFIG, or ~/.kube/config)")
+	f.StringVar(&o.context, "context", "", "context of the kubeconfig")
+	f.StringVar(&o.namespace, "namespace", "skidpad-fleet", "namespace for the pods; it is made, and removed again, if it is not there")
+	f.StringVar(&o.cpu, "cpu", "2", "processors of a shard: request and limit")
+	f.StringVar(&o.memory, "memory", "4Gi", "memory of a shard: request and limit")
+	f.Int32Var(&o.retries, "retries", 2, "repetitions of a shard whose lab could not be made, or whose pod was lost")
+	f.StringVar(&o.cache, "cache", "/var/lib/skidpad-fleet", "folder on the nodes for the engines' images; empty: nothing is kept on nodes")
+	f.StringVar(&o.registry, "registry", "", "push the runner image to this folder of a registry: HOST/FOLDER; not needed for nodes that are containers of this engine")
+	f.StringVar(&o.program, "program", "", "skidpad for Linux (default: this program)")
+	f.StringVar(&o.labels, "label", "!"+slowLabel, "Ginkgo's label filter for the specs of suites")
+	f.StringSliceVar(&o.more, "image", nil, "further images for suites: NAME or NAME@VERSION")
+	f.StringVar(&o.reports, "reports", reportRoot, "folder for reports")
+	f.BoolVar(&o.fresh, "fresh", false, "forget the results of an earlier run of this name")
+	f.BoolVar(&o.clean, "clean", false, "only remove the cache from the nodes")
+}
+
 // runFleet makes the runner image, runs the tasks and publishes the merged report.
 func runFleet(cmd *cobra.Command, a []string, o runOptions) error {
 	ctx := cmd.Context()
@@ -115,16 +122,9 @@ func runFleet(cmd *cobra.Command, a []string, o runOptions) error {
 	if err != nil {
 		return err
 	}
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		&clientcmd.ClientConfigLoadingRules{ExplicitPath: o.kubeconfig, Precedence: clientcmd.NewDefaultClientConfigLoadingRules().Precedence},
-		&clientcmd.ConfigOverrides{CurrentContext: o.context}).ClientConfig()
+	config, client, err := o.client()
 	if err != nil {
-		return usage("kubeconfig: %w", err)
-	}
-	config.QPS, config.WarningHandler = -1, rest.NoWarnings{}
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return usage("kubeconfig: %w", err)
+		return err
 	}
 	fo := fleet.Options{Spec: spec, Config: config, Client: client, Shards: o.shards, Dir: filepath.Join(o.reports, "fleet", spec.Name), Out: cmd.ErrOrStderr()}
 	l, err := newLoad(ctx, cmd.ErrOrStderr(), a, o)
@@ -151,15 +151,8 @@ func runFleet(cmd *cobra.Command, a []string, o runOptions) error {
 			return err
 		}
 	}
-	took, err := fleet.Recorded(filepath.Join(o.reports, "fleet"))
-	if err != nil {
+	if err := recorded(fo.Tasks, filepath.Join(o.reports, "fleet")); err != nil {
 		return err
-	}
-	for i, t := range fo.Tasks {
-		fo.Tasks[i].Took = took[t.Name]
-		if m := lastMeasured(t.Arg); t.Kind == fleet.KindBug && m != nil && took[t.Name] == 0 {
-			fo.Tasks[i].Took = int64(m.Took.Seconds())
-		}
 	}
 	s, err := fleet.Run(ctx, fo)
 	var busy *fleet.BusyError
@@ -180,6 +173,34 @@ func runFleet(cmd *cobra.Command, a []string, o runOptions) error {
 		return &exitError{code: s.Code}
 	}
 	return nil
+}
+
+// client returns the client of the cluster.
+func (o runOptions) client() (*rest.Config, kubernetes.Interface, error) {
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+		&clientcmd.ClientConfigLoadingRules{ExplicitPath: o.kubeconfig, Precedence: clientcmd.NewDefaultClientConfigLoadingRules().Precedence},
+		&clientcmd.ConfigOverrides{CurrentContext: o.context}).ClientConfig()
+	if err != nil {
+		return nil, nil, usage("kubeconfig: %w", err)
+	}
+	config.QPS, config.WarningHandler = -1, rest.NoWarnings{}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, nil, usage("kubeconfig: %w", err)
+	}
+	return config, client, nil
+}
+
+// recorded fills in the durations of earlier runs.
+func recorded(tasks []fleet.Task, root string) error {
+	took, err := fleet.Recorded(root)
+	for i, t := range tasks {
+		tasks[i].Took = took[t.Name]
+		if m := lastMeasured(t.Arg); t.Kind == fleet.KindBug && m != nil && took[t.Name] == 0 {
+			tasks[i].Took = int64(m.Took.Seconds())
+		}
+	}
+	return err
 }
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
@@ -222,15 +243,14 @@ type load struct {
 }
 
 func newLoad(ctx context.Context, out io.Writer, a []string, o runOptions) (*load, error) {
-	s, err := store(ctx)
+	if err := host.EnsureEngine(ctx, func(s string) { fmt.Fprintln(out, s) }); err != nil {
+		return nil, err
+	}
+	engine, err := docker.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	_ = s // the engine has started
-	l := &load{out: out, program: o.program, files: map[string]string{}}
-	if l.engine, err = docker.Connect(ctx); err != nil {
-		return nil, err
-	}
+	l := &load{engine: engine, out: out, program: o.program, files: map[string]string{}}
 	if l.scratch, err = os.MkdirTemp("", "skidpad-run-"); err != nil {
 		return nil, err
 	}
@@ -402,7 +422,7 @@ func (l *load) suite(ctx context.Context, dir string, o runOptions) error {
 			return err
 		}
 	}
-	return l.needOf(ctx, full)
+	return l.needOf(ctx, full, files)
 }
 
 // goCommand runs go in a folder; programs are for Linux, without C.
@@ -456,42 +476,49 @@ func specFiles(ctx context.Context, program, dir, labels, scratch string) ([]str
 	return slices.Compact(files), nil
 }
 
-// needOf adds the images of the scenarios that a suite's sources name in plain strings.
-func (l *load) needOf(ctx context.Context, dir string) error {
+// needOf adds the images of the scenarios that a suite's sources name in plain strings: by name, or as a file of testdata. Node
+// images are too large for every pod; --image adds them.
+func (l *load) needOf(ctx context.Context, dir string, specs []string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 	if err != nil {
 		return err
 	}
-	names := scenarioNames()
-	seen := map[string]bool{}
+	named := map[string]string{} // what loadScenario takes, by the string
+	for _, n := range scenarioNames() {
+		named[n] = n
+	}
+	own, err := filepath.Glob(filepath.Join(dir, "testdata", "*.yaml"))
+	for _, f := range own {
+		named[filepath.Base(f)] = f
+	}
 	for _, file := range files {
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-		if err != nil {
+		text, readErr := os.ReadFile(file)
+		err = errors.Join(err, readErr)
+		if !slices.Contains(specs, filepath.Base(file)) && declaresSpecs.Match(text) {
+			continue
+		}
+		parsed, parseErr := parser.ParseFile(token.NewFileSet(), file, text, 0)
+		if err := errors.Join(err, parseErr); err != nil {
 			return err
 		}
 		ast.Inspect(parsed, func(n ast.Node) bool {
-			if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING {
-				if name, err := strconv.Unquote(text.Value); err == nil && slices.Contains(names, name) {
-					seen[name] = true
-				}
+			text, ok := n.(*ast.BasicLit)
+			if !ok || text.Kind != token.STRING {
+				return true
+			}
+			name, _ := strconv.Unquote(text.Value) // the parser has read it
+			if s, loadErr := loadScenario(cmp.Or(named[name], ".yaml")); loadErr == nil && s.Spec.Cluster == nil {
+				err = errors.Join(err, l.need(ctx, s))
+				delete(named, name)
 			}
 			return true
 		})
 	}
-	for name := range seen {
-		s, err := loadScenario(name)
-		if err != nil {
-			return err
-		}
-		if s.Spec.Cluster != nil {
-			continue // its node images are too large for every pod; --image adds them
-		}
-		if err := l.need(ctx, s); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
+
+// declaresSpecs finds the files with specs among a suite's files.
+var declaresSpecs = regexp.MustCompile(`(?m)^var _ = (Describe|DescribeTable|It|Context)\(`)
 
 // runner makes the runner image and returns its name in the engine.
 func (l *load) runner(ctx context.Context) (string, error) {
