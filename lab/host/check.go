@@ -42,6 +42,9 @@ func ability(ctx context.Context, cli *client.Client) (Ability, error) {
 		return Ability{}, &EngineError{Subject: "the engine at " + cli.DaemonHost(), Seen: "it does not tell about itself", Err: err,
 			Do: "look at its log: journalctl -u docker, or " + logFile}
 	}
+	if err := unfit(cli.DaemonHost(), cli.ClientVersion(), info.Info); err != nil {
+		return Ability{}, err
+	}
 	key := fmt.Sprintf("%s %s %s %s", cli.DaemonHost(), info.Info.ID, info.Info.ServerVersion, info.Info.DefaultRuntime)
 	// Our runtime may have been removed since the last check.
 	_, missing := os.Stat(runtimePath)

@@ -48,8 +48,12 @@ func (r *Report) engine(ctx context.Context) (info system.Info, reached bool) {
 		return info, false
 	}
 	info = told.Info
+	if err := unfit(cli.DaemonHost(), cli.ClientVersion(), info); err != nil {
+		r.add(failed("engine", err, "an engine with root's rights, Docker 20.10 or newer"))
+		return info, false
+	}
 	r.add(Finding{Name: "engine", Status: OK, Wanted: "Docker 20.10 or newer",
-		Seen: fmt.Sprintf("%s at %s, API %s, %s on %s", info.ServerVersion, cli.DaemonHost(), cli.ClientVersion(), info.Driver, info.OperatingSystem)})
+		Seen: fmt.Sprintf("%s at %s, API %s, %s on %s", info.ServerVersion, cli.DaemonHost(), cli.ClientVersion(), info.Driver, info.OperatingSystem)}, archFinding(info))
 	can, err := ability(ctx, cli)
 	if err != nil {
 		f := failed("privileged containers", err, "they start")

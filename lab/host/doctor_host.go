@@ -211,20 +211,22 @@ func ownsUsers() bool {
 }
 
 // aptFinding checks for mmdebstrap: images get their Debian packages by mmdebstrap, which needs root or user
-// namespaces.
+// namespaces. Without mmdebstrap, a container of a pulled image does the work.
 func aptFinding() Finding {
-	f := Finding{Name: "mmdebstrap", Status: OK, Seen: "there", Wanted: "to build images that cannot be pulled"}
-	if _, err := exec.LookPath("mmdebstrap"); err == nil {
-		if !ownsUsers() {
-			f.Status, f.Seen = Warn, fmt.Sprintf("there, but user %d has no user namespaces with a range of IDs (newuidmap)", os.Geteuid())
-			f.Do = "as root, run once: skidpad images build; or install the package uidmap, or bring images with: skidpad images load"
-		}
+	f := Finding{Name: "mmdebstrap", Status: OK, Seen: "there", Wanted: "to build images that cannot be pulled, where no registry is in reach"}
+	switch _, err := exec.LookPath("mmdebstrap"); {
+	case err == nil && ownsUsers():
 		return f
+	case err == nil:
+		f.Seen = fmt.Sprintf("there, but user %d has no user namespaces with a range of IDs (newuidmap)", os.Geteuid())
+		f.Do = "as root, run once: skidpad images build; or install the package uidmap"
+	case isDebian():
+		f.Seen, f.Do = "not found", "as root, run: apt-get install -y mmdebstrap"
+	default:
+		f.Seen, f.Do = "not found", "install mmdebstrap"
 	}
-	f.Status, f.Seen, f.Do = Warn, "not found", "as root, run: apt-get install -y mmdebstrap; or bring images with: skidpad images load"
-	if !isDebian() {
-		f.Do = "install mmdebstrap, or bring images with: skidpad images load"
-	}
+	f.Status = Warn
+	f.Do = "nothing if the engine can pull Debian's image; else " + f.Do + "; or bring images with: skidpad images load"
 	return f
 }
 

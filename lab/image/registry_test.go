@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,12 +37,20 @@ func TestLiveRegistry(t *testing.T) {
 		t.Skipf("live test: %v", err)
 	}
 	defer func() { _ = e.Close() }()
-	host := publish(t, e, "acme/thing:v1")
+	host, spoilt := publish(t, e, "acme/thing:v1")
 	s := &Store{engine: build.Docker(e.Client), cache: t.TempDir(), find: func(i plan.Image) (Entry, string, error) {
 		return Published(i.Name, "", "1", host+"/acme/"+i.Name+":v", "a test has none"), "1", nil
 	}}
 
 	thing, nothing := []plan.Image{{Name: "thing"}}, []plan.Image{{Name: "nothing"}}
+	spoilt.Store(true)
+	if _, err := s.Ensure(t.Context(), thing, Auto, nil); err == nil || !strings.Contains(err.Error(), "can be neither pulled nor built here (pulling: ") {
+		t.Errorf("an image with a spoilt layer: seen %v", err)
+	}
+	if _, ok, err := s.engine.Find(t.Context(), host+"/acme/thing:v1"); ok || err != nil {
+		t.Errorf("a part of an image is left: %t, %v", ok, err)
+	}
+	spoilt.Store(false)
 	if err := s.Obtainable(t.Context(), thing); err != nil {
 		t.Errorf("an image that the registry has: %v", err)
 	}
@@ -108,14 +117,20 @@ func copied(t *testing.T, s *Store, host string) {
 	}
 }
 
-// guarded serves a registry for one user, and makes this user the user of the test.
-func guarded(t *testing.T) (host string) {
+// guarded serves a registry for one user, and makes this user the user of the test. While spoilt is set, the registry's layers
+// have other contents than their digests say.
+func guarded(t *testing.T) (host string, spoilt *atomic.Bool) {
 	t.Helper()
+	spoilt = new(atomic.Bool)
 	serve := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, password, _ := r.BasicAuth(); user != "dev" || password != "secret" {
 			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
 			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if spoilt.Load() && r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") {
+			_, _ = io.WriteString(w, "spoilt")
 			return
 		}
 		serve.ServeHTTP(w, r)
@@ -128,21 +143,27 @@ func guarded(t *testing.T) (host string) {
 		t.Fatal(err)
 	}
 	t.Setenv("DOCKER_CONFIG", dir)
-	return host
+	return host, spoilt
 }
 
-// publish serves a registry, makes the engine push an image of one file and forget the image. The pulled image is
-// removed at the end.
-func publish(t *testing.T, e *docker.Engine, name string) string {
+// publish is publishLayer with an image of one file.
+func publish(t *testing.T, e *docker.Engine, name string) (host string, spoilt *atomic.Bool) {
 	t.Helper()
-	host := guarded(t)
-	ref := host + "/" + name
 	var layer bytes.Buffer
 	w := tar.NewWriter(&layer)
 	if err := errors.Join(w.WriteHeader(&tar.Header{Name: "thing", Mode: 0o644, Typeflag: tar.TypeReg}), w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	imported, err := e.Client.ImageImport(t.Context(), client.ImageImportSource{Source: &layer, SourceName: "-"}, ref, client.ImageImportOptions{})
+	return publishLayer(t, e, name, &layer)
+}
+
+// publishLayer serves a registry, makes the engine push an image of one layer and forget the image. The pulled image is
+// removed at the end.
+func publishLayer(t *testing.T, e *docker.Engine, name string, layer io.Reader) (host string, spoilt *atomic.Bool) {
+	t.Helper()
+	host, spoilt = guarded(t)
+	ref := host + "/" + name
+	imported, err := e.Client.ImageImport(t.Context(), client.ImageImportSource{Source: layer, SourceName: "-"}, ref, client.ImageImportOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +182,7 @@ func publish(t *testing.T, e *docker.Engine, name string) string {
 		t.Fatal(err)
 	}
 	remove()
-	return host
+	return host, spoilt
 }
 
 func second(_ map[string]Resolved, err error) error { return err }

@@ -123,6 +123,13 @@ func (s *Store) Ensure(ctx context.Context, images []plan.Image, p Policy, progr
 	if err != nil {
 		return nil, err
 	}
+	following, stop := context.WithCancel(ctx)
+	var follows sync.WaitGroup
+	follows.Go(func() { run.progress.follow(following) })
+	defer func() {
+		stop()
+		follows.Wait()
+	}()
 	var mu sync.Mutex
 	all := map[string]Resolved{}
 	group, gctx := errgroup.WithContext(ctx)
@@ -150,30 +157,28 @@ func (s *Store) Ensure(ctx context.Context, images []plan.Image, p Policy, progr
 
 // run is one Ensure.
 type run struct {
-	policy  Policy
-	builder *build.Builder
-	report  func(Event)
-	find    func(plan.Image) (Entry, string, error)
-	from    string // Store.From
+	policy   Policy
+	builder  *build.Builder
+	report   func(Event)
+	progress *progress
+	find     func(plan.Image) (Entry, string, error)
+	from     string // Store.From
 
 	mu   sync.Mutex
 	once map[string]func() (Resolved, error) // by image and preload: each is ensured once
 }
 
-func (s *Store) newRun(p Policy, progress func(Event)) (*run, error) {
-	var mu sync.Mutex
-	report := func(e Event) {
-		mu.Lock()
-		defer mu.Unlock()
-		if progress != nil {
-			progress(e)
-		}
+func (s *Store) newRun(p Policy, report func(Event)) (*run, error) {
+	if report == nil {
+		report = func(Event) {}
 	}
-	b, err := build.New(s.engine, s.cache, report)
+	events := &progress{to: report, begun: map[string]time.Time{}}
+	b, err := build.New(s.engine, s.cache, events.take)
 	if err != nil {
 		return nil, err
 	}
-	return &run{policy: p, builder: b, report: report, find: s.find, from: s.From, once: map[string]func() (Resolved, error){}}, nil
+	b.From = s.From
+	return &run{policy: p, builder: b, report: events.take, progress: events, find: s.find, from: s.From, once: map[string]func() (Resolved, error){}}, nil
 }
 
 // ensure makes sure of one image; a second caller for the same image waits for the first.

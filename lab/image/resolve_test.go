@@ -2,10 +2,12 @@ package image
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +24,7 @@ type fakeEngine struct {
 	published map[string]bool
 	used      map[string]bool
 	did       []string
+	arch      string // empty is this machine's
 }
 
 func newFake(refs ...string) *fakeEngine {
@@ -37,6 +40,10 @@ func (f *fakeEngine) Find(_ context.Context, ref string) (build.Found, bool, err
 	defer f.mu.Unlock()
 	got, ok := f.images[ref]
 	return got, ok, nil
+}
+
+func (f *fakeEngine) Arch(context.Context) (string, error) {
+	return cmp.Or(f.arch, runtime.GOARCH), nil
 }
 
 func (f *fakeEngine) List(context.Context) ([]build.Found, error) {
@@ -100,7 +107,7 @@ func (f *fakeEngine) Save(_ context.Context, refs []string) (io.ReadCloser, erro
 
 func (f *fakeEngine) Workshops(context.Context) (map[string]build.Workshop, error) { return nil, nil }
 
-func (f *fakeEngine) Workshop(context.Context, string, string) (build.Workshop, error) {
+func (f *fakeEngine) Workshop(context.Context, string, string, bool) (build.Workshop, error) {
 	return nil, errors.New("no workshop in a test")
 }
 
@@ -186,6 +193,15 @@ func TestPolicy(t *testing.T) {
 				t.Errorf("ref %q, want %q", got[i.Key()].Ref, c.ref)
 			}
 		})
+	}
+}
+
+func TestNoBuildForAnotherArchitecture(t *testing.T) {
+	f := newFake()
+	f.arch = "mips"
+	_, err := f.store(t, nil).Ensure(t.Context(), []plan.Image{{Name: "thing"}}, Build, nil)
+	if err == nil || !strings.Contains(err.Error(), "the engine's machine is mips") || len(f.images) > 0 {
+		t.Errorf("seen %v and images %v", err, f.images)
 	}
 }
 

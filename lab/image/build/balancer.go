@@ -28,9 +28,6 @@ func (b *Builder) Balancer() (Recipe, error) {
 	return Recipe{
 		Name: "balancer", Version: "1", Key: Hash("balancer 1", root.Key(), strings.Join(config.Entrypoint, " ")), Parts: map[string]string{"debian": Suite},
 		Make: func(ctx context.Context, b *Builder, r Recipe) error {
-			if err := b.need(ctx, toolDebootstrap()); err != nil {
-				return err
-			}
 			dir, err := b.RootFS(ctx, root)
 			if err != nil {
 				return err

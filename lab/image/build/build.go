@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -66,6 +67,13 @@ func (r Recipe) Run(ctx context.Context, b *Builder, there func() bool) error {
 	if there() {
 		return nil
 	}
+	switch arch, err := b.Engine.Arch(ctx); {
+	case err != nil:
+		return err
+	case arch != runtime.GOARCH:
+		return fmt.Errorf("this program builds images for %s, and the engine's machine is %s; use a skidpad for %s, or bring images with `skidpad images load`",
+			runtime.GOARCH, arch, arch)
+	}
 	return r.Make(ctx, b, r)
 }
 
@@ -101,6 +109,8 @@ const (
 // Builder builds artefacts and images. It is safe for concurrent use.
 type Builder struct {
 	Engine Engine
+	// From is a folder of the user's registry that may have Base, HOST/FOLDER; empty for none.
+	From   string
 	source source.Files
 	cache  string
 	report func(Event)

@@ -94,7 +94,7 @@ func (b *Builder) CiliumOperator(version string) (Recipe, error) {
 }
 
 func (b *Builder) makeCilium(ctx context.Context, src ciliumSource, r Recipe) error {
-	if err := b.need(ctx, toolGo(), toolDebootstrap()); err != nil {
+	if err := b.need(ctx, toolGo()); err != nil {
 		return err
 	}
 	var programs, rootfs, dir, cache string

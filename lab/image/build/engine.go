@@ -33,6 +33,8 @@ type Found struct {
 type Engine interface {
 	// Find finds an image by name; for a missing image ok is false, without an error.
 	Find(ctx context.Context, ref string) (f Found, ok bool, err error)
+	// Arch returns the architecture of the engine's machine, by Go's name.
+	Arch(ctx context.Context) (string, error)
 	// List returns every tagged image.
 	List(ctx context.Context) ([]Found, error)
 	// Published asks the registry for an image, without a pull. The error is nil if the registry has the image.
@@ -47,8 +49,8 @@ type Engine interface {
 	// error is ErrInUse.
 	Remove(ctx context.Context, ref string) error
 	// Workshop starts a container of an image; commands run in the container before Commit makes an image of it.
-	// Workshops returns owner.
-	Workshop(ctx context.Context, ref, owner string) (Workshop, error)
+	// Workshops returns owner. A workshop that is online reaches the engine's networks, others reach nothing.
+	Workshop(ctx context.Context, ref, owner string, online bool) (Workshop, error)
 	// Workshops returns all workshops, by owner.
 	Workshops(ctx context.Context) (map[string]Workshop, error)
 }
@@ -82,6 +84,14 @@ func (d docker) Find(ctx context.Context, ref string) (Found, bool, error) {
 		f.Labels = r.Config.Labels
 	}
 	return f, true, nil
+}
+
+func (d docker) Arch(ctx context.Context) (string, error) {
+	v, err := d.c.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err != nil {
+		return "", fmt.Errorf("the engine's architecture: %w", err)
+	}
+	return v.Arch, nil
 }
 
 func (d docker) List(ctx context.Context) ([]Found, error) {
@@ -204,7 +214,11 @@ func (d docker) Save(ctx context.Context, refs []string) (io.ReadCloser, error) 
 	return d.c.ImageSave(ctx, refs)
 }
 
-func (d docker) Workshop(ctx context.Context, ref, owner string) (Workshop, error) {
+func (d docker) Workshop(ctx context.Context, ref, owner string, online bool) (Workshop, error) {
+	network := container.NetworkMode("none")
+	if online {
+		network = "default"
+	}
 	made, err := d.c.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Config: &container.Config{
 			Image: ref, Entrypoint: []string{"sleep"}, Cmd: []string{"infinity"},
@@ -214,7 +228,7 @@ func (d docker) Workshop(ctx context.Context, ref, owner string) (Workshop, erro
 			// Unpacking an image mounts file systems; the default profiles forbid mounts.
 			CapAdd:      []string{"SYS_ADMIN"},
 			SecurityOpt: []string{"seccomp=unconfined", "apparmor=unconfined"},
-			NetworkMode: "none",
+			NetworkMode: network,
 			Mounts:      []mount.Mount{{Type: mount.TypeVolume, Target: "/work"}},
 		},
 	})

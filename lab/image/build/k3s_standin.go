@@ -62,7 +62,7 @@ func (b *Builder) K3sStandIn(published string) (Recipe, error) {
 		Name: standIn, Version: strings.TrimPrefix(k.Kubernetes, "v"), Key: Hash(inputs...),
 		Parts: map[string]string{"kubernetes": k.Kubernetes, "containerd": k.Containerd, "runc": k.Runc, "coredns": k.CoreDNS, "debian": Suite},
 		Make: func(ctx context.Context, b *Builder, r Recipe) error {
-			if err := b.need(ctx, toolGo(), toolCC(), toolSeccomp(), toolDebootstrap()); err != nil {
+			if err := b.need(ctx, toolGo(), toolCC(), toolSeccomp()); err != nil {
 				return err
 			}
 			return b.makeStandIn(ctx, k, published, r)

@@ -169,9 +169,6 @@ func upstream(version string) string {
 }
 
 func (b *Builder) makeDebian(ctx context.Context, n Debian, r Recipe) error {
-	if err := b.need(ctx, toolDebootstrap()); err != nil {
-		return err
-	}
 	rootfs, files, err := b.netParts(ctx, n)
 	if err != nil {
 		return err

@@ -83,7 +83,7 @@ func (b *Builder) Node() (Recipe, error) {
 }
 
 func (b *Builder) makeNode(ctx context.Context, k kubernetes, r Recipe) error {
-	if err := b.need(ctx, toolGo(), toolCC(), toolSeccomp(), toolDebootstrap()); err != nil {
+	if err := b.need(ctx, toolGo(), toolCC(), toolSeccomp()); err != nil {
 		return err
 	}
 	var rootfs, proxyRoot string
@@ -149,7 +149,7 @@ func (b *Builder) onBase(ctx context.Context, base string, r Recipe, images stri
 
 // importImages imports an archive of images by the base's own containerd, and commits the result as an image.
 func (b *Builder) importImages(ctx context.Context, base string, r Recipe, images string) error {
-	shop, _, done, err := b.workshop(ctx, base)
+	shop, _, done, err := b.workshop(ctx, base, false)
 	if err != nil {
 		return err
 	}

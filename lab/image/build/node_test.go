@@ -18,7 +18,7 @@ type usedEngine struct {
 
 func (e *usedEngine) Workshops(context.Context) (map[string]Workshop, error) { return nil, nil }
 
-func (e *usedEngine) Workshop(_ context.Context, ref, _ string) (Workshop, error) {
+func (e *usedEngine) Workshop(_ context.Context, ref, _ string, _ bool) (Workshop, error) {
 	e.open[ref]++
 	return usedShop{e, ref}, nil
 }

@@ -119,7 +119,7 @@ func imageName(ref string) string {
 }
 
 func (b *Builder) preload(ctx context.Context, node Part, images []Part, r Recipe) error {
-	shop, tmp, done, err := b.workshop(ctx, node.Ref)
+	shop, tmp, done, err := b.workshop(ctx, node.Ref, false)
 	if err != nil {
 		return err
 	}

@@ -52,20 +52,61 @@ func (r RootFS) Key() string {
 	return Hash(append(inputs, r.Extra...)...)
 }
 
-// RootFS returns a folder with rootfs.tar and packages.txt ("name version" a line), and builds both if missing.
+// RootFS returns a folder with rootfs.tar and packages.txt ("name version" a line), and builds both if missing: by this
+// machine's mmdebstrap or, if this user cannot use one, by that of a Debian container in the engine.
 func (b *Builder) RootFS(ctx context.Context, r RootFS) (string, error) {
 	return b.HeavyArtefact(ctx, r.Name, r.Key(), func(ctx context.Context, dir string) error {
-		return debootstrap(ctx, r, dir)
+		here := b.mmdebstrap(ctx)
+		if here == nil {
+			return r.build(ctx, dir)
+		}
+		if err := b.inDebian(ctx, r, dir); err != nil {
+			return fmt.Errorf("%w; and in the engine: %w", here, err)
+		}
+		return nil
 	})
 }
 
-func debootstrap(ctx context.Context, r RootFS, dir string) error {
+// mmdebstrap returns the reason why this user cannot use mmdebstrap here.
+func (b *Builder) mmdebstrap(ctx context.Context) error {
+	if err := b.need(ctx, toolDebootstrap()); err != nil {
+		return err
+	}
+	if _, err := exec.LookPath("newuidmap"); err != nil && os.Geteuid() != 0 {
+		return fmt.Errorf("mmdebstrap needs root or user namespaces: %w; on Debian, as root, run: apt-get install -y uidmap", err)
+	}
+	return nil
+}
+
+// build runs mmdebstrap on this machine.
+func (r RootFS) build(ctx context.Context, dir string) error {
 	// Beside the artefact, so the next build removes the remains of a killed build.
 	tmp := filepath.Join(dir, "tmp")
 	if err := os.Mkdir(tmp, 0o755); err != nil {
 		return fmt.Errorf("root file system %s: %w", r.Name, err)
 	}
 	defer func() { _ = os.RemoveAll(tmp) }()
+	args := r.command(dir)
+	if os.Geteuid() == 0 {
+		// mmdebstrap ignores signals while working. In namespaces of their own, all its processes and mounts end with
+		// the first process.
+		args = append([]string{"unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"}, args...)
+	}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), append(environment(), "TMPDIR="+tmp)...)
+	if err := run(cmd); err != nil {
+		return fmt.Errorf("root file system %s of packages of Debian %s: %w", r.Name, r.suite(), err)
+	}
+	return nil
+}
+
+// environment is that of mmdebstrap. A fixed date makes the same packages give the same bytes.
+func environment() []string {
+	return []string{fmt.Sprintf("SOURCE_DATE_EPOCH=%d", epoch), "DEBIAN_FRONTEND=noninteractive"}
+}
+
+// command is the command that writes rootfs.tar and packages.txt into a folder.
+func (r RootFS) command(dir string) []string {
 	args := []string{
 		"mmdebstrap", "--variant=essential", "--format=tar", "--skip=output/mknod",
 		// Merging /usr by links before the first package avoids usrmerge and, with usrmerge, all of perl.
@@ -83,21 +124,8 @@ func debootstrap(ctx context.Context, r RootFS, dir string) error {
 	for _, hook := range r.Hooks {
 		args = append(args, "--customize-hook="+hook)
 	}
-	list := `dpkg-query --admindir="$1"/var/lib/dpkg -W -f='${Package} ${Version}\n' > ` + shellQuote(filepath.Join(dir, "packages.txt"))
-	args = append(args, "--customize-hook="+list, "--customize-hook="+clean, r.suite(), filepath.Join(dir, "rootfs.tar"))
-
-	if os.Geteuid() == 0 {
-		// mmdebstrap ignores signals while working. In namespaces of their own, all its processes and mounts end with
-		// the first process.
-		args = append([]string{"unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"}, args...)
-	}
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	// A fixed date makes the same packages give the same bytes.
-	cmd.Env = append(os.Environ(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", epoch), "TMPDIR="+tmp, "DEBIAN_FRONTEND=noninteractive")
-	if err := run(cmd); err != nil {
-		return fmt.Errorf("root file system %s of packages of Debian %s: %w", r.Name, r.suite(), err)
-	}
-	return nil
+	list := `dpkg-query --admindir="$1"/var/lib/dpkg -W -f='${Package} ${Version}\n' > ` + shellQuote(dir+"/packages.txt")
+	return append(args, "--customize-hook="+list, "--customize-hook="+clean, r.suite(), dir+"/rootfs.tar")
 }
 
 // PackageVersions reads the versions of some packages from a root file system's folder.

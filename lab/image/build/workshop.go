@@ -23,7 +23,7 @@ import (
 const LabelWorkshop = "dev.skidpad.workshop"
 
 // workshop starts a build container, and makes a folder for the output of the build. done removes both.
-func (b *Builder) workshop(ctx context.Context, ref string) (shop Workshop, dir string, done func(), err error) {
+func (b *Builder) workshop(ctx context.Context, ref string, online bool) (shop Workshop, dir string, done func(), err error) {
 	if err := b.Sweep(ctx); err != nil {
 		return nil, "", nil, err
 	}
@@ -38,7 +38,7 @@ func (b *Builder) workshop(ctx context.Context, ref string) (shop Workshop, dir 
 	if err != nil {
 		return nil, "", nil, err
 	}
-	shop, err = b.Engine.Workshop(ctx, ref, lockOf(dir))
+	shop, err = b.Engine.Workshop(ctx, ref, lockOf(dir), online)
 	if err != nil {
 		_ = os.RemoveAll(dir)
 		unlock()
