@@ -51,7 +51,7 @@ func imagesBuildCmd() *cobra.Command {
 	}
 	var push, from string
 	cmd.Flags().StringVar(&push, "push", "", "push the images built here to this folder of a registry: HOST/FOLDER")
-	cmd.Flags().StringVar(&from, "from", "", "pull the images of --push from this folder of a registry before a build: HOST/FOLDER")
+	cmd.Flags().StringVar(&from, "from", "", "pull the images of --push, and debian:bookworm-slim for builds, from this folder of a registry: HOST/FOLDER")
 	cmd.Flags().Var(&policy, "images", "source of images: auto, pull, build or local")
 	cmd.RunE = func(cmd *cobra.Command, names []string) error {
 		if len(names) == 0 {
