@@ -119,5 +119,8 @@ func Draft(ctx context.Context, o Options) (*plan.Plan, error) {
 // Levers lists the measures for a quick bring-up, for Options.Without.
 func Levers() []plan.Lever { return plan.Levers() }
 
+// Text writes a plan for people, with the configurations of routers and gateways, and without passwords.
+func Text(p *plan.Plan) (string, error) { return bringup.Configurations(p) }
+
 // Images lists the images of all members, for a store of images.
 func Images() []image.Entry { return bringup.Catalogue(Kinds()) }

@@ -79,16 +79,9 @@ func (p *Plan) nativeText(t *text) {
 		}
 	}
 	for _, r := range p.Routers {
-		if r.Native == nil {
-			continue
+		if r.Native != nil {
+			files(r.Name, r.Native.Files)
 		}
-		if r.Native.IsWhole() {
-			t.document("configuration of "+r.Name+", from "+r.Native.Whole.Of, ended(r.Native.Whole.Text))
-		}
-		for _, s := range r.Native.Added {
-			t.document("added to the configuration of "+r.Name+", from "+s.Of, ended(s.Text))
-		}
-		files(r.Name, r.Native.Files)
 	}
 	for _, c := range p.Containers {
 		for _, name := range slices.Sorted(maps.Keys(c.Env)) {

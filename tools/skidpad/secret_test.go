@@ -126,6 +126,9 @@ func TestAPasswordIsWrittenNowhereButInARoutersConfiguration(t *testing.T) {
 			t.Errorf("%s has the password, or is empty:\n%.400s", what, text)
 		}
 	}
+	if n := strings.Count(written["up --dry-run"], "not-shown"); n < 3 {
+		t.Errorf("up --dry-run shows the place of a password %d times, wanted each router's configuration:\n%s", n, written["up --dry-run"])
+	}
 	for _, what := range []string{"up --dry-run", "graph", "the plan's JSON"} {
 		if !strings.Contains(written[what], "r3") {
 			t.Errorf("%s proves nothing:\n%.400s", what, written[what])

@@ -40,7 +40,11 @@ func upCmd() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprint(cmd.OutOrStdout(), p.Text())
+				text, err := lab.Text(p)
+				if err != nil {
+					return err
+				}
+				fmt.Fprint(cmd.OutOrStdout(), text)
 				return nil
 			}
 			err = up(cmd, o, !noChecks)
