@@ -31,7 +31,7 @@ type victim struct {
 	steps *steps
 	lab   string
 	clean labtest.Host // without a lab
-	// restarted is true if the engine restarts: the foreign container has another link then.
+	// restarted is true if the engine restarts: the foreign container has another link and namespace then.
 	restarted bool
 }
 
@@ -135,7 +135,7 @@ func (v *victim) gone(ctx context.Context) {
 func (v *victim) left(ctx context.Context) []string {
 	GinkgoHelper()
 	return slices.DeleteFunc(v.Read(ctx).Left(v.clean), func(line string) bool {
-		return v.restarted && (strings.Contains(line, "veth") || strings.Contains(line, "fe80:"))
+		return v.restarted && slices.ContainsFunc([]string{"veth", "fe80:", "nsfs"}, func(part string) bool { return strings.Contains(line, part) })
 	})
 }
 
