@@ -32,20 +32,28 @@ import (
 const (
 	scenarioFile = "scenarios/cilium-bgp-vrrp/scenario.yaml"
 	labName      = "bench"
+	oursName     = "skidpad up"
 )
+
+// way is one way to bring a cluster up, and to take the cluster down.
+type way struct {
+	name, prefix string
+	up, down     *exec.Cmd
+}
 
 func main() {
 	runs := flag.Int("runs", 5, "number of runs of each way")
 	plainRuns := flag.Int("plain", -1, "number of runs of the plain script, the slowest way; default: as the other ways")
+	leverRuns := flag.Int("levers", 0, "number of runs without each lever, in the last rounds")
 	asJSON := flag.Bool("json", false, "print the record as JSON")
-	keep := flag.Bool("record", false, "write the record to "+recordFile+" after each round")
+	keep := flag.Bool("record", false, "write the record to "+recordFile+" after each way")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if *plainRuns < 0 {
 		*plainRuns = *runs
 	}
-	r, err := bench(ctx, *runs, *plainRuns, func(r *record) error {
+	r, err := bench(ctx, *runs, *plainRuns, *leverRuns, func(r *record) error {
 		if *keep {
 			return r.write()
 		}
@@ -60,8 +68,8 @@ func main() {
 	}
 }
 
-// bench runs all ways in turn, and calls done after each round.
-func bench(ctx context.Context, runs, plainRuns int, done func(*record) error) (*record, error) {
+// bench runs all ways in turn, and calls done after each way.
+func bench(ctx context.Context, runs, plainRuns, leverRuns int, done func(*record) error) (*record, error) {
 	s, err := scenario.Load(scenarioFile, lab.Kinds())
 	if err != nil {
 		return nil, err
@@ -89,20 +97,23 @@ func bench(ctx context.Context, runs, plainRuns int, done func(*record) error) (
 		return nil, err
 	}
 	for i := range runs {
-		for _, way := range []struct {
-			name, prefix string
-			up, down     *exec.Cmd
-		}{
+		ways := []way{
 			{"plain script", "skidpad-plain", script(ctx, env, "up"), script(ctx, env, "down")},
 			{"bare kind", "skidpad-plain", script(ctx, env, "bare"), script(ctx, env, "down")},
-			{"skidpad up", "skidpad-" + labName, ours(ctx, "up", "--name", labName), ours(ctx, "down", "--name", labName)},
-		} {
+			{oursName, "skidpad-" + labName, ours(ctx, "up", "--name", labName), ours(ctx, "down", "--name", labName)},
+		}
+		for _, l := range lab.Levers() {
+			if i >= runs-leverRuns {
+				ways = append(ways, way{oursName + " --without " + l.Name, "skidpad-" + labName, ours(ctx, "up", "--name", labName, "--without", l.Name), ours(ctx, "down", "--name", labName)})
+			}
+		}
+		for _, way := range ways {
 			if way.name == "plain script" && i >= plainRuns {
 				continue
 			}
 			fmt.Fprintf(os.Stderr, "run %d of %d: %s\n", i+1, runs, way.name)
 			up, err := m.run(ctx, way.up, way.prefix, func(ctx context.Context, since time.Time) time.Duration {
-				if way.name != "skidpad up" {
+				if !strings.HasPrefix(way.name, oursName) {
 					return 0 // the script ends at the first answer
 				}
 				return poll(ctx, since, p.Clients[0].Container, firstVIP(p))
@@ -116,9 +127,9 @@ func bench(ctx context.Context, runs, plainRuns int, done func(*record) error) (
 			}
 			r.add(way.name, up)
 			r.add(way.name+": down", down)
-		}
-		if err := done(r); err != nil {
-			return nil, err
+			if err := done(r); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return r, nil

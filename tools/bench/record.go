@@ -21,14 +21,14 @@ const recordFile = "tools/bench/record.json"
 
 // record is the result of a bench: figures by way. Units are seconds.
 type record struct {
-	Commit string          `json:"commit"`
-	Ways   map[string]*way `json:"ways"`
+	Commit string              `json:"commit"`
+	Ways   map[string]*figures `json:"ways"`
 
 	before *record // the last recorded figures
 }
 
-// way is the result of one way, a list has a number for each run.
-type way struct {
+// figures are the results of one way; a list has a number for each run.
+type figures struct {
 	Wall      []float64            `json:"wall"`
 	Processor []float64            `json:"processor"`
 	Parts     map[string][]float64 `json:"parts"`
@@ -41,14 +41,14 @@ func newRecord(ctx context.Context) (*record, error) {
 		return nil, err
 	}
 	commit, _ := exec.CommandContext(ctx, "git", "rev-parse", "--short", "HEAD").Output()
-	return &record{Commit: strings.TrimSpace(string(commit)), Ways: map[string]*way{}, before: before}, nil
+	return &record{Commit: strings.TrimSpace(string(commit)), Ways: map[string]*figures{}, before: before}, nil
 }
 
 // add adds the measure of a run.
 func (r *record) add(name string, m measure) {
 	w := r.Ways[name]
 	if w == nil {
-		w = &way{Parts: map[string][]float64{}, Phases: map[string][]float64{}}
+		w = &figures{Parts: map[string][]float64{}, Phases: map[string][]float64{}}
 		r.Ways[name] = w
 	}
 	w.Wall, w.Processor = append(w.Wall, m.Wall.Seconds()), append(w.Processor, m.total().Seconds())
@@ -98,7 +98,7 @@ func (r *record) print(w io.Writer, asJSON bool) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\n", name, spread(x.Wall), spread(x.Processor), len(x.Wall))
 	}
 	fmt.Fprintln(t, "\t\t\nPART\tplain script\tskidpad up")
-	plain, ours := cmp.Or(r.Ways["plain script"], &way{}), r.Ways["skidpad up"]
+	plain, ours := cmp.Or(r.Ways["plain script"], &figures{}), r.Ways["skidpad up"]
 	parts := slices.SortedFunc(maps.Keys(ours.Parts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(median(ours.Parts[b]), median(ours.Parts[a])), cmp.Compare(a, b))
 	})
