@@ -56,7 +56,7 @@ func (m *meter) run(ctx context.Context, cmd *exec.Cmd, prefix string, answered 
 		first <- 0
 	}
 	var said bytes.Buffer
-	cmd.Stderr = io.MultiWriter(os.Stderr, &said)
+	cmd.Stderr, cmd.WaitDelay = io.MultiWriter(os.Stderr, &said), 5*time.Second // children of a killed script keep its output open
 	if err := cmd.Run(); err != nil {
 		return measure{}, fmt.Errorf("%s: %w", strings.Join(cmd.Args, " "), err)
 	}
