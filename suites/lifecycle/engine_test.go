@@ -130,7 +130,7 @@ var _ = Describe("An engine", Label("lifecycle", "engine", "slow"), Ordered, Con
 		// The kernel chooses the largest process, so every process of the router is the largest once.
 		_ = exec.CommandContext(ctx, "docker", "--host", v.Address, "exec", r2, "sh", "-c", "echo 1000 > /proc/1/oom_score_adj; echo -1000 > /proc/self/oom_score_adj; tail /dev/zero").Run()
 		AddReportEntry("status", strings.Join(v.problems(ctx), "; "))
-		v.docker(ctx, "update", "--memory=-1", "--memory-swap=-1", r2)
+		v.docker(ctx, "update", "--memory=1g", "--memory-swap=1g", r2)
 		v.complete(ctx)
 		v.answers(ctx)
 	})

@@ -47,7 +47,7 @@ var _ = Describe("A killed `up`", Label("lifecycle"), Ordered, ContinueOnFailure
 		Consistently(func() []string { return labtest.ReadHost(ctx).Left(before) }).WithTimeout(time.Second).WithPolling(500 * time.Millisecond).Should(BeEmpty())
 	},
 		killedAt("a lab of routers", "frr-bfd", nil, 22, 45, 121),
-		killedAt("a lab with a cluster", "cilium-bgp-vrrp", Label("slow"), 21, 44, 65, 86, 107, 128, 149, 170, 191, 212, 233, 254),
+		killedAt("a lab with a cluster", "cilium-bgp-vrrp", Label("slow"), 21, 36, 52, 67, 82, 98, 113, 128, 144, 159, 174, 190),
 	)
 
 	It("does not disturb a later `up` of the same lab", Label("slow"), func(ctx SpecContext) {
