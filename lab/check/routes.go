@@ -57,8 +57,8 @@ type Routes struct {
 	Tables []Table `json:"tables,omitempty" jsonschema:"enum=rib,enum=fib"`
 	// NextHops is the least number of next hops for a service address, or the cluster's pod CIDR; default 1.
 	NextHops int `json:"nextHops,omitempty" jsonschema:"minimum=1,maximum=256"`
-	// Communities are on the best path of every route to an address of a Service, and Without are on none of these (RFC 1997, RFC
-	// 8092).
+	// Communities are on the best path of every route to an address of a Service and to Prefixes, and Without are on none of
+	// these (RFC 1997, RFC 8092).
 	Communities []scenario.Community `json:"communities,omitempty" jsonschema:"example=64512:100"`
 	Without     []scenario.Community `json:"without,omitempty" jsonschema:"example=64512:200"`
 	Within      scenario.Duration    `json:"within,omitempty"` // default 30 s
@@ -102,12 +102,12 @@ func (c *Routes) Validate(v *scenario.Validation, path string) {
 		}
 	}
 	c.validatePrefixes(v, path)
+	v.Communities(path+".communities", c.Communities)
+	v.Communities(path+".without", c.Without)
 	if len(c.To) == 0 && len(c.Prefixes)+len(c.Absent)+len(c.Tables) > 0 {
 		return
 	}
 	v.Targets(path, c.To, c.Workload)
-	v.Communities(path+".communities", c.Communities)
-	v.Communities(path+".without", c.Without)
 	if j := slices.Index(c.To, scenario.TargetNodePort); j >= 0 {
 		v.Add(fmt.Sprintf("%s.to[%d]", path, j), "seen nodePort, want what is announced: pod, clusterIP, externalIP or loadBalancer")
 	}
@@ -285,6 +285,15 @@ func (c *Routes) prefixes(ctx context.Context, l Lab, names []string) Result {
 	var since time.Time
 	until(ctx, c.Within.Std(), results, func(ctx context.Context, _ []int) {
 		held, observed, rows := c.judgePrefixes(names, readRoutes(ctx, l, names))
+		if held {
+			var wanted []wantedRoute
+			for _, p := range c.Prefixes {
+				wanted = append(wanted, wantedRoute{prefix: p})
+			}
+			if problems := c.marked(ctx, l, names, wanted); len(problems) > 0 {
+				held, observed = false, strings.Join(problems, "; ")
+			}
+		}
 		switch {
 		case !held:
 			since = time.Time{}

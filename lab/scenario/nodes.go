@@ -63,7 +63,8 @@ type NodeRestart struct {
 // Announcement is a kind of address that the nodes announce. `podCIDR` stands for `{kind: podCIDR}`.
 type Announcement struct {
 	Kind Advertisement `json:"kind,omitempty"`
-	// Selector selects Services by labels; default: every Service. Of a podCIDR, no Service is selected.
+	// Selector selects Services by labels, and with podPool pools of pod addresses; default: every Service, or every pool. Of a
+	// podCIDR, no Service is selected.
 	Selector map[string]string `json:"selector,omitempty"`
 	// Pools are the pools of the announced LoadBalancer addresses, by name; default: every pool.
 	Pools []string `json:"pools,omitempty"`

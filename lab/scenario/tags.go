@@ -116,7 +116,7 @@ func EnumOf(t reflect.Type) []string {
 	case reflect.TypeFor[Balancer]():
 		return []string{string(HAProxy), string(Nginx)}
 	case reflect.TypeFor[Advertisement]():
-		return []string{string(AdvertisePodCIDR), string(AdvertiseClusterIP), string(AdvertiseExternalIP), string(AdvertiseLoadBalancer)}
+		return []string{string(AdvertisePodCIDR), string(AdvertiseClusterIP), string(AdvertiseExternalIP), string(AdvertiseLoadBalancer), string(AdvertisePodPool)}
 	case reflect.TypeFor[Target]():
 		return []string{string(TargetPod), string(TargetClusterIP), string(TargetExternalIP), string(TargetLoadBalancer), string(TargetNodePort), string(TargetClient)}
 	}

@@ -226,6 +226,7 @@ const (
 	AdvertiseClusterIP    Advertisement = "clusterIP"
 	AdvertiseExternalIP   Advertisement = "externalIP"
 	AdvertiseLoadBalancer Advertisement = "loadBalancerIP"
+	AdvertisePodPool      Advertisement = "podPool" // the prefixes of nodes from pools of pod addresses (Cilium: CiliumPodIPPool)
 )
 
 // Workload is a program for probes to reach. Exactly one field is set.

@@ -44,6 +44,8 @@ const (
 	NodeAnnouncing
 	// NodeAggregation: announcements of shorter prefixes than single addresses.
 	NodeAggregation
+	// NodePodPools: announcements of pools of pod addresses.
+	NodePodPools
 )
 
 // Speaks checks the speaker of the nodes at a path: the AS numbers, the hold time and the peers.
@@ -194,10 +196,12 @@ func (v *Validation) loops(r *Router, v6 bool) bool {
 // discovery checks that the router is the default gateway of its nodes.
 func (v *Validation) discovery(at string, p NodePeer) {
 	c := v.spec.Cluster
-	if c == nil || slices.ContainsFunc(c.Racks, func(r Rack) bool { return r.Router == p.Router }) {
+	leads := func(r StaticRoute) bool { return r.To == DefaultRoute && r.Via == p.Router && r.Table == 0 }
+	if c == nil || slices.ContainsFunc(c.Racks, func(r Rack) bool { return r.Router == p.Router }) ||
+		slices.ContainsFunc(c.Nodes, func(n NodeSettings) bool { return slices.ContainsFunc(n.Routes, leads) }) {
 		return
 	}
-	v.Add(at, "seen it for %s, which is no node's default gateway, want the router of a rack (spec.cluster.racks)", p.Router)
+	v.Add(at, "seen it for %s, which is no node's default gateway, want the router of a rack (spec.cluster.racks), or a default route of nodes (spec.cluster.nodes)", p.Router)
 }
 
 // nodeEnds checks the settings that both ends of a session between a node and a router must have. Passwords are not compared,
@@ -351,7 +355,7 @@ func (v *Validation) Advertised(path string, all []Announcement, can NodeAbiliti
 			set   bool
 			need  NodeAbilities
 		}{
-			{"selector", a.Selector != nil, NodeServices}, {"pools", a.Pools != nil, NodePools},
+			{"kind", a.Kind == AdvertisePodPool, NodePodPools}, {"selector", a.Selector != nil, NodeServices}, {"pools", a.Pools != nil, NodePools},
 			{"communities", a.Communities != nil, NodeAttributes}, {"localPref", a.LocalPref != nil, NodeAttributes},
 			{"nodes", a.Nodes != nil, NodeAnnouncing}, {"aggregationLength", a.AggregationLength != 0, NodeAggregation},
 			{"aggregationLengthV6", a.AggregationLengthV6 != 0, NodeAggregation},
@@ -369,8 +373,8 @@ func (v *Validation) Advertised(path string, all []Announcement, can NodeAbiliti
 		v.Labels(at+".selector", a.Selector)
 		v.PoolNames(at+".pools", a.Pools)
 		v.Nodes(at+".nodes", a.Nodes)
-		if (a.AggregationLength != 0 || a.AggregationLengthV6 != 0) && a.Kind == AdvertisePodCIDR {
-			v.Add(at, "seen an aggregation length for podCIDR, want it for addresses of Services")
+		if (a.AggregationLength != 0 || a.AggregationLengthV6 != 0) && (a.Kind == AdvertisePodCIDR || a.Kind == AdvertisePodPool) {
+			v.Add(at, "seen an aggregation length for %s, want it for addresses of Services", a.Kind)
 		}
 		v.Communities(at+".communities", a.Communities)
 	}
@@ -496,6 +500,22 @@ func ownBits(network netip.Prefix) int {
 		return 24
 	}
 	return 96
+}
+
+// NodesAddress checks an address on the cluster's network that no part of the lab gets.
+func (v *Validation) NodesAddress(path string, a netip.Addr) {
+	i := slices.IndexFunc(v.spec.Networks, func(n Network) bool { return v.spec.Cluster != nil && n.Name == v.spec.Cluster.Network })
+	if i < 0 {
+		return
+	}
+	n := v.spec.Networks[i]
+	if n.IPv4 == nil {
+		v.Add(path, "seen %s, but network %s has no prefix of its own, want ipv4 of the network", a, n.Name)
+		return
+	}
+	if first, last := freeOf(*n.IPv4); a.Less(first) || last.Less(a) {
+		v.Add(path, "seen %s, want an address from %s to %s of network %s, which no part of the lab has", a, first, last, n.Name)
+	}
 }
 
 // freeOf returns the first and the last address of a network that no part of the lab gets.

@@ -69,6 +69,14 @@ func (r *bgpResources) advertisement(name, label string, all []scenario.Announce
 			entries = append(entries, withAttributes(map[string]any{"advertisementType": "PodCIDR"}, a))
 			continue
 		}
+		if a.Kind == scenario.AdvertisePodPool {
+			selector := map[string]any{"matchLabels": a.Selector}
+			if a.Selector == nil {
+				selector = map[string]any{"matchExpressions": []any{map[string]any{"key": advertiseLabel, "operator": "NotIn", "values": []any{"no"}}}}
+			}
+			entries = append(entries, withAttributes(map[string]any{"advertisementType": "CiliumPodIPPool", "selector": selector}, a))
+			continue
+		}
 		key := plan.YAML(map[string]any{"selector": a.Selector, "communities": a.Communities, "localPref": a.LocalPref, "lengths": []int{a.AggregationLength, a.AggregationLengthV6}})
 		if addresses[key] == nil {
 			selector := map[string]any{"matchExpressions": []any{

@@ -3,7 +3,9 @@ package cilium
 
 import (
 	"fmt"
+	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +24,26 @@ type Addon struct {
 	// LoadBalancerPools are the pools of LoadBalancer addresses; default 198.51.100.0/24 with IPv4 and 2001:db8:198:51::/112
 	// with IPv6, or none if another addon gives the addresses.
 	LoadBalancerPools []scenario.Pool `json:"loadBalancerPools,omitempty"`
+	// PodPools are pools of pod addresses (ipam.mode multi-pool), 1.16.0 or newer; default: a part of the cluster's podCIDR for
+	// each node. The pool default is for pods that no other pool selects.
+	PodPools []PodPool `json:"podPools,omitempty"`
 }
+
+// PodPool is a pool of pod addresses (CiliumPodIPPool). Nodes take prefixes from the pool when pods need addresses.
+type PodPool struct {
+	Name string       `json:"name"`
+	CIDR netip.Prefix `json:"cidr" jsonschema:"example=10.244.64.0/18"` // inside the cluster's podCIDR
+	// MaskSize is the length of a node's prefixes, from the CIDR's length to 28; default 24.
+	MaskSize int `json:"maskSize,omitempty" jsonschema:"minimum=9,maximum=28"`
+	// PodSelector selects the pods by labels; the pods of a workload have app.kubernetes.io/name. The pool default has none.
+	// 1.18.0 or newer.
+	PodSelector map[string]string `json:"podSelector,omitempty"`
+	// Labels are for the selectors of announcements.
+	Labels map[string]string `json:"labels,omitempty"`
+}
+
+// defaultPool is the pool for pods that no other pool selects.
+const defaultPool = "default"
 
 // BGP configures Cilium's BGP control plane on every node.
 type BGP struct {
@@ -73,10 +94,16 @@ func (c *Addon) SetDefaults(s *scenario.Spec) {
 	if c.LoadBalancerPools == nil && !s.OtherGives(c) {
 		c.LoadBalancerPools = s.DefaultPools()
 	}
+	for i := range c.PodPools {
+		scenario.Or(&c.PodPools[i].MaskSize, 24)
+	}
 	if b := c.BGP; b != nil {
 		scenario.Or(&b.HoldTime, scenario.DefaultHoldTime)
 		if b.Advertise == nil {
 			b.Advertise = scenario.AllAdvertisements()
+			if c.PodPools != nil { // Cilium announces no podCIDR then
+				b.Advertise[0].Kind = scenario.AdvertisePodPool
+			}
 		}
 	}
 	if c.L2 != nil {
@@ -122,7 +149,8 @@ func (c *Addon) NodeSpeaker() *scenario.NodeSpeaker {
 // abilities are the settings of the BGP control plane.
 const abilities = scenario.NodePassword | scenario.NodeSelection | scenario.NodeFamilies | scenario.NodeMultihop | scenario.NodePort |
 	scenario.NodeSource | scenario.NodeTiming | scenario.NodeRestarting | scenario.NodeAdvertising | scenario.NodeDiscovery |
-	scenario.NodeAddress | scenario.NodeAttributes | scenario.NodeServices | scenario.NodeAggregation
+	scenario.NodeAddress | scenario.NodeAttributes | scenario.NodeServices | scenario.NodeAggregation |
+	scenario.NodePodPools
 
 // ProxiesServices reports that Cilium replaces kube-proxy.
 func (c *Addon) ProxiesServices() (bool, string) { return true, "" }
@@ -143,10 +171,11 @@ func (c *Addon) Validate(v *scenario.Validation, path string) {
 		v.NotEmpty(path+".loadBalancerPools", len(c.LoadBalancerPools))
 	}
 	v.LoadBalancerPools(path+".loadBalancerPools", c.LoadBalancerPools)
+	c.validatePodPools(v, path+".podPools")
 	if b := c.BGP; b != nil {
 		v.Speaks(path+".bgp", c.NodeSpeaker(), b.HoldTime)
 		v.Advertised(path+".bgp.advertise", b.Advertise, abilities)
-		c.validateAggregation(v, path+".bgp.advertise", b.Advertise)
+		c.validateAnnounced(v, path+".bgp.advertise", b.Advertise)
 		c.validateReleased(v, path+".bgp")
 	}
 	if c.L2 != nil {
@@ -164,7 +193,7 @@ func (c *Addon) Validate(v *scenario.Validation, path string) {
 func (c *Addon) validateReleased(v *scenario.Validation, path string) {
 	each := func(at string, peers []scenario.NodePeer) {
 		for i, p := range peers {
-			c.validateAggregation(v, fmt.Sprintf("%s.peers[%d].advertise", at, i), p.Advertise)
+			c.validateAnnounced(v, fmt.Sprintf("%s.peers[%d].advertise", at, i), p.Advertise)
 			if p.AutoDiscovery && c.before(18) {
 				v.NotYet(fmt.Sprintf("%s.peers[%d].autoDiscovery", at, i), "it with "+c.Version, "1.18.0 or newer")
 			}
@@ -179,11 +208,59 @@ func (c *Addon) validateReleased(v *scenario.Validation, path string) {
 	}
 }
 
-// validateAggregation refuses aggregation lengths that the release lacks.
-func (c *Addon) validateAggregation(v *scenario.Validation, path string, all []scenario.Announcement) {
+// validatePodPools checks the pools of pod addresses.
+func (c *Addon) validatePodPools(v *scenario.Validation, path string) {
+	if c.PodPools == nil {
+		return
+	}
+	k := v.Spec().Cluster
+	if c.before(16) || k != nil && k.IPFamily != scenario.IPv4Family {
+		v.NotYet(path, "it with "+c.Version+", or with IPv6", "1.16.0 or newer and ipFamily ipv4")
+		return
+	}
+	names := map[string]bool{}
+	for i, p := range c.PodPools {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		v.Label(at+".name", p.Name)
+		v.Labels(at+".podSelector", p.PodSelector)
+		v.Labels(at+".labels", p.Labels)
+		switch {
+		case names[p.Name]:
+			v.Add(at+".name", "seen %q twice, want another name", p.Name)
+		case p.Name == defaultPool && p.PodSelector != nil:
+			v.Add(at+".podSelector", "seen it for the pool %s, want none: the pool is for the pods that no other pool selects", defaultPool)
+		case p.Name != defaultPool && p.PodSelector == nil:
+			v.Add(at+".podSelector", "seen nothing, want labels of pods: the pool %s is for all other pods", defaultPool)
+		case p.PodSelector != nil && c.before(18):
+			v.NotYet(at+".podSelector", "it with "+c.Version, "1.18.0 or newer")
+		}
+		names[p.Name] = true
+		if k != nil && p.CIDR.IsValid() && (!k.PodCIDR.Contains(p.CIDR.Addr()) || p.CIDR.Bits() < k.PodCIDR.Bits()) {
+			v.Add(at+".cidr", "seen %s, want a part of the cluster's podCIDR, %s", p.CIDR, k.PodCIDR)
+		}
+		if p.CIDR.IsValid() && p.MaskSize < p.CIDR.Bits() {
+			v.Add(at+".maskSize", "seen %d, want at least %d, the length of %s", p.MaskSize, p.CIDR.Bits(), p.CIDR)
+		}
+		if j := slices.IndexFunc(c.PodPools[:i], func(q PodPool) bool { return q.CIDR.Overlaps(p.CIDR) }); j >= 0 {
+			v.Add(at+".cidr", "seen %s, which overlaps %s of %s, want separate pools", p.CIDR, c.PodPools[j].CIDR, c.PodPools[j].Name)
+		}
+	}
+	if !names[defaultPool] {
+		v.Add(path, "seen no pool named %s, want it for the pods that no other pool selects", defaultPool)
+	}
+}
+
+// validateAnnounced refuses aggregation lengths that the release lacks, and pods' prefixes that the cluster lacks.
+func (c *Addon) validateAnnounced(v *scenario.Validation, path string, all []scenario.Announcement) {
 	for i, a := range all {
 		if (a.AggregationLength != 0 || a.AggregationLengthV6 != 0) && c.before(18) {
 			v.NotYet(fmt.Sprintf("%s[%d]", path, i), "an aggregation length with "+c.Version, "1.18.0 or newer")
+		}
+		switch {
+		case a.Kind == scenario.AdvertisePodPool && c.PodPools == nil:
+			v.Add(fmt.Sprintf("%s[%d].kind", path, i), "seen %s without podPools, want podCIDR", a.Kind)
+		case a.Kind == scenario.AdvertisePodCIDR && c.PodPools != nil:
+			v.Add(fmt.Sprintf("%s[%d].kind", path, i), "seen %s beside podPools, want podPool: Cilium announces no podCIDR then", a.Kind)
 		}
 	}
 }

@@ -13,6 +13,15 @@ import (
 func (c *Addon) manifests(b *plan.Builder) (docs []string, secrets []plan.SecretObject) {
 	api := "cilium.io/" + c.api()
 	docs = append(docs, pools(api, c)...)
+	for _, p := range c.PodPools {
+		spec := map[string]any{"ipv4": map[string]any{"cidrs": []any{p.CIDR.String()}, "maskSize": p.MaskSize}}
+		if p.PodSelector != nil {
+			spec["podSelector"] = map[string]any{"matchLabels": p.PodSelector}
+		}
+		doc := named("cilium.io/v2alpha1", "CiliumPodIPPool", p.Name, spec)
+		doc["metadata"] = map[string]any{"name": p.Name, "labels": p.Labels}
+		docs = append(docs, plan.YAML(doc))
+	}
 	if c.BGP != nil {
 		bgp := c.bgp(b, api)
 		docs, secrets = append(docs, bgp.docs...), bgp.secrets

@@ -88,7 +88,7 @@ func (c *Addon) values(b *plan.Builder, images []plan.Image) map[string]any {
 		"k8sServicePort":       port,
 		"routingMode":          "native",
 		"autoDirectNodeRoutes": true,
-		"ipam":                 map[string]any{"mode": "kubernetes"},
+		"ipam":                 map[string]any{"mode": c.ipam()},
 		"loadBalancer":         map[string]any{"mode": "dsr", "dsrDispatch": "opt"},
 		// Without lbExternalClusterIP, Cilium announces a ClusterIP but drops the packets to the ClusterIP.
 		"bpf":             map[string]any{"masquerade": true, "lbExternalClusterIP": true},
@@ -143,6 +143,14 @@ func (c *Addon) values(b *plan.Builder, images []plan.Image) map[string]any {
 		values["securityContext"] = map[string]any{"privileged": true}
 	}
 	return values
+}
+
+// ipam returns the origin of the pods' addresses: pools, or the part of the cluster's podCIDR that Kubernetes gives the node.
+func (c *Addon) ipam() string {
+	if c.PodPools != nil {
+		return "multi-pool"
+	}
+	return "kubernetes"
 }
 
 // cgroupRoot is the agent's path of cgroup2 in Cilium's chart, for the socket load balancing.
