@@ -24,7 +24,13 @@ func Facts(ctx context.Context, e *docker.Engine) (plan.Host, error) {
 	if err != nil {
 		return plan.Host{}, err
 	}
-	return plan.Host{Taken: taken, CgroupV1: info.Info.CgroupVersion != "2", NoSysResource: !can.SysResource}, nil
+	memory := info.Info.MemTotal
+	if e.Local() {
+		if available, err := available(); err == nil {
+			memory = available
+		}
+	}
+	return plan.Host{Taken: taken, Memory: memory, CgroupV1: info.Info.CgroupVersion != "2", NoSysResource: !can.SysResource}, nil
 }
 
 // Sweep removes containers left behind by a killed engine check. Sweep is useful after a killed bring-up; such

@@ -25,7 +25,7 @@ func (e *LabNameError) Error() string {
 }
 
 // Make computes every part of a lab with a name. Make is pure: equal arguments give equal plans. The scenario must come
-// from scenario.Load or Parse. Errors are *LabNameError and *SubnetError.
+// from scenario.Load or Parse. Errors are *LabNameError, *MemoryError and *SubnetError.
 func Make(s *scenario.Scenario, lab string, h Host) (*Plan, error) {
 	if len(lab) > maxLab || !labForm.MatchString(lab) {
 		return nil, &LabNameError{Name: lab}
@@ -34,6 +34,9 @@ func Make(s *scenario.Scenario, lab string, h Host) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{Lab: lab, Scenario: s, Without: h.Without}
+	if err := fits(&s.Spec, h.Memory); err != nil {
+		return nil, err
+	}
 	b := &builder{Plan: p, spec: &s.Spec, host: h}
 	if err := b.networks(); err != nil {
 		return nil, err

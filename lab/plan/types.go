@@ -19,6 +19,8 @@ type Host struct {
 	CgroupV1 bool `json:"cgroupV1,omitempty"`
 	// NoSysResource reports whether CAP_SYS_RESOURCE cannot be granted to containers.
 	NoSysResource bool `json:"noSysResource,omitempty"`
+	// Memory is the available memory of the engine's machine, in bytes; 0 if unknown.
+	Memory int64 `json:"memory,omitempty"`
 	// Found is the cluster that runs before the lab, for provider existing.
 	Found *Found `json:"found,omitempty"`
 	// Without are the names of the levers that are off.

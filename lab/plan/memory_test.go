@@ -1,0 +1,35 @@
+package plan_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+func TestASizeThatMemoryCannotHoldIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		have int64 // GiB
+		want string
+	}{
+		{"full-table/million", 2, "seen 2.0 GiB available, want 2.7 GiB by estimate"},
+		{"full-table/million", 3, ""},
+		{"full-table/million", 0, ""}, // unknown
+		{"full-table/scenario", 1, ""},
+		{"cilium-l2/scenario", 1, ""}, // no size of its own
+	} {
+		s, err := scenario.Load("../../scenarios/"+c.name+".yaml", lab.Kinds())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = plan.Make(s, "m", plan.Host{Memory: c.have << 30})
+		var refused *plan.MemoryError
+		if c.want == "" && err != nil || c.want != "" && (!errors.As(err, &refused) || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s with %d GiB: seen %v, want %q", c.name, c.have, err, c.want)
+		}
+	}
+}
