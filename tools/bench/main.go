@@ -97,17 +97,7 @@ func bench(ctx context.Context, runs, plainRuns, leverRuns int, done func(*recor
 		return nil, err
 	}
 	for i := range runs {
-		ways := []way{
-			{"plain script", "skidpad-plain", script(ctx, env, "up"), script(ctx, env, "down")},
-			{"bare kind", "skidpad-plain", script(ctx, env, "bare"), script(ctx, env, "down")},
-			{oursName, "skidpad-" + labName, ours(ctx, "up", "--name", labName), ours(ctx, "down", "--name", labName)},
-		}
-		for _, l := range lab.Levers() {
-			if i >= runs-leverRuns {
-				ways = append(ways, way{oursName + " --without " + l.Name, "skidpad-" + labName, ours(ctx, "up", "--name", labName, "--without", l.Name), ours(ctx, "down", "--name", labName)})
-			}
-		}
-		for _, way := range ways {
+		for _, way := range waysOf(ctx, env, i >= runs-leverRuns) {
 			if way.name == "plain script" && i >= plainRuns {
 				continue
 			}
@@ -133,6 +123,22 @@ func bench(ctx context.Context, runs, plainRuns, leverRuns int, done func(*recor
 		}
 	}
 	return r, nil
+}
+
+// waysOf lists the ways of a round, with a bring-up without each lever if levers is set.
+func waysOf(ctx context.Context, env []string, levers bool) []way {
+	ways := []way{
+		{"plain script", "skidpad-plain", script(ctx, env, "up"), script(ctx, env, "down")},
+		{"bare kind", "skidpad-plain", script(ctx, env, "bare"), script(ctx, env, "down")},
+		{oursName, "skidpad-" + labName, ours(ctx, "up", "--name", labName), ours(ctx, "down", "--name", labName)},
+	}
+	if !levers {
+		return ways
+	}
+	for _, l := range lab.Levers() {
+		ways = append(ways, way{oursName + " --without " + l.Name, "skidpad-" + labName, ours(ctx, "up", "--name", labName, "--without", l.Name), ours(ctx, "down", "--name", labName)})
+	}
+	return ways
 }
 
 // script is a verb of the plain script.

@@ -101,22 +101,7 @@ func (c *Addon) values(b *plan.Builder, images []plan.Image) map[string]any {
 		// Without Envoy, nothing answers behind the layer 7 proxy.
 		"l7Proxy": false,
 	}
-	if b.Pulls(plan.LeverStart) {
-		// An init container fewer on each node (without overrides by CiliumNodeConfig), and a startup probe each second
-		// instead of every two seconds.
-		values["daemon"] = map[string]any{"configSources": "config-map:cilium-config"}
-		values["startupProbe"] = map[string]any{"periodSeconds": 1}
-	}
-	if b.Pulls(plan.LeverGarbage) {
-		values["extraEnv"] = plan.GarbageEnv()
-	}
-	if b.Spec().Cluster.Provider == scenario.ProviderKind && b.Pulls(plan.LeverStart) {
-		// Two init containers fewer. The first mounts file systems, but kind's nodes have these mounts from the start
-		// (PlanAddon). The second guards against udev, because udev applies sysctl.d to new interfaces, but kind's nodes run
-		// no udev.
-		values["cgroup"] = map[string]any{"autoMount": map[string]any{"enabled": false}, "hostRoot": cgroupRoot}
-		values["sysctlfix"] = map[string]any{"enabled": false}
-	}
+	pull(values, b)
 	if len(b.Spec().Cluster.Racks) > 0 {
 		// Cilium cannot set a direct route to a node in another rack. The rack's router leads to the pods of the node.
 		values["directRoutingSkipUnreachable"] = true
@@ -151,6 +136,26 @@ func (c *Addon) ipam() string {
 		return "multi-pool"
 	}
 	return "kubernetes"
+}
+
+// pull sets the chart's values of the levers.
+func pull(values map[string]any, b *plan.Builder) {
+	if b.Pulls(plan.LeverStart) {
+		// An init container fewer on each node (without overrides by CiliumNodeConfig), and a startup probe each second
+		// instead of every two seconds.
+		values["daemon"] = map[string]any{"configSources": "config-map:cilium-config"}
+		values["startupProbe"] = map[string]any{"periodSeconds": 1}
+	}
+	if b.Pulls(plan.LeverGarbage) {
+		values["extraEnv"] = plan.GarbageEnv()
+	}
+	if b.Spec().Cluster.Provider == scenario.ProviderKind && b.Pulls(plan.LeverStart) {
+		// Two init containers fewer. The first mounts file systems, but kind's nodes have these mounts from the start
+		// (PlanAddon). The second guards against udev, because udev applies sysctl.d to new interfaces, but kind's nodes run
+		// no udev.
+		values["cgroup"] = map[string]any{"autoMount": map[string]any{"enabled": false}, "hostRoot": cgroupRoot}
+		values["sysctlfix"] = map[string]any{"enabled": false}
+	}
 }
 
 // cgroupRoot is the agent's path of cgroup2 in Cilium's chart, for the socket load balancing.
