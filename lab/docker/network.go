@@ -52,7 +52,7 @@ func (e *Engine) CreateNetwork(ctx context.Context, lab string, n plan.Network, 
 	if err := e.overlap(ctx, n); err != nil {
 		return err
 	}
-	if hasLink(n.Bridge) {
+	if !freeLink(n.Bridge) {
 		return fmt.Errorf("network %s: its bridge %s exists already and no network of the engine owns it; if nothing uses it, run `ip link delete %s`", n.Docker, n.Bridge, n.Bridge)
 	}
 	ipam := []network.IPAMConfig{{Subnet: n.Subnet.Masked(), IPRange: n.Nodes.Masked(), Gateway: n.Host}}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -22,10 +23,19 @@ func hostUses() ([]use, error) {
 	return uses, nil
 }
 
-// hasLink reports whether this machine has an interface.
-func hasLink(name string) bool {
-	_, err := netlink.LinkByName(name)
-	return err == nil
+// freeLink reports whether this machine has no interface of a name. A bridge without ports is removed: an engine that was
+// killed while it made a network has left the bridge.
+func freeLink(name string) bool {
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		return true
+	}
+	all, err := netlink.LinkList()
+	port := func(l netlink.Link) bool { return l.Attrs().MasterIndex == link.Attrs().Index }
+	if err != nil || link.Type() != "bridge" || slices.ContainsFunc(all, port) {
+		return false
+	}
+	return netlink.LinkDel(link) == nil
 }
 
 func routeUses(routes []netlink.Route, link func(index int) string) []use {

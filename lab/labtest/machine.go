@@ -124,7 +124,7 @@ func (m *Machine) Read(ctx context.Context) Host {
 	}, pid)
 	folders, _ := os.ReadDir("/proc/" + pid + "/root/root/.local/state/skidpad") // before the first lab there is none
 	for _, f := range folders {
-		if f.IsDir() {
+		if f.IsDir() && !strings.HasPrefix(f.Name(), ".") { // .repro has the reports of bugs
 			h["folders"] = append(h["folders"], f.Name())
 		}
 	}

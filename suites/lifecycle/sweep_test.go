@@ -126,7 +126,11 @@ func (v *victim) gone(ctx context.Context) {
 	GinkgoHelper()
 	out, err := v.skidpad(ctx, "down", "--all").CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), string(out))
-	v.do(ctx, "down") // a killed `up` may have left a folder, and no object of the engine
+	// Killed commands may have left a folder, and no object of the engine.
+	for _, name := range []string{v.lab, "frr-16658-b", "frr-16658-f"} {
+		out, err := v.skidpad(ctx, "down", "--name", name).CombinedOutput()
+		Expect(err).NotTo(HaveOccurred(), string(out))
+	}
 	// The engine finishes an accepted request a little after the client is gone.
 	Consistently(func() []string {
 		return slices.DeleteFunc(v.left(ctx), func(line string) bool { return strings.Contains(line, "veth") })
@@ -203,7 +207,7 @@ func (s sweep) command(ctx context.Context, v *victim) *exec.Cmd {
 
 var _ = Describe("skidpad, killed at any step,", Label("lifecycle", "sweep", "slow"), Ordered, ContinueOnFailure, Serial, func() {
 	var v *victim
-	BeforeAll(func(ctx SpecContext) { v = newVictim(ctx, plan.Image{Name: "keepalived"}) })
+	BeforeAll(func(ctx SpecContext) { v = newVictim(ctx, plan.Image{Name: "keepalived"}, plan.Image{Name: "frr"}) })
 
 	for _, s := range sweeps {
 		Context("in "+s.what, func() {
