@@ -128,8 +128,11 @@ func (r *Router) Routes(ctx context.Context) ([]bgp.Route, error) {
 // Adjacencies returns the OSPF neighbours.
 func (r *Router) Adjacencies(ctx context.Context) ([]router.Adjacency, error) {
 	var all []router.Adjacency
-	for _, d := range ospfDaemons(r.Plan) {
+	for _, d := range furtherDaemons(r.Plan) {
 		v6 := d == "ospf6d"
+		if !v6 && d != "ospfd" {
+			continue
+		}
 		command := map[bool]string{false: "show ip ospf neighbor json", true: "show ipv6 ospf6 neighbor json"}[v6]
 		out, err := r.vtysh(ctx, command)
 		if err != nil {

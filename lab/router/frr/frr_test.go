@@ -2,6 +2,7 @@ package frr
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -181,5 +182,17 @@ func TestParseOSPF(t *testing.T) {
 		if _, err := c.parse([]byte("ospfd is not running")); err == nil {
 			t.Error("a text was read as neighbours")
 		}
+	}
+}
+
+func TestDaemonsOfTheUsersConfiguration(t *testing.T) {
+	text := "interface core\n ip pim\n!\nrouter ospf\n network 10.0.0.0/8 area 0\nrouter ospf6\nrouter bgp 1\n! router isis x\n"
+	r := plan.Router{Name: "r1", Native: &plan.Native{Added: []plan.Snippet{{Text: text}}}}
+	if got, want := furtherDaemons(r), []string{"pimd", "ospfd", "ospf6d"}; !slices.Equal(got, want) {
+		t.Errorf("added: seen %v, wanted %v", got, want)
+	}
+	r.Native = &plan.Native{Whole: &plan.Snippet{Text: "router rip\n"}}
+	if file := daemonsFile(r); !strings.Contains(file, "ripd=yes\n") || !strings.Contains(file, `ripd_options="-A 127.0.0.1"`) {
+		t.Errorf("whole: the daemons' file is\n%s", file)
 	}
 }

@@ -29,9 +29,9 @@ func daemonsFile(r plan.Router) string {
 	if r.BGP != nil && r.BGP.Port != 0 {
 		port = fmt.Sprintf(" -p %d", r.BGP.Port)
 	}
-	ospf, options := "", ""
-	for _, d := range ospfDaemons(r) {
-		ospf += d + "=yes\n"
+	further, options := "", ""
+	for _, d := range furtherDaemons(r) {
+		further += d + "=yes\n"
 		options += d + "_options=\"-A 127.0.0.1\"\n"
 	}
 	return fmt.Sprintf(`zebra=yes
@@ -43,18 +43,42 @@ zebra_options="-A 127.0.0.1 -s 90000000"
 bgpd_options="-A 127.0.0.1 -M bmp%s"
 staticd_options="-A 127.0.0.1"
 bfdd_options="-A 127.0.0.1"
-%s`, ospf, port, options)
+%s`, further, port, options)
 }
 
-// ospfDaemons are the daemons of the router's interior protocol.
-func ospfDaemons(r plan.Router) []string {
-	switch {
-	case r.OSPF == nil:
-		return nil
-	case r.HasIPv6():
-		return []string{"ospfd", "ospf6d"}
+// furtherDaemons are the daemons of the router's interior protocol and of the user's own configuration.
+func furtherDaemons(r plan.Router) []string {
+	var all []string
+	if r.OSPF != nil {
+		all = append(all, "ospfd")
+		if r.HasIPv6() {
+			all = append(all, "ospf6d")
+		}
 	}
-	return []string{"ospfd"}
+	if r.Native == nil {
+		return all
+	}
+	snippets := r.Native.Added
+	if r.Native.Whole != nil {
+		snippets = append(slices.Clone(snippets), *r.Native.Whole)
+	}
+	for _, s := range snippets {
+		for line := range strings.Lines(s.Text) {
+			words := strings.Fields(line)
+			if daemon := nativeDaemons[strings.Join(words[:min(2, len(words))], " ")]; daemon != "" && !slices.Contains(all, daemon) {
+				all = append(all, daemon)
+			}
+		}
+	}
+	return all
+}
+
+// nativeDaemons are the daemons by the first words of the lines that only this daemon understands (docs.frrouting.org, one page
+// for each daemon). vtysh passes a line to no daemon, and tells nobody, if the daemon does not run.
+var nativeDaemons = map[string]string{
+	"router ospf": "ospfd", "router ospf6": "ospf6d", "router isis": "isisd", "router openfabric": "fabricd", "router rip": "ripd",
+	"router ripng": "ripngd", "router eigrp": "eigrpd", "router babel": "babeld", "mpls ldp": "ldpd", "router pim": "pimd", "ip pim": "pimd",
+	"router pim6": "pim6d", "ipv6 pim": "pim6d", "ip nhrp": "nhrpd", "ipv6 nhrp": "nhrpd",
 }
 
 const vtyshFile = "service integrated-vtysh-config\n"

@@ -12,6 +12,9 @@ chmod 0640 /etc/frr/*
 vtysh -C -f /etc/frr/frr.conf
 
 daemons=$(sed -nE "s/^(zebra|[a-z0-9]+d)=yes.*/\1/p" /etc/frr/daemons)
+for d in $daemons; do
+  [ -x "/usr/lib/frr/$d" ] || { echo "this image of FRR has no $d, which the configuration needs" >&2; exit 1; }
+done
 # FRR 9.1 and later keep the configuration of some daemons in one of its own, started first.
 [ ! -x /usr/lib/frr/mgmtd ] || daemons="mgmtd $daemons"
 # As the first process watchfrr would get the deaths of daemons that are no children of its own, take them for those of
