@@ -30,8 +30,8 @@ const (
 	dirCache   = "/var/lib/skidpad-cache"
 	dirResults = "/var/lib/skidpad-results"
 
-	// EnvNode and EnvPod tell a shard its node and pod.
-	EnvNode, EnvPod = "FLEET_NODE", "FLEET_POD"
+	// envNode and envPod tell a shard its node and pod.
+	envNode, envPod = "FLEET_NODE", "FLEET_POD"
 )
 
 // Spec describes a run's pods.
@@ -135,7 +135,7 @@ func (s Spec) pod(part string, command ...string) corev1.PodSpec {
 		RestartPolicy: corev1.RestartPolicyNever, AutomountServiceAccountToken: &no, EnableServiceLinks: &no, TerminationGracePeriodSeconds: &grace,
 		Containers: []corev1.Container{{
 			Name: container, Image: s.Image, ImagePullPolicy: corev1.PullIfNotPresent, Args: command,
-			Env:             []corev1.EnvVar{field(EnvNode, "spec.nodeName"), field(EnvPod, "metadata.name")},
+			Env:             []corev1.EnvVar{field(envNode, "spec.nodeName"), field(envPod, "metadata.name")},
 			SecurityContext: &corev1.SecurityContext{Privileged: &yes},
 			Resources:       corev1.ResourceRequirements{Requests: resources, Limits: resources},
 			VolumeMounts:    []corev1.VolumeMount{{Name: "cache", MountPath: dirCache}, {Name: "results", MountPath: dirResults}},

@@ -48,7 +48,7 @@ type shard struct {
 // Shard runs the tasks of this pod's shard and returns the exit code of the shard. With preflight, Shard only tries the node and
 // fills the node's cache.
 func Shard(ctx context.Context, out io.Writer, preflight bool) (int, error) {
-	s := shard{node: os.Getenv(EnvNode), pod: os.Getenv(EnvPod), out: out}
+	s := shard{node: os.Getenv(envNode), pod: os.Getenv(envPod), out: out}
 	data, unlock, err := slot(dirCache)
 	if err != nil {
 		return NoLab, err
@@ -146,8 +146,9 @@ func (s shard) engine(ctx context.Context, data string) (stop func(), err error)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("node %s: engine: %w", s.node, err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	var why error
+	ended := make(chan struct{})
+	go func() { why = cmd.Wait(); close(ended) }()
 	stop = func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 		select {
@@ -158,10 +159,9 @@ func (s shard) engine(ctx context.Context, data string) (stop func(), err error)
 	}
 	err = wait.Until(ctx, wait.For{What: "engine on node " + s.node, Within: engineWithin, Every: 500 * time.Millisecond}, func(ctx context.Context) error {
 		select {
-		case err := <-ended:
-			ended <- err
+		case <-ended:
 			text, _ := os.ReadFile(log.Name())
-			return wait.Stop(fmt.Errorf("the engine ended: %w: %s", err, lastLines(string(text), 5)))
+			return wait.Stop(fmt.Errorf("the engine ended: %w: %s", why, lastLines(string(text), 5)))
 		default:
 		}
 		e, err := docker.Connect(ctx)
