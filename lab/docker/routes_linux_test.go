@@ -22,8 +22,10 @@ func TestFreeLink(t *testing.T) {
 		}
 	}
 	add(bridge)
-	if !freeLink("sp-1") || !freeLink("sp-1") {
-		t.Error("a bridge without ports stays")
+	for range 2 { // the second time, nothing is there
+		if !freeLink("sp-1") {
+			t.Error("a bridge without ports stays")
+		}
 	}
 	bridge.Index = 0
 	add(bridge)

@@ -145,7 +145,7 @@ func (in *Injector) Close(ctx context.Context) error {
 	if g == nil {
 		return nil
 	}
-	_, err := in.clearOf(ctx, g.token)
+	err := in.clearOf(ctx, g.token)
 	_ = g.pipe.Close()
 	select {
 	case <-g.ended:
@@ -196,8 +196,7 @@ func watchOver(pipe io.Reader, ready io.WriteCloser, kinds scenario.Kinds) error
 	if err != nil {
 		return err
 	}
-	_, err = New(e, c.Plan, c.Dir, KubeAt(e, c.Plan, c.Dir), nil).clearOf(ctx, c.Token)
-	return err
+	return New(e, c.Plan, c.Dir, KubeAt(e, c.Plan, c.Dir), nil).clearOf(ctx, c.Token)
 }
 
 // kubeconfig returns the path of the lab's kubeconfig file.

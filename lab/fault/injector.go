@@ -335,10 +335,10 @@ func (in *Injector) ClearAll(ctx context.Context) ([]Active, error) {
 }
 
 // clearOf undoes the faults of a maker.
-func (in *Injector) clearOf(ctx context.Context, maker string) ([]Active, error) {
+func (in *Injector) clearOf(ctx context.Context, maker string) error {
 	records, err := in.records(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var list []Active
 	for _, r := range records {
@@ -346,7 +346,8 @@ func (in *Injector) clearOf(ctx context.Context, maker string) ([]Active, error)
 			list = append(list, Active{record: *r, in: in})
 		}
 	}
-	return in.clearList(ctx, list)
+	_, err = in.clearList(ctx, list)
+	return err
 }
 
 // clearList undoes faults: faults of containers first, because an undo inside a container needs a running container.

@@ -19,6 +19,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/host"
+	"skidpad.dev/skidpad/lab/system"
 	"skidpad.dev/skidpad/lab/wait"
 )
 
@@ -100,7 +101,7 @@ func slot(cache string) (data string, unlock func(), err error) {
 			return "", nil, err
 		}
 		unlock, err := lock(data)
-		if err == nil || !errors.Is(err, syscall.EWOULDBLOCK) {
+		if err == nil || !errors.Is(err, system.ErrLocked) {
 			return data, unlock, err
 		}
 	}
@@ -112,7 +113,7 @@ func lock(data string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := system.TryLock(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", f.Name(), err), f.Close())
 	}
 	return func() { _ = f.Close() }, nil
@@ -141,21 +142,21 @@ func (s shard) engine(ctx context.Context, data string) (stop func(), err error)
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
-	cmd := exec.Command("dockerd", "--host=unix:///var/run/docker.sock", "--data-root="+root, "--storage-driver=overlay2", "--log-level=warn") //nolint:noctx // stop ends the engine after the labs
+	living, end := context.WithCancel(context.WithoutCancel(ctx)) // stop ends the engine after the labs
+	cmd := exec.CommandContext(living, "dockerd", "--host=unix:///var/run/docker.sock", "--data-root="+root, "--storage-driver=overlay2", "--log-level=warn")
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 15 * time.Second
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
+		end()
 		return nil, fmt.Errorf("node %s: engine: %w", s.node, err)
 	}
 	var why error
 	ended := make(chan struct{})
 	go func() { why = cmd.Wait(); close(ended) }()
 	stop = func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		select {
-		case <-ended:
-		case <-time.After(15 * time.Second):
-			_ = cmd.Process.Kill()
-		}
+		end()
+		<-ended
 	}
 	err = wait.Until(ctx, wait.For{What: "engine on node " + s.node, Within: engineWithin, Every: 500 * time.Millisecond}, func(ctx context.Context) error {
 		select {

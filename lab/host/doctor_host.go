@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -133,28 +132,6 @@ func memoryFinding() Finding {
 		f.Status, f.Do = Warn, "end what uses memory (ps aux --sort -rss | head), or take labs down: skidpad ls"
 	}
 	return f
-}
-
-// available returns the memory of this machine that is available without swapping, in bytes.
-func available() (int64, error) {
-	data, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return 0, err
-	}
-	return meminfo(string(data), "MemAvailable")
-}
-
-// meminfo returns a line of /proc/meminfo in bytes.
-func meminfo(text, name string) (int64, error) {
-	for line := range strings.Lines(text) {
-		value, found := strings.CutPrefix(line, name+":")
-		if !found {
-			continue
-		}
-		kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
-		return kib << 10, err
-	}
-	return 0, fmt.Errorf("/proc/meminfo: no line %s", name)
 }
 
 // forwardFinding checks forwarding: the engine switches forwarding on at start, but another program may have

@@ -2,6 +2,10 @@ package host
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
 
 	"github.com/moby/moby/client"
 
@@ -36,3 +40,25 @@ func Facts(ctx context.Context, e *docker.Engine) (plan.Host, error) {
 // Sweep removes containers left behind by a killed engine check. Sweep is useful after a killed bring-up; such
 // containers are rare.
 func Sweep(ctx context.Context, e *docker.Engine) error { return sweep(ctx, e.Client) }
+
+// available returns the memory of this machine that is available without swapping, in bytes.
+func available() (int64, error) {
+	data, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0, err
+	}
+	return meminfo(string(data), "MemAvailable")
+}
+
+// meminfo returns a line of /proc/meminfo in bytes.
+func meminfo(text, name string) (int64, error) {
+	for line := range strings.Lines(text) {
+		value, found := strings.CutPrefix(line, name+":")
+		if !found {
+			continue
+		}
+		kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+		return kib << 10, err
+	}
+	return 0, fmt.Errorf("/proc/meminfo: no line %s", name)
+}

@@ -106,9 +106,10 @@ func TestSleepEndsWithTheContext(t *testing.T) {
 func TestNothingElsePauses(t *testing.T) {
 	allowed := map[string]string{
 		"lab/wait/wait.go":          "Sleep",
-		"lab/capture/record.go":     "flushes a file regularly while packets are recorded",
+		"lab/capture/here_linux.go": "flushes a file regularly while packets are recorded",
 		"lab/fault/journal.go":      "follows a file that other processes write",
 		"lab/fault/flap.go":         "a flap's rhythm",
+		"lab/image/progress.go":     "tells the progress of a build for as long as the build lasts",
 		"lab/watch/connections.go":  "follows the kernel's table of connections",
 		"lab/watch/daemons.go":      "follows the processes of /proc",
 		"tools/runs/progress.go":    "looks at the progress of a run for as long as the run lasts",

@@ -56,7 +56,7 @@ func TestTheFirstControlPlaneOfAKindClusterIsFound(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "kind cluster gone: seen no control-plane node") || !strings.Contains(err.Error(), "the engine has: b, mine (") {
 		t.Errorf("seen %v, want the clusters of the engine", err)
 	}
-	down := append(all, node("mine", "mine-worker2", "worker", container.StateExited))
+	down := append(slices.Clone(all), node("mine", "mine-worker2", "worker", container.StateExited))
 	if got, err := controlPlane(&scenario.Cluster{Kind: "mine"}, down, false); err != nil || got != "mine-control-plane" {
 		t.Errorf("a fault has stopped a worker: seen %s, %v", got, err)
 	}
