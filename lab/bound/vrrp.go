@@ -11,10 +11,19 @@ const vrrpSource = "RFC 9568, 6.1 (Active_Down_Interval)"
 type VRRP struct {
 	Advert   time.Duration // the advertisement interval
 	Priority int           // of the backup that takes over, 1 to 254
+	// V2 is version 2, whose skew time is a part of a second (RFC 3768, 6.1).
+	V2 bool
 }
 
 // skew returns Skew_Time: a backup of lower priority waits longer beyond the three intervals.
-func (v VRRP) skew() time.Duration { return time.Duration(256-v.Priority) * v.Advert / 256 }
+func (v VRRP) skew() time.Duration { return time.Duration(256-v.Priority) * v.unit() / 256 }
+
+func (v VRRP) unit() time.Duration {
+	if v.V2 {
+		return time.Second
+	}
+	return v.Advert
+}
 
 // down returns Active_Down_Interval (Master_Down_Interval in RFC 5798).
 func (v VRRP) down() time.Duration { return 3*v.Advert + v.skew() }
@@ -24,7 +33,7 @@ func (v VRRP) terms() []Term {
 }
 
 func (v VRRP) skewText() string {
-	return fmt.Sprintf("(256 − %d) / 256 × %s", v.Priority, v.Advert)
+	return fmt.Sprintf("(256 − %d) / 256 × %s", v.Priority, v.unit())
 }
 
 // Silent bounds the outage when the active router falls silent: the backup's timer runs from the last

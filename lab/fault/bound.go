@@ -272,7 +272,7 @@ func (c Case) backup(node string) (vrrp bound.VRRP, ok bool) {
 				next = max(next, m.Priority)
 			}
 		}
-		return bound.VRRP{Advert: g.AdvertInterval, Priority: next}, next != 0
+		return bound.VRRP{Advert: g.AdvertInterval, Priority: next, V2: g.Version == 2}, next != 0
 	}
 	return bound.VRRP{}, false
 }

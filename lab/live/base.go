@@ -20,8 +20,7 @@ func (l *Lab) Base(ctx context.Context) error {
 		return errors.New(strings.Join(st.Problems, "; "))
 	}
 	for i, g := range st.Gateways {
-		wanted := preferred(l.Plan, g.Name)
-		if g.Holder != wanted {
+		if wanted := preferred(l.Plan, g.Name); wanted != "" && g.Holder != wanted {
 			return fmt.Errorf("gateway %s is held by %s, not by %s", st.Gateways[i].Name, g.Holder, wanted)
 		}
 	}
@@ -31,12 +30,12 @@ func (l *Lab) Base(ctx context.Context) error {
 	return nil
 }
 
-// preferred returns the member that holds a gateway in a healthy lab.
+// preferred returns the member that holds a gateway in a healthy lab; "" if any member may, because none preempts.
 func preferred(p *plan.Plan, gateway string) string {
 	best, name := 0, ""
 	for _, g := range p.Gateways {
 		for _, m := range g.Members {
-			if g.Name == gateway && m.Priority > best {
+			if g.Name == gateway && !g.NoPreempt && m.Priority > best {
 				best, name = m.Priority, m.Router
 			}
 		}

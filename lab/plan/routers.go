@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -212,7 +213,7 @@ func (b *builder) routerIndex(name string) int {
 
 func (b *builder) gateways() {
 	for i, g := range b.spec.Gateways {
-		out := Gateway{Name: g.Name, Image: Image{Name: "keepalived"}, AdvertInterval: g.AdvertInterval.Std(), VRID: i + 1}
+		out := Gateway{Name: g.Name, Image: Image{Name: "keepalived"}, AdvertInterval: g.AdvertInterval.Std(), VRID: cmp.Or(g.VirtualRouterID, i+1), GatewayOptions: g.GatewayOptions}
 		for _, n := range g.Networks {
 			out.Addresses = append(out.Addresses, b.attach(n, gatewaysAt-i, ""))
 		}

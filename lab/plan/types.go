@@ -216,6 +216,7 @@ type Gateway struct {
 	VRID           int            `json:"vrid"` // 1 to 255; one VRID per gateway, the same on each network
 	Addresses      []Attachment   `json:"addresses"`
 	Members        []GatewayGuard `json:"members"`
+	scenario.GatewayOptions
 }
 
 // GatewayGuard is a member of a gateway: keepalived in the network namespace of a router.

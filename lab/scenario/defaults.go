@@ -51,8 +51,7 @@ func (s *Scenario) setDefaults() {
 		spec.Routers[i].setDefaults(spec)
 	}
 	for i := range spec.Gateways {
-		Or(&spec.Gateways[i].Protocol, "vrrp")
-		Or(&spec.Gateways[i].AdvertInterval, DefaultAdvertInterval)
+		spec.Gateways[i].setDefaults()
 	}
 	for i := range spec.Clients {
 		if c := &spec.Clients[i]; len(c.Networks) > 0 {

@@ -195,11 +195,13 @@ type Peer struct {
 // Gateway is an address on each of the listed networks. Several routers guard the address.
 type Gateway struct {
 	Name     string   `json:"name"`
-	Protocol string   `json:"protocol,omitempty" jsonschema:"enum=vrrp"` // vrrp (keepalived, VRRPv3); default vrrp
+	Protocol string   `json:"protocol,omitempty" jsonschema:"enum=vrrp"` // vrrp (keepalived); default vrrp
 	Members  []string `json:"members"`                                   // the first is the preferred master
 	Networks []string `json:"networks"`
 	// AdvertInterval is a multiple of 10 ms from 10 ms to 40.95 s (RFC 9568, 5.2.7); default 100 ms.
+	// Version 2 takes whole seconds; default 1 s there.
 	AdvertInterval Duration `json:"advertInterval,omitempty"`
+	GatewayOptions
 }
 
 // Client is a host on one or more networks, outside the cluster.

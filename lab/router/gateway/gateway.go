@@ -106,13 +106,25 @@ func (g *Gateway) spec(m plan.GatewayGuard) (docker.Spec, error) {
 		// router.
 		PIDOf:  router,
 		CapAdd: []string{"NET_ADMIN", "NET_RAW"},
-		Files: []docker.File{
+		Files: append(own(g.plan), []docker.File{
 			{Path: directory + "/keepalived.conf", Data: []byte(config)},
 			{Path: directory + "/start.sh", Mode: 0o755, Data: startScript},
 			{Path: directory + "/notify.sh", Mode: 0o755, Data: notifyScript},
 			{Path: directory + "/track.sh", Mode: 0o755, Data: trackScript},
-		},
+		}...),
 	}, nil
+}
+
+// own returns the scenario's own scripts.
+func own(g plan.Gateway) []docker.File {
+	var files []docker.File
+	for _, c := range g.Checks {
+		files = append(files, docker.File{Path: directory + "/check-" + c.Name, Mode: 0o755, Data: []byte(c.Script.Text)})
+	}
+	if g.Notify != nil {
+		files = append(files, docker.File{Path: directory + "/notify-own", Mode: 0o755, Data: []byte(g.Notify.Text)})
+	}
+	return files
 }
 
 // Members returns the state that each member reports, in the order of the plan. The state is Unknown if a member does

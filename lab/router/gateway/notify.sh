@@ -5,3 +5,5 @@ set -eu
 directory=$(dirname "$0")
 echo "$3 $(date +%s.%N)" >"$directory/state.new"
 mv "$directory/state.new" "$directory/state"
+# The scenario's own script, with the same arguments.
+[ ! -x "$directory/notify-own" ] || exec "$directory/notify-own" "$@"

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 //go:embed keepalived.conf.tmpl
@@ -17,7 +18,11 @@ var configTemplate string
 
 // Render makes keepalived's configuration for one member. Two runs on the same plan give the same bytes.
 func Render(g plan.Gateway, m plan.GatewayGuard) (string, error) {
-	t, err := template.New("keepalived.conf").Funcs(template.FuncMap{"seconds": seconds}).Parse(configTemplate)
+	t, err := template.New("keepalived.conf").Funcs(template.FuncMap{
+		"seconds": seconds,
+		"exact":   func(d scenario.Duration) string { return seconds(d.Std()) },
+		"whole":   func(d scenario.Duration) int { return int(d.Std() / time.Second) },
+	}).Parse(configTemplate)
 	if err != nil {
 		return "", fmt.Errorf("lab bug: template of keepalived.conf: %w", err)
 	}
@@ -28,13 +33,22 @@ func Render(g plan.Gateway, m plan.GatewayGuard) (string, error) {
 		Dir     string
 		// Base is the priority in the file, and Weight the priority that the tracking script adds.
 		Base, Weight int
+		State        string
 		// Instances are VRRP's virtual routers: one for each network and family.
 		Instances []instance
-	}{g, m, directory, base(g, m), m.Priority - base(g, m), instances(g)})
+	}{g, m, directory, base(g, m), m.Priority - base(g, m), state(g, m), instances(g)})
 	if err != nil {
 		return "", fmt.Errorf("keepalived.conf of gateway %s, member %s: %w", g.Name, m.Router, err)
 	}
 	return b.String(), nil
+}
+
+// state is the state in which a member starts. A backup waits for the master's silence first.
+func state(g plan.Gateway, m plan.GatewayGuard) string {
+	if g.State == scenario.StartMaster && m.Router == g.Members[0].Router {
+		return "MASTER"
+	}
+	return "BACKUP"
 }
 
 // instance is a virtual router: VRRP has one for each network and IP family (RFC 9568, 1). All instances move together.
