@@ -1,7 +1,7 @@
 package plan
 
 import (
-	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -59,8 +59,11 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 			s.Announce = append(s.Announce, v6)
 		}
 	}
+	var listens []Range
 	for _, p := range r.BGP.Peers {
 		switch {
+		case p.Listen.IsValid():
+			listens = append(listens, Range{Name: fmt.Sprintf("listen%d", len(listens)+1), Prefix: p.Listen, ASN: p.ASN, Sessions: p.Sessions, Peering: peeringOf(p)})
 		case p.Router != "":
 			v4, v6 := b.peerAddress(r, p.Router)
 			if other := b.spec.Router(p.Router); p.Loopback && other != nil {
@@ -85,6 +88,7 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 			s.Ranges = append(s.Ranges, b.nodeRanges(r, p)...)
 		}
 	}
+	s.Ranges = append(s.Ranges, listens...)
 	return s
 }
 
@@ -213,7 +217,7 @@ func (b *builder) routerIndex(name string) int {
 
 func (b *builder) gateways() {
 	for i, g := range b.spec.Gateways {
-		out := Gateway{Name: g.Name, Image: Image{Name: "keepalived"}, AdvertInterval: g.AdvertInterval.Std(), VRID: cmp.Or(g.VirtualRouterID, i+1), GatewayOptions: g.GatewayOptions}
+		out := Gateway{Name: g.Name, Image: Image{Name: "keepalived"}, AdvertInterval: g.AdvertInterval.Std(), VRID: b.spec.VRID(i), GatewayOptions: g.GatewayOptions}
 		for _, n := range g.Networks {
 			out.Addresses = append(out.Addresses, b.attach(n, gatewaysAt-i, ""))
 		}

@@ -169,6 +169,9 @@ func (d decoder) nodeNames(n *yaml.Node, to *NodeNames, path string) {
 // isNodes reports whether the peer is nodes of the cluster.
 func (p *Peer) isNodes() bool { return len(p.Nodes) > 0 }
 
+// waits reports whether the router waits for the peer's connection, from any address of a range.
+func (p *Peer) waits() bool { return p.isNodes() || p.Listen.IsValid() }
+
 // LearnsFromNodes reports whether the router has sessions with nodes of the cluster.
 func (b *BGP) LearnsFromNodes() bool {
 	return b != nil && slices.ContainsFunc(b.Peers, func(p Peer) bool { return p.isNodes() })
@@ -280,8 +283,8 @@ func (v *Validation) source(at string, r *Router, p Peer) {
 	if p.UpdateSource == "lo" && len(r.Loopbacks) == 0 {
 		v.Add(at+".updateSource", "seen lo, want loopbacks of router %s", r.Name)
 	}
-	if p.isNodes() {
-		v.Add(at+".updateSource", "seen it for nodes, want it for a router or an address: the nodes dial")
+	if p.waits() {
+		v.Add(at+".updateSource", "seen it for peers that dial, want it for a router or an address")
 	}
 }
 
@@ -296,6 +299,23 @@ func (v *Validation) loopbackOfNodes(at string, r *Router, p Peer) {
 	case p.ASN != r.BGP.ASN && p.Multihop == 0:
 		v.Add(at+".loopback", "seen it for external nodes without multihop, want multihop of 2 or more")
 	}
+}
+
+// listenPeer checks a range of addresses.
+func (v *Validation) listenPeer(at string, r *Router, p Peer) {
+	if p.Listen.Addr().Is6() && !v.spec.IPv6() {
+		v.Add(at+".listen", "seen %s in a lab without IPv6, want an IPv4 prefix, or a network with ipv6", p.Listen)
+	}
+	for _, q := range r.BGP.Peers {
+		if q.Listen.IsValid() && q.Listen != p.Listen && q.Listen.Bits() <= p.Listen.Bits() && q.Listen.Overlaps(p.Listen) {
+			v.Add(at+".listen", "seen %s inside of %s, want ranges apart", p.Listen, q.Listen)
+		}
+	}
+	if p.ASN == 0 {
+		v.Needs(at+".asn", r, TakesSeveralASNs, "a range without an ASN with "+string(r.Software))
+		return
+	}
+	v.ASN(at+".asn", p.ASN)
 }
 
 // addressPeer checks the entry of a peer that is no part of the scenario.
@@ -326,14 +346,14 @@ func (v *Validation) sessionOptions(at string, r *Router, p Peer) {
 	if a := p.AddPath; a != nil && !a.Send && !a.Receive {
 		v.Add(at+".addPath", "seen nothing that is on, want send or receive")
 	}
-	if p.isNodes() {
+	if p.waits() {
 		for _, o := range []struct {
 			field string
 			set   bool
 			why   string
-		}{{"passive", p.Passive, "the router listens to nodes anyway"}, {"port", p.Port != 0, "the nodes dial"}} {
+		}{{"passive", p.Passive, "the router waits for them anyway"}, {"port", p.Port != 0, "the peer chooses its port"}} {
 			if o.set {
-				v.Add(at+"."+o.field, "seen it for nodes, want it for a router or an address: %s", o.why)
+				v.Add(at+"."+o.field, "seen it for peers that dial, want it for a router or an address: %s", o.why)
 			}
 		}
 	}

@@ -59,8 +59,8 @@ func (v *Validation) extendedNextHop(at string, r *Router, p Peer) {
 		field = at + ".unnumbered"
 	}
 	switch {
-	case p.isNodes():
-		v.Add(field, "seen it for nodes, want it for a router or an address")
+	case p.waits():
+		v.Add(field, "seen it for peers that dial, want it for a router or an address")
 	case !v.spec.IPv6():
 		v.Add(field, "seen it in a lab without IPv6, want a network with ipv6")
 	case !slices.Contains(p.Families, IPv4Family):

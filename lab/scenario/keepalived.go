@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -81,8 +82,17 @@ func (g *Gateway) setDefaults() {
 
 var checkNameForm = regexp.MustCompile(`^[a-z0-9-]{1,30}$`)
 
-// keepalived checks the less common settings of a gateway.
-func (v *Validation) keepalived(at string, g Gateway) {
+// VRID returns the number of the virtual router of the gateway with an index.
+func (s *Spec) VRID(i int) int { return cmp.Or(s.Gateways[i].VirtualRouterID, i+1) }
+
+// keepalived checks the less common settings of the gateway with an index.
+func (v *Validation) keepalived(at string, i int) {
+	g := v.spec.Gateways[i]
+	for j, other := range v.spec.Gateways[:i] {
+		if v.spec.VRID(i) == v.spec.VRID(j) && slices.ContainsFunc(g.Networks, func(n string) bool { return slices.Contains(other.Networks, n) }) {
+			v.Add(at+".virtualRouterID", "seen %d, which gateway %s has on the same network, want another number", v.spec.VRID(i), other.Name)
+		}
+	}
 	if g.Version == 2 {
 		if v.spec.IPv6() {
 			v.Add(at+".version", "seen 2 in a lab with IPv6, want 3: version 2 has IPv4 only (RFC 3768)")

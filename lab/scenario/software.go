@@ -152,7 +152,7 @@ func (v *Validation) software(path string, r *Router) {
 			set     bool
 			ability Abilities
 		}{
-			{"nodes", p.isNodes(), AcceptsNodes}, {"bfd", p.BFD != nil, HasBFD}, {"routeReflectorClient", p.RouteReflectorClient, ReflectsRoutes},
+			{"nodes", p.isNodes(), AcceptsNodes}, {"listen", p.Listen.IsValid(), AcceptsNodes}, {"bfd", p.BFD != nil, HasBFD}, {"routeReflectorClient", p.RouteReflectorClient, ReflectsRoutes},
 			{"maxPrefixes", p.MaxPrefixes != 0, LimitsPrefixes}, {"import", p.Import != nil, SetsOnImport}, {"export", p.Export != nil, SetsOnExport},
 			{"export", p.Export.Filters(), FiltersRoutes},
 			{"localASN", p.LocalASN != 0, TunesSessions}, {"allowASIn", p.AllowASIn != 0, TunesSessions}, {"passive", p.Passive, TunesSessions},

@@ -160,7 +160,8 @@ type BGP struct {
 	SpeakerOptions
 }
 
-// Peer is nodes of the cluster, another router, or an address; exactly one of Nodes, Router and Address is set.
+// Peer is nodes of the cluster, another router, an address, or a range of addresses; exactly one of Nodes, Router, Address and
+// Listen is set.
 type Peer struct {
 	// Nodes is all, workers, controlPlanes, or a list of nodes such as [worker, worker2]. The nodes dial, and the router listens.
 	Nodes  NodeNames `json:"nodes,omitempty"`
@@ -168,8 +169,13 @@ type Peer struct {
 	// Address is any address: of a container, a client, a speaker of one's own, a node or a router. The entry configures this
 	// end only; the other end is not checked. The address may be several hops away, with multihop and updateSource.
 	Address netip.Addr `json:"address,omitempty,omitzero" jsonschema:"example=10.0.0.9,example=2001:db8::9"`
+	// Listen is a prefix: any peer with an address inside may open a session (FRR: bgp listen range; BIRD: neighbor range; GoBGP:
+	// dynamic neighbors).
+	Listen netip.Prefix `json:"listen,omitempty,omitzero" jsonschema:"example=10.0.0.0/24,example=2001:db8:1::/64"`
+	// Sessions is the number of peers of Listen that the check of sessions wants; default 0.
+	Sessions int `json:"sessions,omitempty" jsonschema:"minimum=1,maximum=1000"`
 	// ASN is the peer's AS number. Default: the ASN that the other router uses towards this router; for nodes the ASN of the
-	// nodes' BGP speaker. An address needs the ASN.
+	// nodes' BGP speaker; for Listen any other ASN than the router's. An address needs the ASN.
 	ASN uint32 `json:"asn,omitempty" jsonschema:"minimum=1,maximum=4294967295"`
 
 	SessionOptions

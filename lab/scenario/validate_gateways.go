@@ -24,7 +24,7 @@ func (v *Validation) gateways() {
 			v.member(fmt.Sprintf("%s.members[%d]", path, j), g, m)
 		}
 		v.advertInterval(path+".advertInterval", g.AdvertInterval)
-		v.keepalived(path, g)
+		v.keepalived(path, i)
 	}
 }
 

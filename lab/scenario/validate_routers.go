@@ -54,7 +54,7 @@ func (v *Validation) peers(path string, r *Router) {
 	var seen []string
 	for j, p := range r.BGP.Peers {
 		at := fmt.Sprintf("%s[%d]", path, j)
-		if !v.ExactlyOne(at, "nodes, router, address", p.isNodes(), p.Router != "", p.Address.IsValid()) {
+		if !v.ExactlyOne(at, "nodes, router, address, listen", p.isNodes(), p.Router != "", p.Address.IsValid(), p.Listen.IsValid()) {
 			continue
 		}
 		key := p.Router
@@ -62,6 +62,9 @@ func (v *Validation) peers(path string, r *Router) {
 		case p.isNodes():
 			key = "all nodes"
 			v.nodesPeer(at, r, p)
+		case p.Listen.IsValid():
+			key = p.Listen.String()
+			v.listenPeer(at, r, p)
 		case p.Address.IsValid():
 			key = p.Address.String()
 			v.addressPeer(at, p)
@@ -70,6 +73,9 @@ func (v *Validation) peers(path string, r *Router) {
 				key += " on " + link
 			}
 			v.routerPeer(at, r, p)
+		}
+		if p.Sessions != 0 && !p.Listen.IsValid() {
+			v.Add(at+".sessions", "seen it without listen, want it in an entry with listen")
 		}
 		v.peering(at, r, p)
 		if slices.Contains(seen, key) {
