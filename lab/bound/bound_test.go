@@ -57,7 +57,7 @@ func TestSkewOrdersBackups(t *testing.T) {
 			low, high = high, low
 		}
 		every := (time.Duration(advert%4095) + 1) * 10 * ms
-		l, h := VRRP{every, low}.Silent(), VRRP{every, high}.Silent()
+		l, h := VRRP{Advert: every, Priority: low}.Silent(), VRRP{Advert: every, Priority: high}.Silent()
 		return l.Max >= h.Max && h.Max > 3*every && l.Max < 4*every && l.Min <= l.Max && l.Max-l.Min == every
 	}
 	if err := quick.Check(property, nil); err != nil {
