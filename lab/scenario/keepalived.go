@@ -20,7 +20,7 @@ type GatewayOptions struct {
 	// excludes state master, PreemptDelay, and tracking of BGP, whose members change their priorities.
 	NoPreempt bool `json:"noPreempt,omitempty"`
 	// PreemptDelay is the pause of a returned member before it takes the address (preempt_delay), whole seconds up to 1000s;
-	// default none.
+	// default none. PreemptDelay excludes state master: keepalived then ignores the delay.
 	PreemptDelay Duration `json:"preemptDelay,omitempty"`
 	// GARP are the gratuitous ARP requests of a new holder (vrrp_garp_*).
 	GARP *GARP `json:"garp,omitempty"`
@@ -54,7 +54,7 @@ type GatewayCheck struct {
 	Name string `json:"name"`
 	// Script is a program that ends with 0 while the member may hold the address.
 	Script File `json:"script"`
-	// Interval is the pause between two runs, a multiple of 10ms up to 1h; default 1s.
+	// Interval is the pause between two runs: whole seconds up to 3600s; default 1s.
 	Interval Duration `json:"interval,omitempty"`
 	// Timeout ends a run that takes longer, as a failure: whole seconds up to 1000s; default 10s.
 	Timeout Duration `json:"timeout,omitempty"`
@@ -102,6 +102,9 @@ func (v *Validation) keepalived(at string, i int) {
 		}
 	}
 	v.optionalSeconds(at+".preemptDelay", g.PreemptDelay, 1000)
+	if g.PreemptDelay != 0 && g.State == StartMaster {
+		v.Add(at+".preemptDelay", "seen it beside state master, want one of them: keepalived ignores the delay then")
+	}
 	if g.NoPreempt {
 		tracks := slices.ContainsFunc(g.Members, func(m string) bool { r := v.spec.Router(m); return r != nil && r.BGP.LearnsFromNodes() })
 		for _, o := range []struct {
@@ -121,7 +124,7 @@ func (v *Validation) keepalived(at string, i int) {
 		v.optionalSeconds(at+".garp.masterDelay", a.MasterDelay, 255)
 		v.optionalSeconds(at+".garp.masterRefresh", a.MasterRefresh, 3600)
 		if a.Interval != 0 {
-			v.hundredths(at+".garp.interval", a.Interval, time.Second)
+			v.hundredths(at+".garp.interval", a.Interval)
 		}
 		if a.MasterRefreshRepeat != 0 && a.MasterRefresh == 0 {
 			v.Add(at+".garp.masterRefreshRepeat", "seen it without masterRefresh, want both")
@@ -137,7 +140,7 @@ func (v *Validation) keepalived(at string, i int) {
 			v.Add(here+".name", "seen %q twice, want it once", c.Name)
 		}
 		names = append(names, c.Name)
-		v.hundredths(here+".interval", c.Interval, time.Hour)
+		v.seconds(here+".interval", c.Interval, 3600)
 		v.seconds(here+".timeout", c.Timeout, 1000)
 		v.script(here+".script", &c.Script)
 	}
@@ -152,9 +155,9 @@ func (v *Validation) script(at string, f *File) {
 }
 
 // hundredths checks a duration of whole hundredths of a second.
-func (v *Validation) hundredths(at string, d Duration, most time.Duration) {
+func (v *Validation) hundredths(at string, d Duration) {
 	const unit = 10 * time.Millisecond
-	if d.Std() < unit || d.Std() > most || d.Std()%unit != 0 {
-		v.Add(at, "seen %s, want a multiple of 10ms from 10ms to %s", d, most)
+	if d.Std() < unit || d.Std() > time.Second || d.Std()%unit != 0 {
+		v.Add(at, "seen %s, want a multiple of 10ms from 10ms to 1s", d)
 	}
 }

@@ -36,18 +36,20 @@ func TestRender(t *testing.T) {
 	ipv6.Members = []plan.GatewayGuard{{Router: "r1", Priority: 200, TrackBGP6: true}, dual.Members[1]}
 	every, two := guarded(), guarded()
 	every.GatewayOptions = scenario.GatewayOptions{
-		State: scenario.StartMaster, PreemptDelay: scenario.Duration(5 * time.Second),
-		GARP: &scenario.GARP{MasterDelay: scenario.Duration(2 * time.Second), MasterRepeat: 3, MasterRefresh: scenario.Duration(10 * time.Second), MasterRefreshRepeat: 2, Interval: scenario.Duration(20 * time.Millisecond)},
-		Checks: []scenario.GatewayCheck{{Name: "disk", Interval: scenario.Duration(500 * time.Millisecond), Timeout: scenario.Duration(time.Second), Fall: 2, Rise: 3, Weight: -50},
+		PreemptDelay: scenario.Duration(5 * time.Second),
+		GARP:         &scenario.GARP{MasterDelay: scenario.Duration(2 * time.Second), MasterRepeat: 3, MasterRefresh: scenario.Duration(10 * time.Second), MasterRefreshRepeat: 2, Interval: scenario.Duration(20 * time.Millisecond)},
+		Checks: []scenario.GatewayCheck{{Name: "disk", Interval: scenario.Duration(2 * time.Second), Timeout: scenario.Duration(time.Second), Fall: 2, Rise: 3, Weight: -50},
 			{Name: "api", Interval: scenario.Duration(time.Second), Timeout: scenario.Duration(time.Second), Fall: 1, Rise: 1}},
 	}
 	two.GatewayOptions = scenario.GatewayOptions{Version: 2, NoPreempt: true}
 	two.AdvertInterval = time.Second
+	first := guarded()
+	first.GatewayOptions = scenario.GatewayOptions{State: scenario.StartMaster}
 	tests := []struct {
 		name    string
 		gateway plan.Gateway
 		member  int
-	}{{"tracks-bgp", guarded(), 0}, {"tracks-nothing", guarded(), 1}, {"one-network", alone, 0}, {"dual-stack", dual, 0}, {"ipv6", ipv6, 0}, {"every-option", every, 0}, {"version-2", two, 0}}
+	}{{"tracks-bgp", guarded(), 0}, {"tracks-nothing", guarded(), 1}, {"one-network", alone, 0}, {"dual-stack", dual, 0}, {"ipv6", ipv6, 0}, {"every-option", every, 0}, {"version-2", two, 0}, {"state-master", first, 0}}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := Render(tt.gateway, tt.gateway.Members[tt.member])
