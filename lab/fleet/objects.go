@@ -12,6 +12,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"skidpad.dev/skidpad/lab/cluster"
@@ -260,8 +261,9 @@ func (r *run) lastOf(ctx context.Context, p *corev1.Pod) string {
 	return lastLines(text.String(), 4)
 }
 
-// CleanNodes removes the caches of the nodes.
+// CleanNodes removes the caches of the nodes. The pods need less room than a shard.
 func CleanNodes(ctx context.Context, o Options) (err error) {
+	o.CPU, o.Memory = resource.MustParse("100m"), resource.MustParse("256Mi")
 	r := &run{Options: o.fill(), identity: "clean"}
 	made, err := r.namespace(ctx)
 	if err != nil {
@@ -282,6 +284,11 @@ func CleanNodes(ctx context.Context, o Options) (err error) {
 	nodes, err := r.openNodes(ctx)
 	if err != nil {
 		return err
+	}
+	if r.Deliver != nil {
+		if err := r.Deliver(ctx, nodes); err != nil {
+			return err
+		}
 	}
 	results, err := r.onEach(ctx, nodes, "skidpad", "run", "--clean-node")
 	for node, why := range results {
