@@ -120,7 +120,7 @@ func Draft(ctx context.Context, o Options) (*plan.Plan, error) {
 func Levers() []plan.Lever { return plan.Levers() }
 
 // Text writes a plan for people, with the configurations of routers and gateways, and without passwords.
-func Text(p *plan.Plan) (string, error) { return bringup.Configurations(p) }
+func Text(p *plan.Plan) (string, error) { return bringup.Text(p) }
 
 // Images lists the images of all members, for a store of images.
 func Images() []image.Entry { return bringup.Catalogue(Kinds()) }

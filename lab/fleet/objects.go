@@ -135,14 +135,9 @@ func (r *run) remove(ctx context.Context) error {
 
 // preflights tries each node that takes ordinary pods, and keeps the suitable nodes for the Job.
 func (r *run) preflights(ctx context.Context) error {
-	nodes, err := r.openNodes(ctx)
+	nodes, err := r.delivered(ctx)
 	if err != nil {
 		return err
-	}
-	if r.Deliver != nil {
-		if err := r.Deliver(ctx, nodes); err != nil {
-			return err
-		}
 	}
 	results, err := r.onEach(ctx, nodes, "skidpad", "run", "--preflight")
 	if err != nil {
@@ -160,6 +155,15 @@ func (r *run) preflights(ctx context.Context) error {
 		return fmt.Errorf("none of %d nodes can run a shard", len(nodes))
 	}
 	return nil
+}
+
+// delivered returns the open nodes, which then have the runner image or get the image from a registry.
+func (r *run) delivered(ctx context.Context) ([]corev1.Node, error) {
+	nodes, err := r.openNodes(ctx)
+	if err == nil && r.Deliver != nil {
+		err = r.Deliver(ctx, nodes)
+	}
+	return nodes, err
 }
 
 // openNodes returns the nodes that are ready and repel no pod.
@@ -281,14 +285,9 @@ func CleanNodes(ctx context.Context, o Options) (err error) {
 			err = errors.Join(err, r.removeNamespace(back))
 		}
 	}()
-	nodes, err := r.openNodes(ctx)
+	nodes, err := r.delivered(ctx)
 	if err != nil {
 		return err
-	}
-	if r.Deliver != nil {
-		if err := r.Deliver(ctx, nodes); err != nil {
-			return err
-		}
 	}
 	results, err := r.onEach(ctx, nodes, "skidpad", "run", "--clean-node")
 	for node, why := range results {

@@ -11,9 +11,9 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Configurations returns the plan's text with the configuration of each router and of each member of a gateway. Passwords are
+// Text returns the plan's text with the configuration of each router and of each member of a gateway. Passwords are
 // left out.
-func Configurations(p *plan.Plan) (string, error) {
+func Text(p *plan.Plan) (string, error) {
 	var b strings.Builder
 	b.WriteString(p.Text())
 	document := func(of, text string) { fmt.Fprintf(&b, "\n# configuration of %s\n%s\n", of, strings.Trim(text, "\n")) }
