@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -135,15 +136,19 @@ func chosen(ctx context.Context, l *labtest.Lab, to netip.Addr, ports []uint16) 
 
 // connection is a TCP connection that the client keeps to a service while a node leaves.
 type connection struct {
-	way
+	nodes  []string // carrier's next hops over the connection's life, in order
 	port   uint16   // the client's
 	pods   []string // the answering pods, in order
-	errors []string // of requests without an answer, or with an answer on another connection
+	errors []string // of requests without an answer, or with an answer on another connection; each once in a row
 }
 
-func (c connection) moved() bool { return c.way.moved() }
+func (c connection) moved() bool { return len(c.nodes) > 1 }
 
 func (c connection) broken() bool { return len(c.errors) > 0 || len(c.pods) != 1 }
+
+func (c connection) String() string {
+	return fmt.Sprintf("from port %d via %v, answered by %v: %q", c.port, c.nodes, c.pods, c.errors)
+}
 
 const (
 	// perService is the number of connections to each service.
@@ -157,30 +162,74 @@ type keeping struct {
 	l        *labtest.Lab
 	running  *probe.Running
 	services []string
-	before   map[string][]string // nodes, by service and connection
+	nodes    [][]string // carrier's next hops over time, by flow
 
 	mu    sync.Mutex
 	ports []uint16 // the client's, by flow; 0 until the first answer
 	sent  []int64  // time of the last finished request
 }
 
-// keep opens connections from the client to services, and returns when each connection has an answer.
+// keep opens connections from the client to services, and returns when each connection has an answer. Carrier's routes are the
+// same from before the first packet on: after a return of a node, zebra may put equal paths into another order once more.
 func keep(ctx context.Context, l *labtest.Lab, services ...string) *keeping {
 	GinkgoHelper()
-	k := &keeping{l: l, services: services, before: map[string][]string{}, ports: make([]uint16, perService*len(services)), sent: make([]int64, perService*len(services))}
+	var k *keeping
+	Eventually(ctx, func(g Gomega) {
+		k = &keeping{l: l, services: services}
+		before := k.routes(ctx)
+		k.open(ctx)
+		if after := k.routes(ctx); !reflect.DeepEqual(before, after) {
+			_, err := k.running.Stop(ctx)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(after).To(Equal(before), "carrier's routes while connections were opened")
+		}
+	}).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(Succeed())
+	return k
+}
+
+// routes returns the nodes of carrier's route to each service, in the kernel's order.
+func (k *keeping) routes(ctx context.Context) [][]string {
+	GinkgoHelper()
+	var all [][]string
+	for _, s := range k.services {
+		all = append(all, hops(ctx, k.l, k.at(ctx, s)))
+	}
+	return all
+}
+
+// open starts the flows, and returns when each connection has an answer.
+func (k *keeping) open(ctx context.Context) {
+	GinkgoHelper()
 	var targets []netip.AddrPort
-	for _, s := range services {
+	for _, s := range k.services {
 		targets = append(targets, slices.Repeat([]netip.AddrPort{netip.AddrPortFrom(k.at(ctx, s), 80)}, perService)...)
 	}
-	client, err := l.Node("client")
+	k.ports, k.sent, k.nodes = make([]uint16, len(targets)), make([]int64, len(targets)), make([][]string, len(targets))
+	client, err := k.l.Node("client")
 	Expect(err).NotTo(HaveOccurred())
 	k.running, err = probe.Start(ctx, client, probe.Flow{Proto: record.HTTPKept, Targets: targets, Rate: 4, Timeout: patient, Live: k.take})
 	Expect(err).NotTo(HaveOccurred())
 	Eventually(ctx, k.opened).WithTimeout(changeWithin).WithPolling(labtest.Often).ShouldNot(ContainElement(uint16(0)), "source ports of connections")
-	for i, s := range services {
-		k.before[s] = chosen(ctx, l, k.at(ctx, s), k.opened()[i*perService:(i+1)*perService])
+	k.look(ctx)
+}
+
+// look adds carrier's present next hop of each connection.
+func (k *keeping) look(ctx context.Context) {
+	GinkgoHelper()
+	all := k.opened()
+	for i, s := range k.services {
+		for j, node := range chosen(ctx, k.l, k.at(ctx, s), all[i*perService:(i+1)*perService]) {
+			if flow := &k.nodes[i*perService+j]; len(*flow) == 0 || (*flow)[len(*flow)-1] != node {
+				*flow = append(*flow, node)
+			}
+		}
 	}
-	return k
+}
+
+// until waits until carrier has routes by exactly these nodes, and follows the connections' next hops meanwhile.
+func (k *keeping) until(ctx context.Context, nodes ...string) {
+	GinkgoHelper()
+	Eventually(ctx, func() [][]string { k.look(ctx); return k.routes(ctx) }).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(HaveEach(ConsistOf(nodes)))
 }
 
 func (k *keeping) at(ctx context.Context, service string) netip.Addr {
@@ -230,14 +279,13 @@ func (k *keeping) oldest() int64 {
 func (k *keeping) end(ctx context.Context) map[string][]connection {
 	GinkgoHelper()
 	until := timeline.Now() + int64(goOn)
-	Eventually(ctx, k.oldest).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(BeNumerically(">=", until))
+	Eventually(ctx, func() int64 { k.look(ctx); return k.oldest() }).WithTimeout(changeWithin).WithPolling(labtest.Often).Should(BeNumerically(">=", until))
 	rec, err := k.running.Stop(ctx)
 	Expect(err).NotTo(HaveOccurred())
-	all := map[string][]connection{}
+	ports, all := k.opened(), map[string][]connection{}
 	for i, s := range k.services {
-		own := k.opened()[i*perService : (i+1)*perService]
-		for j, w := range ways(k.before[s], chosen(ctx, k.l, k.at(ctx, s), own)) {
-			all[s] = append(all[s], judged(connection{way: w, port: own[j]}, rec.Of(i*perService+j)))
+		for flow := i * perService; flow < (i+1)*perService; flow++ {
+			all[s] = append(all[s], judged(connection{nodes: k.nodes[flow], port: ports[flow]}, rec.Of(flow)))
 		}
 		AddReportEntry(s, fmt.Sprintf("%d connections, %d moved, %d of those broken", perService, len(only(all[s], connection.moved)),
 			len(only(only(all[s], connection.moved), connection.broken))), ReportEntryVisibilityFailureOrVerbose)
@@ -257,5 +305,6 @@ func judged(c connection, requests []record.Attempt) connection {
 			c.pods = append(c.pods, r.Answer.Pod)
 		}
 	}
+	c.errors = slices.Compact(c.errors)
 	return c
 }
