@@ -107,7 +107,11 @@ func communities(all string) OmegaMatcher {
 
 var _ = Describe("A router that runs", Label("bgp", "options"), func() {
 	for i, software := range []scenario.Software{"frr", "bird", "gobgp"} {
-		Context(string(software), Ordered, Label(string(software)), func() { optionsOf(software, fmt.Sprintf("10.6%d.0.", i+1)) })
+		labels := []string{string(software)}
+		if software != "frr" {
+			labels = append(labels, "slow")
+		}
+		Context(string(software), Ordered, Label(labels...), func() { optionsOf(software, fmt.Sprintf("10.6%d.0.", i+1)) })
 	}
 })
 
