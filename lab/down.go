@@ -41,6 +41,20 @@ func Down(ctx context.Context, name string) ([]string, error) {
 	return removed, errors.Join(host.Sweep(ctx, eng), host.Restore())
 }
 
+// Leftover lists the labs of which a killed command has left only files: no listing has the labs, and Down removes the
+// files.
+func Leftover(ctx context.Context) ([]string, error) {
+	eng, err := docker.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	labs, err := eng.Labs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return bringup.Leftover(eng.Client.DaemonHost(), labs)
+}
+
 // Park freezes a healthy lab, so that the lab uses no processor time. Up thaws the lab. A parked lab stays unchanged.
 func Park(ctx context.Context, name string) error {
 	l, err := Find(ctx, name)

@@ -57,6 +57,9 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := bringup.NoteEngine(o.Name, eng.Client.DaemonHost()); err != nil {
+		return nil, err
+	}
 	l, err := bringup.Find(ctx, eng, o.Name, Kinds())
 	if err != nil {
 		return nil, err

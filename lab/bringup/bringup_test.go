@@ -3,6 +3,8 @@ package bringup_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +15,7 @@ import (
 	"skidpad.dev/skidpad/lab/bringup"
 	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/image"
+	"skidpad.dev/skidpad/lab/live"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -132,6 +135,38 @@ func TestOneUpPerLab(t *testing.T) {
 		t.Fatalf("after its release: %v", err)
 	}
 	again.Release()
+}
+
+func TestLeftover(t *testing.T) {
+	base := t.TempDir()
+	t.Setenv("XDG_STATE_HOME", base)
+	const engine = "unix:///here"
+	for _, l := range []struct{ name, engine, file string }{
+		{"killed-early", "", ""}, {"killed-late", engine, "faults"}, {"with:sign", engine, ""},
+		{"runs", engine, "kubeconfig"}, {"at-work", engine, ""}, {"elsewhere", "tcp://there", ""}, {"unknown", "", "kubeconfig"}, {".hidden", "", ""},
+	} {
+		held, err := bringup.Acquire(l.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.name != "at-work" {
+			held.Release()
+		}
+		if l.engine != "" {
+			if err := bringup.NoteEngine(l.name, l.engine); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if dir, _ := live.Dir(l.name); l.file != "" {
+			if err := os.WriteFile(filepath.Join(dir, l.file), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	left, err := bringup.Leftover(engine, []string{"runs"})
+	if want := []string{"killed-early", "killed-late", "with:sign"}; err != nil || !slices.Equal(left, want) {
+		t.Errorf("seen %q, %v; want %q", left, err, want)
+	}
 }
 
 func TestTheOrderOfAThaw(t *testing.T) {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,6 +31,50 @@ func Acquire(name string) (*Lock, error) {
 		return nil, err
 	}
 	return lockFile(filepath.Join(dir, "up.lock"), name)
+}
+
+// engineFile is a file in a lab's folder: the address of the engine that has or had the lab.
+const engineFile = "engine"
+
+// NoteEngine writes the engine's address to the lab's folder, for Leftover.
+func NoteEngine(name, engine string) error {
+	dir, err := live.Dir(name)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, engineFile), []byte(engine), 0o600)
+}
+
+// Leftover lists the labs with a folder here, and without an object in the engine: a command was killed before the lab's
+// first object, or after the last object. A lab of another engine is not listed, nor a lab with a command at work.
+func Leftover(engine string, labs []string) ([]string, error) {
+	dir, err := live.Dir("")
+	if err != nil {
+		return nil, err
+	}
+	folders, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("folders of labs: %w", err)
+	}
+	var left []string
+	for _, f := range folders {
+		folder := filepath.Join(dir, f.Name())
+		name, err := url.PathUnescape(f.Name())
+		if err != nil || !f.IsDir() || strings.HasPrefix(name, ".") || slices.Contains(labs, name) {
+			continue
+		}
+		of, err := os.ReadFile(filepath.Join(folder, engineFile))
+		if files, _ := os.ReadDir(folder); err != nil && len(files) > 1 || err == nil && string(of) != engine {
+			continue
+		}
+		held, err := lockFile(filepath.Join(folder, "up.lock"), name)
+		if err != nil {
+			continue
+		}
+		held.Release()
+		left = append(left, name)
+	}
+	return left, nil
 }
 
 // claimSubnets takes the lock of the subnets. A bring-up holds the lock from the search for free subnets until the

@@ -2,6 +2,7 @@ package live_test
 
 import (
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -171,5 +172,17 @@ func TestGracefulRestartIsNegotiated(t *testing.T) {
 	}
 	if err := live.Negotiated(t.Context(), w.Lab, w.Plan); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestNoNameLeavesTheFolderOfLabs(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", "/state")
+	for _, name := range []string{"..", ".", "../..", "a/../..", "/etc", "a/b", "mine"} {
+		if dir, err := live.Dir(name); err != nil || filepath.Dir(dir) != "/state/skidpad" {
+			t.Errorf("%q: seen %q, %v; want a folder in /state/skidpad", name, dir, err)
+		}
+	}
+	if dir, err := live.Dir(""); err != nil || dir != "/state/skidpad" {
+		t.Errorf("seen %q, %v", dir, err)
 	}
 }

@@ -126,11 +126,6 @@ func (v *victim) gone(ctx context.Context) {
 	GinkgoHelper()
 	out, err := v.skidpad(ctx, "down", "--all").CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), string(out))
-	// Killed commands may have left a folder, and no object of the engine.
-	for _, name := range []string{v.lab, "frr-16658-b", "frr-16658-f"} {
-		out, err := v.skidpad(ctx, "down", "--name", name).CombinedOutput()
-		Expect(err).NotTo(HaveOccurred(), string(out))
-	}
 	// The engine finishes an accepted request a little after the client is gone.
 	Consistently(func() []string {
 		return slices.DeleteFunc(v.left(ctx), func(line string) bool { return strings.Contains(line, "veth") })

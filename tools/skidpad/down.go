@@ -20,7 +20,7 @@ func downCmd() *cobra.Command {
 		Args:    args(cobra.NoArgs),
 	}
 	name := nameFlag(cmd)
-	cmd.Flags().BoolVar(&all, "all", false, "every lab")
+	cmd.Flags().BoolVar(&all, "all", false, "every lab, also the files of labs that a killed command has left")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		names := []string{*name}
 		switch {
@@ -31,7 +31,9 @@ func downCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			names = names[:0]
+			if names, err = lab.Leftover(cmd.Context()); err != nil {
+				return err
+			}
 			for _, l := range labs {
 				names = append(names, l.Name)
 			}
