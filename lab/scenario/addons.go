@@ -12,7 +12,7 @@ type Role string
 // The roles.
 const (
 	RoleCNI          Role = "cni"          // gives pods their network; a cluster has exactly one
-	RoleBGP          Role = "bgp"          // speaks BGP on the nodes; at most one, since two cannot peer from one address
+	RoleBGP          Role = "bgp"          // speaks BGP with routers; at most one, since two cannot peer from one address
 	RoleLoadBalancer Role = "loadbalancer" // gives addresses to Services of type LoadBalancer; at most one
 	RoleIngress      Role = "ingress"
 )
@@ -80,12 +80,22 @@ type NodeSpeaker struct {
 	Process string
 }
 
-// Roles returns the work of the addon in the cluster.
+// Roles returns the work of the addon in the cluster. A speaker that peers only with another speaker of its node has no RoleBGP.
 func (a Addon) Roles() []Role {
-	if f, ok := a.Fields.(AddonFields); ok {
-		return f.Roles()
+	f, ok := a.Fields.(AddonFields)
+	if !ok {
+		return nil
 	}
-	return nil
+	roles := f.Roles()
+	if s, ok := a.Fields.(NodeSpeaking); ok && s.NodeSpeaker().chained() {
+		roles = slices.DeleteFunc(slices.Clone(roles), func(r Role) bool { return r == RoleBGP })
+	}
+	return roles
+}
+
+// chained reports whether all peers are on the speaker's own node (127.0.0.1 or ::1).
+func (n *NodeSpeaker) chained() bool {
+	return n != nil && len(n.AllPeers()) > 0 && !slices.ContainsFunc(n.AllPeers(), func(p NodePeer) bool { return p.Address == nil || !p.Address.IsLoopback() })
 }
 
 // Pools returns the pools of LoadBalancer addresses that the addon gives, and the field with the pools.
@@ -99,14 +109,14 @@ func (a Addon) Pools() (field string, pools []Pool) {
 // path returns the path of the entry at an index.
 func (a Addon) path(i int) string { return join(fmt.Sprintf("spec.addons[%d]", i), a.Name) }
 
-// NodeSpeaker returns the addon that speaks BGP on the nodes, or nil. Validation refuses a second speaker.
+// NodeSpeaker returns the addon that speaks BGP with routers on the nodes, or nil. Validation refuses a second speaker.
 func (s *Spec) NodeSpeaker() *NodeSpeaker {
 	for i, a := range s.Addons {
 		f, ok := a.Fields.(NodeSpeaking)
 		if !ok {
 			continue
 		}
-		if n := f.NodeSpeaker(); n != nil {
+		if n := f.NodeSpeaker(); n != nil && !n.chained() {
 			n.Addon = a.Name
 			if n.Path == "" {
 				n.Path = a.path(i)

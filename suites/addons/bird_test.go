@@ -100,3 +100,9 @@ var _ = Describe("BIRD on every node", Label("cilium-bird", "addons", "slow"), f
 		Expect(l.Judge(ctx, silent(2*time.Second))).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})
 })
+
+var _ = Describe("MetalLB behind BIRD on the same node", Label("cilium-bird", "cilium-bird-metallb", "addons", "slow"), func() {
+	It("gives BIRD the addresses of Services, and BIRD announces the addresses and the pods to the router", func(ctx SpecContext) {
+		Expect(quick(ctx, up(ctx, "cilium-bird-metallb", "cilium-bird/metallb.yaml"))).To(labtest.Hold())
+	})
+})

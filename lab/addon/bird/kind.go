@@ -3,6 +3,7 @@ package bird
 
 import (
 	"fmt"
+	"slices"
 
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -20,6 +21,15 @@ type Addon struct {
 	HoldTime scenario.Duration `json:"holdTime,omitempty"` // default 9 s
 	// GracefulRestart has routers keep the routes while BIRD is away (RFC 4724); default false.
 	GracefulRestart bool `json:"gracefulRestart,omitempty"`
+	// Local lets another speaker of the node peer with BIRD. BIRD announces the speaker's routes to the routers; default none.
+	Local *Local `json:"local,omitempty"`
+}
+
+// Local is another speaker on the node, such as MetalLB's, that opens a session to BIRD at 127.0.0.1.
+type Local struct {
+	ASN uint32 `json:"asn" jsonschema:"minimum=1,maximum=4294967295"` // of the other speaker, another than BIRD's
+	// Port is BIRD's TCP port for the session; default 1790.
+	Port int `json:"port,omitempty" jsonschema:"minimum=1024,maximum=65535"`
 }
 
 var _ scenario.NodeSpeaking = (*Addon)(nil)
@@ -31,6 +41,9 @@ func (*Addon) Daemons() []string { return []string{"bird"} }
 func (o *Addon) SetDefaults(*scenario.Spec) {
 	scenario.Or(&o.HoldTime, scenario.DefaultHoldTime)
 	o.BFD.SetDefaults()
+	if o.Local != nil {
+		scenario.Or(&o.Local.Port, 1790)
+	}
 	for _, p := range o.NodeSpeaker().AllPeers() {
 		p.BFD.SetDefaults()
 	}
@@ -64,4 +77,11 @@ func (o *Addon) Validate(v *scenario.Validation, path string) {
 		}
 	}
 	v.NodesBFD(path+".bfd", o.BFD, o.Peers)
+	if l := o.Local; l != nil {
+		v.NeedsIPv4(path+".local", "another speaker behind BIRD")
+		v.ASN(path+".local.asn", l.ASN)
+		if l.ASN == o.ASN || slices.ContainsFunc(o.Instances, func(in scenario.NodeInstance) bool { return in.ASN == l.ASN }) {
+			v.Add(path+".local.asn", "seen %d, BIRD's own, want another: BIRD passes routes on to external peers", l.ASN)
+		}
+	}
 }

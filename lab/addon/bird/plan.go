@@ -111,6 +111,10 @@ func (o *Addon) conf(b *plan.Builder, s plan.Speakers) string {
 	for _, f := range families(b.Spec()) {
 		line("protocol static pods%s {\n\t%s;\n\troute %s via \"cilium_host\";\n}", f.suffix, f.name, f.pods)
 	}
+	if l := o.Local; l != nil {
+		line("protocol bgp services {\n\tlocal 127.0.0.1 port %d as %d;\n\tneighbor 127.0.0.1 as %d;\n\tmultihop;\n\tpassive;", l.Port, in.ASN, l.ASN)
+		line("\tipv4 {\n\t\timport all;\n\t\texport none;\n\t};\n}")
+	}
 	for _, f := range families(b.Spec()) {
 		line("template bgp speaker%s {\n\tlocal as %d;\n\tdirect;", f.suffix, in.ASN)
 		line("\thold time %d;\n\tkeepalive time %d;", int(o.HoldTime.Std()/time.Second), max(1, int(o.HoldTime.Std()/(3*time.Second))))
@@ -119,7 +123,11 @@ func (o *Addon) conf(b *plan.Builder, s plan.Speakers) string {
 		if f := o.BFD; f != nil {
 			line("%s", bfd(f))
 		}
-		line("\t%s {\n\t\timport none;\n\t\texport where proto = \"pods%s\";\n\t};\n}", f.name, f.suffix)
+		more := ""
+		if o.Local != nil && f.suffix == "" {
+			more = " || proto = \"services\";\n\t\tnext hop self"
+		}
+		line("\t%s {\n\t\timport none;\n\t\texport where proto = \"pods%s\"%s;\n\t};\n}", f.name, f.suffix, more)
 		for _, p := range in.Peers {
 			if a := f.of(p); a.IsValid() {
 				line("protocol bgp 'to-%s%s' from speaker%s {\n\tneighbor %s as %d;\n%s}", p.Name, f.suffix, f.suffix, a, p.ASN, settings(p))
