@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -26,12 +28,35 @@ const (
 	socketInside = "/run/docker.sock"
 	// socketOutside is the socket on the engine's machine. Engines with another socket have this socket, too.
 	socketOutside = "/var/run/docker.sock"
+	// stateInside is XDG_STATE_HOME in the agent's container.
+	stateInside = "/var/lib"
 )
+
+// lookEvery is how often Folder asks the engine for a missing agent's container.
+const lookEvery = time.Second
+
+// Folder returns a function that returns the lab's folder in the agent's container, as a path on this machine; "" while no
+// agent's container runs, and in the agent itself. Only a process that needs no agent can read the folder.
+func Folder(e *docker.Engine, lab string) func(context.Context) string {
+	var root string
+	var looked time.Time
+	return func(ctx context.Context) string {
+		if _, err := os.Stat(root); err != nil && !inside() && time.Since(looked) > lookEvery {
+			root, looked = "", time.Now()
+			if pid, err := e.Pid(ctx, containerOf(lab)); err == nil {
+				root = fmt.Sprintf("/proc/%d/root%s/skidpad/%s", pid, stateInside, lab)
+			}
+		}
+		return root
+	}
+}
+
+func containerOf(lab string) string { return "skidpad-" + lab + "-agent" }
 
 // ensure makes the lab's agent container run, and returns the container's name. The container only waits; agents are
 // executed inside.
 func ensure(ctx context.Context, e *docker.Engine, lab string) (string, error) {
-	name := "skidpad-" + lab + "-agent"
+	name := containerOf(lab)
 	seen, err := e.Client.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
 	switch {
 	case errdefs.IsNotFound(err):

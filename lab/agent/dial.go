@@ -36,7 +36,7 @@ func dial(ctx context.Context, e *docker.Engine, lab string) (*Client, error) {
 		Cmd: []string{program}, AttachStdin: true, AttachStdout: true, AttachStderr: true,
 		Env: []string{
 			envLab + "=" + lab, fmt.Sprintf("%s=%d", envClient, os.Getpid()), docker.EnvLab + "=" + lab,
-			"DOCKER_HOST=unix://" + socketInside, "HOME=/root", "XDG_STATE_HOME=/var/lib",
+			"DOCKER_HOST=unix://" + socketInside, "HOME=/root", "XDG_STATE_HOME=" + stateInside,
 		},
 	})
 	if err != nil {

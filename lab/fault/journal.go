@@ -42,13 +42,14 @@ func (s store) tell(e timeline.Event) error {
 	return errors.Join(err, f.Close())
 }
 
-// Follow passes to sink the events of all faults of other processes, from now on until ctx ends. dir is the lab's folder.
-// Follow calls ready as soon as no later event can be missed.
-func Follow(ctx context.Context, dir string, sink timeline.Sink, ready func()) error {
-	path := filepath.Join(dir, "faults", journalName)
-	j := journal{path: path}
-	if info, err := os.Stat(path); err == nil {
-		j.offset = info.Size()
+// Follow passes to sink the events of all faults of other processes, from now on until ctx ends. folder returns the lab's
+// folder: this process's own, or agent.Folder, whose agent may start at any time. Follow calls ready as soon as no later event
+// can be missed.
+func Follow(ctx context.Context, folder func(context.Context) string, sink timeline.Sink, ready func()) error {
+	since := timeline.Now() // an agent's container that starts again has the lines of its first life
+	j := journal{path: pathIn(folder(ctx))}
+	if info, err := os.Stat(j.path); err == nil {
+		j.offset, since = info.Size(), 0
 	}
 	ready()
 	tick := time.NewTicker(looksEvery)
@@ -59,14 +60,26 @@ func Follow(ctx context.Context, dir string, sink timeline.Sink, ready func()) e
 			return context.Cause(ctx)
 		case <-tick.C:
 		}
+		j.path = pathIn(folder(ctx))
 		events, err := j.next()
 		if err != nil {
 			return err
 		}
 		for _, e := range events {
-			sink.Add(e)
+			if e.At >= since {
+				e.Wall = e.Wall.Local()
+				sink.Add(e)
+			}
 		}
 	}
+}
+
+// pathIn returns the journal in a lab's folder; "" if there is no folder.
+func pathIn(folder string) string {
+	if folder == "" {
+		return ""
+	}
+	return filepath.Join(folder, "faults", journalName)
 }
 
 // journal reads a growing journal.
@@ -85,6 +98,9 @@ func (j *journal) next() ([]timeline.Event, error) {
 		return nil, fmt.Errorf("journal of faults: %w", err)
 	}
 	defer func() { _ = f.Close() }() // opened only for reading
+	if info, err := f.Stat(); err == nil && info.Size() < j.offset {
+		j.offset = 0 // the journal of a new lab, or of a new container of the agent
+	}
 	data, err := io.ReadAll(io.NewSectionReader(f, j.offset, 1<<20))
 	if err != nil {
 		return nil, fmt.Errorf("journal of faults: %w", err)

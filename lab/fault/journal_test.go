@@ -1,9 +1,12 @@
 package fault
 
 import (
+	"context"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"skidpad.dev/skidpad/lab/timeline"
@@ -52,5 +55,47 @@ func TestJournalTellsWhatOtherProcessesDid(t *testing.T) {
 	write([]byte("nonsense\n"))
 	if _, err := j.next(); err == nil {
 		t.Error("a line that is no event is no error")
+	}
+}
+
+func TestFollowReadsAFolderThatAppearsLater(t *testing.T) {
+	line := func(at int64, text string) string {
+		data, err := json.Marshal(entry{os.Getpid() + 1, timeline.Event{At: at, Lane: timeline.LaneFault, Text: text}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data) + "\n"
+	}
+	first, second := t.TempDir(), t.TempDir()
+	for _, dir := range []string{first, second} {
+		if err := os.Mkdir(filepath.Join(dir, "faults"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put := func(dir, text string) {
+		if err := os.WriteFile(pathIn(dir), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(first, line(1, "of an earlier life")+line(math.MaxInt64, "one")+line(math.MaxInt64, "two"))
+	put(second, line(math.MaxInt64, "three"))
+	looks := 0
+	var seen []string
+	ctx, cancel := context.WithCancel(t.Context())
+	_ = Follow(ctx, func(context.Context) string { // ends with ctx
+		switch looks++; {
+		case looks < 3:
+			return ""
+		case len(seen) < 2:
+			return first
+		}
+		return second
+	}, timeline.SinkFunc(func(e timeline.Event) {
+		if seen = append(seen, e.Text); len(seen) == 3 {
+			cancel()
+		}
+	}), func() {})
+	if want := []string{"one", "two", "three"}; !slices.Equal(seen, want) {
+		t.Errorf("seen %q, want %q", seen, want)
 	}
 }

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 
+	"skidpad.dev/skidpad/lab/agent"
 	"skidpad.dev/skidpad/lab/cluster"
 	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/live"
@@ -24,7 +25,10 @@ func On(ctx context.Context, l *live.Lab, sink timeline.Sink) (*Watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Other processes make faults, too: `skidpad fault` beside `skidpad watch`.
-	others := Source{Name: "faults", Follow: func(ctx context.Context, ready func()) error { return fault.Follow(ctx, dir, sink, ready) }}
-	return Start(ctx, l.Engine(), l.Plan, kube, sink, others)
+	// Other processes make faults, too: `skidpad fault` beside `skidpad watch`, and the agent for users who need an agent.
+	follow := func(name string, folder func(context.Context) string) Source {
+		return Source{Name: name, Follow: func(ctx context.Context, ready func()) error { return fault.Follow(ctx, folder, sink, ready) }}
+	}
+	return Start(ctx, l.Engine(), l.Plan, kube, sink,
+		follow("faults", func(context.Context) string { return dir }), follow("faults of the agent", agent.Folder(l.Engine(), l.Plan.Lab)))
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -134,14 +135,14 @@ func carry(to, from net.Conn, by time.Duration) {
 	}
 }
 
-// links are the events of links that `skidpad watch` shows.
-func links(out io.Reader) (events []timeline.Event) {
+// eventsOf returns the events of some kinds that `skidpad watch` shows.
+func eventsOf(out []byte, kinds ...string) (events []timeline.Event) {
 	GinkgoHelper()
-	for dec := json.NewDecoder(out); ; {
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
 		var e timeline.Event
 		if err := dec.Decode(&e); err == io.EOF {
 			return events
-		} else if Expect(err).NotTo(HaveOccurred()); strings.HasPrefix(e.Kind, "link-") {
+		} else if Expect(err).NotTo(HaveOccurred()); slices.Contains(kinds, e.Kind) {
 			events = append(events, e)
 		}
 	}
@@ -194,7 +195,7 @@ var _ = Describe("A user of the engine who is not root", Label("usage"), Ordered
 		far := *u
 		far.env = append(far.env, "DOCKER_HOST="+late(200*time.Millisecond))
 		// Root watches without an agent and without the line; the user watches and breaks over the line.
-		direct := exec.CommandContext(ctx, u.program, "watch", "--lane", "node", "-o", "json", "--name", u.lab)
+		direct := exec.CommandContext(ctx, u.program, "watch", "--lane", "node,fault", "-o", "json", "--name", u.lab)
 		over := far.command(ctx, "watch", "--lane", "node", "-o", "json")
 		var seen, seenFar bytes.Buffer
 		ready := new(sync.WaitGroup)
@@ -214,9 +215,10 @@ var _ = Describe("A user of the engine who is not root", Label("usage"), Ordered
 			_ = cmd.Wait() // its exit code tells of the interrupt
 		}
 		AddReportEntry("injection took", time.Duration(f.Held-f.Began).String())
-		events, farEvents := links(&seen), links(&seenFar)
+		events, farEvents := eventsOf(seen.Bytes(), "link-down", "link-up"), eventsOf(seenFar.Bytes(), "link-down", "link-up")
 		Expect(events).To(HaveLen(2), "r1's link goes down and up")
 		Expect(farEvents).To(HaveLen(2))
+		Expect(eventsOf(seen.Bytes(), "inject", "clear")).To(HaveLen(2), "root sees the user's fault, which the agent makes")
 		// A stamp of this end of the line would be 200 ms off. On a busy machine each watch gets the CPU some milliseconds late.
 		within := int64(100 * time.Millisecond)
 		Expect(events[0].At).To(And(BeNumerically(">=", f.Began), BeNumerically("<=", f.Held+within)))
