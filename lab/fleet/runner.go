@@ -164,9 +164,9 @@ func save(ctx context.Context, b *build.Builder, file string, refs ...string) er
 	return errors.Join(err, to.Close())
 }
 
-// Deliver puts an image into the nodes of a cluster that are containers of this engine, as kind's are. Other nodes need the image
+// deliver puts an image into the nodes of a cluster that are containers of this engine, as kind's are. Other nodes need the image
 // in a registry.
-func Deliver(ctx context.Context, e *docker.Engine, nodes []corev1.Node, ref string) error {
+func deliver(ctx context.Context, e *docker.Engine, nodes []corev1.Node, ref string) error {
 	for _, n := range nodes {
 		h := e.Node(n.Name, node.KindCluster, n.Name)
 		id, err := h.Exec(ctx, "cat", "/etc/machine-id")

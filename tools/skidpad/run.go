@@ -1,41 +1,21 @@
 package main
 
 import (
-	"cmp"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"io"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"skidpad.dev/skidpad/lab"
-	"skidpad.dev/skidpad/lab/docker"
 	"skidpad.dev/skidpad/lab/fleet"
-	"skidpad.dev/skidpad/lab/host"
-	"skidpad.dev/skidpad/lab/image"
-	"skidpad.dev/skidpad/lab/plan"
-	"skidpad.dev/skidpad/lab/scenario"
-	"skidpad.dev/skidpad/scenarios"
 )
 
 // runOptions are the flags of run.
@@ -127,20 +107,14 @@ func runFleet(cmd *cobra.Command, a []string, o runOptions) error {
 		return err
 	}
 	fo := fleet.Options{Spec: spec, Config: config, Client: client, Shards: o.shards, Dir: filepath.Join(o.reports, "fleet", spec.Name), Out: cmd.ErrOrStderr()}
-	l, err := newLoad(ctx, cmd.ErrOrStderr(), a, o)
+	pack, err := fleet.Gather(ctx, fleet.Wanted{
+		Args: a, Labels: o.labels, Images: o.more, Program: o.program, Scenarios: scenarioNames(), Bugs: bugIDs(), Load: loadScenario, Out: cmd.ErrOrStderr(),
+	})
 	if err != nil {
-		return err
+		return misuse(err)
 	}
-	defer l.close()
-	fo.Tasks = l.tasks
-	if fo.Image, err = l.runner(ctx); err != nil {
-		return err
-	}
-	if o.registry == "" {
-		fo.Deliver = func(ctx context.Context, nodes []corev1.Node) error {
-			return fleet.Deliver(ctx, l.engine, nodes, fo.Image)
-		}
-	} else if fo.Image, err = l.push(ctx, o.registry); err != nil {
+	defer pack.Close()
+	if err := pack.Into(ctx, &fo, o.registry); err != nil {
 		return err
 	}
 	if o.clean {
@@ -155,12 +129,8 @@ func runFleet(cmd *cobra.Command, a []string, o runOptions) error {
 		return err
 	}
 	s, err := fleet.Run(ctx, fo)
-	var busy *fleet.BusyError
-	switch {
-	case errors.As(err, &busy):
-		return usage("%w", err)
-	case err != nil:
-		return err
+	if err != nil {
+		return misuse(err)
 	}
 	if err := s.Save(fo.Dir); err != nil {
 		return err
@@ -173,6 +143,16 @@ func runFleet(cmd *cobra.Command, a []string, o runOptions) error {
 		return &exitError{code: s.Code}
 	}
 	return nil
+}
+
+// misuse marks the mistakes in the call among fleet's errors.
+func misuse(err error) error {
+	var busy *fleet.BusyError
+	var argument *fleet.ArgumentError
+	if errors.As(err, &busy) || errors.As(err, &argument) {
+		return usage("%w", err)
+	}
+	return err
 }
 
 // client returns the client of the cluster.
@@ -228,324 +208,4 @@ func (o runOptions) spec(a []string) (s fleet.Spec, err error) {
 		return s, usage("--retries %d: want 0 or more", o.retries)
 	}
 	return s, nil
-}
-
-// load collects the tasks, and everything that their pods need.
-type load struct {
-	engine  *docker.Engine
-	out     io.Writer
-	scratch string
-	program string
-	tasks   []fleet.Task
-	images  []plan.Image
-	files   map[string]string // in the runner image's project
-	made    image.Resolved
-}
-
-func newLoad(ctx context.Context, out io.Writer, a []string, o runOptions) (*load, error) {
-	if err := host.EnsureEngine(ctx, func(s string) { fmt.Fprintln(out, s) }); err != nil {
-		return nil, err
-	}
-	engine, err := docker.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	l := &load{engine: engine, out: out, program: o.program, files: map[string]string{}}
-	if l.scratch, err = os.MkdirTemp("", "skidpad-run-"); err != nil {
-		return nil, err
-	}
-	err = l.fill(ctx, a, o)
-	if err != nil {
-		l.close()
-	}
-	return l, err
-}
-
-func (l *load) close() {
-	_ = l.engine.Close() // nothing was written
-	_ = os.RemoveAll(l.scratch)
-}
-
-func (l *load) fill(ctx context.Context, a []string, o runOptions) error {
-	if l.program == "" {
-		if runtime.GOOS != "linux" {
-			return usage("this program is for %s; want --program with a skidpad for Linux", runtime.GOOS)
-		}
-		var err error
-		if l.program, err = os.Executable(); err != nil {
-			return err
-		}
-	}
-	if dir := scenarios.Project(); dir != "" {
-		if err := l.folder(filepath.Join(dir, "scenarios"), "scenarios"); err != nil {
-			return err
-		}
-	}
-	for _, arg := range a {
-		if err := l.add(ctx, arg, o); err != nil {
-			return err
-		}
-	}
-	for _, i := range o.more {
-		name, version, _ := strings.Cut(i, "@")
-		l.images = append(l.images, plan.Image{Name: name, Version: version})
-	}
-	if len(l.images) == 0 { // --clean, and suites that name no scenario
-		l.images = append(l.images, plan.Image{Name: "client"})
-	}
-	return nil
-}
-
-// add adds the tasks of an argument: a suite's folder, a scenario or a bug.
-func (l *load) add(ctx context.Context, arg string, o runOptions) error {
-	if tests, _ := filepath.Glob(filepath.Join(arg, "*_test.go")); len(tests) > 0 {
-		return l.suite(ctx, arg, o)
-	}
-	if slices.Contains(bugIDs(), arg) && !slices.Contains(scenarioNames(), arg) {
-		s, err := loadBug(arg)
-		if err != nil {
-			return err
-		}
-		halves := []scenario.Half{s.Bug.Broken}
-		if s.Bug.Fixed != nil {
-			halves = append(halves, *s.Bug.Fixed)
-		}
-		for _, h := range halves {
-			made, err := s.Half(h)
-			if err != nil {
-				return err
-			}
-			if err := l.need(ctx, made); err != nil {
-				return err
-			}
-		}
-		return l.task(fleet.Task{Name: "repro-" + arg, Kind: fleet.KindBug, Arg: arg})
-	}
-	s, err := loadScenario(arg)
-	if err != nil {
-		return err
-	}
-	t := fleet.Task{Name: "scenario-" + s.Metadata.Name, Kind: fleet.KindScenario, Arg: arg}
-	if strings.ContainsRune(arg, filepath.Separator) || filepath.Ext(arg) != "" {
-		in := fmt.Sprintf("files/%d", len(l.tasks))
-		if err := l.folder(filepath.Dir(arg), in); err != nil {
-			return err
-		}
-		t.Arg = in + "/" + filepath.Base(arg)
-	}
-	if err := l.need(ctx, s); err != nil {
-		return err
-	}
-	return l.task(t)
-}
-
-func (l *load) task(t fleet.Task) error {
-	if slices.ContainsFunc(l.tasks, func(have fleet.Task) bool { return have.Name == t.Name }) {
-		return usage("%s is given twice", t.Arg)
-	}
-	l.tasks = append(l.tasks, t)
-	return nil
-}
-
-// need adds the images of a scenario.
-func (l *load) need(ctx context.Context, s *scenario.Scenario) error {
-	p, err := lab.Draft(ctx, lab.Options{Scenario: s})
-	if err != nil {
-		return err
-	}
-	l.images = append(l.images, p.Images...)
-	return nil
-}
-
-// folder adds the files below a folder.
-func (l *load) folder(dir, in string) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		rel, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		full, err := filepath.Abs(path)
-		l.files[in+"/"+filepath.ToSlash(rel)] = full
-		return err
-	})
-}
-
-// suite compiles a suite and adds a task for each of its files with specs.
-func (l *load) suite(ctx context.Context, dir string, o runOptions) error {
-	top, err := goCommand(ctx, dir, "env", "GOMOD")
-	if err != nil {
-		return err
-	}
-	mod := strings.TrimSpace(top)
-	full, err := filepath.Abs(dir)
-	if err != nil {
-		return err
-	}
-	in, err := filepath.Rel(filepath.Dir(mod), full)
-	if err != nil {
-		return err
-	}
-	in = filepath.ToSlash(in)
-	name := filepath.Base(full)
-	fmt.Fprintf(l.out, "compiling %s\n", in)
-	native := filepath.Join(l.scratch, strings.ReplaceAll(in, "/", "-")+".test")
-	if _, err := goCommand(ctx, dir, "test", "-c", "-o", native, "."); err != nil {
-		return err
-	}
-	program := native
-	if runtime.GOOS != "linux" {
-		program += ".linux"
-		if _, err := goCommand(ctx, dir, "test", "-c", "-o", program, "."); err != nil {
-			return err
-		}
-	}
-	l.files["go.mod"], l.files[in+"/"+name+".test"] = mod, program
-	if _, err := os.Stat(filepath.Join(dir, "testdata")); err == nil {
-		if err := l.folder(filepath.Join(dir, "testdata"), in+"/testdata"); err != nil {
-			return err
-		}
-	}
-	files, err := specFiles(ctx, native, full, o.labels, l.scratch)
-	if err != nil {
-		return err
-	}
-	if len(files) == 0 {
-		return usage("suite %s has no spec for the filter %q", dir, o.labels)
-	}
-	for _, file := range files {
-		short := strings.TrimSuffix(file, "_test.go")
-		t := fleet.Task{Name: "suite-" + name + "-" + short, Kind: fleet.KindSuite, Arg: in, File: "/" + file, Filter: o.labels}
-		if err := l.task(t); err != nil {
-			return err
-		}
-	}
-	return l.needOf(ctx, full, files)
-}
-
-// goCommand runs go in a folder; programs are for Linux, without C.
-func goCommand(ctx context.Context, dir string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
-	if strings.HasSuffix(strings.Join(args, " "), ".linux .") {
-		cmd.Env = append(cmd.Env, "GOOS=linux")
-	}
-	out, err := cmd.Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		err = fmt.Errorf("%w: %s", err, exit.Stderr)
-	}
-	if err != nil {
-		return "", fmt.Errorf("go %s in %s: %w", args[0], dir, err)
-	}
-	return string(out), nil
-}
-
-// specFiles returns the files with specs that a filter chooses.
-func specFiles(ctx context.Context, program, dir, labels, scratch string) ([]string, error) {
-	list := filepath.Join(scratch, "specs.json")
-	cmd := exec.CommandContext(ctx, program, "--ginkgo.dry-run", "--ginkgo.label-filter="+labels, "--ginkgo.json-report="+list)
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("specs of %s: %w: %s", dir, err, out)
-	}
-	data, err := os.ReadFile(list)
-	if err != nil {
-		return nil, err
-	}
-	var suites []struct {
-		SpecReports []struct {
-			LeafNodeType, State string
-			LeafNodeLocation    struct{ FileName string }
-		}
-	}
-	if err := json.Unmarshal(data, &suites); err != nil {
-		return nil, err
-	}
-	var files []string
-	for _, su := range suites {
-		for _, s := range su.SpecReports {
-			if s.LeafNodeType == "It" && s.State == "passed" {
-				files = append(files, filepath.Base(s.LeafNodeLocation.FileName))
-			}
-		}
-	}
-	slices.Sort(files)
-	return slices.Compact(files), nil
-}
-
-// needOf adds the images of the scenarios that a suite's sources name in plain strings: by name, or as a file of testdata. Node
-// images are too large for every pod; --image adds them.
-func (l *load) needOf(ctx context.Context, dir string, specs []string) error {
-	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
-	if err != nil {
-		return err
-	}
-	named := map[string]string{} // what loadScenario takes, by the string
-	for _, n := range scenarioNames() {
-		named[n] = n
-	}
-	own, err := filepath.Glob(filepath.Join(dir, "testdata", "*.yaml"))
-	for _, f := range own {
-		named[filepath.Base(f)] = f
-	}
-	for _, file := range files {
-		text, readErr := os.ReadFile(file)
-		err = errors.Join(err, readErr)
-		if !slices.Contains(specs, filepath.Base(file)) && declaresSpecs.Match(text) {
-			continue
-		}
-		parsed, parseErr := parser.ParseFile(token.NewFileSet(), file, text, 0)
-		if err := errors.Join(err, parseErr); err != nil {
-			return err
-		}
-		ast.Inspect(parsed, func(n ast.Node) bool {
-			text, ok := n.(*ast.BasicLit)
-			if !ok || text.Kind != token.STRING {
-				return true
-			}
-			name, _ := strconv.Unquote(text.Value) // the parser has read it
-			if s, loadErr := loadScenario(cmp.Or(named[name], ".yaml")); loadErr == nil && s.Spec.Cluster == nil {
-				err = errors.Join(err, l.need(ctx, s))
-				delete(named, name)
-			}
-			return true
-		})
-	}
-	return err
-}
-
-// declaresSpecs finds the files with specs among a suite's files.
-var declaresSpecs = regexp.MustCompile(`(?m)^var _ = (Describe|DescribeTable|It|Context)\(`)
-
-// runner makes the runner image and returns its name in the engine.
-func (l *load) runner(ctx context.Context) (string, error) {
-	show := func(e image.Event) {
-		fmt.Fprintf(l.out, "%7.1fs  %-28s %-8s %s\n", e.Elapsed.Seconds(), e.What, e.Status, e.Detail)
-	}
-	found, err := image.New(l.engine, lab.Images()...).Ensure(ctx, append([]plan.Image{{Name: "engine"}}, l.images...), image.Auto, show)
-	if err != nil {
-		return "", err
-	}
-	engine := found["engine"]
-	delete(found, "engine")
-	var all []image.Resolved
-	for _, i := range found {
-		all = append(all, i)
-	}
-	own := append(lab.Images(), fleet.Runner(engine, fleet.Load{Program: l.program, Images: all, Files: l.files}))
-	made, err := image.New(l.engine, own...).Ensure(ctx, []plan.Image{{Name: fleet.RunnerImage}}, image.Auto, show)
-	if err != nil {
-		return "", err
-	}
-	l.made = made[fleet.RunnerImage]
-	return l.made.Ref, nil
-}
-
-// push pushes the runner image to a registry and returns its name there.
-func (l *load) push(ctx context.Context, registry string) (ref string, err error) {
-	err = image.New(l.engine, lab.Images()...).Push(ctx, map[string]image.Resolved{fleet.RunnerImage: l.made}, registry, func(pushed string) { ref = pushed })
-	return ref, err
 }
