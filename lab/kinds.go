@@ -8,6 +8,7 @@ import (
 	"skidpad.dev/skidpad/lab/addon/chart"
 	"skidpad.dev/skidpad/lab/addon/cilium"
 	"skidpad.dev/skidpad/lab/addon/kuberouter"
+	"skidpad.dev/skidpad/lab/addon/kubevip"
 	"skidpad.dev/skidpad/lab/addon/manifests"
 	"skidpad.dev/skidpad/lab/addon/metallb"
 	"skidpad.dev/skidpad/lab/addon/purelb"
@@ -117,6 +118,7 @@ func members() scenario.Kinds { //nolint:funlen // a list, one line a member
 			addon.Member[kuberouter.Addon]("kubeRouter"),
 			addon.Member[metallb.Addon]("metallb"),
 			addon.Member[purelb.Addon]("purelb"),
+			addon.Member[kubevip.Addon]("kubeVip"),
 			addon.Member[nodebird.Addon]("bird"),
 			addon.Member[apisix.Addon]("apisix"),
 			addon.Member[manifests.Addon]("manifests"),

@@ -14,7 +14,7 @@ import (
 )
 
 // Lease promises that another node takes over an address announced by ARP when the announcing node is killed: the
-// holder of Cilium's lease, or with MetalLB, whose speakers have no lease, the node that answers ARP.
+// holder of the lease of Cilium or kube-vip, or with MetalLB, whose speakers have no lease, the node that answers ARP.
 type Lease struct {
 	Name      string            `json:"name,omitempty"`
 	Probe     scenario.Probe    `json:"probe"`
@@ -31,7 +31,7 @@ func (c *Lease) Validate(v *scenario.Validation, path string) {
 	v.Tolerance(path, c.MaxOutage, c.Tolerance)
 	s := v.Spec()
 	if !s.AnnouncesByARP() {
-		v.Add(path, "seen a check of leases, want cilium or metallb with l2 among the addons")
+		v.Add(path, "seen a check of leases, want cilium or metallb with l2, or kubeVip without bgp, among the addons")
 	}
 	if t := c.Probe.To; t != "" && t != scenario.TargetLoadBalancer && t != scenario.TargetExternalIP {
 		v.Add(path+".probe.to", "seen %s, want loadBalancer or externalIP: those are announced by ARP", t)
@@ -60,7 +60,7 @@ func (c *Lease) Run(ctx context.Context, l Lab, p *plan.Plan) []Result {
 	}
 	by := addon.AnnouncerOf(&p.Scenario.Spec)
 	if by == nil {
-		return unknown(fmt.Errorf("the plan of lab %s has no L2 announcements; add l2 to the cilium or metallb addon", p.Lab))
+		return unknown(fmt.Errorf("the plan of lab %s has no L2 announcements; add l2 to the addon cilium or metallb, or take kubeVip without bgp", p.Lab))
 	}
 	b := by.AnnouncerLost(len(p.Cluster.Nodes))
 	var holder string

@@ -63,6 +63,7 @@ func TestGoldens(t *testing.T) {
 		{"metallb", "../scenario/testdata/valid-metallb.yaml", "lab", plan.Host{}},
 		{"kube-router", "../scenario/testdata/valid-kube-router.yaml", "lab", plan.Host{}},
 		{"cilium-kube-router-purelb", "../scenario/testdata/valid-cilium-kube-router-purelb.yaml", "lab", plan.Host{}},
+		{"kube-vip", "../scenario/testdata/valid-kube-vip.yaml", "lab", plan.Host{}},
 		{"cilium-bird", "../../scenarios/cilium-bird/scenario.yaml", "lab", plan.Host{}},
 		{"cilium-two-racks", "../../scenarios/cilium-two-racks/scenario.yaml", "lab", plan.Host{}},
 		{"calico", "../scenario/testdata/valid-calico.yaml", "lab", plan.Host{}},

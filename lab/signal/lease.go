@@ -6,8 +6,8 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Lease names a workload and shows the node that announces the workload's addresses by ARP: the holder of Cilium's lease;
-// with MetalLB, which has no lease, the node that answers.
+// Lease names a workload and shows the node that announces the workload's addresses by ARP: the holder of the lease of
+// Cilium or kube-vip; with MetalLB, which has no lease, the node that answers.
 type Lease string
 
 // JudgedBy is a name.

@@ -54,6 +54,9 @@ const (
 	byGossip = 10 * time.Second
 	// byHoldTime is a hold time of 9 s, plus 1 s for the withdrawal.
 	byHoldTime = 10 * time.Second
+	// byLease is kube-vip's lease of 3 s and two pauses between tries of 1 s, 7.4 s, plus 2 s for the takeover. With a lease of
+	// 15 s, the outage lasts at least 14 s.
+	byLease = 9400 * time.Millisecond
 )
 
 var _ = Describe("MetalLB in layer 2 mode", Label("metallb-l2", "addons", "slow"), func() {
@@ -88,11 +91,28 @@ var _ = Describe("MetalLB with FRR", Label("metallb-frr", "addons", "slow"), fun
 	})
 })
 
+var _ = Describe("kube-vip with a lease for each Service", Label("kube-vip-l2", "addons", "slow"), func() {
+	It("answers ARP for an address from the lease's holder, and the client reaches the address", func(ctx SpecContext) {
+		Expect(quick(ctx, up(ctx, "kube-vip-l2", "kube-vip-l2/scenario.yaml"))).To(labtest.Hold())
+	})
+
+	It("moves the address within the bound of the lease when the holder dies", Label("failover"), func(ctx SpecContext) {
+		l := up(ctx, "kube-vip-l2", "kube-vip-l2/scenario.yaml")
+		Expect(l.Judge(ctx, taken(byLease))).To(labtest.Hold())
+	})
+
+	It("does not move the address within that bound with a lease of 15 seconds (negative control)", Label("failover", "negative-control"), func(ctx SpecContext) {
+		l := up(ctx, "kube-vip-l2-slow-lease", "kube-vip-l2/slow-lease.yaml")
+		Expect(l.Judge(ctx, taken(byLease))).To(ConsistOf(HaveField("Verdict", check.Failed)))
+	})
+})
+
 var _ = DescribeTable("A scenario without a suite of its own passes all its checks", Label("addons", "slow"), func(ctx SpecContext, name string) {
 	Expect(quick(ctx, up(ctx, name, name+"/scenario.yaml"))).To(labtest.Hold())
 },
 	Entry("kube-router between two routers", Label("kube-router-bgp"), "kube-router-bgp"),
 	Entry("Cilium, kube-router and PureLB together", Label("cilium-kube-router-purelb"), "cilium-kube-router-purelb"),
+	Entry("kube-vip between two routers", Label("kube-vip-bgp"), "kube-vip-bgp"),
 	Entry("Calico with BGP alone", Label("calico-bgp"), "calico-bgp"),
 	Entry("Calico with IPIP", Label("calico-ipip"), "calico-ipip"),
 	Entry("BIRD alone as Cilium's peer", Label("bird-peer"), "bird-peer"),
