@@ -56,6 +56,7 @@ func members() scenario.Kinds { //nolint:funlen // a list, one line a member
 			check.Member[check.Flows]("flows"),
 			check.Member[check.Spread]("spread"),
 			check.Member[check.FullTable]("table"),
+			check.Member[check.Services]("services"),
 		},
 		Faults: []scenario.Member{
 			fault.Member[fault.Kill](),

@@ -67,6 +67,9 @@ type Changes interface {
 	// GracefulRestart sets graceful restart on all BGP speakers; nil means the plan's setting. GracefulRestart returns when
 	// the sessions have negotiated it.
 	GracefulRestart(ctx context.Context, on *bool) error
+	// Multiply makes further LoadBalancer Services of a workload, and returns when the API has accepted all. Not-nil copies
+	// beside an error must be deleted, too.
+	Multiply(ctx context.Context, workload string, count int) (Copies, error)
 	// Join has a planned node join the cluster by kubeadm, and returns when the node is Ready.
 	Join(ctx context.Context, node string, note func(string)) error
 	// Leave removes such a node from the cluster.
@@ -97,6 +100,14 @@ type Injected interface {
 	Window() (begin, end int64)
 	// Clear undoes the fault. Clear is harmless the second time, and after the lab has healed itself.
 	Clear(ctx context.Context) error
+}
+
+// Copies are further Services of a workload.
+type Copies interface {
+	// Addresses returns the address of each copy, by name; invalid without an address yet.
+	Addresses(ctx context.Context) (map[string]netip.Addr, error)
+	// Delete deletes some copies, or all without names.
+	Delete(ctx context.Context, names ...string) error
 }
 
 // Writing is a series of writes that goes on.

@@ -114,6 +114,15 @@ func (s *session) Write(ctx context.Context, every time.Duration) (Writing, erro
 	return c, nil
 }
 
+// Multiply makes further Services of a workload.
+func (s *session) Multiply(ctx context.Context, workload string, count int) (Copies, error) {
+	c, err := s.Lab.Multiply(ctx, workload, count)
+	if c == nil {
+		return nil, err
+	}
+	return c, err
+}
+
 // injected is a fault in force, on one node or on several at once.
 type injected []*fault.Active
 

@@ -20,6 +20,8 @@ func TestASizeThatMemoryCannotHoldIsRefused(t *testing.T) {
 		{"full-table/million", 3, ""},
 		{"full-table/million", 0, ""}, // unknown
 		{"full-table/scenario", 1, ""},
+		{"many-services/scenario", 3, "seen 3.0 GiB available, want 3.5 GiB by estimate"},
+		{"many-services/scenario", 4, ""},
 		{"cilium-l2/scenario", 1, ""}, // no size of its own
 	} {
 		s, err := scenario.Load("../../scenarios/"+c.name+".yaml", lab.Kinds())

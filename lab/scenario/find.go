@@ -43,6 +43,32 @@ func (s *Spec) FirstWorkload() string {
 	return s.Workloads[0].Echo.Name
 }
 
+// Sized is a part whose size the file chooses, such as a check of many services.
+type Sized interface {
+	// Memory estimates the memory of the part on the engine's machine, in bytes.
+	Memory() int64
+}
+
+// memoryPerRoute is the memory of a generated route in a generator and two routers, in bytes: measured, see
+// scenarios/full-table.
+const memoryPerRoute = 2900
+
+// Memory estimates the memory of all parts whose size the file chooses, in bytes; 0 without such a part.
+func (s *Spec) Memory() int64 {
+	var all int64
+	for _, r := range s.Routers {
+		if r.BGP != nil && r.BGP.Table != nil {
+			all += int64(r.BGP.Table.Routes) * memoryPerRoute
+		}
+	}
+	for _, c := range s.Checks {
+		if sized, ok := c.Fields.(Sized); ok {
+			all += sized.Memory()
+		}
+	}
+	return all
+}
+
 // HasNetwork reports whether the scenario has a network of that name.
 func (s *Spec) HasNetwork(name string) bool {
 	return slices.ContainsFunc(s.Networks, func(n Network) bool { return n.Name == name })

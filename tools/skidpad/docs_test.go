@@ -75,7 +75,7 @@ func TestTheProjectsSuiteIsThatOfTheFixture(t *testing.T) {
 // TestTheCommandsOfPagesParse parses each command of pages whose commands need a cluster. The YAML of the page about existing
 // clusters is loaded by a test of lab/scenario.
 func TestTheCommandsOfPagesParse(t *testing.T) {
-	for page, want := range map[string]int{"existing-clusters": 5, "fleet": 5, "levers": 1} {
+	for page, want := range map[string]int{"existing-clusters": 5, "fleet": 5, "levers": 1, "scale": 3} {
 		text, err := os.ReadFile("../../docs/" + page + ".md")
 		if err != nil {
 			t.Fatal(err)
