@@ -35,6 +35,9 @@ func TestPeers(t *testing.T) {
 	if err := json.Unmarshal(record, &again); err != nil {
 		t.Fatal(err)
 	}
+	if err := again.Scenario.Bind(lab.Kinds()); err != nil {
+		t.Fatal(err)
+	}
 	remade, err := plan.Make(again.Scenario, "lab", plan.Host{})
 	if err != nil {
 		t.Fatal(err)
