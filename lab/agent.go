@@ -6,16 +6,18 @@ import (
 
 	"skidpad.dev/skidpad/lab/agent"
 	"skidpad.dev/skidpad/lab/agent/link"
+	"skidpad.dev/skidpad/lab/agent/wire"
 	"skidpad.dev/skidpad/lab/capture"
 	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/timeline"
 	"skidpad.dev/skidpad/lab/watch"
 )
 
-// init lets every program with package lab serve as the guard of the program's own faults and as the program's own agent.
-// The agent starts guards, so the guard comes first.
+// init lets every program with package lab serve as the guard of the program's own faults, as the process that delays packets,
+// and as the program's own agent. The agent starts the others, and therefore comes last.
 func init() {
 	fault.Serve(Kinds())
+	wire.Main()
 	agent.Main(duties)
 }
 

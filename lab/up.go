@@ -75,7 +75,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 		return bringup.Create(ctx, eng, o)
 	}
 	differs := bringup.Same(l.Plan, o.Scenario)
-	if differs != nil && !bringup.OnlyNative(l.Plan.Scenario, o.Scenario) {
+	if differs != nil && !bringup.Amendable(l.Plan.Scenario, o.Scenario) {
 		return nil, differs
 	}
 	if err := bringup.Thaw(ctx, l, o.Progress); err != nil {

@@ -67,17 +67,13 @@ func Obstacle(ctx context.Context, s *scenario.Scenario) (*SkipError, error) {
 
 // kernelLacks reports the kernel options that a plan needs and the kernel lacks; nil if all are there or unknown.
 func kernelLacks(p *plan.Plan) *SkipError {
-	var options []string
-	for _, n := range p.Kernel {
-		options = append(options, n.Option)
-	}
-	lacking := host.Lacking(options...)
 	var missing []string
 	for _, n := range p.Kernel {
-		for _, option := range lacking {
-			if option == n.Option {
-				missing = append(missing, fmt.Sprintf("CONFIG_%s (%s)", option, n.For))
-			}
+		if len(n.Instead) > 0 && len(host.Lacking(n.Instead...)) == 0 {
+			continue
+		}
+		for _, option := range host.Lacking(n.Option) {
+			missing = append(missing, fmt.Sprintf("CONFIG_%s (%s)", option, n.For))
 		}
 	}
 	if len(missing) == 0 {

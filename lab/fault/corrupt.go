@@ -32,6 +32,6 @@ func (f *Corrupt) action(s spot) action { return &queue{spot: s, network: f.Netw
 // queues sets the share.
 func (f *Corrupt) queues(network string, s *sending) {
 	if f.Network == "" || f.Network == network {
-		s.corrupt = max(s.corrupt, f.Percent)
+		s.Corrupt = max(s.Corrupt, f.Percent)
 	}
 }

@@ -72,8 +72,8 @@ func cut(devices []string, server netip.AddrPort) []drop {
 	var drops []drop
 	for _, dev := range devices {
 		drops = append(drops,
-			drop{device: dev, egress: true, match: match{ether: ether, l4: protoTCP, dport: server.Port(), daddr: server.Addr()}},
-			drop{device: dev, match: match{ether: ether, l4: protoTCP, sport: server.Port(), saddr: server.Addr()}})
+			drop{Device: dev, Egress: true, Match: match{Ether: ether, L4: protoTCP, DPort: server.Port(), DAddr: server.Addr()}},
+			drop{Device: dev, Match: match{Ether: ether, L4: protoTCP, SPort: server.Port(), SAddr: server.Addr()}})
 	}
 	return drops
 }

@@ -101,7 +101,7 @@ func (f *Drop) layers(ctx context.Context, s spot) ([]layer, error) {
 	l := layer{at: s.at}
 	for _, n := range s.at.on(f.Network) {
 		for _, m := range f.matches() {
-			l.drops = append(l.drops, both(drop{device: s.at.device(n), match: m}, f.Direction)...)
+			l.drops = append(l.drops, both(drop{Device: s.at.device(n), Match: m}, f.Direction)...)
 		}
 	}
 	return []layer{l}, nil
@@ -111,15 +111,15 @@ func (f *Drop) layers(ctx context.Context, s spot) ([]layer, error) {
 func (f *Drop) matches() []match {
 	switch f.Proto {
 	case "bgp":
-		return []match{{l4: protoTCP, dport: 179}, {l4: protoTCP, sport: 179}}
+		return []match{{L4: protoTCP, DPort: 179}, {L4: protoTCP, SPort: 179}}
 	case "bfd":
-		return []match{{l4: protoUDP, dport: 3784}, {l4: protoUDP, dport: 3785}, {l4: protoUDP, dport: 4784}}
+		return []match{{L4: protoUDP, DPort: 3784}, {L4: protoUDP, DPort: 3785}, {L4: protoUDP, DPort: 4784}}
 	case "arp":
-		return []match{{ether: etherARP}}
+		return []match{{Ether: etherARP}}
 	}
 	number, _ := f.number()
 	if f.Port == 0 {
-		return []match{{l4: number}}
+		return []match{{L4: number}}
 	}
-	return []match{{l4: number, dport: uint16(f.Port)}, {l4: number, sport: uint16(f.Port)}}
+	return []match{{L4: number, DPort: uint16(f.Port)}, {L4: number, SPort: uint16(f.Port)}}
 }

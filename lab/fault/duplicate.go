@@ -44,7 +44,7 @@ func (f *Duplicate) layers(ctx context.Context, s spot) ([]layer, error) {
 			if err != nil {
 				return fmt.Errorf("interface %s: %w", s.at.device(n), err)
 			}
-			own.drops = append(own.drops, drop{device: s.at.device(n), egress: true, percent: f.Percent, twice: link.Attrs().Index})
+			own.drops = append(own.drops, drop{Device: s.at.device(n), Egress: true, Percent: f.Percent, Twice: link.Attrs().Index})
 		}
 		return nil
 	})

@@ -268,16 +268,16 @@ func TestDropLayers(t *testing.T) {
 	at, _ := find(in.plan, "r1")
 	s := spot{in: in, at: at}
 	got, err := (&Drop{Node: "r1", Proto: "bgp", Direction: "in", Network: "fabric"}).layers(t.Context(), s)
-	want := []layer{{at, []drop{{device: "fabric", match: match{l4: protoTCP, dport: 179}}, {device: "fabric", match: match{l4: protoTCP, sport: 179}}}}}
+	want := []layer{{at, []drop{{Device: "fabric", Match: match{L4: protoTCP, DPort: 179}}, {Device: "fabric", Match: match{L4: protoTCP, SPort: 179}}}}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for proto, want := range map[string]uint8{"ospf": 89, "132": 132} {
-		if m := (&Drop{Node: "r1", Proto: proto}).matches(); len(m) != 1 || m[0] != (match{l4: want}) {
+		if m := (&Drop{Node: "r1", Proto: proto}).matches(); len(m) != 1 || m[0] != (match{L4: want}) {
 			t.Errorf("%s: seen %+v, want the IP protocol %d", proto, m, want)
 		}
 	}
-	if m := (&Drop{Proto: "udp", Port: 53}).matches(); len(m) != 2 || m[0] != (match{l4: protoUDP, dport: 53}) || m[1] != (match{l4: protoUDP, sport: 53}) {
+	if m := (&Drop{Proto: "udp", Port: 53}).matches(); len(m) != 2 || m[0] != (match{L4: protoUDP, DPort: 53}) || m[1] != (match{L4: protoUDP, SPort: 53}) {
 		t.Errorf("a port: seen %+v, want packets to the port and from the port", m)
 	}
 	if got, err = (&Drop{Node: "r1", Proto: "arp"}).layers(t.Context(), s); err != nil || len(got[0].drops) != 4 {
@@ -291,19 +291,19 @@ func TestFaultsShareAQueue(t *testing.T) {
 	for _, f := range []queueing{&Latency{Delay: 5 * ms}, &Corrupt{Percent: 2}, &Corrupt{Network: "edge", Percent: 9}, &Corrupt{Percent: 3}, &Reorder{Percent: 25, Delay: 10 * ms}} {
 		f.queues("fabric", &s)
 	}
-	if want := (sending{delay: 15 * time.Millisecond, corrupt: 3, reorder: 25}); s != want {
+	if want := (sending{Delay: 15 * time.Millisecond, Corrupt: 3, Reorder: 25}); s != want {
 		t.Errorf("seen %+v, want %+v", s, want)
 	}
 }
 
 func TestParseRate(t *testing.T) {
 	for in, want := range map[string]uint64{"10mbit": 1_250_000, "500kbit": 62_500, "1gbit": 125_000_000, "8000bit": 1000, "1.5MBIT": 187_500} {
-		if got, err := parseRate(in); err != nil || got != want {
+		if got, err := scenario.ParseRate(in); err != nil || got != want {
 			t.Errorf("%s: %d, %v; want %d", in, got, err, want)
 		}
 	}
 	for _, in := range []string{"", "10", "mbit", "-1mbit", "1bit", "100gbit"} {
-		if got, err := parseRate(in); err == nil {
+		if got, err := scenario.ParseRate(in); err == nil {
 			t.Errorf("%q is read as %d", in, got)
 		}
 	}

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"slices"
 
+	"skidpad.dev/skidpad/lab/agent/wire"
 	"skidpad.dev/skidpad/lab/node"
 )
 
@@ -55,10 +55,10 @@ func (f *filter) apply(ctx context.Context, _ json.RawMessage) error {
 		return err
 	}
 	for _, l := range layers {
-		err := f.in.inside(ctx, l.at, func(ns *netns) error { return ns.install(f.table(), l.drops) })
-		var lacking *lackError
+		err := f.in.inside(ctx, l.at, func(ns *netns) error { return wire.Install(ns.ns, f.table(), l.drops) })
+		var lacking *wire.LackError
 		if errors.As(err, &lacking) {
-			return &Skipped{f.of, f.of.About().Requires, lacking.err}
+			return &Skipped{f.of, f.of.About().Requires, lacking.Err}
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", l.at.name, err)
@@ -76,7 +76,7 @@ func (f *filter) undo(ctx context.Context, _ json.RawMessage) error {
 			continue
 		}
 		done[at.home] = true
-		err := f.in.inside(ctx, at, func(ns *netns) error { return ns.uninstall(f.table()) })
+		err := f.in.inside(ctx, at, func(ns *netns) error { return wire.Uninstall(ns.ns, f.table()) })
 		if err = ignoreGone(err); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", at.name, err))
 		}
@@ -88,11 +88,11 @@ func (f *filter) undo(ctx context.Context, _ json.RawMessage) error {
 func both(d drop, direction string) []drop {
 	var list []drop
 	if direction != "in" {
-		d.egress = true
+		d.Egress = true
 		list = append(list, d)
 	}
 	if direction != "out" {
-		d.egress = false
+		d.Egress = false
 		list = append(list, d)
 	}
 	return list
@@ -114,12 +114,12 @@ func (s spot) between(ctx context.Context, network, with, direction string, matc
 		}
 		for _, m := range matches {
 			if direction != "in" {
-				a.drops = append(a.drops, drop{device: s.at.device(n), egress: true, to: macB, match: m})
-				b.drops = append(b.drops, drop{device: peer.device(n), from: macA, match: m})
+				a.drops = append(a.drops, drop{Device: s.at.device(n), Egress: true, To: macB, Match: m})
+				b.drops = append(b.drops, drop{Device: peer.device(n), From: macA, Match: m})
 			}
 			if direction != "out" {
-				b.drops = append(b.drops, drop{device: peer.device(n), egress: true, to: macA, match: m})
-				a.drops = append(a.drops, drop{device: s.at.device(n), from: macB, match: m})
+				b.drops = append(b.drops, drop{Device: peer.device(n), Egress: true, To: macA, Match: m})
+				a.drops = append(a.drops, drop{Device: s.at.device(n), From: macB, Match: m})
 			}
 		}
 	}
@@ -152,28 +152,15 @@ func (s spot) mac(ctx context.Context, at place, network string) (mac net.Hardwa
 const (
 	etherIPv4 = 0x0800
 	etherARP  = 0x0806
-	etherIPv6 = 0x86dd
+	etherIPv6 = wire.EtherIPv6
 	protoTCP  = 6
 	protoUDP  = 17
 	protoVRRP = 112
 	apiPort   = 6443 // of kind's API servers
 )
 
-// match selects packets; zero values match all.
-type match struct {
-	ether        uint16
-	l4           uint8
-	sport, dport uint16
-	saddr, daddr netip.Addr // of the family in ether
-}
-
-// drop is a rule: the device and the match of the dropped packets.
-type drop struct {
-	device   string
-	egress   bool
-	from, to net.HardwareAddr
-	match    match
-	percent  float64 // of the matching packets; 0 is all
-	// twice sends the matching packets on the way out twice instead, via the device with this index.
-	twice int
-}
+// The parts of a filter.
+type (
+	match = wire.Match
+	drop  = wire.Drop
+)

@@ -9,6 +9,7 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/vishvananda/netlink"
 
+	"skidpad.dev/skidpad/lab/agent/wire"
 	"skidpad.dev/skidpad/lab/bound"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -77,10 +78,10 @@ func (r *run) cut(ctx context.Context) error {
 		links = slices.DeleteFunc(links, func(l netlink.Link) bool { return !own[l.Attrs().HardwareAddr.String()] })
 		var drops []drop
 		for _, l := range links {
-			drops = append(drops, drop{device: l.Attrs().Name}, drop{device: l.Attrs().Name, egress: true})
+			drops = append(drops, drop{Device: l.Attrs().Name}, drop{Device: l.Attrs().Name, Egress: true})
 		}
-		var lacking *lackError
-		if err := ns.install(tablePrefix+"cut", drops); err != nil && !errors.As(err, &lacking) {
+		var lacking *wire.LackError
+		if err := wire.Install(ns.ns, tablePrefix+"cut", drops); err != nil && !errors.As(err, &lacking) {
 			return fmt.Errorf("%s: %w", r.at.name, err)
 		}
 		for _, l := range links {

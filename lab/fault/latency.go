@@ -36,7 +36,7 @@ func (f *Latency) action(s spot) action { return &queue{spot: s, network: f.Netw
 // queues delays. Delays of several faults add up.
 func (f *Latency) queues(network string, s *sending) {
 	if f.Network == "" || f.Network == network {
-		s.delay += f.Delay.Std()
-		s.jitter += f.Jitter.Std()
+		s.Delay += f.Delay.Std()
+		s.Jitter += f.Jitter.Std()
 	}
 }

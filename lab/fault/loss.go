@@ -42,8 +42,8 @@ func (f *Loss) layers(ctx context.Context, s spot) ([]layer, error) {
 	own := layer{at: s.at}
 	var layers []layer
 	for _, n := range s.at.on(f.Network) {
-		for _, d := range both(drop{device: s.at.device(n), percent: f.Percent}, f.Direction) {
-			if d.egress || s.at.kind != node.KindCluster {
+		for _, d := range both(drop{Device: s.at.device(n), Percent: f.Percent}, f.Direction) {
+			if d.Egress || s.at.kind != node.KindCluster {
 				own.drops = append(own.drops, d)
 				continue
 			}
@@ -52,7 +52,7 @@ func (f *Loss) layers(ctx context.Context, s spot) ([]layer, error) {
 				return nil, err
 			}
 			for _, x := range s.neighbours(ctx, n) {
-				layers = append(layers, layer{x, []drop{{device: x.device(n), egress: true, to: mac, percent: f.Percent}}})
+				layers = append(layers, layer{x, []drop{{Device: x.device(n), Egress: true, To: mac, Percent: f.Percent}}})
 			}
 		}
 	}

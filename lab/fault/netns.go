@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 
-	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 	vns "github.com/vishvananda/netns"
 )
@@ -63,15 +62,6 @@ func enter(ns vns.NsHandle, do func(*netns) error) error {
 	}
 	defer handle.Close()
 	return do(&netns{handle, ns})
-}
-
-// nft opens nftables in the namespace.
-func (n *netns) nft() (*nftables.Conn, error) {
-	c, err := nftables.New(nftables.WithNetNSFd(int(n.ns)))
-	if err != nil {
-		return nil, fmt.Errorf("nftables in the namespace: %w; faults need root on the host", err)
-	}
-	return c, nil
 }
 
 // mac returns an interface's hardware address.

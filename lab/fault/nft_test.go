@@ -16,6 +16,8 @@ import (
 	vns "github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
+
+	"skidpad.dev/skidpad/lab/agent/wire"
 )
 
 // private makes a network namespace with the interfaces fabric and edge, and calls do with it.
@@ -60,7 +62,7 @@ func private(t *testing.T, do func(*netns)) {
 // ruleset returns all tables of the namespace as text.
 func ruleset(t rapid.TB, n *netns) string {
 	t.Helper()
-	c, err := n.nft()
+	c, err := wire.Open(n.ns)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +101,7 @@ func ruleset(t rapid.TB, n *netns) string {
 // foreign makes a table of another program. Faults must not touch the table.
 func foreign(t *testing.T, n *netns) {
 	t.Helper()
-	c, err := n.nft()
+	c, err := wire.Open(n.ns)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,17 +116,17 @@ func foreign(t *testing.T, n *netns) {
 
 func genDrop() *rapid.Generator[drop] {
 	return rapid.Custom(func(t *rapid.T) drop {
-		d := drop{device: rapid.SampledFrom([]string{"fabric", "edge", "lo"}).Draw(t, "device"), egress: rapid.Bool().Draw(t, "egress")}
-		d.match = rapid.SampledFrom(slices.Concat((&Drop{Proto: "bgp"}).matches(), (&Drop{Proto: "bfd"}).matches(), (&Drop{Proto: "vrrp"}).matches(), (&Drop{Proto: "arp"}).matches(),
-			[]match{{}, {ether: etherIPv4, l4: protoTCP, dport: apiPort, daddr: netip.MustParseAddr("192.0.2.1")},
-				{ether: etherIPv6, l4: protoTCP, sport: apiPort, saddr: netip.MustParseAddr("2001:db8::1")}})).Draw(t, "match")
+		d := drop{Device: rapid.SampledFrom([]string{"fabric", "edge", "lo"}).Draw(t, "device"), Egress: rapid.Bool().Draw(t, "egress")}
+		d.Match = rapid.SampledFrom(slices.Concat((&Drop{Proto: "bgp"}).matches(), (&Drop{Proto: "bfd"}).matches(), (&Drop{Proto: "vrrp"}).matches(), (&Drop{Proto: "arp"}).matches(),
+			[]match{{}, {Ether: etherIPv4, L4: protoTCP, DPort: apiPort, DAddr: netip.MustParseAddr("192.0.2.1")},
+				{Ether: etherIPv6, L4: protoTCP, SPort: apiPort, SAddr: netip.MustParseAddr("2001:db8::1")}})).Draw(t, "match")
 		if rapid.Bool().Draw(t, "mac") {
-			d.to = net.HardwareAddr{2, 0x42, 192, 0, 2, 1}
+			d.To = net.HardwareAddr{2, 0x42, 192, 0, 2, 1}
 		}
 		if rapid.Bool().Draw(t, "from") {
-			d.from = net.HardwareAddr{2, 0x42, 192, 0, 2, 2}
+			d.From = net.HardwareAddr{2, 0x42, 192, 0, 2, 2}
 		}
-		d.percent = rapid.SampledFrom([]float64{0, 0.0001, 12.5, 100}).Draw(t, "percent")
+		d.Percent = rapid.SampledFrom([]float64{0, 0.0001, 12.5, 100}).Draw(t, "percent")
 		return d
 	})
 }
@@ -142,13 +144,13 @@ func TestOverlappingFiltersUndoInAnyOrder(t *testing.T) {
 			for i := range rapid.IntRange(1, 12).Draw(t, "steps") {
 				if len(in) > 0 && rapid.Bool().Draw(t, "undo") {
 					k := rapid.IntRange(0, len(in)-1).Draw(t, "which")
-					if err := n.uninstall(in[k]); err != nil {
+					if err := wire.Uninstall(n.ns, in[k]); err != nil {
 						t.Fatal(err)
 					}
 					in = slices.Delete(in, k, k+1)
 				} else {
 					name := fmt.Sprintf("%s%06x", tablePrefix, i)
-					if err := n.install(name, rapid.SliceOfN(genDrop(), 1, 4).Draw(t, "drops")); err != nil {
+					if err := wire.Install(n.ns, name, rapid.SliceOfN(genDrop(), 1, 4).Draw(t, "drops")); err != nil {
 						t.Fatal(err)
 					}
 					in = append(in, name)
@@ -161,10 +163,10 @@ func TestOverlappingFiltersUndoInAnyOrder(t *testing.T) {
 				}
 			}
 			for _, name := range rapid.Permutation(in).Draw(t, "order") {
-				if err := n.uninstall(name); err != nil {
+				if err := wire.Uninstall(n.ns, name); err != nil {
 					t.Fatal(err)
 				}
-				if err := n.uninstall(name); err != nil { // a second time is harmless
+				if err := wire.Uninstall(n.ns, name); err != nil { // a second time is harmless
 					t.Fatal(err)
 				}
 			}
@@ -179,7 +181,7 @@ func TestOverlappingFiltersUndoInAnyOrder(t *testing.T) {
 func TestOverlappingQueues(t *testing.T) {
 	private(t, func(n *netns) {
 		kind := func() string {
-			_, root, err := n.root("fabric")
+			_, root, err := wire.Root(n.Handle, "fabric")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -189,12 +191,12 @@ func TestOverlappingQueues(t *testing.T) {
 			return root.Type()
 		}
 		before := kind()
-		for _, s := range []sending{{rate: 1e6}, {rate: 2e5}, {}} {
-			if err := n.send("fabric", s); err != nil {
+		for _, s := range []sending{{Rate: 1e6}, {Rate: 2e5}, {}} {
+			if err := wire.Send(n.Handle, "fabric", s); err != nil {
 				t.Fatal(err)
 			}
 			want := "tbf"
-			if s.rate == 0 {
+			if s.Rate == 0 {
 				want = before
 			}
 			if got := kind(); got != want {

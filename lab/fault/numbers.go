@@ -16,8 +16,7 @@ const (
 	neighborPermanent = 0x80 // NUD_PERMANENT
 	neighborLearned   = 0x10 // NTF_EXT_LEARNED
 
-	noDAD        = 0x02 // IFA_F_NODAD (if_addr.h)
-	numgenRandom = 1    // NFT_NG_RANDOM (nf_tables.h)
+	noDAD = 0x02 // IFA_F_NODAD (if_addr.h)
 
 	sigCont, sigStop = syscall.Signal(18), syscall.Signal(19) // signal(7)
 )

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
-	"time"
+
+	"skidpad.dev/skidpad/lab/agent/wire"
 )
 
 // queue changes the rate or the delay of an interface. All faults of this type on an interface share a queue, with the lowest
@@ -21,8 +22,8 @@ type queueing interface {
 	queues(network string, s *sending)
 }
 
-// rootHandle is the handle of our queues: 5d:.
-const rootHandle = 0x5d
+// sending is the wanted rate and delay of an interface.
+type sending = wire.Sending
 
 func (q *queue) hold() string { return "queue/" + q.at.home }
 
@@ -30,11 +31,11 @@ func (q *queue) hold() string { return "queue/" + q.at.home }
 func (q *queue) look(ctx context.Context) (json.RawMessage, error) {
 	return nil, q.in.inside(ctx, q.at, func(ns *netns) error {
 		for _, n := range q.at.on(q.network) {
-			dev, root, err := ns.root(q.at.device(n))
+			dev, root, err := wire.Root(ns.Handle, q.at.device(n))
 			if err != nil {
 				return err
 			}
-			if root != nil && root.Type() != "noqueue" && root.Attrs().Handle != 0 {
+			if root != nil && root.Type() != "noqueue" && root.Attrs().Handle != 0 && !wire.Ours(root) {
 				return fmt.Errorf("interface %s has a queue of kind %s already, wanted is none", dev.Attrs().Name, root.Type())
 			}
 		}
@@ -55,14 +56,18 @@ func (q *queue) rebuild(ctx context.Context) error {
 		return err
 	}
 	return q.in.inside(ctx, q.at, func(ns *netns) error {
+		queued, err := wire.Delays(ns.ns)
+		if err != nil {
+			return err
+		}
 		for _, n := range q.at.networks {
-			var want sending
+			want := wire.Of(q.in.plan, n, queued) // the impairments of the network stay
 			for _, r := range records {
 				if f, ok := r.Fault.Fault.(queueing); ok && r.State != Clearing {
 					f.queues(n, &want)
 				}
 			}
-			if err := ns.send(q.at.device(n), want); err != nil {
+			if err := wire.Send(ns.Handle, q.at.device(n), want); err != nil {
 				return q.explain(err)
 			}
 		}
@@ -76,12 +81,4 @@ func (q *queue) explain(err error) error {
 		return &Skipped{q.of, q.of.About().Requires, err}
 	}
 	return err
-}
-
-// sending is the wanted rate and delay of an interface; the zero value is an interface without a fault.
-type sending struct {
-	rate          uint64 // bytes a second; 0 is unlimited
-	delay, jitter time.Duration
-	// corrupt and reorder are shares of packets in per cent.
-	corrupt, reorder float64
 }

@@ -1,12 +1,6 @@
 package fault
 
-import (
-	"fmt"
-	"strconv"
-	"strings"
-
-	"skidpad.dev/skidpad/lab/scenario"
-)
+import "skidpad.dev/skidpad/lab/scenario"
 
 // RateLimit limits the packets that this node sends to Rate (tc-tbf(8)).
 type RateLimit struct {
@@ -27,7 +21,7 @@ func (*RateLimit) About() About {
 // Validate checks the node, the network and the rate.
 func (f *RateLimit) Validate(v *scenario.Validation, path string) {
 	onNetwork(v, path, "rateLimit", f.Node, f.Network)
-	if _, err := parseRate(f.Rate); err != nil {
+	if _, err := scenario.ParseRate(f.Rate); err != nil {
 		v.Add(path+".rate", "%v", err)
 	}
 }
@@ -39,27 +33,8 @@ func (f *RateLimit) action(s spot) action { return &queue{spot: s, network: f.Ne
 
 // queues limits the rate. Of two limits, the lower limit is in force.
 func (f *RateLimit) queues(network string, s *sending) {
-	rate, err := parseRate(f.Rate)
-	if err == nil && (f.Network == "" || f.Network == network) && (s.rate == 0 || rate < s.rate) {
-		s.rate = rate
+	rate, err := scenario.ParseRate(f.Rate)
+	if err == nil && (f.Network == "" || f.Network == network) && (s.Rate == 0 || rate < s.Rate) {
+		s.Rate = rate
 	}
-}
-
-// parseRate reads bits a second in the form of tc(8), for example 500kbit or 10mbit, and returns bytes a second.
-func parseRate(s string) (uint64, error) {
-	for _, unit := range []struct {
-		suffix string
-		bits   float64
-	}{{"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}, {"bit", 1}} {
-		number, ok := strings.CutSuffix(strings.ToLower(s), unit.suffix)
-		if !ok {
-			continue
-		}
-		v, err := strconv.ParseFloat(number, 64)
-		if bytes := v * unit.bits / 8; err == nil && bytes >= 1000 && bytes < 1<<32 {
-			return uint64(bytes), nil
-		}
-		break
-	}
-	return 0, fmt.Errorf("seen %q, want bits a second from 8kbit to 30gbit, such as 500kbit or 10mbit", s)
 }

@@ -41,7 +41,7 @@ func (f *Reorder) action(s spot) action { return &queue{spot: s, network: f.Netw
 // queues sets the share and the delay.
 func (f *Reorder) queues(network string, s *sending) {
 	if f.Network == "" || f.Network == network {
-		s.reorder = max(s.reorder, f.Percent)
-		s.delay += f.Delay.Std()
+		s.Reorder = max(s.Reorder, f.Percent)
+		s.Delay += f.Delay.Std()
 	}
 }

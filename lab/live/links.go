@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"skidpad.dev/skidpad/lab/agent/link"
 	"skidpad.dev/skidpad/lab/plan"
 )
 
@@ -22,6 +23,17 @@ func (x *examination) links(ctx context.Context, running map[string]bool) {
 		for line := range strings.Lines(string(out)) {
 			x.problem("%s %s: %s; `skidpad up --name %s` sets what is missing", p.Kind, p.Name, strings.TrimSpace(line), x.Plan.Lab)
 		}
+	}
+}
+
+// impairments reports missing impairments of networks.
+func (x *examination) impairments(ctx context.Context) {
+	missing, err := link.Missing(ctx, x.engine, x.Plan)
+	if err != nil {
+		x.problem("impairments of networks cannot be read: %v", err)
+	}
+	for _, m := range missing {
+		x.problem("%s; `skidpad up --name %s` impairs the network again", m, x.Plan.Lab)
 	}
 }
 

@@ -108,6 +108,7 @@ func (l *Lab) Status(ctx context.Context) (*Status, error) {
 		}
 	}
 	group.Go(func() error { x.links(ctx, running); return nil })
+	group.Go(func() error { x.impairments(ctx); return nil })
 	for _, g := range l.Plan.Gateways {
 		group.Go(func() error { x.gateway(ctx, g); return nil })
 	}

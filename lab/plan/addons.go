@@ -84,6 +84,8 @@ func (r Ready) Selector() string { return cmp.Or(r.Pods, "app="+r.Name) }
 type Need struct {
 	Option string `json:"option"` // IP_VS, without CONFIG_
 	For    string `json:"for"`
+	// Instead are options that together serve as well.
+	Instead []string `json:"instead,omitempty"`
 }
 
 // Ref returns the placeholder of an image in a manifest. The image's real reference replaces the placeholder.
@@ -146,8 +148,26 @@ func addonNames(all []Addon, cni bool) string {
 	return strings.Join(names, ", ")
 }
 
-// kernel lists the kernel options that the cluster needs.
+// kernel lists the kernel options that the networks and the cluster need.
 func (b *builder) kernel() {
+	for _, n := range b.spec.Networks {
+		need := func(set bool, setting, option string, instead ...string) {
+			if set {
+				b.Kernel = append(b.Kernel, Need{Option: option, Instead: instead, For: "network " + n.Name + ", impairment: " + setting})
+			}
+		}
+		if m := n.Impairment; m != nil {
+			late := m.Delay > 0 || m.Corrupt > 0
+			if b.spec.NodesOn(n.Name) {
+				need(late, "delay or corruption for cluster nodes", "NET_SCH_NETEM")
+			} else {
+				need(late, "delay or corruption", "NET_SCH_NETEM", "NETFILTER_NETLINK_QUEUE", "NFT_COMPAT", "NETFILTER_XT_TARGET_NFQUEUE")
+			}
+			need(m.Rate != "", "rate", "NET_SCH_TBF")
+			need(m.Loss > 0, "loss", "NETFILTER_EGRESS")
+			need(m.Loss > 0, "loss", "NFT_NUMGEN")
+		}
+	}
 	if c := b.spec.Cluster; c != nil && c.KubeProxy == scenario.KubeProxyIPVS {
 		for _, option := range []string{"IP_VS", "DUMMY"} {
 			b.Kernel = append(b.Kernel, Need{Option: option, For: "kubeProxy: ipvs"})
@@ -180,7 +200,9 @@ func (b *Builder) Name(part string) string { return b.b.name(part) }
 func (b *Builder) APIServer() (host string, port int) { return b.b.apiServer() }
 
 // Need adds a kernel option. The addon, or a part of the addon, is useless without the option.
-func (b *Builder) Need(option, what string) { b.b.Kernel = append(b.b.Kernel, Need{option, what}) }
+func (b *Builder) Need(option, what string) {
+	b.b.Kernel = append(b.b.Kernel, Need{Option: option, For: what})
+}
 
 // Mount adds a file system that every node has from its start.
 func (b *Builder) Mount(m Mount) { b.b.mounts = append(b.b.mounts, m) }

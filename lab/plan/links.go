@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"skidpad.dev/skidpad/lab/node"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // Link is a pair of interfaces that skidpad makes: a point-to-point link between two containers, or an interface of a
@@ -136,4 +137,23 @@ func (x Place) Look() string {
 		fmt.Fprintf(&b, "ip %s rule show priority %d | grep -qF 'lookup %d' || echo 'rule %s is missing'\n", r.family(), r.Priority, r.Table, r)
 	}
 	return b.String()
+}
+
+// Impairment returns the impairment of a network, or nil.
+func (p *Plan) Impairment(network string) *scenario.Impairment {
+	for _, n := range p.Networks {
+		if n.Name == network {
+			return n.Impairment
+		}
+	}
+	return nil
+}
+
+// Device returns the name of the place's interface on a network. A cluster node has eth0 on the first network; every other
+// interface has the network's name.
+func (x Place) Device(network string) string {
+	if x.Kind == node.KindCluster && x.Networks[0].Network == network {
+		return NodeDevice
+	}
+	return network
 }

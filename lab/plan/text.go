@@ -41,6 +41,16 @@ func (p *Plan) networksText(t *text) {
 		}
 		t.row(n.Name, spelled(n.Subnet, n.Subnet6), spelled(n.Nodes, n.Nodes6), n.Host, n.Bridge, n.Docker)
 	}
+	first := true
+	for _, n := range p.Networks {
+		if i := n.Impairment; i != nil {
+			if first {
+				t.table("NETWORK\tDELAY\tJITTER\tLOSS\tRATE\tCORRUPT\tREORDER")
+			}
+			first = false
+			t.row(n.Name, i.Delay, i.Jitter, fmt.Sprintf("%g%%", i.Loss), i.Rate, fmt.Sprintf("%g%%", i.Corrupt), fmt.Sprintf("%g%%", i.Reorder))
+		}
+	}
 }
 
 func (p *Plan) clusterText(t *text) {

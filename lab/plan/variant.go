@@ -7,19 +7,25 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Amend returns the plan of the same lab with the native configuration of the routers of another scenario. The scenarios
-// differ in nothing else.
+// Amend returns the plan of the same lab with the native configuration of the routers and the impairments of the networks of
+// another scenario. The scenarios differ in nothing else.
 func (p *Plan) Amend(s *scenario.Scenario) (*Plan, error) {
 	drafted, err := p.With(func(spec *scenario.Spec) {
 		for i, r := range s.Spec.Routers {
 			spec.Routers[i].NativeConfig = r.NativeConfig
+		}
+		for i, n := range s.Spec.Networks {
+			spec.Networks[i].Impairment = n.Impairment
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
 	amended := *p
-	amended.Scenario, amended.Routers = s, slices.Clone(p.Routers)
+	amended.Scenario, amended.Routers, amended.Networks, amended.Kernel = s, slices.Clone(p.Routers), slices.Clone(p.Networks), drafted.Kernel
+	for i := range amended.Networks {
+		amended.Networks[i].Impairment = drafted.Networks[i].Impairment
+	}
 	for i := range amended.Routers {
 		amended.Routers[i].Native = drafted.Routers[i].Native
 	}

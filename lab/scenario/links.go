@@ -23,6 +23,8 @@ type Segment struct {
 	// goes down, the other end loses the carrier. The prefixes are /30, /31 (RFC 3021) and /127 (RFC 6164); default: a free /31
 	// and, in a lab with IPv6, a free /127. The first member has the first address.
 	PointToPoint bool `json:"pointToPoint,omitempty"`
+	// Impairment delays, loses and limits the packets of the network; default none.
+	Impairment *Impairment `json:"impairment,omitempty"`
 }
 
 // IsPointToPoint reports whether a network is a link between two nodes.
@@ -64,6 +66,7 @@ func (v *Validation) segments() {
 		if n.MulticastFlood != nil && n.Snooping != nil && !*n.Snooping {
 			v.Add(at+".multicastFlood", "seen it on a bridge without snooping, which sends multicast packets to every port, want snooping too")
 		}
+		v.impairment(at+".impairment", n.Name, n.Impairment)
 		if n.PointToPoint {
 			v.pointToPoint(at, n)
 		} else {

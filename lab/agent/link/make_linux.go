@@ -10,14 +10,21 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	vns "github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
+	"skidpad.dev/skidpad/lab/agent/wire"
 	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/node"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/wait"
 )
+
+// namedWithin bounds the wait for the interfaces of a new container, which get their names inside.
+const namedWithin = 20 * time.Second
 
 // making keeps the steps of a bring-up from making one link twice.
 var making sync.Mutex
@@ -41,7 +48,74 @@ func makeAll(ctx context.Context, e *docker.Engine, p *plan.Plan) (changed []str
 			}
 		}
 	}
-	return changed, nil
+	if wire.Impaired(p) {
+		err = impairAll(ctx, e, p, false)
+	}
+	return changed, err
+}
+
+// impairAll gives the running places the impairments of their networks. With again, impairments change.
+func impairAll(ctx context.Context, e *docker.Engine, p *plan.Plan, again bool) error {
+	return eachImpaired(ctx, e, p, func(x plan.Place, n wire.Namespace, ports []wire.Port) error {
+		var there []wire.Port
+		for _, port := range ports {
+			named := wait.For{What: fmt.Sprintf("interface %s of %s", port.Device, x.Name), Within: namedWithin, Every: 50 * time.Millisecond}
+			err := wait.Until(ctx, named, func(context.Context) error {
+				_, err := n.LinkByName(port.Device)
+				if err != nil && (port.Link || !port.Impaired() || !runs(ctx, e, x)) {
+					return wait.Stop(err)
+				}
+				return err
+			})
+			switch {
+			case err == nil:
+				there = append(there, port)
+			case ctx.Err() == nil && !runs(ctx, e, x):
+				return nil
+			case !port.Link && port.Impaired():
+				return err
+			} // the other end of a link comes later, and impairs both ends
+		}
+		return n.Impair(ctx, there, again)
+	})
+}
+
+func runs(ctx context.Context, e *docker.Engine, x plan.Place) bool {
+	_, err := e.Pid(ctx, x.Home)
+	return err == nil
+}
+
+func missingImpairments(ctx context.Context, e *docker.Engine, p *plan.Plan) (all []string, err error) {
+	err = eachImpaired(ctx, e, p, func(x plan.Place, n wire.Namespace, ports []wire.Port) error {
+		missing, err := n.Missing(ports)
+		for _, m := range missing {
+			all = append(all, fmt.Sprintf("%s %s: %s", x.Kind, x.Name, m))
+		}
+		return err
+	})
+	return all, err
+}
+
+// eachImpaired calls do with each running place that has a namespace of its own. Gateways are in the namespaces of routers.
+func eachImpaired(ctx context.Context, e *docker.Engine, p *plan.Plan, do func(plan.Place, wire.Namespace, []wire.Port) error) error {
+	for _, x := range p.Places() {
+		if x.Home != x.Container && x.Kind != node.KindContainer {
+			continue
+		}
+		at, err := open(ctx, e, plan.LinkEnd{Place: x})
+		if err != nil {
+			return err
+		}
+		if at == nil {
+			continue
+		}
+		err = do(x, wire.Namespace{Handle: at.Handle, NS: at.ns, PID: at.pid, Lab: p.Lab, Container: x.Home}, wire.Ports(p, x))
+		at.close()
+		if err != nil {
+			return fmt.Errorf("impairments of %s: %w", x.Name, err)
+		}
+	}
+	return nil
 }
 
 // tune sets multicast snooping and the querier of a bridge (ip-link(8), bridge), and flooding on its ports. The settings end
@@ -83,8 +157,14 @@ func tune(n plan.Network) error {
 // end is an open end of a link.
 type end struct {
 	*netlink.Handle
-	ns vns.NsHandle
+	ns  vns.NsHandle
+	pid int
 	plan.LinkEnd
+}
+
+func (x *end) close() {
+	x.Close()
+	_ = x.ns.Close()
 }
 
 // makeLink makes a link, unless the link exists or an end does not run.
@@ -92,8 +172,7 @@ func makeLink(ctx context.Context, e *docker.Engine, l plan.Link) (made bool, er
 	var ends []*end
 	defer func() {
 		for _, x := range ends {
-			x.Close()
-			_ = x.ns.Close()
+			x.close()
 		}
 	}()
 	there := map[*end]netlink.Link{}
@@ -144,7 +223,7 @@ func open(ctx context.Context, e *docker.Engine, planned plan.LinkEnd) (*end, er
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("network namespace of %s: %w", planned.Place.Name, err), ns.Close())
 	}
-	return &end{h, ns, planned}, nil
+	return &end{h, ns, pid, planned}, nil
 }
 
 // add makes the pair of interfaces, right inside of the namespaces.

@@ -13,3 +13,9 @@ import (
 func makeAll(context.Context, *docker.Engine, *plan.Plan) ([]string, error) {
 	return nil, agent.ErrElsewhere
 }
+
+func impairAll(context.Context, *docker.Engine, *plan.Plan, bool) error { return agent.ErrElsewhere }
+
+func missingImpairments(context.Context, *docker.Engine, *plan.Plan) ([]string, error) {
+	return nil, agent.ErrElsewhere
+}

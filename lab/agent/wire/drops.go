@@ -1,53 +1,91 @@
-package fault
+// Package wire drops, copies, delays and limits packets on the interfaces of a network namespace: drops by nftables, rates and
+// delays by queues (tc(8)). Networks with impairments and faults share the package.
+package wire
 
 import (
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
+	"net"
+	"net/netip"
 	"slices"
 	"syscall"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+	vns "github.com/vishvananda/netns"
 )
 
-// lackError is the kernel's refusal of a feature that the kernel was built without.
-type lackError struct{ err error }
+// EtherIPv6 is the EtherType of IPv6.
+const EtherIPv6 = 0x86dd
 
-func (e *lackError) Error() string { return e.err.Error() }
-func (e *lackError) Unwrap() error { return e.err }
+// Match selects packets; zero values match all.
+type Match struct {
+	Ether        uint16
+	L4           uint8
+	SPort, DPort uint16
+	SAddr, DAddr netip.Addr // of the family in Ether
+}
 
-// install makes a table of drops, and replaces a table of the same name. The new table appears in a single transaction,
+// Drop is a rule: the device and the match of the dropped packets.
+type Drop struct {
+	Device   string
+	Egress   bool
+	From, To net.HardwareAddr
+	Match    Match
+	Percent  float64 // of the matching packets; 0 is all
+	// Twice sends the matching packets on the way out twice instead, via the device with this index.
+	Twice int
+}
+
+// LackError is the kernel's refusal of a feature that the kernel was built without.
+type LackError struct{ Err error }
+
+// Error returns the kernel's error.
+func (e *LackError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the kernel's error.
+func (e *LackError) Unwrap() error { return e.Err }
+
+// Open opens nftables in a namespace.
+func Open(ns vns.NsHandle) (*nftables.Conn, error) {
+	c, err := nftables.New(nftables.WithNetNSFd(int(ns)))
+	if err != nil {
+		return nil, fmt.Errorf("nftables in the namespace: %w; faults need root on the host", err)
+	}
+	return c, nil
+}
+
+// Install makes a table of drops, and replaces a table of the same name. The new table appears in a single transaction,
 // completely or not at all.
-func (n *netns) install(table string, drops []drop) error {
-	if err := n.uninstall(table); err != nil || len(drops) == 0 {
+func Install(ns vns.NsHandle, table string, drops []Drop) error {
+	if err := Uninstall(ns, table); err != nil || len(drops) == 0 {
 		return err
 	}
-	c, err := n.nft()
+	c, err := Open(ns)
 	if err != nil {
 		return err
 	}
 	t := c.AddTable(&nftables.Table{Name: table, Family: nftables.TableFamilyNetdev})
 	chains := map[string]*nftables.Chain{}
 	for _, d := range drops {
-		hook, way := nftables.ChainHookIngress, "in"
-		if d.egress {
-			hook, way = nftables.ChainHookEgress, "out"
+		hook, name := nftables.ChainHookIngress, d.chain()
+		if d.Egress {
+			hook = nftables.ChainHookEgress
 		}
-		name := way + "_" + d.device
 		if chains[name] == nil {
 			accept := nftables.ChainPolicyAccept
 			chains[name] = c.AddChain(&nftables.Chain{
 				Name: name, Table: t, Type: nftables.ChainTypeFilter, Hooknum: hook,
-				Priority: nftables.ChainPriorityRaw, Policy: &accept, Device: d.device,
+				Priority: nftables.ChainPriorityRaw, Policy: &accept, Device: d.Device,
 			})
 		}
 		c.AddRule(&nftables.Rule{Table: t, Chain: chains[name], Exprs: d.exprs()})
 	}
 	err = c.Flush()
 	if errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.ENOENT) {
-		return &lackError{fmt.Errorf("nftables table %s: %w", table, err)}
+		return &LackError{fmt.Errorf("nftables table %s: %w", table, err)}
 	}
 	if err != nil {
 		return fmt.Errorf("nftables table %s: %w", table, err)
@@ -55,9 +93,9 @@ func (n *netns) install(table string, drops []drop) error {
 	return nil
 }
 
-// uninstall removes a table of ours. A missing table is no error.
-func (n *netns) uninstall(table string) error {
-	c, err := n.nft()
+// Uninstall removes a table of ours. A missing table is no error.
+func Uninstall(ns vns.NsHandle, table string) error {
+	c, err := Open(ns)
 	if err != nil {
 		return err
 	}
@@ -76,11 +114,29 @@ func (n *netns) uninstall(table string) error {
 	return nil
 }
 
+// Delays reports whether a process delays packets of the namespace.
+func Delays(ns vns.NsHandle) (bool, error) {
+	c, err := Open(ns)
+	if err != nil {
+		return false, err
+	}
+	tables, err := c.ListTablesOfFamily(nftables.TableFamilyIPv4)
+	return slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == delayTable }), err
+}
+
+// chain returns the name of the chain for the drop.
+func (d Drop) chain() string {
+	if d.Egress {
+		return "out_" + d.Device
+	}
+	return "in_" + d.Device
+}
+
 // register holds the loaded value of each comparison.
 const register = 1
 
 // exprs returns the rule's expressions. A failed comparison ends the rule.
-func (d drop) exprs() []expr.Any {
+func (d Drop) exprs() []expr.Any {
 	var list []expr.Any
 	equal := func(load expr.Any, want []byte) {
 		list = append(list, load, &expr.Cmp{Op: expr.CmpOpEq, Register: register, Data: want})
@@ -88,39 +144,39 @@ func (d drop) exprs() []expr.Any {
 	payload := func(base expr.PayloadBase, offset, length uint32) expr.Any {
 		return &expr.Payload{DestRegister: register, Base: base, Offset: offset, Len: length}
 	}
-	if d.to != nil {
-		equal(payload(expr.PayloadBaseLLHeader, 0, 6), d.to)
+	if d.To != nil {
+		equal(payload(expr.PayloadBaseLLHeader, 0, 6), d.To)
 	}
-	if d.from != nil {
-		equal(payload(expr.PayloadBaseLLHeader, 6, 6), d.from)
+	if d.From != nil {
+		equal(payload(expr.PayloadBaseLLHeader, 6, 6), d.From)
 	}
-	m := d.match
-	if m.ether != 0 {
-		equal(&expr.Meta{Key: expr.MetaKeyPROTOCOL, Register: register}, big(m.ether))
+	m := d.Match
+	if m.Ether != 0 {
+		equal(&expr.Meta{Key: expr.MetaKeyPROTOCOL, Register: register}, big(m.Ether))
 	}
-	if m.l4 != 0 {
-		equal(&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: register}, []byte{m.l4})
+	if m.L4 != 0 {
+		equal(&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: register}, []byte{m.L4})
 	}
 	source, destination, length := uint32(12), uint32(16), uint32(4) // in IPv4's header (RFC 791, 3.1)
-	if m.ether == etherIPv6 {
+	if m.Ether == EtherIPv6 {
 		source, destination, length = 8, 24, 16 // RFC 8200, 3
 	}
-	if m.saddr.IsValid() {
-		equal(payload(expr.PayloadBaseNetworkHeader, source, length), m.saddr.AsSlice())
+	if m.SAddr.IsValid() {
+		equal(payload(expr.PayloadBaseNetworkHeader, source, length), m.SAddr.AsSlice())
 	}
-	if m.daddr.IsValid() {
-		equal(payload(expr.PayloadBaseNetworkHeader, destination, length), m.daddr.AsSlice())
+	if m.DAddr.IsValid() {
+		equal(payload(expr.PayloadBaseNetworkHeader, destination, length), m.DAddr.AsSlice())
 	}
-	if m.sport != 0 {
-		equal(payload(expr.PayloadBaseTransportHeader, 0, 2), big(m.sport))
+	if m.SPort != 0 {
+		equal(payload(expr.PayloadBaseTransportHeader, 0, 2), big(m.SPort))
 	}
-	if m.dport != 0 {
-		equal(payload(expr.PayloadBaseTransportHeader, 2, 2), big(m.dport))
+	if m.DPort != 0 {
+		equal(payload(expr.PayloadBaseTransportHeader, 2, 2), big(m.DPort))
 	}
-	if d.percent > 0 {
-		list = append(list, oneIn(d.percent)...)
+	if d.Percent > 0 {
+		list = append(list, oneIn(d.Percent)...)
 	}
-	if d.twice != 0 {
+	if d.Twice != 0 {
 		return append(list, d.again()...)
 	}
 	return append(list, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})
@@ -130,7 +186,7 @@ func (d drop) exprs() []expr.Any {
 const copied = 1 << 29
 
 // again marks the packet, and sends a copy through the device.
-func (d drop) again() []expr.Any {
+func (d Drop) again() []expr.Any {
 	number := func(v uint32) []byte { return binary.NativeEndian.AppendUint32(nil, v) }
 	return []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyMARK, Register: register},
@@ -139,7 +195,7 @@ func (d drop) again() []expr.Any {
 		&expr.Meta{Key: expr.MetaKeyMARK, Register: register},
 		&expr.Bitwise{SourceRegister: register, DestRegister: register, Len: 4, Mask: number(^uint32(copied)), Xor: number(copied)},
 		&expr.Meta{Key: expr.MetaKeyMARK, Register: register, SourceRegister: true},
-		&expr.Immediate{Register: register, Data: number(uint32(d.twice))},
+		&expr.Immediate{Register: register, Data: number(uint32(d.Twice))},
 		&expr.Counter{},
 		&expr.Dup{RegDev: register, IsRegDevSet: true},
 	}
@@ -147,6 +203,8 @@ func (d drop) again() []expr.Any {
 
 // parts is the resolution of a percentage: a ten-thousandth of a percent.
 const parts = 1_000_000
+
+const numgenRandom = 1 // NFT_NG_RANDOM (nf_tables.h)
 
 // oneIn matches a percentage of packets at random. The kernel compares byte by byte, and the random number is therefore first
 // put into network order.
