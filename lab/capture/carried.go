@@ -3,6 +3,7 @@ package capture
 import (
 	"encoding/binary"
 	"net/netip"
+	"sync"
 )
 
 // Carried is an IP packet as seen on a network: source, destination and encapsulation.
@@ -125,4 +126,31 @@ func tunnelled(udp []byte) (name string, frame []byte) {
 		return "geneve", payload[8+options:]
 	}
 	return "", nil
+}
+
+// Connection is a connection to an address, by the source port.
+type Connection struct {
+	To   netip.Addr
+	From uint16
+}
+
+// ConnectionOf returns the connection of two addresses with ports; false if one of them cannot be read.
+func ConnectionOf(to, from string) (Connection, bool) {
+	t, err := netip.ParseAddrPort(to)
+	f, fromErr := netip.ParseAddrPort(from)
+	return Connection{t.Addr(), f.Port()}, err == nil && fromErr == nil
+}
+
+// Connections returns a function for Listen, which adds the connection of each packet to seen. seen may be read after the end
+// of Listen.
+func Connections() (seen map[Connection]bool, see func(frame []byte)) {
+	var mu sync.Mutex // each link has a goroutine of its own
+	seen = map[Connection]bool{}
+	return seen, func(frame []byte) {
+		if p, ok := Unwrap(frame); ok {
+			mu.Lock()
+			defer mu.Unlock()
+			seen[Connection{p.Dst, p.SrcPort}] = true
+		}
+	}
 }

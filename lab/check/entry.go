@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"skidpad.dev/skidpad/lab/capture"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/probe"
@@ -104,12 +105,12 @@ func judgeEntry(at string, nodes []string, e probe.Endpoints, seen sightings, sh
 			if err != nil || !slices.Contains(pod.IPs, to.Addr()) {
 				continue
 			}
-			local, err := netip.ParseAddrPort(s.Local)
-			if err != nil || s.Error != "" {
+			connection, ok := capture.ConnectionOf(s.Target, s.Local)
+			if !ok || s.Error != "" {
 				lost++
 				continue
 			}
-			if node := seen.entered(nodes, pod.Node, connection{to.Addr(), local.Port()}); node != "" {
+			if node := seen.entered(nodes, pod.Node, connection); node != "" {
 				entered[node]++
 			}
 		}
@@ -135,7 +136,7 @@ func judgeEntry(at string, nodes []string, e probe.Endpoints, seen sightings, sh
 }
 
 // entered is the node at which a connection entered the cluster; "" if no node saw the connection.
-func (s sightings) entered(nodes []string, own string, c connection) string {
+func (s sightings) entered(nodes []string, own string, c capture.Connection) string {
 	for _, n := range nodes {
 		if n != own && s[n][c] {
 			return n

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"skidpad.dev/skidpad/lab/addon/bird"
+	"skidpad.dev/skidpad/lab/capture"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -14,10 +15,10 @@ func TestJudgeEntry(t *testing.T) {
 	f := newFake()
 	f.endpoints.Pods = f.endpoints.Pods[:1] // echo-a on worker
 	nodes := []string{"worker", "worker2"}
-	a, b := connection{ip("10.244.1.5"), 40001}, connection{ip("10.244.1.5"), 40002}
+	a, b := capture.Connection{To: ip("10.244.1.5"), From: 40001}, capture.Connection{To: ip("10.244.1.5"), From: 40002}
 	shots := []record.Shot{{Target: "10.244.1.5:8080", Local: "172.30.3.201:40001"}, {Target: "10.244.1.5:8080", Local: "172.30.3.201:40002"}}
-	here := func(all ...connection) map[connection]bool {
-		seen := map[connection]bool{}
+	here := func(all ...capture.Connection) map[capture.Connection]bool {
+		seen := map[capture.Connection]bool{}
 		for _, c := range all {
 			seen[c] = true
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"skidpad.dev/skidpad/lab/capture"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/probe"
@@ -145,15 +146,14 @@ func (c *Spread) judge(seen sightings, shots []record.Shot) (held bool, observed
 	carried := map[string]int{}
 	answered, nowhere, several := 0, 0, 0
 	for _, s := range shots {
-		to, err := netip.ParseAddrPort(s.Target)
-		local, localErr := netip.ParseAddrPort(s.Local)
-		if err != nil || localErr != nil || s.Error != "" {
+		connection, ok := capture.ConnectionOf(s.Target, s.Local)
+		if !ok || s.Error != "" {
 			continue
 		}
 		answered++
 		var via []string
 		for _, name := range c.Over {
-			if seen[name][connection{to.Addr(), local.Port()}] {
+			if seen[name][connection] {
 				via = append(via, name)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"skidpad.dev/skidpad/lab/capture"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -15,7 +16,7 @@ func TestJudgeSpread(t *testing.T) {
 		seen, shots := sightings{"worker": {}, "worker2": {}}, []record.Shot{}
 		for i := range 100 {
 			shots = append(shots, record.Shot{Target: "198.51.100.1:80", Local: fmt.Sprintf("172.30.3.201:%d", 40000+i)})
-			at := connection{ip("198.51.100.1"), uint16(40000 + i)}
+			at := capture.Connection{To: ip("198.51.100.1"), From: uint16(40000 + i)}
 			seen["worker"][at], seen["worker2"][at] = i < worker, i >= 100-worker2
 		}
 		return seen, shots

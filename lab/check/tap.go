@@ -3,8 +3,6 @@ package check
 import (
 	"context"
 	"errors"
-	"net/netip"
-	"sync"
 
 	"skidpad.dev/skidpad/lab/capture"
 	"skidpad.dev/skidpad/lab/loss/record"
@@ -29,14 +27,8 @@ func tapped(ctx context.Context, within scenario.Duration, results []Result,
 	})
 }
 
-// connection is a connection to an address, by the source port.
-type connection struct {
-	to   netip.Addr
-	port uint16
-}
-
 // sightings are, by node, the connections with a packet on a link of the node.
-type sightings map[string]map[connection]bool
+type sightings map[string]map[capture.Connection]bool
 
 // watched makes connections, and listens on the links of nodes meanwhile.
 func watched(ctx context.Context, l Traffic, nodes []string, from node.Node, s probe.Shots) (sightings, []record.Shot, error) {
@@ -44,15 +36,7 @@ func watched(ctx context.Context, l Traffic, nodes []string, from node.Node, s p
 		shots, err := probe.Once(ctx, from, s)
 		return sightings{}, shots, err
 	}
-	var mu sync.Mutex // each link has a goroutine of its own
-	here := map[connection]bool{}
-	see := func(frame []byte) {
-		if p, ok := capture.Unwrap(frame); ok {
-			mu.Lock()
-			defer mu.Unlock()
-			here[connection{p.Dst, p.SrcPort}] = true
-		}
-	}
+	here, see := capture.Connections()
 	var seen sightings
 	var shots []record.Shot
 	err := l.Listen(ctx, nodes[0], see, func() (err error) {

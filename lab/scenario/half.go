@@ -10,14 +10,6 @@ import (
 	"strings"
 )
 
-// Halves returns the names of the halves of a bug.
-func (b *Bug) Halves() []string {
-	if b.Fixed == nil {
-		return []string{HalfBroken}
-	}
-	return []string{HalfBroken, HalfFixed}
-}
-
 // Half returns the scenario of one half of a bug: with the values of the half, without the bug and without checks.
 func (s *Scenario) Half(h Half) (*Scenario, error) {
 	spec, err := treeOf(s.Spec)

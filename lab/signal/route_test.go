@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"skidpad.dev/skidpad/lab/bgp"
+	"skidpad.dev/skidpad/lab/capture"
 	"skidpad.dev/skidpad/lab/loss/record"
 	"skidpad.dev/skidpad/lab/timeline"
 )
@@ -44,7 +45,7 @@ func TestShareOf(t *testing.T) {
 	shot := func(local, problem string) record.Shot {
 		return record.Shot{Target: "192.0.2.9:80", Local: local, Error: problem}
 	}
-	seen := map[flow]bool{{netip.MustParseAddr("192.0.2.9"), 1}: true, {netip.MustParseAddr("192.0.2.8"), 2}: true}
+	seen := map[capture.Connection]bool{{To: netip.MustParseAddr("192.0.2.9"), From: 1}: true, {To: netip.MustParseAddr("192.0.2.8"), From: 2}: true}
 	shots := []record.Shot{shot("192.0.2.1:1", ""), shot("192.0.2.1:2", ""), shot("192.0.2.1:3", ""), shot("192.0.2.1:1", "timeout")}
 	if got, err := shareOf(shots, seen); err != nil || got.String() != "33 % of 3 flows" {
 		t.Errorf("seen %s, %v; want 33 %% of 3 flows", got, err)

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/netip"
-	"sync"
 
 	"skidpad.dev/skidpad/lab/capture"
 	"skidpad.dev/skidpad/lab/loss/record"
@@ -39,23 +37,9 @@ func (s *Share) Validate(v *scenario.Validation, path string) {
 	}
 }
 
-// flow is a connection to a target.
-type flow struct {
-	to   netip.Addr
-	from uint16
-}
-
 // Read opens the connections, and listens on the links of the next hop meanwhile.
 func (s *Share) Read(ctx context.Context, r *Run) (Value, error) {
-	var mu sync.Mutex // each link has a goroutine of its own
-	seen := map[flow]bool{}
-	see := func(frame []byte) {
-		if p, ok := capture.Unwrap(frame); ok {
-			mu.Lock()
-			defer mu.Unlock()
-			seen[flow{p.Dst, p.SrcPort}] = true
-		}
-	}
+	seen, see := capture.Connections()
 	var shots []record.Shot
 	err := r.Lab.Listen(ctx, s.Via, see, func() (err error) {
 		shots, err = r.shots(ctx, s.From, s.To, s.Flows, probe.Shots{Proto: record.TCP, Timeout: connectWithin})
@@ -68,16 +52,15 @@ func (s *Share) Read(ctx context.Context, r *Run) (Value, error) {
 }
 
 // shareOf is the share of answered connections among those that were seen.
-func shareOf(shots []record.Shot, seen map[flow]bool) (Value, error) {
+func shareOf(shots []record.Shot, seen map[capture.Connection]bool) (Value, error) {
 	answered, carried := 0, 0
 	for _, shot := range shots {
-		to, err := netip.ParseAddrPort(shot.Target)
-		local, localErr := netip.ParseAddrPort(shot.Local)
-		if err != nil || localErr != nil || shot.Error != "" {
+		connection, ok := capture.ConnectionOf(shot.Target, shot.Local)
+		if !ok || shot.Error != "" {
 			continue
 		}
 		answered++
-		if seen[flow{to.Addr(), local.Port()}] {
+		if seen[connection] {
 			carried++
 		}
 	}

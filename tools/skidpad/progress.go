@@ -2,14 +2,9 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"slices"
-	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/term"
 
 	"skidpad.dev/skidpad/lab/plain"
 )
@@ -17,15 +12,9 @@ import (
 // progress shows steps live: on a terminal the running steps stay at the bottom with their elapsed time; elsewhere each
 // step is one line at its end.
 type progress struct {
-	mu      sync.Mutex
-	w       io.Writer
-	live    bool
-	width   int
+	screen
 	start   time.Time
 	running []runningStep
-	drawn   int
-	quit    chan struct{}
-	stopped sync.WaitGroup
 }
 
 type runningStep struct {
@@ -35,29 +24,9 @@ type runningStep struct {
 
 // newProgress writes to f, and redraws if f is a terminal.
 func newProgress(f *os.File) *progress {
-	p := &progress{w: f, live: term.IsTerminal(int(f.Fd())), start: time.Now(), quit: make(chan struct{})}
-	if w, _, err := term.GetSize(int(f.Fd())); err == nil {
-		p.width = w
-	}
-	if p.live {
-		p.stopped.Go(p.tick)
-	}
+	p := &progress{start: time.Now()}
+	p.open(f, p.redraw)
 	return p
-}
-
-func (p *progress) tick() {
-	t := time.NewTicker(100 * time.Millisecond)
-	defer t.Stop()
-	for {
-		select {
-		case <-p.quit:
-			return
-		case <-t.C:
-			p.mu.Lock()
-			p.redraw()
-			p.mu.Unlock()
-		}
-	}
 }
 
 // Begin records the start of a step.
@@ -105,10 +74,7 @@ func (p *progress) End(name string, took time.Duration, err error) {
 
 // Close removes the live lines.
 func (p *progress) Close() {
-	if p.live {
-		close(p.quit)
-		p.stopped.Wait()
-	}
+	p.end()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.erase()
@@ -116,13 +82,6 @@ func (p *progress) Close() {
 
 func (p *progress) elapsed() string {
 	return fmt.Sprintf("%.1fs", time.Since(p.start).Seconds())
-}
-
-func (p *progress) erase() {
-	if p.drawn > 0 {
-		fmt.Fprint(p.w, strings.Repeat("\x1b[1A\x1b[2K", p.drawn))
-		p.drawn = 0
-	}
 }
 
 func (p *progress) redraw() {

@@ -189,7 +189,7 @@ func TestATerminalExecutesNothing(t *testing.T) {
 	if err := writeTable(plain.NewWriter(&out), []string{"NAME"}, [][]string{{hostile}}); err != nil {
 		t.Fatal(err)
 	}
-	p := &progress{w: &out, start: time.Now()}
+	p := &progress{screen: screen{w: &out}, start: time.Now()}
 	p.Begin("routers", hostile)
 	p.Note("routers", hostile)
 	p.End("routers", time.Second, nil)

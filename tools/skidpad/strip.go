@@ -2,13 +2,9 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/term"
 
 	"skidpad.dev/skidpad/lab/loss/record"
 )
@@ -22,14 +18,8 @@ const (
 // strip shows flows live. On a terminal, each flow is one row of cells from the first slot to the last, so an outage is
 // visible at once. Elsewhere, each second is a line.
 type strip struct {
-	mu    sync.Mutex
-	w     io.Writer
-	live  bool
-	width int // of the terminal
-	rows  []*stripRow
-	drawn int
-	quit  chan struct{}
-	done  sync.WaitGroup
+	screen
+	rows []*stripRow
 }
 
 // stripRow is one flow.
@@ -55,35 +45,14 @@ func (c *cell) count(answered bool) {
 
 // newStrip writes to f, and redraws if f is a terminal.
 func newStrip(f *os.File) *strip {
-	s := &strip{w: f, live: term.IsTerminal(int(f.Fd())), width: 80, quit: make(chan struct{})}
-	if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
-		s.width = w
-	}
-	if s.live {
-		s.done.Go(s.tick)
-	}
+	s := &strip{screen: screen{width: 80}}
+	s.open(f, s.redraw)
 	return s
-}
-
-func (s *strip) tick() {
-	t := time.NewTicker(100 * time.Millisecond)
-	defer t.Stop()
-	for {
-		select {
-		case <-s.quit:
-			return
-		case <-t.C:
-			s.mu.Lock()
-			s.redraw()
-			s.mu.Unlock()
-		}
-	}
 }
 
 // Close leaves the last state on the terminal.
 func (s *strip) Close() {
-	close(s.quit)
-	s.done.Wait()
+	s.end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.live {
@@ -153,9 +122,7 @@ func lostText(n int) string {
 }
 
 func (s *strip) redraw() {
-	if s.drawn > 0 {
-		fmt.Fprint(s.w, strings.Repeat("\x1b[1A\x1b[2K", s.drawn))
-	}
+	s.erase()
 	for _, r := range s.rows {
 		fmt.Fprintln(s.w, r.String())
 	}

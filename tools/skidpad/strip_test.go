@@ -24,13 +24,13 @@ func outageOf(take func(record.Line)) {
 }
 
 func TestStripOnATerminal(t *testing.T) {
-	s := &strip{width: 80, live: true}
+	s := &strip{screen: screen{width: 80, live: true}}
 	outageOf(s.take)
 	plain := strings.NewReplacer("\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[0m", "").Replace(s.rows[0].String())
 	if want := "198.51.100.1:80        ────────────██████────────────  lost 6 of 30"; plain != want {
 		t.Errorf("got  %s\nwant %s", plain, want)
 	}
-	s = &strip{width: 10, live: true} // ten cells of three slots
+	s = &strip{screen: screen{width: 10, live: true}} // ten cells of three slots
 	outageOf(s.take)
 	if got := s.rows[0].String(); strings.Count(got, "█") != 2 || strings.Count(got, "─") != 8 {
 		t.Errorf("got %s, wanted two of ten cells lost", got)
@@ -39,7 +39,7 @@ func TestStripOnATerminal(t *testing.T) {
 
 func TestStripElsewhere(t *testing.T) {
 	var out bytes.Buffer
-	s := &strip{w: &out, width: 80, quit: make(chan struct{})}
+	s := &strip{screen: screen{w: &out, width: 80}}
 	outageOf(s.take)
 	if n := strings.Count(out.String(), "\n"); n != 2 {
 		t.Errorf("before the end %d seconds were printed, wanted 2: the last second may still change", n)

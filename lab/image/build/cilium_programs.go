@@ -83,24 +83,28 @@ func (b *Builder) ciliumPrograms(ctx context.Context, src ciliumSource) (string,
 	})
 }
 
+// module makes a temporary Go module for builds of the source's programs, and returns the source's folder and the programs'
+// version, too.
+func (s ciliumSource) module(ctx context.Context) (dir, stamp, module string, err error) {
+	if dir, err = s.dir(ctx); err != nil {
+		return "", "", "", err
+	}
+	if stamp, err = s.stamp(ctx); err != nil {
+		return "", "", "", err
+	}
+	if module, err = os.MkdirTemp("", "skidpad-cilium-"); err != nil {
+		return "", "", "", err
+	}
+	return dir, stamp, module, s.writeModule(dir, module)
+}
+
 func buildCilium(ctx context.Context, src ciliumSource, to string) error {
 	fail := func(err error) error { return fmt.Errorf("build Cilium %s: %w", src.tag(), err) }
-	dir, err := src.dir(ctx)
-	if err != nil {
-		return err
-	}
-	stamp, err := src.stamp(ctx)
-	if err != nil {
-		return err
-	}
-	module, err := os.MkdirTemp("", "skidpad-cilium-")
+	dir, stamp, module, err := src.module(ctx)
 	if err != nil {
 		return fail(err)
 	}
 	defer func() { _ = os.RemoveAll(module) }()
-	if err := src.writeModule(dir, module); err != nil {
-		return fail(err)
-	}
 	dockerfile, err := os.ReadFile(filepath.Join(dir, "images", "cilium", "Dockerfile"))
 	if err != nil {
 		return fail(err)

@@ -54,23 +54,11 @@ func (b *Builder) HubbleRelay(version string) (Recipe, error) {
 
 func buildHubbleRelay(ctx context.Context, src ciliumSource, to string) error {
 	fail := func(err error) error { return fmt.Errorf("build hubble-relay of Cilium %s: %w", src.tag(), err) }
-	dir, err := src.dir(ctx)
-	if err != nil {
-		return err
-	}
-	stamp, err := src.stamp(ctx)
-	if err != nil {
-		return err
-	}
-	module, err := os.MkdirTemp("", "skidpad-relay-")
+	_, stamp, module, err := src.module(ctx) // the joint program's module has the relay's requirements, too
 	if err != nil {
 		return fail(err)
 	}
 	defer func() { _ = os.RemoveAll(module) }()
-	// The joint program's module has the relay's requirements, too.
-	if err := src.writeModule(dir, module); err != nil {
-		return fail(err)
-	}
 	cmd := exec.CommandContext(ctx, "go", "-C", module, "build", "-trimpath", "-buildvcs=false", "-tags", strings.Join(ciliumTags, ","),
 		"-ldflags", fmt.Sprintf(`-s -w -X "%s/pkg/version.ciliumVersion=%s"`, ciliumModule, stamp), "-o", to+"/", ciliumModule+"/hubble-relay")
 	cmd.Env = src.environ()

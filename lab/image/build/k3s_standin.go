@@ -51,12 +51,8 @@ func (b *Builder) K3sStandIn(published string) (Recipe, error) {
 		return Recipe{}, err
 	}
 	inputs := []string{"k3s stand-in 1", nodeRootFS().Key(), program, pauseVersion, fmt.Sprint(standInConfig), fmt.Sprint(standInPrograms())}
-	for _, p := range k.programs() {
-		key, err := p.Key(b)
-		if err != nil {
-			return Recipe{}, err
-		}
-		inputs = append(inputs, key)
+	if inputs, err = k.keys(b, inputs); err != nil {
+		return Recipe{}, err
 	}
 	return Recipe{
 		Name: standIn, Version: strings.TrimPrefix(k.Kubernetes, "v"), Key: Hash(inputs...),

@@ -196,3 +196,15 @@ func removeGlob(pattern string) error {
 	}
 	return nil
 }
+
+// keys adds the keys of the programs to the inputs of an image.
+func (k kubernetes) keys(b *Builder, inputs []string) ([]string, error) {
+	for _, p := range k.programs() {
+		key, err := p.Key(b)
+		if err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, key)
+	}
+	return inputs, nil
+}

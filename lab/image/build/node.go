@@ -65,12 +65,8 @@ func (b *Builder) Node() (Recipe, error) {
 		return Recipe{}, err
 	}
 	inputs := []string{"node 2", nodeRootFS().Key(), proxyRootFS().Key(), k.Kind, pauseVersion, storageManifest, importScript}
-	for _, p := range k.programs() {
-		key, err := p.Key(b)
-		if err != nil {
-			return Recipe{}, err
-		}
-		inputs = append(inputs, key)
+	if inputs, err = k.keys(b, inputs); err != nil {
+		return Recipe{}, err
 	}
 	return Recipe{
 		Name: "node", Version: strings.TrimPrefix(k.Kubernetes, "v"), Key: Hash(inputs...),
