@@ -17,9 +17,9 @@ import (
 
 // Numbers of linux/netfilter/nfnetlink_queue.h.
 const (
-	queuePacket  = unix.NFNL_SUBSYS_QUEUE<<8 | 0
-	queueVerdict = unix.NFNL_SUBSYS_QUEUE<<8 | 1
-	queueConfig  = unix.NFNL_SUBSYS_QUEUE<<8 | 2
+	queuePacket  = unix.NFNL_SUBSYS_QUEUE << 8
+	queueVerdict = queuePacket | 1
+	queueConfig  = queuePacket | 2
 
 	attrPacketHeader  = 1  // NFQA_PACKET_HDR
 	attrVerdictHeader = 2  // NFQA_VERDICT_HDR

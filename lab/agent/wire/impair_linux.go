@@ -61,7 +61,7 @@ func (n Namespace) Missing(ports []Port) ([]string, error) {
 		if p.Rate > 0 && !kinds["tbf"] {
 			missing = append(missing, p.what("the rate"))
 		}
-		if p.late() && !kinds["netem"] && !(queues[p.Queue] && chains[delayTable+"/postrouting"]) {
+		if p.late() && !kinds["netem"] && (!queues[p.Queue] || !chains[delayTable+"/postrouting"]) {
 			missing = append(missing, p.what("the delay or the corruption"))
 		}
 		if p.Loss > 0 && !chains[lossTable+"/"+(Drop{Device: p.Device, Egress: p.Egress}).chain()] {
