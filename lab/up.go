@@ -89,6 +89,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if ok, err := healthy(ctx, l); err != nil || ok && !l.Plan.HasOwn() {
 		return l, err
 	}
+	o.Scenario.Reveal(l.Plan) // the record has no passwords
 	return l, bringup.Resume(ctx, l, o)
 }
 

@@ -43,6 +43,14 @@ func TestPasswordsStayOutOfWhatIsWritten(t *testing.T) {
 	if got, ok := back.Routers[0].BGP.Neighbors[0].Password.Reveal(); ok {
 		t.Errorf("what was read back passes for a password: %q", got)
 	}
+	inMap := struct{ Values map[string]scenario.Secret }{map[string]scenario.Secret{"password": scenario.Secret(scenario.Secret(password).String())}}
+	s.Reveal(&back)
+	s.Reveal(&inMap)
+	for _, is := range []scenario.Secret{back.Routers[0].BGP.Neighbors[0].Password, inMap.Values["password"]} {
+		if got, ok := is.Reveal(); !ok || got != password {
+			t.Errorf("with the scenario, what was read back has %q, %v; want the password", got, ok)
+		}
+	}
 	s.Spec.Routers[0].BGP.Peers[0].Password = "another-one"
 	other, err := plan.Make(s, "secrets", plan.Host{})
 	if err != nil || other.Hash == p.Hash {

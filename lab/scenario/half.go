@@ -67,6 +67,52 @@ func secretsOf(v reflect.Value, secrets map[string]string) {
 	}
 }
 
+// Reveal puts the scenario's secrets in place of their marks, everywhere in the value of a pointer: in a plan from a lab's record,
+// for example, which has no secrets.
+func (s *Scenario) Reveal(pointer any) {
+	secrets := map[string]string{}
+	secretsOf(reflect.ValueOf(s.Spec), secrets)
+	reveal(reflect.ValueOf(pointer), secrets, map[any]bool{})
+}
+
+// reveal follows pointers, each once.
+func reveal(v reflect.Value, secrets map[string]string, seen map[any]bool) {
+	if s, ok := v.Interface().(Secret); ok {
+		if secret := secrets[s.String()]; secret != "" {
+			v.SetString(secret)
+		}
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() && !seen[v.Interface()] {
+			seen[v.Interface()] = true
+			reveal(v.Elem(), secrets, seen)
+		}
+	case reflect.Interface:
+		if !v.IsNil() && v.Elem().Kind() == reflect.Pointer {
+			reveal(v.Elem(), secrets, seen)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				reveal(v.Field(i), secrets, seen)
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			reveal(v.Index(i), secrets, seen)
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			value := reflect.New(v.Type().Elem()).Elem()
+			value.Set(v.MapIndex(key))
+			reveal(value, secrets, seen)
+			v.SetMapIndex(key, value)
+		}
+	}
+}
+
 // revealed puts the secrets into a JSON tree, in place of their marks.
 func revealed(tree any, secrets map[string]string) {
 	switch tree := tree.(type) {
