@@ -105,16 +105,16 @@ func TestSleepEndsWithTheContext(t *testing.T) {
 // follow a source for as long as their caller wants; none of them waits for a condition.
 func TestNothingElsePauses(t *testing.T) {
 	allowed := map[string]string{
-		"lab/wait/wait.go":          "Sleep",
-		"lab/capture/here_linux.go": "flushes a file regularly while packets are recorded",
-		"lab/fault/journal.go":      "follows a file that other processes write",
-		"lab/fault/flap.go":         "a flap's rhythm",
-		"lab/image/progress.go":     "tells the progress of a build for as long as the build lasts",
-		"lab/watch/connections.go":  "follows the kernel's table of connections",
-		"lab/watch/daemons.go":      "follows the processes of /proc",
-		"tools/runs/progress.go":    "looks at the progress of a run for as long as the run lasts",
-		"tools/skidpad/progress.go": "redraws the terminal",
-		"tools/skidpad/strip.go":    "redraws the terminal",
+		"lab/wait/wait.go":              "Sleep",
+		"lab/agent/wire/delay_linux.go": "holds packets for their delay",
+		"lab/capture/here_linux.go":     "flushes a file regularly while packets are recorded",
+		"lab/fault/journal.go":          "follows a file that other processes write",
+		"lab/fault/flap.go":             "a flap's rhythm",
+		"lab/image/progress.go":         "tells the progress of a build for as long as the build lasts",
+		"lab/watch/connections.go":      "follows the kernel's table of connections",
+		"lab/watch/daemons.go":          "follows the processes of /proc",
+		"tools/runs/progress.go":        "looks at the progress of a run for as long as the run lasts",
+		"tools/skidpad/screen.go":       "redraws the terminal",
 	}
 	pauses := regexp.MustCompile(`\btime\.(After|Sleep|NewTicker|NewTimer|Tick)\(`)
 	var found []string
