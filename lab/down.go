@@ -44,15 +44,11 @@ func Down(ctx context.Context, name string) ([]string, error) {
 // Leftover lists the labs of which a killed command has left only files: no listing has the labs, and Down removes the
 // files.
 func Leftover(ctx context.Context) ([]string, error) {
-	eng, err := docker.Connect(ctx)
+	eng, all, err := labs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	labs, err := eng.Labs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bringup.Leftover(eng.Client.DaemonHost(), labs)
+	return bringup.Leftover(eng.Client.DaemonHost(), all)
 }
 
 // Park freezes a healthy lab, so that the lab uses no processor time. Up thaws the lab. A parked lab stays unchanged.

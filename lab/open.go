@@ -71,37 +71,39 @@ func Open(ctx context.Context, name string) (*Lab, error) {
 
 // Find is Open for a lab in any state.
 func Find(ctx context.Context, name string) (*Lab, error) {
-	eng, err := docker.Connect(ctx)
+	eng, all, err := labs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	labs, err := eng.Labs(ctx)
-	if err != nil {
-		return nil, err
+	if name == "" && len(all) == 1 {
+		name = all[0]
 	}
-	if name == "" && len(labs) == 1 {
-		name = labs[0]
-	}
-	if name == "" || !slices.Contains(labs, name) {
-		return nil, &NotFoundError{name, labs}
+	if name == "" || !slices.Contains(all, name) {
+		return nil, &NotFoundError{name, all}
 	}
 	return bringup.Find(ctx, eng, name, Kinds())
 }
 
 // Only returns the name of the only existing lab. No lab, or several labs, is an error.
 func Only(ctx context.Context) (string, error) {
+	_, all, err := labs(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(all) != 1 {
+		return "", &NotFoundError{"", all}
+	}
+	return all[0], nil
+}
+
+// labs returns the engine and the names of its labs.
+func labs(ctx context.Context) (*docker.Engine, []string, error) {
 	eng, err := docker.Connect(ctx)
 	if err != nil {
-		return "", err
+		return nil, nil, err
 	}
-	labs, err := eng.Labs(ctx)
-	if err != nil {
-		return "", err
-	}
-	if len(labs) != 1 {
-		return "", &NotFoundError{"", labs}
-	}
-	return labs[0], nil
+	names, err := eng.Labs(ctx)
+	return eng, names, err
 }
 
 // Summary is a line of a listing.
@@ -115,11 +117,7 @@ type Summary struct {
 
 // List returns the existing labs, by name.
 func List(ctx context.Context) ([]Summary, error) {
-	eng, err := docker.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	names, err := eng.Labs(ctx)
+	eng, names, err := labs(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -69,15 +69,7 @@ func (c *Services) SetDefaults(s *scenario.Spec) {
 // Validate checks the names, the type of the Service, and that the pools have room.
 func (c *Services) Validate(v *scenario.Validation, path string) {
 	wantSessions(v, path)
-	v.Repeated(path+".routers", c.Routers)
-	v.NotEmpty(path+".routers", len(c.Routers))
-	for i, name := range c.Routers {
-		at := fmt.Sprintf("%s.routers[%d]", path, i)
-		v.Speaker(at, name)
-		if r := v.Spec().Router(name); r != nil {
-			v.Needs(at, r, scenario.ForwardsByBGP, fmt.Sprintf("%q, whose %s puts no routes into the kernel", name, r.Software))
-		}
-	}
+	wantForwarders(v, path+".routers", c.Routers)
 	var clients []string
 	for _, x := range v.Spec().Clients {
 		clients = append(clients, x.Name)

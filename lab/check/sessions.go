@@ -82,6 +82,19 @@ func wantSessions(v *scenario.Validation, path string) {
 	}
 }
 
+// wantForwarders checks a list of routers that put BGP routes into the kernel.
+func wantForwarders(v *scenario.Validation, path string, routers []string) {
+	v.Repeated(path, routers)
+	v.NotEmpty(path, len(routers))
+	for i, name := range routers {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		v.Speaker(at, name)
+		if r := v.Spec().Router(name); r != nil {
+			v.Needs(at, r, scenario.ForwardsByBGP, fmt.Sprintf("%q, whose %s puts no routes into the kernel", name, r.Software))
+		}
+	}
+}
+
 // Title is the same for every scenario.
 func (*Sessions) Title() string { return "sessions" }
 

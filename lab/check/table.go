@@ -49,15 +49,7 @@ func (c *FullTable) Validate(v *scenario.Validation, path string) {
 	if r := v.Spec().Router(c.Of); r != nil && (r.BGP == nil || r.BGP.Table == nil) {
 		v.Add(path+".of", "seen %q, which has no bgp.table, want a router that generates a table", c.Of)
 	}
-	v.Repeated(path+".routers", c.Routers)
-	v.NotEmpty(path+".routers", len(c.Routers))
-	for i, name := range c.Routers {
-		at := fmt.Sprintf("%s.routers[%d]", path, i)
-		v.Speaker(at, name)
-		if r := v.Spec().Router(name); r != nil {
-			v.Needs(at, r, scenario.ForwardsByBGP, fmt.Sprintf("%q, whose %s puts no routes into the kernel", name, r.Software))
-		}
-	}
+	wantForwarders(v, path+".routers", c.Routers)
 	if c.From != "" {
 		var known []string
 		for _, x := range v.Spec().Clients {

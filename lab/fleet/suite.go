@@ -21,7 +21,7 @@ import (
 
 // suite compiles a suite and adds a task for each of its files with specs.
 func (l *Pack) suite(ctx context.Context, dir string) error {
-	top, err := goCommand(ctx, dir, "env", "GOMOD")
+	top, err := goCommand(ctx, dir, runtime.GOOS, "env", "GOMOD")
 	if err != nil {
 		return err
 	}
@@ -38,13 +38,13 @@ func (l *Pack) suite(ctx context.Context, dir string) error {
 	name := filepath.Base(full)
 	_, _ = fmt.Fprintf(l.wanted.Out, "compiling %s\n", in)
 	native := filepath.Join(l.scratch, strings.ReplaceAll(in, "/", "-")+".test")
-	if _, err := goCommand(ctx, dir, "test", "-c", "-o", native, "."); err != nil {
+	if _, err := goCommand(ctx, dir, runtime.GOOS, "test", "-c", "-o", native, "."); err != nil {
 		return err
 	}
 	program := native
 	if runtime.GOOS != "linux" {
 		program += ".linux"
-		if _, err := goCommand(ctx, dir, "test", "-c", "-o", program, "."); err != nil {
+		if _, err := goCommand(ctx, dir, "linux", "test", "-c", "-o", program, "."); err != nil {
 			return err
 		}
 	}
@@ -71,13 +71,10 @@ func (l *Pack) suite(ctx context.Context, dir string) error {
 	return l.needOf(ctx, full, files)
 }
 
-// goCommand runs go in a folder; programs are for Linux, without C.
-func goCommand(ctx context.Context, dir string, args ...string) (string, error) {
+// goCommand runs go in a folder, for an operating system, and without C.
+func goCommand(ctx context.Context, dir, system string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
-	if strings.HasSuffix(strings.Join(args, " "), ".linux .") {
-		cmd.Env = append(cmd.Env, "GOOS=linux")
-	}
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0", "GOOS="+system)
 	out, err := cmd.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

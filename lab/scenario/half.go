@@ -17,9 +17,7 @@ func (s *Scenario) Half(h Half) (*Scenario, error) {
 		return nil, err
 	}
 	delete(spec, "checks")
-	secrets := map[string]string{}
-	secretsOf(reflect.ValueOf(s.Spec), secrets)
-	revealed(spec, secrets)
+	revealed(spec, s.secrets()) // the validation refuses marks
 	for _, path := range slices.Sorted(maps.Keys(h.Set)) {
 		if err := put(spec, path, h.Set[path]); err != nil {
 			return nil, fmt.Errorf("set: %s: %w", path, err)
@@ -41,6 +39,13 @@ func (s *Scenario) Half(h Half) (*Scenario, error) {
 		found.name, found.lines = s.form.name, maps.Clone(s.form.lines)
 	}
 	return parse(s.Metadata.Name+" with "+h.What, data, s.kinds, s.folder, found)
+}
+
+// secrets returns the secrets of the spec, by their marks.
+func (s *Scenario) secrets() map[string]string {
+	all := map[string]string{}
+	secretsOf(reflect.ValueOf(s.Spec), all)
+	return all
 }
 
 // secretsOf adds the secrets in a value, by their marks.
@@ -70,9 +75,7 @@ func secretsOf(v reflect.Value, secrets map[string]string) {
 // Reveal puts the scenario's secrets in place of their marks, everywhere in the value of a pointer: in a plan from a lab's record,
 // for example, which has no secrets.
 func (s *Scenario) Reveal(pointer any) {
-	secrets := map[string]string{}
-	secretsOf(reflect.ValueOf(s.Spec), secrets)
-	reveal(reflect.ValueOf(pointer), secrets, map[any]bool{})
+	reveal(reflect.ValueOf(pointer), s.secrets(), map[any]bool{})
 }
 
 // reveal follows pointers, each once.

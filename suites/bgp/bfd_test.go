@@ -35,7 +35,7 @@ var _ = Describe("FRR, after the silent death of its next hop,", Label("bgp", "b
 	for _, software := range []scenario.Software{"frr", "bird"} {
 		labels := []string{string(software)}
 		if software != "frr" {
-			labels = append(labels, "slow") // FRR notices the death in both cases; the dead router's software only ends its part
+			labels = append(labels, "slow") // r1 runs FRR in both cases, and r1's timers decide
 		}
 		Context("a router with "+string(software)+",", Label(labels...), func() {
 			It("reroutes packets within the BFD detection time of 300 ms plus 700 ms", func(ctx SpecContext) {

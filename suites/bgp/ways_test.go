@@ -146,10 +146,6 @@ func (c connection) moved() bool { return len(c.nodes) > 1 }
 
 func (c connection) broken() bool { return len(c.errors) > 0 || len(c.pods) != 1 }
 
-func (c connection) String() string {
-	return fmt.Sprintf("from port %d via %v, answered by %v: %q", c.port, c.nodes, c.pods, c.errors)
-}
-
 const (
 	// perService is the number of connections to each service.
 	perService = 32

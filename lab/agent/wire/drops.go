@@ -52,7 +52,7 @@ func (e *LackError) Unwrap() error { return e.Err }
 func Open(ns vns.NsHandle) (*nftables.Conn, error) {
 	c, err := nftables.New(nftables.WithNetNSFd(int(ns)))
 	if err != nil {
-		return nil, fmt.Errorf("nftables in the namespace: %w; faults need root on the host", err)
+		return nil, fmt.Errorf("nftables in the namespace: %w; faults and impairments need root on the host", err)
 	}
 	return c, nil
 }
