@@ -28,6 +28,9 @@ type Session struct {
 	// GracefulRestart reports whether both ends have the capability of graceful restart (RFC 4724). Only software with
 	// scenario.ReportsRestart sets GracefulRestart.
 	GracefulRestart bool `json:"-"`
+	// BFD is the state of the BFD session with the peer (RFC 5880, section 4.1): Up, Down, Init or AdminDown. Empty: without
+	// BFD, or the speaker does not tell.
+	BFD string `json:"bfd,omitempty"`
 }
 
 // SortSessions orders by router, then by peer.

@@ -207,7 +207,7 @@ func (x *examination) router(ctx context.Context, r plan.Router) {
 	}
 }
 
-// wrongSessions names each session of a router that is not Established. If the plan has more sessions than are
+// wrongSessions names each session of a router that is not Established, or whose planned BFD is not Up. If the plan has more sessions than are
 // Established, the last text counts both. A session of native configuration replaces no session of the plan.
 func wrongSessions(r plan.Router, sessions []bgp.Session) []string {
 	var wrong []string
@@ -218,6 +218,9 @@ func wrongSessions(r plan.Router, sessions []bgp.Session) []string {
 			wrong = append(wrong, fmt.Sprintf("session with %s (%s) is %s, not Established %s", s.PeerName, s.Peer, s.State, s.Reason))
 		case r.Plans(s.Peer):
 			up++
+			if r.BGP.WatchesByBFD(s.Peer) && s.BFD != "" && s.BFD != "Up" {
+				wrong = append(wrong, fmt.Sprintf("BFD with %s (%s) is %s, not Up: until then, only the hold time ends the session with a silent peer", s.PeerName, s.Peer, s.BFD))
+			}
 		}
 	}
 	if up < planned {

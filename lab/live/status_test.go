@@ -7,6 +7,7 @@ import (
 
 	"skidpad.dev/skidpad/lab/bgp"
 	"skidpad.dev/skidpad/lab/plan"
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // A session of native configuration is no session of the plan: the session hides no missing one, and is not unexpected.
@@ -25,6 +26,29 @@ func TestStatusTellsNativeSessionsFromPlanned(t *testing.T) {
 		"a native is down": {[]bgp.Session{session("192.0.2.2", bgp.Established), session("192.0.2.70", bgp.Established), session("192.0.2.9", bgp.Idle)}, []string{"session with  (192.0.2.9) is Idle, not Established "}},
 	} {
 		if got := wrongSessions(r, tt.sessions); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: seen %q, wanted %q", name, got, tt.want)
+		}
+	}
+}
+
+func TestStatusTellsOfPlannedBFD(t *testing.T) {
+	at := netip.MustParseAddr
+	r := plan.Router{Name: "r1", BGP: &plan.Speaker{Neighbors: []plan.Neighbor{
+		{Name: "r2", Address: at("192.0.2.2"), Peering: plan.Peering{BFD: &scenario.BFD{}}}, {Name: "r3", Address: at("192.0.2.3")},
+	}}}
+	for name, tt := range map[string]struct {
+		r2, r3 string
+		want   []string
+	}{
+		"up":               {"Up", "", nil},
+		"nobody tells":     {"", "", nil},
+		"down":             {"Down", "", []string{"BFD with r2 (192.0.2.2) is Down, not Up: until then, only the hold time ends the session with a silent peer"}},
+		"an unplanned one": {"Up", "Down", nil},
+	} {
+		sessions := []bgp.Session{
+			{Peer: at("192.0.2.2"), PeerName: "r2", State: bgp.Established, BFD: tt.r2}, {Peer: at("192.0.2.3"), PeerName: "r3", State: bgp.Established, BFD: tt.r3},
+		}
+		if got := wrongSessions(r, sessions); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: seen %q, wanted %q", name, got, tt.want)
 		}
 	}

@@ -53,6 +53,19 @@ func Families(c Carrier) []bool {
 	return slices.DeleteFunc([]bool{false, true}, func(v6 bool) bool { return !c.Carries(v6) })
 }
 
+// WatchesByBFD reports whether the plan has BFD with a peer.
+func (s *Speaker) WatchesByBFD(peer netip.Addr) bool {
+	if s == nil {
+		return false
+	}
+	for _, n := range s.Neighbors {
+		if n.Address == peer {
+			return n.BFD != nil
+		}
+	}
+	return slices.ContainsFunc(s.Ranges, func(g Range) bool { return g.Prefix.Contains(peer) && g.BFD != nil })
+}
+
 // RangeOf returns the name of a peer's range; "" for a peer without a range.
 func (s *Speaker) RangeOf(peer netip.Addr) string {
 	for _, g := range s.Ranges {

@@ -20,7 +20,11 @@ func silenced(ctx SpecContext, file string, r2 scenario.Software) *labtest.Lab {
 	s, err := scenario.Load(filepath.Join(labtest.Source(), "scenarios", "frr-bfd", file+".yaml"), lab.Kinds())
 	Expect(err).NotTo(HaveOccurred())
 	s.Spec.Routers[1].Software = r2
-	return labtest.Up(ctx, "bfd-"+string(r2)+"-"+file, s)
+	l := labtest.Up(ctx, "bfd-"+string(r2)+"-"+file, s)
+	server, preferred := l.Plan.Routers[1].BGP.Announce[0], l.Plan.Routers[0].BGP.Neighbors[0]
+	Eventually(ctx, l.NextHops).WithArguments("r1", server).WithTimeout(labtest.Patience(30*time.Second)).WithPolling(labtest.Often).
+		Should(ConsistOf(preferred.Address.String()), "the preferred router carries the flow; its routes may come a moment after its session")
+	return l
 }
 
 // killed is the same failover for all labs; the only bound of the outage is most.

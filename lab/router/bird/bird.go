@@ -77,7 +77,11 @@ func (r *Router) birdc(ctx context.Context, commands ...string) ([]byte, error) 
 
 // Sessions returns the BGP sessions, by peer. A peer of a range is in the list only while the peer's session lives.
 func (r *Router) Sessions(ctx context.Context) ([]bgp.Session, error) {
-	out, err := r.birdc(ctx, "show status", "show protocols all")
+	commands := []string{"show status", "show protocols all"}
+	if hasBFD(r.Plan) && !r.Plan.Native.IsWhole() {
+		commands = append(commands, "show bfd sessions") // an error without a BFD protocol
+	}
+	out, err := r.birdc(ctx, commands...)
 	if err != nil {
 		return nil, fmt.Errorf("sessions of %s: %w", r.Name(), err)
 	}

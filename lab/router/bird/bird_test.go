@@ -2,6 +2,7 @@ package bird
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -57,6 +58,18 @@ func TestParseSessions(t *testing.T) {
 	routertest.Sessions(t, got, want)
 	if id := parseRouterID(routertest.Read(t, "protocols.txt")); id != routertest.Addr("172.31.240.2") {
 		t.Errorf("router ID is %v", id)
+	}
+}
+
+// The lines are from BIRD 2.0.12.
+func TestParseBFD(t *testing.T) {
+	got := parseBFD([]byte("bfd1:\n" +
+		"IP address                Interface  State      Since         Interval  Timeout\n" +
+		"172.30.1.12               middle     Up         2026-11-30 02:42:21.448    0.100    0.300\n" +
+		"172.30.1.13               middle     Down       2026-11-30 02:42:21.448    1.000    0.000\n"))
+	want := map[netip.Addr]string{routertest.Addr("172.30.1.12"): "Up", routertest.Addr("172.30.1.13"): "Down"}
+	if !maps.Equal(got, want) {
+		t.Errorf("seen %v, want %v", got, want)
 	}
 }
 

@@ -99,7 +99,22 @@ func parseRouterID(data []byte) netip.Addr {
 	return netip.Addr{}
 }
 
-// parseSessions reads `show status` and `show protocols all`. A protocol that waits for peers of a range is no session.
+// bfdLine is a line of `show bfd sessions`: address, interface, state.
+var bfdLine = regexp.MustCompile(`(?m)^([0-9a-fA-F.:]+) +\S+ +(AdminDown|Down|Init|Up) `)
+
+// parseBFD reads `show bfd sessions`: the states by peer.
+func parseBFD(data []byte) map[netip.Addr]string {
+	states := map[netip.Addr]string{}
+	for _, m := range bfdLine.FindAllSubmatch(data, -1) {
+		if peer, err := addressOf(string(m[1])); err == nil {
+			states[peer] = string(m[2])
+		}
+	}
+	return states
+}
+
+// parseSessions reads `show status`, `show protocols all` and perhaps `show bfd sessions`. A protocol that waits for peers
+// of a range is no session.
 func parseSessions(router string, data []byte) ([]bgp.Session, error) {
 	m := serverTime.FindSubmatch(data)
 	if m == nil {
@@ -110,6 +125,7 @@ func parseSessions(router string, data []byte) ([]bgp.Session, error) {
 		return nil, fmt.Errorf("birdc show status: %w", err)
 	}
 	var out []bgp.Session
+	bfd := parseBFD(data)
 	for name, p := range parseProtocols(data) {
 		peer, err := addressOf(p.fields["Neighbor address"])
 		if p.kind != "BGP" || err != nil {
@@ -119,6 +135,7 @@ func parseSessions(router string, data []byte) ([]bgp.Session, error) {
 		if err != nil {
 			return nil, fmt.Errorf("birdc show protocols all, %s: %w", name, err)
 		}
+		s.BFD = bfd[peer]
 		out = append(out, s)
 	}
 	bgp.SortSessions(out)

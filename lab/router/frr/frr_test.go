@@ -81,6 +81,16 @@ func TestParseGracefulRestart(t *testing.T) {
 	}
 }
 
+func TestParseBFD(t *testing.T) {
+	got, err := parseNeighbors("r1", []byte(`{
+		"172.31.201.11": {"peerBfdInfo": {"type": "single hop", "detectMultiplier": 3, "rxMinInterval": 300, "txMinInterval": 300, "status": "Up", "lastUpdate": "0:00:00:03"}},
+		"172.31.201.12": {"peerBfdInfo": {"status": "Admin Down"}},
+		"172.31.201.13": {}}`), netip.ParseAddr)
+	if err != nil || len(got) != 3 || got[0].BFD != "Up" || got[1].BFD != "AdminDown" || got[2].BFD != "" {
+		t.Errorf("seen %+v, %v; want BFD that is Up, that is AdminDown, and none", got, err)
+	}
+}
+
 func TestParseNeighborsSaysWhyASessionIsDown(t *testing.T) {
 	got, err := parseNeighbors("r2", routertest.Read(t, "neighbors-down.json"), netip.ParseAddr)
 	if err != nil {

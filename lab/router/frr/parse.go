@@ -26,6 +26,9 @@ type neighbor struct {
 	Has         struct {
 		GracefulRestart string `json:"gracefulRestart"` // advertised, received, or advertisedAndReceived
 	} `json:"neighborCapabilities"`
+	BFD struct {
+		Status string `json:"status"` // Up, Down, Admin Down …
+	} `json:"peerBfdInfo"`
 	Families map[string]struct {
 		Accepted int `json:"acceptedPrefixCounter"`
 		Sent     int `json:"sentPrefixCounter"`
@@ -63,6 +66,7 @@ func (n neighbor) session(router string, peer netip.Addr) bgp.Session {
 		Router: router, Peer: peer, PeerName: n.Description, PeerASN: n.RemoteAS, LocalASN: n.LocalAS,
 		HoldTime:  time.Duration(n.HoldMsec) * time.Millisecond,
 		Keepalive: time.Duration(n.KeepMsec) * time.Millisecond, GracefulRestart: n.Has.GracefulRestart == "advertisedAndReceived",
+		BFD: strings.ReplaceAll(n.BFD.Status, " ", ""),
 	}
 	if s.PeerName == "" {
 		s.PeerName = n.Hostname
