@@ -39,7 +39,7 @@ unit: ## unit tests: no engine, no root
 	@go run ./tools/runs go ./lab/... ./tools/... ./fixtures/... ./scenarios/...
 
 routers: ## routers of every software for real, without a cluster; root
-	@SKIDPAD_ROUTERS=1 go run ./tools/runs go -- -count=1 ./lab/router
+	@SKIDPAD_ROUTERS=1 go run ./tools/runs go -- -count=1 -parallel=4 ./lab/router
 
 fuzz: ## COUNT hostile inputs for each reader of files, labels, packets and routers' output
 	@grep -ro --include='fuzz_test.go' '^func Fuzz[A-Za-z]*' lab | sed 's|^\(.*\)/fuzz_test.go:func \(.*\)|./\1 \2|' | sort | while read folder target; do \

@@ -30,6 +30,7 @@ const vip = "203.0.113.50/32"
 // world is two routers with a gateway, two FRRs in the place of cluster nodes, and a client.
 type world struct {
 	t       *testing.T
+	number  int
 	engine  *docker.Engine
 	plan    *plan.Plan
 	images  map[scenario.Software]string // the engine's names of the images
@@ -39,59 +40,75 @@ type world struct {
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
-func worldPlan(name string) *plan.Plan {
-	at := func(network, address string) plan.Attachment {
-		return plan.Attachment{Network: network, Address: addr(address), Bits: 24}
+// fabric and edge return a host's addresses on the two networks of a world. Worlds run side by side, each with subnets of its
+// own.
+func fabric(number, host int) netip.Addr {
+	return netip.AddrFrom4([4]byte{172, 31, byte(201 + 2*number), byte(host)})
+}
+
+func edge(number, host int) netip.Addr {
+	return netip.AddrFrom4([4]byte{172, 31, byte(202 + 2*number), byte(host)})
+}
+
+func worldPlan(number int) *plan.Plan {
+	name := fmt.Sprintf("skidpad-router-test-%d", number)
+	network := func(of string, address func(number, host int) netip.Addr) plan.Network {
+		return plan.Network{
+			Name: of, Docker: name + "-" + of, Bridge: fmt.Sprintf("sk-rt%d-%s", number, of), Host: address(number, 1),
+			Subnet: netip.PrefixFrom(address(number, 0), 24), Nodes: netip.PrefixFrom(address(number, 128), 26),
+		}
 	}
-	fabric, edge := netip.MustParsePrefix("172.31.201.0/24"), netip.MustParsePrefix("172.31.202.0/24")
+	onFabric := func(host int) plan.Attachment {
+		return plan.Attachment{Network: "fabric", Address: fabric(number, host), Bits: 24}
+	}
+	onEdge := func(host int) plan.Attachment {
+		return plan.Attachment{Network: "edge", Address: edge(number, host), Bits: 24}
+	}
 	p := &plan.Plan{
-		Lab: name,
-		Networks: []plan.Network{
-			{Name: "fabric", Docker: name + "-fabric", Bridge: "sk-rt-fabric", Subnet: fabric, Host: addr("172.31.201.1"), Nodes: netip.MustParsePrefix("172.31.201.128/26")},
-			{Name: "edge", Docker: name + "-edge", Bridge: "sk-rt-edge", Subnet: edge, Host: addr("172.31.202.1"), Nodes: netip.MustParsePrefix("172.31.202.128/26")},
-		},
+		Lab:      name,
+		Networks: []plan.Network{network("fabric", fabric), network("edge", edge)},
 		Gateways: []plan.Gateway{{
 			Name: "gw", AdvertInterval: 100 * time.Millisecond, VRID: 1,
-			Addresses: []plan.Attachment{at("fabric", "172.31.201.250"), at("edge", "172.31.202.250")},
+			Addresses: []plan.Attachment{onFabric(250), onEdge(250)},
 			Members: []plan.GatewayGuard{
 				{Router: "r1", Container: name + "-r1-gw", Priority: 200, TrackBGP: true},
 				{Router: "r2", Container: name + "-r2-gw", Priority: 190, TrackBGP: true},
 			},
 		}},
-		Clients: []plan.Client{{Name: "client", Container: name + "-client", Network: at("edge", "172.31.202.10"), Via: addr("172.31.202.250")}},
+		Clients: []plan.Client{{Name: "client", Container: name + "-client", Network: onEdge(10), Via: edge(number, 250)}},
 	}
 	for i, router := range []string{"r1", "r2"} {
-		other := plan.Neighbor{Name: []string{"r2", "r1"}[i], Address: addr([]string{"172.31.201.3", "172.31.201.2"}[i]), ASN: 64513}
-		self := fmt.Sprint(i + 2)
+		other := plan.Neighbor{Name: []string{"r2", "r1"}[i], Address: fabric(number, 3-i), ASN: 64513}
+		self := i + 2
 		p.Routers = append(p.Routers, plan.Router{
 			Name: router, Container: name + "-" + router, Software: "frr",
-			Networks: []plan.Attachment{at("fabric", "172.31.201."+self), at("edge", "172.31.202."+self)},
+			Networks: []plan.Attachment{onFabric(self), onEdge(self)},
 			BGP: &plan.Speaker{
-				ASN: 64513, RouterID: addr("172.31.201." + self), HoldTime: 9 * time.Second, Keepalive: 3 * time.Second, MaximumPaths: 16,
+				ASN: 64513, RouterID: fabric(number, self), HoldTime: 9 * time.Second, Keepalive: 3 * time.Second, MaximumPaths: 16,
 				Neighbors: []plan.Neighbor{other},
-				Ranges:    []plan.Range{{Name: "nodes", Prefix: fabric, ASN: 64512, Sessions: 2}},
+				Ranges:    []plan.Range{{Name: "nodes", Prefix: netip.PrefixFrom(fabric(number, 0), 24), ASN: 64512, Sessions: 2}},
 			},
 		})
 	}
-	for _, self := range []string{"11", "12"} {
+	for _, self := range []int{11, 12} {
 		p.Routers = append(p.Routers, plan.Router{
-			Name: "n" + self, Container: name + "-n" + self, Software: "frr",
-			Networks: []plan.Attachment{at("fabric", "172.31.201."+self)},
+			Name: fmt.Sprint("n", self), Container: fmt.Sprint(name, "-n", self), Software: "frr",
+			Networks: []plan.Attachment{onFabric(self)},
 			BGP: &plan.Speaker{
-				ASN: 64512, RouterID: addr("172.31.201." + self), HoldTime: 9 * time.Second, Keepalive: 3 * time.Second, MaximumPaths: 16,
-				Neighbors: []plan.Neighbor{{Name: "r1", Address: addr("172.31.201.2"), ASN: 64513}, {Name: "r2", Address: addr("172.31.201.3"), ASN: 64513}},
+				ASN: 64512, RouterID: fabric(number, self), HoldTime: 9 * time.Second, Keepalive: 3 * time.Second, MaximumPaths: 16,
+				Neighbors: []plan.Neighbor{{Name: "r1", Address: fabric(number, 2), ASN: 64513}, {Name: "r2", Address: fabric(number, 3), ASN: 64513}},
 			},
 		})
 	}
 	return p
 }
 
-// forReal is the variable that makes these tests run; `make routers` sets the variable. The tests measure times, and
-// nothing else may run at the same time.
+// forReal is the variable that makes these tests run; `make routers` sets the variable. The tests run side by side: their
+// time limits are far above the timers, and the measured times are only logged.
 const forReal = "SKIDPAD_ROUTERS"
 
-// newWorld makes the world's networks. r1 and r2 run the named software; without a name, FRR.
-func newWorld(ctx context.Context, t *testing.T, software ...scenario.Software) *world {
+// newWorld makes the networks of a world, whose number is below 4. r1 and r2 run the named software; without a name, FRR.
+func newWorld(ctx context.Context, t *testing.T, number int, software ...scenario.Software) *world {
 	t.Helper()
 	if os.Getenv(forReal) == "" {
 		t.Skip("routers are not run: make routers runs them")
@@ -100,7 +117,7 @@ func newWorld(ctx context.Context, t *testing.T, software ...scenario.Software) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, engine: engine, plan: worldPlan("skidpad-router-test"), routers: map[string]router.Router{}}
+	w := &world{t: t, number: number, engine: engine, plan: worldPlan(number), routers: map[string]router.Router{}}
 	w.plan.Scenario = &scenario.Scenario{}
 	if err := w.plan.Scenario.Bind(lab.Kinds()); err != nil {
 		t.Fatal(err)
@@ -168,6 +185,16 @@ func (w *world) exec(ctx context.Context, name string, cmd ...string) {
 	_, err := w.engine.Node(name, node.KindRouter, w.plan.Lab+"-"+name).Exec(ctx, cmd...)
 	if err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// announceVIP gives the nodes the VIP, a route to the client's network, and the announcement.
+func (w *world) announceVIP(ctx context.Context) {
+	w.t.Helper()
+	for _, n := range []string{"n11", "n12"} {
+		w.exec(ctx, n, "ip", "addr", "add", vip, "dev", "lo")
+		w.exec(ctx, n, "ip", "route", "add", netip.PrefixFrom(edge(w.number, 0), 24).String(), "via", fabric(w.number, 250).String())
+		w.exec(ctx, n, "vtysh", "-c", "configure", "-c", "router bgp 64512", "-c", "address-family ipv4 unicast", "-c", "network "+vip)
 	}
 }
 
@@ -251,9 +278,10 @@ func (w *world) pings(ctx context.Context) func() error {
 }
 
 func TestRoutersGatewayAndClientForReal(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), pace.Stretch(3*time.Minute))
 	defer cancel()
-	w := newWorld(ctx, t)
+	w := newWorld(ctx, t, 0)
 
 	t.Logf("%6d ms  routers started", w.start(ctx, "r1", "r2").Milliseconds())
 	began := time.Now()
@@ -270,12 +298,8 @@ func TestRoutersGatewayAndClientForReal(t *testing.T) {
 	w.until(ctx, "iBGP established", 10*time.Second, w.established(ctx, "r1", 1))
 
 	t.Logf("%6d ms  nodes started", w.start(ctx, "n11", "n12").Milliseconds())
-	for _, n := range []string{"n11", "n12"} {
-		w.exec(ctx, n, "ip", "addr", "add", vip, "dev", "lo")
-		w.exec(ctx, n, "ip", "route", "add", "172.31.202.0/24", "via", "172.31.201.250")
-		w.exec(ctx, n, "vtysh", "-c", "configure", "-c", "router bgp 64512", "-c", "address-family ipv4 unicast", "-c", "network "+vip)
-	}
-	n11, n12 := addr("172.31.201.11"), addr("172.31.201.12")
+	w.announceVIP(ctx)
+	n11, n12 := fabric(w.number, 11), fabric(w.number, 12)
 	for _, r := range []string{"r1", "r2"} {
 		w.until(ctx, r+" has all sessions", 20*time.Second, w.established(ctx, r, 3))
 		w.until(ctx, r+" has two next hops in RIB and FIB", 10*time.Second, w.routed(ctx, r, n11, n12))

@@ -16,11 +16,13 @@ import (
 // Routers of every software pass the same steps with an FRR, a BIRD or a GoBGP as their internal peer: sessions with
 // peers that dial in, and ECMP in RIB and FIB. The gateway moves when a router dies and when a router loses the routes.
 func TestEverySoftwareForReal(t *testing.T) {
-	for _, pair := range [][]scenario.Software{{"bird", "frr"}, {"gobgp", "bird"}, {"frr", "gobgp"}} {
+	t.Parallel()
+	for i, pair := range [][]scenario.Software{{"bird", "frr"}, {"gobgp", "bird"}, {"frr", "gobgp"}} {
 		t.Run(string(pair[0])+" beside "+string(pair[1]), func(t *testing.T) {
+			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), pace.Stretch(3*time.Minute))
 			defer cancel()
-			w := newWorld(ctx, t, pair...)
+			w := newWorld(ctx, t, 1+i, pair...)
 			t.Logf("%6d ms  routers started", w.start(ctx, "r1", "r2", "n11", "n12").Milliseconds())
 			if err := w.gateway.Start(ctx); err != nil {
 				t.Fatal(err)
@@ -28,12 +30,8 @@ func TestEverySoftwareForReal(t *testing.T) {
 			if err := hosts.Start(ctx, w.engine, w.plan, w.plan.Clients[0], w.images["client"]); err != nil {
 				t.Fatal(err)
 			}
-			for _, n := range []string{"n11", "n12"} {
-				w.exec(ctx, n, "ip", "addr", "add", vip, "dev", "lo")
-				w.exec(ctx, n, "ip", "route", "add", "172.31.202.0/24", "via", "172.31.201.250")
-				w.exec(ctx, n, "vtysh", "-c", "configure", "-c", "router bgp 64512", "-c", "address-family ipv4 unicast", "-c", "network "+vip)
-			}
-			n11, n12 := addr("172.31.201.11"), addr("172.31.201.12")
+			w.announceVIP(ctx)
+			n11, n12 := fabric(w.number, 11), fabric(w.number, 12)
 			for _, r := range []string{"r1", "r2"} {
 				w.until(ctx, r+" has all sessions", 30*time.Second, w.established(ctx, r, 3))
 				w.until(ctx, r+" has two next hops in RIB and FIB", 10*time.Second, w.routed(ctx, r, n11, n12))
@@ -56,7 +54,7 @@ func TestEverySoftwareForReal(t *testing.T) {
 // verbs shuts, resets and refreshes sessions of r1: of all peers, of the range, and of one peer alone.
 func (w *world) verbs(ctx context.Context, software scenario.Software) {
 	w.t.Helper()
-	r1, n11, n12 := w.routers["r1"], addr("172.31.201.11"), addr("172.31.201.12")
+	r1, n11, n12 := w.routers["r1"], fabric(w.number, 11), fabric(w.number, 12)
 	for left, of := range []bgp.Peers{{}, {Ranges: []string{"nodes"}}} {
 		err := r1.Shut(ctx, of)
 		if software == "gobgp" {
@@ -70,7 +68,7 @@ func (w *world) verbs(ctx context.Context, software scenario.Software) {
 		w.must(r1.Open(ctx, of))
 		w.until(ctx, "r1 has its sessions again", 30*time.Second, w.established(ctx, "r1", 3))
 	}
-	r2 := bgp.Peers{Addresses: []netip.Addr{addr("172.31.201.3")}}
+	r2 := bgp.Peers{Addresses: []netip.Addr{fabric(w.number, 3)}}
 	w.must(r1.Shut(ctx, r2))
 	w.until(ctx, "r1 has lost r2 alone", 5*time.Second, w.established(ctx, "r1", 2))
 	w.must(r1.Open(ctx, r2))

@@ -97,7 +97,7 @@ var _ = Describe("A session's MD5 password (RFC 2385)", Label("bgp", "cilium", "
 		up(ctx, l, "r1", l.AllNodes()...)
 	})
 
-	It("ends a session when only the nodes change the password, until the nodes change the password back (negative control)", Label("negative-control"), func(ctx SpecContext) {
+	It("ends a session when only the nodes change the password, until the nodes change the password back (negative control)", Label("negative-control", "slow"), func(ctx SpecContext) {
 		router(ctx, "first")
 		nodes(ctx, "first")
 		up(ctx, l, "r2", l.AllNodes()...)
@@ -108,7 +108,7 @@ var _ = Describe("A session's MD5 password (RFC 2385)", Label("bgp", "cilium", "
 		up(ctx, l, "r2", l.AllNodes()...)
 	})
 
-	It("ends a session when only the router changes the password, until the nodes change the password, too", func(ctx SpecContext) {
+	It("ends a session when only the router changes the password, until the nodes change the password, too", Label("slow"), func(ctx SpecContext) {
 		router(ctx, "first")
 		nodes(ctx, "first")
 		up(ctx, l, "r2", l.AllNodes()...)

@@ -14,8 +14,8 @@ import (
 )
 
 // Cilium's peers run different software: r1 FRR, r2 BIRD, r3 GoBGP. Behind each router is a client with the software's
-// name.
-var _ = Describe("Cilium's peer, a router with", Label("bgp", "cilium", "software"), func() {
+// name. Slow, for its cluster alone; `make routers` runs every software without a cluster.
+var _ = Describe("Cilium's peer, a router with", Label("bgp", "cilium", "software", "slow"), func() {
 	within := scenario.Duration(labtest.Patience(60 * time.Second))
 	var l *labtest.Lab
 	BeforeEach(func(ctx SpecContext) { l = labtest.Look(ctx, "cilium-any-router") })
