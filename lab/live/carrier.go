@@ -12,7 +12,7 @@ import (
 // Carrier is the path of packets to an address: router and nodes.
 type Carrier struct {
 	Router string   `json:"router,omitempty"` // the holder of the sender's gateway
-	Nodes  []string `json:"nodes,omitempty"`  // cluster nodes: the router's next hops, or the announcing node
+	Nodes  []string `json:"nodes,omitempty"`  // the router's next hops, or the announcing node
 	Error  string   `json:"error,omitempty"`  // why the carrier is unknown
 }
 

@@ -115,6 +115,12 @@ func TestWhoAnswersByMAC(t *testing.T) {
 	if at := who.NodeAt(t.Context(), netip.MustParseAddr("172.30.0.4")); at != "worker" {
 		t.Errorf("without the API: %q, wanted the kept name", at)
 	}
+	if at := who.NodeAt(t.Context(), w.Plan.Routers[1].Networks[0].Address); at != "r2" {
+		t.Errorf("an address of r2: %q", at)
+	}
+	if at := who.NodeAt(t.Context(), netip.MustParseAddr("192.0.2.99")); at != "192.0.2.99" {
+		t.Errorf("nobody's address: %q, wanted the address", at)
+	}
 	if router, err := who.FirstRouter(t.Context(), "r2"); err != nil || router != "r2" {
 		t.Errorf("the first router of r2: %q, %v", router, err)
 	}

@@ -24,7 +24,8 @@ type Who struct {
 // Who returns a Who without kept names.
 func (l *Lab) Who() *Who { return &Who{Lab: l} }
 
-// nodeAt names the cluster node with an address. nodeAt keeps the names, because the API may fail later.
+// nodeAt names the cluster node, router or client with an address. nodeAt keeps the nodes' names, because the API may
+// fail later.
 func (w *Who) nodeAt(ctx context.Context, at netip.Addr) string {
 	w.mu.Lock()
 	name, ok := w.names[at]
@@ -44,6 +45,9 @@ func (w *Who) nodeAt(ctx context.Context, at netip.Addr) string {
 		if name, ok := w.names[at]; ok {
 			return name
 		}
+	}
+	if place, ok := w.Plan.Places().At(at); ok { // a router or a client
+		return place.Name
 	}
 	return at.String()
 }
