@@ -43,6 +43,16 @@ func TestParseNeighbors(t *testing.T) {
 	routertest.Sessions(t, got, want)
 }
 
+// The members are from GoBGP 4.8.0.
+func TestParseBFD(t *testing.T) {
+	got, err := parseNeighbors("r1", []byte(`[
+		{"state": {"neighbor_address": "192.0.2.2", "bfd_state": {"session_state": 1, "bfd_async": {"transmitted_packets": 94, "received_packets": 84}}}},
+		{"state": {"neighbor_address": "192.0.2.3", "bfd_state": {"session_state": 2}}}, {"state": {"neighbor_address": "192.0.2.4"}}]`), time.Time{})
+	if err != nil || len(got) != 3 || got[0].BFD != "Up" || got[1].BFD != "Down" || got[2].BFD != "" {
+		t.Errorf("seen %+v, %v; want BFD that is Up, that is Down, and none", got, err)
+	}
+}
+
 func TestParseRIB(t *testing.T) {
 	got, err := parseRIB(routertest.Read(t, "rib.json"))
 	if err != nil {

@@ -22,6 +22,9 @@ type peer struct {
 		Session  int    `json:"session_state"` // as bgp.State, from 1
 		Message  string `json:"disconnect_message"`
 		Reason   int    `json:"disconnect_reason"`
+		BFD      struct {
+			Session int `json:"session_state"`
+		} `json:"bfd_state"`
 		Remote   []struct {
 			Cap struct {
 				FQDN struct {
@@ -51,6 +54,9 @@ type peer struct {
 var reasons = []string{"", "administratively down", "hold timer expired", "notification sent", "notification received", "read failed", "write failed",
 	"idle timer expired", "restart timer expired", "graceful restart", "invalid message", "hard reset", "deconfigured", "bad peer AS"}
 
+// bfdStates are the API's states of a BFD session (BfdSessionState).
+var bfdStates = []string{"", "Up", "Down", "AdminDown", "Init"}
+
 // parseNeighbors reads `gobgp -j neighbor`. A peer of a range is in the output only while the peer's session lives.
 func parseNeighbors(router string, data []byte, now time.Time) ([]bgp.Session, error) {
 	var in []peer
@@ -74,6 +80,9 @@ func (p peer) session(router string, address netip.Addr, now time.Time) bgp.Sess
 		Router: router, Peer: address, PeerName: p.Conf.Description, PeerASN: p.State.PeerASN, LocalASN: p.State.LocalASN,
 		HoldTime:  time.Duration(p.Timers.State.HoldTime * float64(time.Second)),
 		Keepalive: time.Duration(p.Timers.State.Keepalive * float64(time.Second)),
+	}
+	if n := p.State.BFD.Session; n > 0 && n < len(bfdStates) {
+		s.BFD = bfdStates[n]
 	}
 	for _, c := range p.State.Remote {
 		if s.PeerName == "" {
