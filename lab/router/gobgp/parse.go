@@ -25,7 +25,7 @@ type peer struct {
 		BFD      struct {
 			Session int `json:"session_state"`
 		} `json:"bfd_state"`
-		Remote   []struct {
+		Remote []struct {
 			Cap struct {
 				FQDN struct {
 					Host string `json:"host_name"`
