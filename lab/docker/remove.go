@@ -155,6 +155,7 @@ func (s *sweep) removeContainer(ctx context.Context, c Info) error {
 // removeNetwork removes a network, after disconnecting the remaining holders: an endpoint of a removed
 // container, or a foreign container.
 func (s *sweep) removeNetwork(ctx context.Context, n NetInfo) error {
+	defer portsOf(n.Bridge)()
 	_, err := s.engine.Client.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{})
 	if err == nil || notFound(err) {
 		return s.verdict("network "+n.Name, err)

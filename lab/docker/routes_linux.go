@@ -38,6 +38,28 @@ func freeLink(name string) bool {
 	return netlink.LinkDel(link) == nil
 }
 
+// portsOf returns a function for the time after the removal of a bridge: it removes the bridge's ports that are still there.
+// A killed router's TCP connection over a link that is down has no owner, and retries for 100 s (tcp_orphan_retries, tcp(7)).
+// The kernel keeps the router's namespace meanwhile, with interfaces that the engine cannot find by their new names.
+func portsOf(bridge string) (remove func()) {
+	ports := map[int]string{}
+	if link, err := netlink.LinkByName(bridge); err == nil {
+		all, _ := netlink.LinkList() // without a list, the kernel removes the ports later
+		for _, l := range all {
+			if l.Attrs().MasterIndex == link.Attrs().Index && l.Type() == "veth" {
+				ports[l.Attrs().Index] = l.Attrs().Name
+			}
+		}
+	}
+	return func() {
+		for index, name := range ports {
+			if l, err := netlink.LinkByIndex(index); err == nil && l.Attrs().Name == name && l.Attrs().MasterIndex == 0 {
+				_ = netlink.LinkDel(l) // the namespace may have ended just now
+			}
+		}
+	}
+}
+
 func routeUses(routes []netlink.Route, link func(index int) string) []use {
 	var uses []use
 	for _, r := range routes {

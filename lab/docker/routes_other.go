@@ -7,3 +7,6 @@ func hostUses() ([]use, error) { return nil, nil }
 
 // freeLink reports true: no bridge of a lab is on this machine.
 func freeLink(string) bool { return true }
+
+// portsOf removes nothing: no port of a lab is on this machine.
+func portsOf(string) (remove func()) { return func() {} }

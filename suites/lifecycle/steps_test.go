@@ -21,7 +21,9 @@ type steps struct {
 	backend func() string // the engine's socket
 
 	mu    sync.Mutex
-	n     int    // pieces so far
+	n     int // pieces so far
+	from  int // the first piece at which seek was true
+	seek  func() bool
 	at    int    // the piece with the kill; 0 for none
 	after bool   // kill after the piece was sent to the engine, not before
 	kill  func() // called once
@@ -32,7 +34,7 @@ type steps struct {
 func (s *steps) count(at int, after bool, kill func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.n, s.at, s.after, s.kill, s.where = 0, at, after, kill, ""
+	s.n, s.from, s.at, s.after, s.kill, s.where = 0, 0, at, after, kill, ""
 }
 
 // seen returns the number of pieces, and the piece of the kill: "" if the kill has not come.
@@ -40,6 +42,13 @@ func (s *steps) seen() (int, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.n, s.where
+}
+
+// since returns the first piece at which seek was true during the count: 0 without one.
+func (s *steps) since() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.from
 }
 
 // strike starts a command and does harm at a step. The results are the number of steps, and the step of the harm: "" if the
@@ -109,6 +118,9 @@ func (s *steps) pass(engine net.Conn, piece []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.n++
+	if s.from == 0 && s.seek != nil && s.seek() {
+		s.from = s.n
+	}
 	hit := s.n == s.at
 	if hit {
 		line, _, http := bytes.Cut(piece, []byte(" HTTP/1.1\r\n"))
