@@ -190,7 +190,10 @@ func (c Case) sessions(name, peer string) []bound.Bound {
 			if n.Loopback && r.OSPF != nil {
 				continue // OSPF takes the routes to the loopback away, and with them the session's routes
 			}
-			if b, ok := c.detection(r, n.Peering); ok && n.Name == peer {
+			if n.Name != peer {
+				continue
+			}
+			if b, ok := c.detection(r, n.Peering, c.farEnds(r, n)); ok {
 				all = append(all, b)
 			}
 		}
@@ -238,16 +241,7 @@ func (c Case) nodeLost() bound.Bound {
 
 // silence is the bound by which a router notices that a node falls silent that dials the router.
 func (c Case) silence(r plan.Router) (bound.Bound, bool) {
-	return c.detection(r, r.BGP.Ranges[0].Peering)
-}
-
-// detection is the bound by which one end of a session notices the other end's silence: of BFD, else of the hold time.
-func (c Case) detection(r plan.Router, p plan.Peering) (bound.Bound, bool) {
-	bfd, timers := p.BFD, r.BGP.TimersOf(p)
-	if bfd != nil && c.proto != "bgp" {
-		return bound.BFD(bfd.Multiplier, bfd.Interval.Std(), bfd.Interval.Std()), true
-	}
-	return bound.HoldTime(timers.HoldTime.Std(), timers.Keepalive.Std()), c.proto != "bfd"
+	return c.detection(r, r.BGP.Ranges[0].Peering, c.nodeEnds(r))
 }
 
 // listener returns the router of a name that nodes dial, or nil.

@@ -69,6 +69,9 @@ type NodeSpeaker struct {
 	// GracefulRestart is the addon's own switch of graceful restart (RFC 4724), if the switch can be turned in a running lab,
 	// and nil otherwise.
 	GracefulRestart *bool
+	// HoldTime is the hold time that the nodes offer in sessions without timers of their own; 0: the speaker's default, not known
+	// here.
+	HoldTime Duration
 	// BFD is the speaker's BFD with the routers; nil means none. CanBFD reports whether the speaker can have BFD.
 	BFD    *BFD
 	CanBFD bool

@@ -49,9 +49,9 @@ const (
 )
 
 // Speaks checks the speaker of the nodes at a path: the AS numbers, the hold time and the peers.
-func (v *Validation) Speaks(path string, n *NodeSpeaker, hold Duration) {
+func (v *Validation) Speaks(path string, n *NodeSpeaker) {
 	n.Path = path
-	v.holdTime(path+".holdTime", hold)
+	v.holdTime(path+".holdTime", n.HoldTime)
 	if len(n.Instances) == 0 {
 		v.NotEmpty(path+".peers", len(n.Peers))
 	}

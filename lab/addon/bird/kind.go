@@ -54,7 +54,7 @@ func (*Addon) Roles() []scenario.Role { return []scenario.Role{scenario.RoleBGP}
 
 // NodeSpeaker returns BIRD.
 func (o *Addon) NodeSpeaker() *scenario.NodeSpeaker {
-	return &scenario.NodeSpeaker{ASN: o.ASN, Peers: o.Peers, Instances: o.Instances, Can: abilities, GracefulRestart: &o.GracefulRestart, BFD: o.BFD, CanBFD: true, WholePodCIDR: true, Process: "bird"}
+	return &scenario.NodeSpeaker{ASN: o.ASN, Peers: o.Peers, Instances: o.Instances, Can: abilities, GracefulRestart: &o.GracefulRestart, HoldTime: o.HoldTime, BFD: o.BFD, CanBFD: true, WholePodCIDR: true, Process: "bird"}
 }
 
 // abilities are the settings of a session.
@@ -63,7 +63,7 @@ const abilities = scenario.NodePassword | scenario.NodeSelection | scenario.Node
 
 // Validate checks the fields.
 func (o *Addon) Validate(v *scenario.Validation, path string) {
-	v.Speaks(path, o.NodeSpeaker(), o.HoldTime)
+	v.Speaks(path, o.NodeSpeaker())
 	first := map[string]int{}
 	for i, in := range o.Instances {
 		for _, node := range in.Nodes {

@@ -142,7 +142,7 @@ func (c *Addon) NodeSpeaker() *scenario.NodeSpeaker {
 	}
 	return &scenario.NodeSpeaker{
 		Path: "bgp", ASN: c.BGP.ASN, Peers: c.BGP.Peers, Instances: c.BGP.Instances, Can: abilities,
-		GracefulRestart: &c.BGP.GracefulRestart, Racks: true, Process: "cilium-agent",
+		GracefulRestart: &c.BGP.GracefulRestart, HoldTime: c.BGP.HoldTime, Racks: true, Process: "cilium-agent",
 	}
 }
 
@@ -173,7 +173,7 @@ func (c *Addon) Validate(v *scenario.Validation, path string) {
 	v.LoadBalancerPools(path+".loadBalancerPools", c.LoadBalancerPools)
 	c.validatePodPools(v, path+".podPools")
 	if b := c.BGP; b != nil {
-		v.Speaks(path+".bgp", c.NodeSpeaker(), b.HoldTime)
+		v.Speaks(path+".bgp", c.NodeSpeaker())
 		v.Advertised(path+".bgp.advertise", b.Advertise, abilities)
 		c.validateAnnounced(v, path+".bgp.advertise", b.Advertise)
 		c.validateReleased(v, path+".bgp")

@@ -59,7 +59,7 @@ func (k *Addon) Roles() []scenario.Role {
 // NodeSpeaker returns kube-router's BGP. A running lab cannot turn graceful restart on or off, because graceful restart is an
 // argument of the pods.
 func (k *Addon) NodeSpeaker() *scenario.NodeSpeaker {
-	return &scenario.NodeSpeaker{ASN: k.ASN, Peers: k.Peers}
+	return &scenario.NodeSpeaker{ASN: k.ASN, Peers: k.Peers, HoldTime: k.HoldTime}
 }
 
 // ProxiesServices reports whether kube-router replaces kube-proxy.
@@ -69,7 +69,7 @@ func (k *Addon) ProxiesServices() (bool, string) { return k.ServiceProxy, "servi
 func (k *Addon) Validate(v *scenario.Validation, path string) {
 	v.NeedsIPv4(path, "kubeRouter")
 	v.Release(path+".version", k.Version, defaultVersion)
-	v.Speaks(path, k.NodeSpeaker(), k.HoldTime)
+	v.Speaks(path, k.NodeSpeaker())
 	v.Advertised(path+".advertise", k.Advertise, 0)
 	if v.Spec().DualStack() {
 		// The plan gives kube-router only IPv4 prefixes. The routers would wait for IPv6 sessions forever.

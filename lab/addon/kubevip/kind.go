@@ -117,7 +117,7 @@ func (k *Addon) NodeSpeaker() *scenario.NodeSpeaker {
 		return nil
 	}
 	return &scenario.NodeSpeaker{
-		Path: "bgp", ASN: k.BGP.ASN, Peers: k.BGP.Peers, Process: "kube-vip",
+		Path: "bgp", ASN: k.BGP.ASN, Peers: k.BGP.Peers, HoldTime: k.BGP.HoldTime, Process: "kube-vip",
 		Can: scenario.NodePassword | scenario.NodeMultihop | scenario.NodeAddress,
 	}
 }
@@ -151,7 +151,7 @@ func (k *Addon) Validate(v *scenario.Validation, path string) {
 		v.NodesAddress(path+".controlPlane", *a)
 	}
 	if b := k.BGP; b != nil {
-		v.Speaks(path+".bgp", k.NodeSpeaker(), b.HoldTime)
+		v.Speaks(path+".bgp", k.NodeSpeaker())
 		for i, p := range b.Peers {
 			if p.Multihop != 0 && p.Multihop != ttl {
 				v.Add(fmt.Sprintf("%s.bgp.peers[%d].multihop", path, i), "seen %d, want %d, the only TTL of kube-vip", p.Multihop, ttl)

@@ -108,7 +108,7 @@ func (m *Addon) NodeSpeaker() *scenario.NodeSpeaker {
 	if m.BGP == nil {
 		return nil
 	}
-	return &scenario.NodeSpeaker{Path: "bgp", ASN: m.BGP.ASN, Peers: m.BGP.Peers, Instances: m.BGP.Instances, Can: m.BGP.abilities()}
+	return &scenario.NodeSpeaker{Path: "bgp", ASN: m.BGP.ASN, Peers: m.BGP.Peers, Instances: m.BGP.Instances, Can: m.BGP.abilities(), HoldTime: m.BGP.HoldTime}
 }
 
 // abilities returns the settings of the backend.

@@ -36,7 +36,7 @@ func (m *Addon) Validate(v *scenario.Validation, path string) {
 		return
 	}
 	at := path + ".bgp"
-	v.Speaks(at, m.NodeSpeaker(), b.HoldTime)
+	v.Speaks(at, m.NodeSpeaker())
 	if b.Advertise != nil {
 		v.Advertised(at+".advertise", b.Advertise, b.abilities())
 		b.announcements(v, at+".advertise", b.Advertise)
