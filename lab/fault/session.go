@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -50,7 +51,7 @@ func (c Case) nodeEnds(r plan.Router) []end {
 	}
 	var all []end
 	for _, p := range n.AllPeers() {
-		if p.Router != r.Name && !(p.Address != nil && owns(r, p)) {
+		if p.Router != r.Name && !owns(r, p.Address) {
 			continue
 		}
 		e := end{hold: n.HoldTime.Std(), bfd: n.BFD}
@@ -68,9 +69,9 @@ func (c Case) nodeEnds(r plan.Router) []end {
 	return all
 }
 
-// owns reports whether a peer's address is the router's.
-func owns(r plan.Router, p scenario.NodePeer) bool {
-	return slices.ContainsFunc(r.Networks, func(a plan.Attachment) bool { return slices.Contains(a.Addresses(), *p.Address) })
+// owns reports whether an address is the router's.
+func owns(r plan.Router, at *netip.Addr) bool {
+	return at != nil && slices.ContainsFunc(r.Networks, func(a plan.Attachment) bool { return slices.Contains(a.Addresses(), *at) })
 }
 
 // detection is the bound by which a router notices the silence of the other end: of BFD, else of the hold time. Without a known

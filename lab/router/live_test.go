@@ -38,8 +38,6 @@ type world struct {
 	routers map[string]router.Router
 }
 
-func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
-
 // fabric and edge return a host's addresses on the two networks of a world. Worlds run side by side, each with subnets of its
 // own.
 func fabric(number, host int) netip.Addr {
