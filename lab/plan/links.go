@@ -49,6 +49,21 @@ func (p *Plan) Links() []Link {
 	return all
 }
 
+// EarlyLinks lists the links of a place that come right after the start of the place's container: all except those to
+// cluster nodes, which start late.
+func (p *Plan) EarlyLinks(place string) []string {
+	var all []string
+	for _, l := range p.Links() {
+		has := func(of func(Place) bool) bool {
+			return slices.ContainsFunc(l.Ends, func(e LinkEnd) bool { return of(e.Place) })
+		}
+		if has(func(x Place) bool { return x.Name == place }) && !has(func(x Place) bool { return x.Kind == node.KindCluster }) {
+			all = append(all, l.Network.Name)
+		}
+	}
+	return all
+}
+
 // Bridges lists the networks with a bridge.
 func (p *Plan) Bridges() []Network {
 	return slices.DeleteFunc(slices.Clone(p.Networks), func(n Network) bool { return n.PointToPoint })

@@ -91,3 +91,22 @@ func TestPlacesOfAKindAndInANamespace(t *testing.T) {
 		}
 	}
 }
+
+func TestRoutersAwaitLinksToRoutersAlone(t *testing.T) {
+	for _, c := range []struct {
+		file, router string
+		want         []string
+	}{
+		{"../../tools/skidpad/starts/two-racks.yaml", "s1", []string{"up11", "up21"}},
+		{"../../scenarios/two-uplinks/scenario.yaml", "r1", []string{"up1"}}, {"../../scenarios/two-uplinks/cilium.yaml", "r1", nil}, // to a router; to a node of the cluster
+		{defaultFile, "r1", nil},
+	} {
+		p, err := plan.Make(load(t, c.file), "lab", plan.Host{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.EarlyLinks(c.router); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %s awaits %q, want %q", c.file, c.router, got, c.want)
+		}
+	}
+}

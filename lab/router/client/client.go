@@ -38,7 +38,7 @@ func start(ctx context.Context, e *docker.Engine, p *plan.Plan, c plan.Client, k
 	stay = append(append(stay, c.Network.Network), prefixes(c.OnLink)...)
 	err := box.Ensure(ctx, e, docker.Spec{
 		Lab: p.Lab, Role: string(kind), Node: c.Name, Name: c.Container, Image: image,
-		Entrypoint: netns.Entrypoint(at, c.StartCalls(), stay...),
+		Entrypoint: netns.Entrypoint(at, c.StartCalls(), nil, stay...),
 		Networks:   netns.Attach(p.Networks, at),
 		// SYS_NICE lets the prober be punctual on a busy machine.
 		CapAdd:  []string{"NET_ADMIN", "NET_RAW", "SYS_NICE"},

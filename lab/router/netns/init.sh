@@ -2,9 +2,11 @@
 # Names this container's interfaces for the lab's networks, takes the engine's default route away,
 # calls ip(8) and becomes the command that follows --.
 #
-#   init.sh [-i "IP ARGUMENTS"]... NETWORK=ADDRESS[,ADDRESS6/BITS]... -- COMMAND...
+#   init.sh [-i "IP ARGUMENTS"]... [-l LINK]... NETWORK=ADDRESS[,ADDRESS6/BITS]... -- COMMAND...
 #
-# Interfaces are told apart by their IPv4 address. Each -i is one call of ip(8), at the end.
+# Interfaces are told apart by their IPv4 address. Each -i is one call of ip(8), at the end. Each -l is an interface that is
+# made from outside after the container's start, and that the command finds up. If the far end does not run, the interface
+# does not come, and after 5 s the command starts without.
 #
 # Runs in busybox sh and dash; needs ip(8) and NET_ADMIN. It may run any number of times.
 set -eu
@@ -36,11 +38,13 @@ rename() { # FROM TO; an interface is renamed while it is down
 
 calls=
 networks=
+links=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--) shift; break ;;
 	-i) calls="$calls$2
 "; shift 2 ;;
+	-l) links="$links $2"; shift 2 ;;
 	*=*) networks="$networks $1"; shift ;;
 	*) fail "do not understand argument '$1'" ;;
 	esac
@@ -73,6 +77,15 @@ while ip -6 route del default 2>/dev/null; do :; done
 printf '%s' "$calls" | while read -r call; do
 	# shellcheck disable=SC2086 # a list of words
 	ip $call || fail "ip $call does not work"
+done
+
+# FRR's zebra misses the address of an interface that comes while zebra starts, and never looks again.
+tries=0
+for link in $links; do
+	until ip -o link show dev "$link" up 2>/dev/null | grep -q . || [ "$tries" -ge 50 ]; do
+		tries=$((tries + 1))
+		sleep 0.1
+	done
 done
 
 exec "$@"

@@ -20,11 +20,14 @@ func Init() docker.File { return docker.File{Path: initPath, Mode: 0o755, Data: 
 
 // Entrypoint returns a container's entry point: a program that finds each interface by the address and renames the
 // interface to the network's name. The program also removes the engine's default route, makes the calls of ip(8), and then
-// becomes the command. The program needs sh, ip(8) and NET_ADMIN, and also works after a restart of the container.
-func Entrypoint(networks []plan.Attachment, calls []string, command ...string) []string {
+// becomes the command. The command starts when the links are up, or 5 s later without them. The program needs sh, ip(8) and NET_ADMIN, and also works after a restart of the container.
+func Entrypoint(networks []plan.Attachment, calls, links []string, command ...string) []string {
 	cmd := []string{"/bin/sh", initPath}
 	for _, c := range calls {
 		cmd = append(cmd, "-i", c)
+	}
+	for _, l := range links {
+		cmd = append(cmd, "-l", l)
 	}
 	for _, n := range plan.EngineNetworks(networks) {
 		word := n.Network + "=" + n.Address.String()

@@ -72,17 +72,17 @@ func TestParseFIBOddRoutes(t *testing.T) {
 
 func TestEntrypoint(t *testing.T) {
 	nets := []plan.Attachment{{Network: "fabric", Address: addr("10.89.0.2"), Bits: 24}, {Network: "edge", Address: addr("192.0.2.2"), Bits: 24}}
-	got := strings.Join(Entrypoint(nets, nil, "/bin/sh", "/start.sh"), " ")
+	got := strings.Join(Entrypoint(nets, nil, nil, "/bin/sh", "/start.sh"), " ")
 	if want := "/bin/sh /usr/local/lib/skidpad/init.sh fabric=10.89.0.2 edge=192.0.2.2 -- /bin/sh /start.sh"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	got = strings.Join(Entrypoint(nets[1:], []string{"addr replace 10.255.0.1/32 dev lo"}, "true"), " ")
+	got = strings.Join(Entrypoint(nets[1:], []string{"addr replace 10.255.0.1/32 dev lo"}, nil, "true"), " ")
 	if want := "/bin/sh /usr/local/lib/skidpad/init.sh -i addr replace 10.255.0.1/32 dev lo edge=192.0.2.2 -- true"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	nets[1].Address6 = addr("2001:db8::2")
-	got = strings.Join(Entrypoint(nets[1:], []string{"addr replace 10.255.0.1/32 dev lo"}, "true"), " ")
-	if want := "/bin/sh /usr/local/lib/skidpad/init.sh -i addr replace 10.255.0.1/32 dev lo edge=192.0.2.2,2001:db8::2/64 -- true"; got != want {
+	got = strings.Join(Entrypoint(nets[1:], []string{"addr replace 10.255.0.1/32 dev lo"}, []string{"up1", "up2"}, "true"), " ")
+	if want := "/bin/sh /usr/local/lib/skidpad/init.sh -i addr replace 10.255.0.1/32 dev lo -l up1 -l up2 edge=192.0.2.2,2001:db8::2/64 -- true"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -115,6 +115,11 @@ func TestInitScript(t *testing.T) {
 			want: "link set dev edge up;-6 addr replace 2001:db8::2/64 dev edge nodad;-4 route del default;-6 route del default;" +
 				"route replace 0.0.0.0/0 via 192.0.2.250;route replace ::/0 via 2001:db8::250;ran",
 		},
+		{
+			name: "a link that comes after two looks", addresses: "2: edge    inet 192.0.2.2/24 scope global edge",
+			args: []string{"-l", "up1", "edge=192.0.2.2"},
+			want: "link set dev edge up;-4 route del default;-6 route del default;look;look;look;ran",
+		},
 		{name: "an argument it does not know", args: []string{"fabric"}, failure: "do not understand argument 'fabric'"},
 	}
 	for _, tt := range tests {
@@ -124,6 +129,7 @@ func TestInitScript(t *testing.T) {
 			write(t, filepath.Join(dir, "ip"), `#!/bin/sh
 case "$*" in
 "-o -4 addr show") echo "`+tt.addresses+`" ;;
+"-o link show dev up1 up") printf 'look;' >>"`+dir+`/log"; [ "$(grep -o look "`+dir+`/log" | wc -l)" -lt 3 ] || echo "3: up1" ;;
 *) printf '%s;' "$*" >>"`+dir+`/log"
    case "$*" in *"route del default") false ;; esac ;;
 esac

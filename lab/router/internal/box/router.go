@@ -57,7 +57,7 @@ type Software struct {
 func (r *Router) Run(ctx context.Context, s Software) error {
 	err := Ensure(ctx, r.engine, docker.Spec{
 		Lab: r.lab.Lab, Role: string(node.KindRouter), Node: r.Plan.Name, Name: r.Plan.Container, Image: r.image,
-		Entrypoint: netns.Entrypoint(r.Plan.Networks, r.Plan.StartCalls(), s.Command...),
+		Entrypoint: netns.Entrypoint(r.Plan.Networks, r.Plan.StartCalls(), r.lab.EarlyLinks(r.Plan.Name), s.Command...),
 		Networks:   netns.Attach(r.lab.Networks, r.Plan.Networks),
 		CapAdd:     s.CapAdd,
 		Sysctls:    netns.RouterSysctls(r.Plan.Networks),
