@@ -55,8 +55,9 @@ func readHost(command func(string, ...string) *exec.Cmd, pid string) Host {
 	return h
 }
 
-// idle matches the traffic state of an interface; the mere existence of the interface remains.
-var idle = regexp.MustCompile(`\s+(UP|DOWN|UNKNOWN)\s.*|\slinkdown|NO-CARRIER,`)
+// idle matches the traffic state of an interface, and the index of the other end of a veth, which changes with every start of a
+// container; the mere existence of the interface remains.
+var idle = regexp.MustCompile(`\s+(UP|DOWN|UNKNOWN)\s.*|\slinkdown|NO-CARRIER,|@if[0-9]+`)
 
 func sorted(text string) []string {
 	var lines []string
