@@ -19,11 +19,11 @@ import (
 // same work.
 type steps struct {
 	backend func() string // the engine's socket
+	from    func() bool   // if set, a count begins with the first piece at which from is true
 
 	mu    sync.Mutex
-	n     int // pieces so far
-	from  int // the first piece at which seek was true
-	seek  func() bool
+	begun bool
+	n     int    // pieces so far
 	at    int    // the piece with the kill; 0 for none
 	after bool   // kill after the piece was sent to the engine, not before
 	kill  func() // called once
@@ -34,7 +34,7 @@ type steps struct {
 func (s *steps) count(at int, after bool, kill func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.n, s.from, s.at, s.after, s.kill, s.where = 0, 0, at, after, kill, ""
+	s.begun, s.n, s.at, s.after, s.kill, s.where = s.from == nil, 0, at, after, kill, ""
 }
 
 // seen returns the number of pieces, and the piece of the kill: "" if the kill has not come.
@@ -42,13 +42,6 @@ func (s *steps) seen() (int, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.n, s.where
-}
-
-// since returns the first piece at which seek was true during the count: 0 without one.
-func (s *steps) since() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.from
 }
 
 // strike starts a command and does harm at a step. The results are the number of steps, and the step of the harm: "" if the
@@ -67,6 +60,7 @@ func (s *steps) strike(cmd *exec.Cmd, at int, after bool, harm func(*exec.Cmd)) 
 	err = cmd.Wait()
 	var died *exec.ExitError
 	Expect(err == nil || errors.As(err, &died)).To(BeTrue(), "%v", err)
+	defer s.count(0, false, nil) // later commands are not harmed
 	return s.seen()
 }
 
@@ -117,11 +111,10 @@ func (s *steps) carry(to, from net.Conn, pass func(net.Conn, []byte) error) {
 func (s *steps) pass(engine net.Conn, piece []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.n++
-	if s.from == 0 && s.seek != nil && s.seek() {
-		s.from = s.n
+	if s.begun = s.begun || s.from == nil || s.from(); s.begun {
+		s.n++
 	}
-	hit := s.n == s.at
+	hit := s.n > 0 && s.n == s.at
 	if hit {
 		line, _, http := bytes.Cut(piece, []byte(" HTTP/1.1\r\n"))
 		if s.where = fmt.Sprintf("a message of %d bytes", len(piece)); http && len(line) < 300 {
