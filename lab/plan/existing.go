@@ -150,9 +150,9 @@ func RoutersAt(s *scenario.Spec, places netip.Prefix, subnet6 netip.Prefix) map[
 	all := map[netip.Addr]string{}
 	for i, r := range s.Routers {
 		if slices.Contains(r.Networks, s.Cluster.Network) {
-			all[at(places, routersAt+i)] = r.Name
+			all[at(places, routerAt(s.Routers, s.Cluster.Network, i))] = r.Name
 			if subnet6.IsValid() {
-				all[at6(subnet6, routersAt+i)] = r.Name
+				all[at6(subnet6, routerAt(s.Routers, s.Cluster.Network, i))] = r.Name
 			}
 		}
 	}

@@ -76,7 +76,7 @@ func (b *builder) ospfID(i int, r scenario.Router) netip.Addr {
 	if r.OSPF.RouterID.IsValid() {
 		return r.OSPF.RouterID
 	}
-	return b.attach(r.Networks[0], routersAt+i, r.Name).Address
+	return b.attach(r.Networks[0], routerAt(b.spec.Routers, r.Networks[0], i), r.Name).Address
 }
 
 // ospfText writes the interior protocol of routers.

@@ -18,7 +18,7 @@ func (b *builder) routers() {
 	for i, r := range b.spec.Routers {
 		out := Router{Name: r.Name, Container: b.name(r.Name), Software: r.Software, Image: routerImage(r), Loopbacks: r.Loopbacks, Routes: b.staticRoutes(r.Routes, r.Networks), OSPF: b.ospf(i, r)}
 		for _, n := range r.Networks {
-			out.Networks = append(out.Networks, b.attach(n, routersAt+i, r.Name))
+			out.Networks = append(out.Networks, b.attach(n, routerAt(b.spec.Routers, n, i), r.Name))
 		}
 		if r.BGP != nil {
 			out.BGP = b.speaker(i, r)
@@ -38,7 +38,7 @@ func (b *builder) routers() {
 func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 	s := &Speaker{
 		ASN:             r.BGP.ASN,
-		RouterID:        b.attach(r.Networks[0], routersAt+i, r.Name).Address,
+		RouterID:        b.attach(r.Networks[0], routerAt(b.spec.Routers, r.Networks[0], i), r.Name).Address,
 		HoldTime:        r.BGP.HoldTime.Std(),
 		Keepalive:       r.BGP.HoldTime.Std() / 3,
 		GracefulRestart: r.BGP.GracefulRestart,
@@ -72,7 +72,7 @@ func (b *builder) speaker(i int, r scenario.Router) *Speaker {
 			link := ""
 			if p.Unnumbered != nil {
 				link = p.Unnumbered.Network
-				v6 = b.attach(link, routersAt+b.routerIndex(p.Router), p.Router).LinkLocal()
+				v6 = b.attach(link, routerAt(b.spec.Routers, link, b.routerIndex(p.Router)), p.Router).LinkLocal()
 			}
 			one := len(p.Families) > 0
 			for _, a := range []netip.Addr{v4, v6} {
@@ -198,7 +198,7 @@ func (b *builder) peerAddress(from scenario.Router, to string) (v4, v6 netip.Add
 		}
 		shared = from.Networks[j]
 	}
-	return b.routed(shared, routersAt+i, to)
+	return b.routed(shared, routerAt(b.spec.Routers, shared, i), to)
 }
 
 // routed returns the addresses at an offset of a network for the routed IP families. The address of an unrouted family
@@ -213,6 +213,21 @@ func (b *builder) routed(network string, offset int, end string) (v4, v6 netip.A
 
 func (b *builder) routerIndex(name string) int {
 	return slices.IndexFunc(b.spec.Routers, func(r scenario.Router) bool { return r.Name == name })
+}
+
+// routerAt is the number of the router with an index on a network. A scenario's first router is .11 on all networks, and so on.
+// With more routers than a network has numbers, a router's number is the place among the network's routers.
+func routerAt(all []scenario.Router, network string, i int) int {
+	if len(all) <= scenario.MaxNetworkRouters {
+		return routersAt + i
+	}
+	at := routersAt
+	for _, r := range all[:i] {
+		if slices.Contains(r.Networks, network) {
+			at++
+		}
+	}
+	return at
 }
 
 func (b *builder) gateways() {
@@ -299,7 +314,7 @@ func (b *builder) gatewayAddress(gateway, network string) (v4, v6 netip.Addr) {
 
 // routerAddress returns a router's addresses on one of the router's networks.
 func (b *builder) routerAddress(router, network string) (v4, v6 netip.Addr) {
-	return b.routed(network, routersAt+b.routerIndex(router), router)
+	return b.routed(network, routerAt(b.spec.Routers, network, b.routerIndex(router)), router)
 }
 
 // nodeRoutes returns the nodes' routes to the networks beyond the routers. BGP does not give these routes, because a

@@ -132,7 +132,7 @@ func (b *builder) neighbour(name, network string, v6 bool) netip.Addr {
 	offset := 0
 	for i, r := range b.spec.Routers {
 		if r.Name == name && slices.Contains(r.Networks, network) {
-			offset = routersAt + i
+			offset = routerAt(b.spec.Routers, network, i)
 		}
 	}
 	for i, g := range b.spec.Gateways {

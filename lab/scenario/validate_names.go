@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -12,9 +13,9 @@ const maxName = 30
 
 // The limits of a scenario. The plan's scheme has this many addresses on a network for each kind of node.
 const (
-	maxRouters  = 50
-	maxClients  = 40
-	maxGateways = 14
+	MaxNetworkRouters = 50 // on one network; a scenario may have more in all
+	maxClients        = 40
+	maxGateways       = 14
 )
 
 var dnsLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
@@ -34,13 +35,13 @@ func (v *Validation) Label(path, name string) {
 func (v *Validation) names() {
 	s := v.spec
 	v.NotEmpty("spec.networks", len(s.Networks))
-	v.atMost("spec.routers", len(s.Routers), maxRouters)
 	v.atMost("spec.clients", len(s.Clients), maxClients)
 	v.atMost("spec.containers", len(s.Containers), maxClients-len(s.Clients))
 	v.atMost("spec.gateways", len(s.Gateways), maxGateways)
 	networks, nodes, gateways, workloads := unique{v: v}, unique{v: v}, unique{v: v}, unique{v: v}
 	for i, n := range s.Networks {
 		networks.add(fmt.Sprintf("spec.networks[%d].name", i), n.Name)
+		v.fewRouters(i, n.Name)
 		// The name of a network is also the name of an interface in the containers (IFNAMSIZ).
 		if len(n.Name) > 15 {
 			v.Add(fmt.Sprintf("spec.networks[%d].name", i), "seen %q, want at most 15 characters: interfaces are named for networks", shorten(n.Name))
@@ -69,6 +70,19 @@ func (v *Validation) names() {
 		if w.Echo != nil {
 			workloads.add(fmt.Sprintf("spec.workloads[%d].echo.name", i), w.Echo.Name)
 		}
+	}
+}
+
+// fewRouters checks that a network has a number for each of its routers.
+func (v *Validation) fewRouters(i int, network string) {
+	on := 0
+	for _, r := range v.spec.Routers {
+		if slices.Contains(r.Networks, network) {
+			on++
+		}
+	}
+	if on > MaxNetworkRouters {
+		v.Add(fmt.Sprintf("spec.networks[%d]", i), "seen %d routers on network %s, want at most %d: divide the network", on, shorten(network), MaxNetworkRouters)
 	}
 }
 

@@ -46,10 +46,15 @@ func main() {
 	plainRuns := flag.Int("plain", -1, "number of runs of the plain script, the slowest way; default: as the other ways")
 	leverRuns := flag.Int("levers", 0, "number of runs without each lever, in the last rounds")
 	asJSON := flag.Bool("json", false, "print the record as JSON")
+	sizes := flag.String("scale", "", "measure labs of routers alone, of these sizes, for example 2,20,200")
 	keep := flag.Bool("record", false, "write the record to "+recordFile+" after each way")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if *sizes != "" {
+		exit(benchScale(ctx, *sizes, *asJSON))
+		return
+	}
 	if *plainRuns < 0 {
 		*plainRuns = *runs
 	}
@@ -62,9 +67,14 @@ func main() {
 	if err == nil {
 		err = r.print(os.Stdout, *asJSON)
 	}
+	exit(err)
+}
+
+// exit ends the process after an error.
+func exit(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1) //nolint:gocritic // stop has nothing to do in a process that ends
+		os.Exit(1)
 	}
 }
 
