@@ -55,8 +55,8 @@ e2e: build ## the end-to-end suites on real labs; suites share that of SCENARIO,
 images: build ## build or find every image of the default lab
 	@$(skidpad) images build
 
-bench: build ## time and processor seconds of `skidpad up`, a plain script and a bare kind cluster, five runs each
-	@go run ./tools/bench
+bench: build ## time and processor seconds of `skidpad up`, a plain script and a bare kind cluster, five runs each; SCALE=1: of labs of growing size
+	@go run ./tools/bench $(if $(SCALE),-scale $(SCALE))
 
 accuracy: ## how true the prober is on this machine: outages of known length against what it reports; root
 	@go run ./tools/accuracy

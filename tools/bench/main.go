@@ -46,7 +46,7 @@ func main() {
 	plainRuns := flag.Int("plain", -1, "number of runs of the plain script, the slowest way; default: as the other ways")
 	leverRuns := flag.Int("levers", 0, "number of runs without each lever, in the last rounds")
 	asJSON := flag.Bool("json", false, "print the record as JSON")
-	sizes := flag.String("scale", "", "measure labs of routers alone, of these sizes, for example 2,20,200")
+	sizes := flag.String("scale", "", "measure how labs grow: labs of routers alone, of these sizes such as 2,20,200 (1: these), then services")
 	keep := flag.Bool("record", false, "write the record to "+recordFile+" after each way")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

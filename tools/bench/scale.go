@@ -43,8 +43,11 @@ var verbs = [][]string{
 	{"probe", "--name", scaleName, "--from", "client", "--to", "client/server", "--rate", "100", "--for", "1s"}, {"down", "--name", scaleName},
 }
 
-// benchScale measures and prints labs of the sizes in a list. Steps before a failure are printed, too.
+// benchScale measures and prints labs of the sizes in a list, and the steps of services. Steps before a failure are printed, too.
 func benchScale(ctx context.Context, list string, asJSON bool) error {
+	if list == "1" {
+		list = "2,20,200"
+	}
 	var sizes []int
 	for text := range strings.SplitSeq(list, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(text))
@@ -54,7 +57,15 @@ func benchScale(ctx context.Context, list string, asJSON bool) error {
 		sizes = append(sizes, n)
 	}
 	steps, err := scale(ctx, sizes)
-	return errors.Join(err, printSteps(os.Stdout, steps, asJSON))
+	if err := errors.Join(err, printSteps(os.Stdout, steps, asJSON)); err != nil {
+		return err
+	}
+	services := ours(ctx, "test", "many-services-steps")
+	services.Stdout, services.Stderr = os.Stdout, os.Stderr
+	if asJSON {
+		services.Args = append(services.Args, "-o", "json")
+	}
+	return errors.Join(services.Run(), ours(context.WithoutCancel(ctx), "down", "--name", "many-services-steps").Run())
 }
 
 // scale measures labs of growing size: two spines, and leaves with a point-to-point link to each spine.
