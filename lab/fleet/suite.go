@@ -9,6 +9,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -119,21 +120,14 @@ func specFiles(ctx context.Context, program, dir, labels, scratch string) ([]str
 	return slices.Compact(files), nil
 }
 
-// needOf adds the images of the scenarios that a suite's sources name in plain strings: by name, or as a file of testdata. Node
-// images are too large for every pod; Wanted.Images adds them.
+// needOf adds the images of the scenarios that a suite's sources name in plain strings: by name, or as a file of testdata
+// (see named). Node images are too large for every pod; Wanted.Images adds them.
 func (l *Pack) needOf(ctx context.Context, dir string, specs []string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 	if err != nil {
 		return err
 	}
-	named := map[string]string{} // what Load takes, by the string
-	for _, n := range l.wanted.Scenarios {
-		named[n] = n
-	}
-	own, err := filepath.Glob(filepath.Join(dir, "testdata", "*.yaml"))
-	for _, f := range own {
-		named[filepath.Base(f)] = f
-	}
+	named, err := l.named(dir)
 	for _, file := range files {
 		text, readErr := os.ReadFile(file)
 		err = errors.Join(err, readErr)
@@ -158,6 +152,30 @@ func (l *Pack) needOf(ctx context.Context, dir string, specs []string) error {
 		})
 	}
 	return err
+}
+
+// named returns what Load takes, by the strings that a suite's sources may have for it: the name of a scenario, and for a file of
+// testdata the path, the file's name, and the name without ".yaml".
+func (l *Pack) named(dir string) (map[string]string, error) {
+	all := map[string]string{}
+	err := filepath.WalkDir(filepath.Join(dir, "testdata"), func(file string, _ fs.DirEntry, err error) error {
+		base, isScenario := strings.CutSuffix(filepath.Base(file), ".yaml")
+		if err != nil || !isScenario {
+			return err
+		}
+		in, err := filepath.Rel(dir, file)
+		for _, text := range []string{filepath.ToSlash(in), base + ".yaml", base} {
+			all[text] = file
+		}
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	for _, n := range l.wanted.Scenarios {
+		all[n] = n
+	}
+	return all, err
 }
 
 // declaresSpecs finds the files with specs among a suite's files.

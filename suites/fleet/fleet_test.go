@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -17,11 +18,15 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/fleet"
 	"skidpad.dev/skidpad/lab/labtest"
 )
 
 const namespace = "skidpad-fleet"
+
+// routersOnly are the specs of suites/bgp without a cluster.
+const routersOnly = "!cilium && !slow"
 
 // call is a call of `skidpad run` on the lab's cluster.
 type call struct {
@@ -60,6 +65,15 @@ func (c *call) shards(ctx SpecContext) []corev1.Pod {
 	return slices.DeleteFunc(list.Items, func(p corev1.Pod) bool {
 		return p.Status.Phase != corev1.PodRunning || p.DeletionTimestamp != nil
 	})
+}
+
+// refused runs a call that must fail with a text.
+func (c *call) refused(ctx SpecContext, want string, args ...string) {
+	GinkgoHelper()
+	cmd, seen := c.command(ctx, args...)
+	Expect(cmd.Run()).NotTo(Succeed())
+	Expect(cmd.ProcessState.ExitCode()).To(Equal(fleet.NoLab))
+	Expect(string(seen.Contents())).To(ContainSubstring(want))
 }
 
 // isGone reports whether nothing of the runs is in the cluster. For Eventually.
@@ -150,5 +164,62 @@ var _ = Describe("A fleet on the cluster of a lab", Label("fleet", "slow"), Orde
 			Expect(t.Pod).NotTo(Equal(victim.Name), "the killed pod had no result")
 		}
 		Expect(s.Lost).To(ContainElement(HaveField("Pod", other.Name)), "the drained pod")
+	}, SpecTimeout(8*time.Minute))
+
+	It("runs a suite's files in four shards", func(ctx SpecContext) {
+		cmd, _ := c.command(ctx, "./suites/bgp", "--label", routersOnly, "--shards", "4", "--name", "four")
+		out, err := cmd.Output()
+		s := summary(err, out)
+		Expect(s.Missing).To(BeEmpty())
+		Expect(s.Lost).To(BeEmpty())
+		var pods []string
+		took := time.Duration(0)
+		for _, t := range s.Tasks {
+			Expect(t.Code).To(Or(Equal(fleet.Held), Equal(fleet.Unknown)), "%s", t.Task.Name)
+			pods, took = append(pods, t.Pod), took+t.Took
+		}
+		slices.Sort(pods)
+		Expect(slices.Compact(pods)).To(HaveLen(4), "each shard has tasks")
+		AddReportEntry("time", fmt.Sprintf("%d tasks of %s in all", len(s.Tasks), took))
+	}, SpecTimeout(15*time.Minute))
+
+	It("goes on when the API answers again", func(ctx SpecContext) {
+		cmd, seen := c.command(ctx, "frr-bfd", "--shards", "1", "--name", "api")
+		out := gbytes.NewBuffer()
+		cmd.Stdout = out
+		Expect(cmd.Start()).To(Succeed())
+		Eventually(ctx, seen).WithTimeout(5 * time.Minute).Should(gbytes.Say("task 1 of"))
+		frozen := c.Inject(ctx, &fault.Pause{Node: "control-plane"})
+		began := time.Now()
+		Eventually(ctx, func() time.Duration { return time.Since(began) }).WithTimeout(time.Minute).Should(BeNumerically(">", 20*time.Second))
+		Expect(frozen.Clear(ctx)).To(Succeed())
+		s := summary(cmd.Wait(), out.Contents())
+		Expect(s.Missing).To(BeEmpty())
+		Expect(s.Lost).To(BeEmpty(), "the shard never noticed")
+		Eventually(ctx, c.isGone(ctx)).WithTimeout(time.Minute).Should(BeTrue())
+	}, SpecTimeout(8*time.Minute))
+
+	It("makes nothing where privileged pods are forbidden, and where no node has room", func(ctx SpecContext) {
+		own := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "restricted", Labels: map[string]string{"pod-security.kubernetes.io/enforce": "baseline"}}}
+		_, err := c.Kube.Client.CoreV1().Namespaces().Create(ctx, own, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(c.Kube.Client.CoreV1().Namespaces().Delete(ctx, own.Name, metav1.DeleteOptions{})).To(Succeed())
+		})
+		c.refused(ctx, "want a namespace that permits privileged pods", "frr-bfd", "--namespace", own.Name)
+		for _, list := range []func() (int, error){
+			func() (int, error) {
+				l, err := c.Kube.Client.CoreV1().Pods(own.Name).List(ctx, metav1.ListOptions{})
+				return len(l.Items), err
+			},
+			func() (int, error) {
+				l, err := c.Kube.Client.CoordinationV1().Leases(own.Name).List(ctx, metav1.ListOptions{})
+				return len(l.Items), err
+			},
+		} {
+			Expect(list()).To(BeZero(), "objects in the user's namespace")
+		}
+		c.refused(ctx, "has no room", "frr-bfd", "--memory", "900Gi")
+		Eventually(ctx, c.isGone(ctx)).WithTimeout(time.Minute).Should(BeTrue())
 	}, SpecTimeout(8*time.Minute))
 })
