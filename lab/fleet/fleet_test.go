@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/probe"
 )
 
 func TestBalance(t *testing.T) {
@@ -277,6 +279,18 @@ func TestMergeShowsEachShardAndWhatIsMissing(t *testing.T) {
 	took, err := Recorded(filepath.Dir(dir))
 	if err != nil || took["c"] != 3 {
 		t.Errorf("recorded %v, %v", took, err)
+	}
+}
+
+func TestASpecIsUnknownIfItsRecordingProvesNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), suiteFile)
+	spec := func(message string) string {
+		return fmt.Sprintf(`{"LeafNodeType":"It","LeafNodeText":"x","State":"failed","Failure":{"Message":%q}}`, message)
+	}
+	write(t, file, `[{"SpecReports":[`+spec("the master's return\n"+probe.ProvesNothing+": the prober stood still")+","+spec("Expected the flow to lose at most 1s")+`]}]`)
+	seen := specsOf(file)
+	if len(seen) != 2 || seen[0].Verdict != check.Unknown || seen[1].Verdict != check.Failed {
+		t.Errorf("seen %+v, want unknown, then failed", seen)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/probe"
 	"skidpad.dev/skidpad/lab/report"
 )
 
@@ -239,8 +240,11 @@ func specsOf(file string) []check.Result {
 				}
 			default:
 				c.Verdict, c.Observed = check.Failed, sp.State+": "+sp.Failure.Message
+				if strings.Contains(sp.Failure.Message, probe.ProvesNothing) {
+					c.Verdict = check.Unknown
+				}
 			}
-			if sp.LeafNodeType == "It" || c.Verdict == check.Failed {
+			if sp.LeafNodeType == "It" || c.Verdict == check.Failed || c.Verdict == check.Unknown {
 				all = append(all, c)
 			}
 		}

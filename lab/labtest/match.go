@@ -85,14 +85,14 @@ func (describer) Text(results []check.Result) string {
 func LoseAtMost(d time.Duration) types.GomegaMatcher {
 	return gcustom.MakeMatcher(func(r probe.Result) (bool, error) {
 		if r.Lost == nil {
-			return false, fmt.Errorf("the recording proves nothing: %s", strings.Join(r.Unknown, "; "))
+			return false, fmt.Errorf("%s: %s", probe.ProvesNothing, strings.Join(r.Unknown, "; "))
 		}
 		outage, unseen := Outage(r), time.Duration(r.Prober.Stalled*float64(time.Millisecond))
 		if outage <= d && outage+unseen > d {
-			return false, fmt.Errorf("the recording proves nothing: outages of %v, and for %v the prober stood still; the limit for both together is %v", outage, unseen, d)
+			return false, fmt.Errorf("%s: outages of %v, and for %v the prober stood still; the limit for both together is %v", probe.ProvesNothing, outage, unseen, d)
 		}
 		if outage <= d && slices.ContainsFunc(r.Outages, func(o probe.Outage) bool { return o.OpenEnd }) {
-			return false, fmt.Errorf("the recording proves nothing: outages of %v, with the last still open at the flow's end; let the flow run for longer than %v", outage, d)
+			return false, fmt.Errorf("%s: outages of %v, with the last still open at the flow's end; let the flow run for longer than %v", probe.ProvesNothing, outage, d)
 		}
 		return outage <= d, nil
 	}).WithTemplate("Expected the flow to lose at most {{.Data}}, but the flow lost {{.Actual.LostAtLeast}} of {{.Actual.Sent}}, with outages\n{{.Actual.Outages}}", d)

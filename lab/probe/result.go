@@ -7,6 +7,10 @@ import (
 	"skidpad.dev/skidpad/lab/loss/record"
 )
 
+// ProvesNothing is in the failure of a spec whose recording decides nothing, for example because the prober stood still. A fleet's
+// report calls such a spec unknown, not failed.
+const ProvesNothing = "the recording proves nothing"
+
 // Result is a flow's summary for scripts (`skidpad probe -o json`). Durations are milliseconds.
 type Result struct {
 	From   string       `json:"from"`
