@@ -10,7 +10,7 @@ name_flag = $(if $(NAME),--name $(NAME))
 skidpad   = bin/skidpad
 
 .DEFAULT_GOAL := help
-.PHONY: help build install speed lab-up lab-down test unit routers fuzz e2e images bench accuracy cross lint api screenshot doctor
+.PHONY: help build install speed lab-up lab-down test unit routers fuzz e2e images bench accuracy cross lint api vm screenshot doctor
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -72,6 +72,9 @@ lint: ## golangci-lint and actionlint, pinned in tools/lint and tools/actionlint
 
 api: ## compare the exported Go API with the last entry of docs/api.md
 	@tools/apidiff/check
+
+vm: ## the commands of tools/vm/commands on an ordinary host: Debian testing in QEMU; slow without KVM
+	@go run ./tools/vm
 
 screenshot: build ## make the README's pictures again, of a real run without a cluster; chromium
 	@tools/screenshot/run

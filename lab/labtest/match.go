@@ -2,6 +2,7 @@ package labtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,12 +54,16 @@ func Tell(what, expected, observed string) {
 	ginkgo.AddReportEntry("measured", measured{what, expected, observed}, ginkgo.ReportEntryVisibilityFailureOrVerbose)
 }
 
-// Inject breaks the lab, until Clear or the spec's end.
+// Inject breaks the lab, until Clear or the spec's end. If this kernel cannot make the fault, Inject skips the spec with the reason.
 func (l *Lab) Inject(ctx context.Context, f fault.Fault) *fault.Active {
 	ginkgo.GinkgoHelper()
 	in, err := fault.On(l.Lab, l.Events())
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	active, err := in.Inject(ctx, f)
+	if skipped := (*fault.Skipped)(nil); errors.As(err, &skipped) {
+		gomega.Expect(in.Close(ctx)).To(gomega.Succeed(), "the guard must end")
+		ginkgo.Skip(err.Error())
+	}
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	Undo(func(ctx ginkgo.SpecContext) {
 		gomega.Expect(active.Clear(ctx)).To(gomega.Succeed())
