@@ -82,6 +82,12 @@ func (c *Carried) ether(frame []byte) (rest []byte, proto byte, ok bool) {
 	if len(frame) < 14 {
 		return nil, 0, false
 	}
+	if _, ok := vlanOf(frame); ok {
+		frame = frame[tagSize:]
+	}
+	if len(frame) < 14 {
+		return nil, 0, false
+	}
 	switch binary.BigEndian.Uint16(frame[12:]) {
 	case etherIPv4:
 		return c.ipv4(frame[14:])

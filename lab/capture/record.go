@@ -41,7 +41,7 @@ func sourcesAt(p *plan.Plan, w Where) ([]source, error) {
 		return nil, fmt.Errorf("capture: lab %s has no node %q; see `skidpad status`", p.Lab, w.Node)
 	case w.Network != "":
 		var names []string
-		for _, s := range bridges(p) {
+		for _, s := range append(bridges(p), vlans(p)...) {
 			if s.name == w.Network {
 				return []source{s}, nil
 			}

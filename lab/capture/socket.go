@@ -175,7 +175,11 @@ func (s *socket) block(i int, take func(packet)) bool {
 	for range desc.Num_pkts {
 		h := (*unix.Tpacket3Hdr)(unsafe.Pointer(&b[at]))
 		from := at + uint32(h.Mac)
-		take(packet{at: int64(h.Sec)*int64(time.Second) + int64(h.Nsec), length: int(h.Len), data: b[from : from+h.Snaplen]})
+		p := packet{at: int64(h.Sec)*int64(time.Second) + int64(h.Nsec), length: int(h.Len), data: b[from : from+h.Snaplen]}
+		if h.Status&unix.TP_STATUS_VLAN_VALID != 0 { // the kernel takes the tag off
+			p = tagged(p, uint16(h.Hv1.Vlan_tpid), uint16(h.Hv1.Vlan_tci)) //nolint:gosec // the kernel's u16 values
+		}
+		take(p)
 		at += h.Next_offset
 	}
 	atomic.StoreUint32(&desc.Block_status, unix.TP_STATUS_KERNEL)

@@ -20,6 +20,7 @@ type source struct {
 	name    string // of files and of pcapng interfaces: fabric, r1-fabric
 	text    string // for people: bridge fabric, r1 on fabric
 	network plan.Network
+	vlan    int // only frames with this VLAN identifier; 0: all frames
 	// The node of a link: the host's end of the pair is found once the link exists, and again after each restart.
 	node, container string
 	kind            node.Kind
@@ -31,6 +32,19 @@ func bridgeSource(n plan.Network) source {
 
 func linkSource(name, container string, kind node.Kind, n plan.Network) source {
 	return source{name: name + "-" + n.Name, text: name + " on " + n.Name, network: n, node: name, container: container, kind: kind}
+}
+
+// vlans returns the sources that see the frames of single VLANs, each on the bridge of the network below.
+func vlans(p *plan.Plan) []source {
+	var all []source
+	for _, n := range p.Networks {
+		for _, b := range p.Bridges() {
+			if n.VLAN != nil && n.VLAN.Network == b.Name {
+				all = append(all, source{name: n.Name, text: n.Name + ", " + n.Words(), network: b, vlan: n.VLAN.ID})
+			}
+		}
+	}
+	return all
 }
 
 // bridges returns the sources that see all networks.

@@ -109,7 +109,11 @@ func (t *tap) indexOf(ctx context.Context, s source) (int, error) {
 }
 
 func (t *tap) read(s source, sock *socket) {
-	err := sock.read(func(p packet) { t.take(s.name, p) })
+	err := sock.read(func(p packet) {
+		if s.takes(p.data) {
+			t.take(s.name, p)
+		}
+	})
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.counted[s.name] = t.counted[s.name].plus(sock.stats())

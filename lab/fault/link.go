@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,7 @@ func (l *link) hold() string { return "link/" + l.at.home + "/" + l.device() }
 
 // savedRoute is a route that the kernel drops with the link. No program in the namespace sets the route again.
 type savedRoute struct {
+	Dev      string `json:"dev,omitempty"` // a sub-interface, which goes down with the link; empty is the link
 	Dst      string `json:"dst,omitempty"` // empty is the default route
 	Gateway  string `json:"gateway,omitempty"`
 	Source   string `json:"source,omitempty"`
@@ -45,17 +47,40 @@ func (l *link) look(ctx context.Context) (json.RawMessage, error) {
 		if err != nil {
 			return fmt.Errorf("interface %s: %w", l.device(), err)
 		}
-		routes, err := ns.RouteListFiltered(syscall.AF_INET, &netlink.Route{LinkIndex: dev.Attrs().Index, Table: everyTable}, netlink.RT_FILTER_OIF|netlink.RT_FILTER_TABLE)
+		subs, err := subInterfaces(ns, dev)
 		if err != nil {
-			return fmt.Errorf("routes by %s: %w", l.device(), err)
+			return err
 		}
-		saved = ours(routes)
+		for _, dev := range append([]netlink.Link{dev}, subs...) {
+			name := dev.Attrs().Name
+			routes, err := ns.RouteListFiltered(syscall.AF_INET, &netlink.Route{LinkIndex: dev.Attrs().Index, Table: everyTable}, netlink.RT_FILTER_OIF|netlink.RT_FILTER_TABLE)
+			if err != nil {
+				return fmt.Errorf("routes by %s: %w", name, err)
+			}
+			for _, r := range ours(routes) {
+				if name != l.device() {
+					r.Dev = name
+				}
+				saved = append(saved, r)
+			}
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return encode(saved)
+}
+
+// subInterfaces lists the VLANs on an interface.
+func subInterfaces(ns *netns, of netlink.Link) ([]netlink.Link, error) {
+	all, err := ns.LinkList()
+	if err != nil {
+		return nil, fmt.Errorf("interfaces: %w", err)
+	}
+	return slices.DeleteFunc(all, func(dev netlink.Link) bool {
+		return dev.Type() != "vlan" || dev.Attrs().ParentIndex != of.Attrs().Index
+	}), nil
 }
 
 // ours returns the routes for the undo. ours leaves out the kernel's routes, because the kernel sets these again with the
@@ -135,14 +160,14 @@ func (l *link) restore(ns *netns, routes []savedRoute) error {
 	if err := l.set(ns, true); err != nil {
 		return err
 	}
-	dev, err := ns.LinkByName(l.device())
-	if err != nil {
-		return fmt.Errorf("interface %s: %w", l.device(), err)
-	}
-	if s := dev.Attrs().OperState; s != netlink.OperUp {
-		return fmt.Errorf("interface %s is %s", l.device(), s)
+	if _, err := up(ns, l.device()); err != nil {
+		return err
 	}
 	for _, s := range routes {
+		dev, err := up(ns, cmp.Or(s.Dev, l.device()))
+		if err != nil {
+			return err
+		}
 		r, err := s.route(dev.Attrs().Index)
 		if err != nil {
 			return err
@@ -152,4 +177,16 @@ func (l *link) restore(ns *netns, routes []savedRoute) error {
 		}
 	}
 	return nil
+}
+
+// up returns an interface with a carrier.
+func up(ns *netns, device string) (netlink.Link, error) {
+	dev, err := ns.LinkByName(device)
+	if err != nil {
+		return nil, fmt.Errorf("interface %s: %w", device, err)
+	}
+	if s := dev.Attrs().OperState; s != netlink.OperUp {
+		return nil, fmt.Errorf("interface %s is %s", device, s)
+	}
+	return dev, nil
 }

@@ -156,6 +156,9 @@ func (b *builder) kernel() {
 				b.Kernel = append(b.Kernel, Need{Option: option, Instead: instead, For: "network " + n.Name + ", impairment: " + setting})
 			}
 		}
+		if n.VLAN != nil {
+			b.Kernel = append(b.Kernel, Need{Option: "VLAN_8021Q", For: "network " + n.Name + ", vlan"})
+		}
 		if m := n.Impairment; m != nil {
 			late := m.Delay > 0 || m.Corrupt > 0
 			if b.spec.NodesOn(n.Name) {

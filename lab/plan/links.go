@@ -11,11 +11,11 @@ import (
 	"skidpad.dev/skidpad/lab/scenario"
 )
 
-// Link is a pair of interfaces that skidpad makes: a point-to-point link between two containers, or an interface of a
-// container on a bridge.
+// Link is what skidpad makes for a network: the pair of interfaces of a point-to-point link between two containers, an
+// interface of a container on a bridge, or a sub-interface of a container on the interface of another network.
 type Link struct {
 	Network Network
-	Ends    []LinkEnd // two, or one on a bridge
+	Ends    []LinkEnd // two, or one on a bridge and of a sub-interface
 	// Port is the name of the host's end on a bridge, at most 15 characters.
 	Port string
 }
@@ -26,10 +26,10 @@ type LinkEnd struct {
 	Attachment
 }
 
-// Links lists the links of the lab.
+// Links lists the links of the lab. A sub-interface comes after the interface below.
 func (p *Plan) Links() []Link {
 	var all []Link
-	for _, n := range p.Networks {
+	for _, n := range p.bottomUp() {
 		var ends []LinkEnd
 		for _, x := range p.Places() {
 			for _, at := range x.Networks {
@@ -43,21 +43,37 @@ func (p *Plan) Links() []Link {
 			continue
 		}
 		for _, e := range ends {
+			if len(n.Lower()) > 0 {
+				all = append(all, Link{Network: n, Ends: []LinkEnd{e}})
+				continue
+			}
 			all = append(all, Link{Network: n, Ends: []LinkEnd{e}, Port: portName(p.Lab, e.Place.Name, n.Name)})
 		}
 	}
 	return all
 }
 
+// bottomUp returns the networks; a network on another network comes after all others.
+func (p *Plan) bottomUp() []Network {
+	all := slices.Clone(p.Networks)
+	slices.SortStableFunc(all, func(a, b Network) int { return len(a.Lower()) - len(b.Lower()) })
+	return all
+}
+
 // EarlyLinks lists the links of a place that come right after the start of the place's container: all except those to
-// cluster nodes, which start late.
+// cluster nodes, which start late, and the sub-interfaces of such links.
 func (p *Plan) EarlyLinks(place string) []string {
-	var all []string
+	var all, late []string
 	for _, l := range p.Links() {
 		has := func(of func(Place) bool) bool {
 			return slices.ContainsFunc(l.Ends, func(e LinkEnd) bool { return of(e.Place) })
 		}
-		if has(func(x Place) bool { return x.Name == place }) && !has(func(x Place) bool { return x.Kind == node.KindCluster }) {
+		switch {
+		case !has(func(x Place) bool { return x.Name == place }):
+		case has(func(x Place) bool { return x.Kind == node.KindCluster }),
+			slices.ContainsFunc(l.Network.Lower(), func(n string) bool { return slices.Contains(late, n) }):
+			late = append(late, l.Network.Name)
+		default:
 			all = append(all, l.Network.Name)
 		}
 	}
@@ -66,7 +82,16 @@ func (p *Plan) EarlyLinks(place string) []string {
 
 // Bridges lists the networks with a bridge.
 func (p *Plan) Bridges() []Network {
-	return slices.DeleteFunc(slices.Clone(p.Networks), func(n Network) bool { return n.PointToPoint })
+	return slices.DeleteFunc(slices.Clone(p.Networks), func(n Network) bool { return !n.Bridged() })
+}
+
+// Below lists the devices of the place that carry the network's frames; none for a network with frames of its own.
+func (x Place) Below(n Network) []string {
+	var all []string
+	for _, lower := range n.Lower() {
+		all = append(all, x.Device(lower))
+	}
+	return all
 }
 
 // portName returns an interface name of 13 characters.
@@ -124,6 +149,9 @@ func (x Place) Look() string {
 	for _, a := range x.Networks {
 		if a.Link {
 			fmt.Fprintf(&b, "[ \"$(cat /sys/class/net/%[1]s/carrier 2>/dev/null)\" = 1 ] || echo 'link %[1]s is missing or has no carrier'\n", a.Network)
+		}
+		if a.VLAN != 0 {
+			fmt.Fprintf(&b, "ip -d link show dev %[1]s 2>&1 | grep -qF 'vlan protocol 802.1Q id %[2]d ' || echo 'VLAN %[2]d on %[1]s is missing'\n", a.Network, a.VLAN)
 		}
 	}
 	for _, p := range x.Loopbacks {

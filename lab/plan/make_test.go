@@ -57,6 +57,7 @@ func TestGoldens(t *testing.T) {
 			NoSysResource: true,
 		}},
 		{"topology", "../scenario/testdata/valid-topology.yaml", "lab", plan.Host{}},
+		{"vlan", "../scenario/testdata/valid-vlan.yaml", "lab", plan.Host{}},
 		{"ospf", "../scenario/testdata/valid-ospf.yaml", "lab", plan.Host{}},
 		{"routers-only", routersFile, "lab", plan.Host{}},
 		{"router-as-gateway", oneWayFile, "one", plan.Host{}},

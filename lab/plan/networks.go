@@ -77,7 +77,7 @@ func (b *builder) networks() error {
 		var subnet netip.Prefix
 		if n.IPv4 != nil {
 			subnet = *n.IPv4
-			if in, ok := overlapping(subnet, b.host.Taken); ok && !n.PointToPoint {
+			if in, ok := overlapping(subnet, b.host.Taken); ok && n.Bridged() {
 				return &SubnetError{Network: n.Name, Wanted: subnet, Overlaps: in}
 			}
 		} else {
@@ -88,9 +88,10 @@ func (b *builder) networks() error {
 		}
 		taken = append(taken, subnet)
 		out := Network{Name: n.Name, Subnet: subnet, Masquerade: n.Masquerade, Segment: n.Segment}
-		if n.PointToPoint {
+		switch {
+		case n.PointToPoint:
 			out.Subnet = netip.PrefixFrom(subnet.Addr(), pointToPointBits(subnet))
-		} else {
+		case n.Bridged():
 			out.Docker, out.Bridge = b.name(n.Name), bridgeName(b.Lab, n.Name)
 			out.Host, out.Nodes = at(subnet, hostAt), netip.PrefixFrom(at(subnet, nodesAt), nodesBits)
 		}
@@ -175,7 +176,10 @@ func at(p netip.Prefix, offset int) netip.Addr {
 // attach returns a place on a network. offset is the place's number on a bridge; end is the name of the place.
 func (b *builder) attach(network string, offset int, end string) Attachment {
 	n := b.network(network)
-	out := Attachment{Network: n.Name, Bits: n.Subnet.Bits(), Link: n.PointToPoint || n.Foreign}
+	out := Attachment{Network: n.Name, Bits: n.Subnet.Bits(), Link: !n.Bridged() || n.Foreign}
+	if n.VLAN != nil {
+		out.VLAN = n.VLAN.ID
+	}
 	out.Address, out.Address6 = b.on(n, offset, end)
 	if n.PointToPoint && out.Address6.IsValid() {
 		out.Bits6 = n.Subnet6.Bits()

@@ -17,7 +17,7 @@ func pool6() netip.Prefix { return netip.MustParsePrefix("fd73:6b69:6400::/48") 
 // network6 gives a network an IPv6 prefix: the scenario's prefix, or a free prefix.
 func (b *builder) network6(n *Network, given *netip.Prefix, taken []netip.Prefix) error {
 	if given != nil {
-		if in, ok := overlapping(*given, b.host.Taken); ok && !n.PointToPoint {
+		if in, ok := overlapping(*given, b.host.Taken); ok && n.Bridged() {
 			return &SubnetError{Network: n.Name, Wanted: *given, Overlaps: in, IPv6: true}
 		}
 		n.Subnet6 = *given
@@ -29,6 +29,9 @@ func (b *builder) network6(n *Network, given *netip.Prefix, taken []netip.Prefix
 	}
 	if n.PointToPoint {
 		n.Subnet6 = netip.PrefixFrom(n.Subnet6.Addr(), 127)
+		return nil
+	}
+	if !n.Bridged() {
 		return nil
 	}
 	n.Host6 = at6(n.Subnet6, hostAt)

@@ -99,6 +99,8 @@ func TestRoutersAwaitLinksToRoutersAlone(t *testing.T) {
 	}{
 		{"../../tools/skidpad/starts/two-racks.yaml", "s1", []string{"up11", "up21"}},
 		{"../../scenarios/two-uplinks/scenario.yaml", "r1", []string{"up1"}}, {"../../scenarios/two-uplinks/cilium.yaml", "r1", nil}, // to a router; to a node of the cluster
+		{"../../scenarios/vlan/scenario.yaml", "r1", []string{"core", "red", "blue", "transit"}},
+		{"../scenario/testdata/valid-vlan.yaml", "r1", []string{"storage"}}, // over is on a link to a node
 		{defaultFile, "r1", nil},
 	} {
 		p, err := plan.Make(load(t, c.file), "lab", plan.Host{})

@@ -30,8 +30,20 @@ func (b *builder) steps() {
 	add(true, StepImages, plural(len(b.Images), "image")+", pulled or built where the engine has none")
 	bridges := len(b.Bridges())
 	made := plural(bridges, "bridge")
-	if links := len(b.Networks) - bridges; links > 0 {
+	links, upper := 0, 0
+	for _, n := range b.Networks {
+		switch {
+		case len(n.Lower()) > 0:
+			upper++
+		case !n.Bridged():
+			links++
+		}
+	}
+	if links > 0 {
 		made += fmt.Sprintf("; %s between containers that run", plural(links, "point-to-point link"))
+	}
+	if upper > 0 {
+		made += fmt.Sprintf("; %s of interfaces of containers that run", plural(upper, "network"))
 	}
 	add(true, StepNetworks, made, StepImages)
 	add(len(b.Routers) > 0, StepRouters, plural(len(b.Routers), "router"), networks...)

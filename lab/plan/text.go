@@ -35,8 +35,8 @@ func (p *Plan) Text() string {
 func (p *Plan) networksText(t *text) {
 	t.table("NETWORK\tSUBNET\tNODES\tHOST\tBRIDGE\tENGINE'S NAME")
 	for _, n := range p.Networks {
-		if n.PointToPoint {
-			t.row(n.Name, spelled(n.Subnet, n.Subnet6), "point-to-point")
+		if !n.Bridged() {
+			t.row(n.Name, spelled(n.Subnet, n.Subnet6), n.Words())
 			continue
 		}
 		t.row(n.Name, spelled(n.Subnet, n.Subnet6), spelled(n.Nodes, n.Nodes6), n.Host, n.Bridge, n.Docker)

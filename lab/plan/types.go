@@ -54,7 +54,7 @@ type Plan struct {
 	Without []string `json:"without,omitempty"`
 }
 
-// Network is one bridge, or a point-to-point link without a bridge.
+// Network is one bridge, or without a bridge a point-to-point link or a VLAN.
 type Network struct {
 	Name   string       `json:"name"`   // as in the scenario: fabric
 	Docker string       `json:"docker"` // the engine's name: skidpad-<lab>-fabric
@@ -72,7 +72,7 @@ type Network struct {
 	// and the engine does not know the addresses.
 	Foreign bool         `json:"foreign,omitempty"`
 	Places  netip.Prefix `json:"places,omitzero"`
-	// Segment has the settings of the link layer. A point-to-point network has no engine's name, bridge, host or nodes.
+	// Segment has the settings of the link layer. A network without a bridge has no engine's name, host or nodes.
 	scenario.Segment
 }
 
@@ -87,6 +87,8 @@ type Attachment struct {
 	Bits6 int `json:"bits6,omitempty"`
 	// Link marks an interface that skidpad makes, not the engine.
 	Link bool `json:"link,omitempty"`
+	// VLAN is the VLAN identifier of a VLAN sub-interface.
+	VLAN int `json:"vlan,omitempty"`
 }
 
 // Cluster is the Kubernetes cluster.

@@ -23,6 +23,9 @@ type Segment struct {
 	// goes down, the other end loses the carrier. The prefixes are /30, /31 (RFC 3021) and /127 (RFC 6164); default: a free /31
 	// and, in a lab with IPv6, a free /127. The first member has the first address.
 	PointToPoint bool `json:"pointToPoint,omitempty"`
+	// VLAN makes the network a VLAN on another network. Each member has a VLAN sub-interface with the network's name, and must be
+	// on the other network, too; default none.
+	VLAN *VLAN `json:"vlan,omitempty"`
 	// Impairment delays, loses and limits the packets of the network; default none.
 	Impairment *Impairment `json:"impairment,omitempty"`
 }
@@ -67,14 +70,17 @@ func (v *Validation) segments() {
 			v.Add(at+".multicastFlood", "seen it on a bridge without snooping, which sends multicast packets to every port, want snooping too")
 		}
 		v.impairment(at+".impairment", n.Name, n.Impairment)
-		if n.PointToPoint {
+		switch {
+		case n.VLAN != nil:
+			v.vlan(at, n)
+		case n.PointToPoint:
 			v.pointToPoint(at, n)
-		} else {
+		default:
 			bridges++
 		}
 	}
 	if bridges == 0 && len(v.spec.Networks) > 0 {
-		v.Add("spec.networks", "seen only point-to-point networks, want at least one network with a bridge: the engine keeps the lab's record there")
+		v.Add("spec.networks", "seen no network with a bridge, want at least one: the engine keeps the lab's record there")
 	}
 }
 
@@ -82,21 +88,11 @@ func (v *Validation) pointToPoint(at string, n Network) {
 	if ends := v.spec.Ends(n.Name); len(ends) != 2 {
 		v.Add(at+".pointToPoint", "seen %d members (%s), want exactly two", len(ends), list(ends))
 	}
-	for _, o := range []struct {
-		field string
-		set   bool
-	}{{"masquerade", n.Masquerade}, {"snooping", n.Snooping != nil}, {"querier", n.Querier}, {"multicastFlood", n.MulticastFlood != nil}} {
-		if o.set {
-			v.Add(at+"."+o.field, "seen a setting of bridges on a point-to-point network, want a network with a bridge")
-		}
-	}
+	v.onBridges(at, n)
 	for i, g := range v.spec.Gateways {
 		if j := slices.Index(g.Networks, n.Name); j >= 0 {
 			v.Add(fmt.Sprintf("spec.gateways[%d].networks[%d]", i, j), "seen the point-to-point network %s, want a network with a bridge", n.Name)
 		}
-	}
-	if c := v.spec.Cluster; c != nil && slices.Contains(c.nodeNetworks(), n.Name) {
-		v.Add("spec.cluster.network", "seen the point-to-point network %s, want a network with a bridge", n.Name)
 	}
 }
 
@@ -119,10 +115,10 @@ func (v *Validation) length(path string, n Network, p netip.Prefix) bool {
 	return ok
 }
 
-// HasTopology reports whether the scenario has point-to-point networks, loopbacks, static routes, or a running cluster
+// HasTopology reports whether the scenario has networks without a bridge, loopbacks, static routes, or a running cluster
 // whose nodes get routes.
 func (s *Spec) HasTopology() bool {
-	return slices.ContainsFunc(s.Networks, func(n Network) bool { return n.PointToPoint }) ||
+	return slices.ContainsFunc(s.Networks, func(n Network) bool { return !n.Bridged() }) ||
 		slices.ContainsFunc(s.Routers, func(r Router) bool { return len(r.Loopbacks)+len(r.Routes) > 0 }) ||
 		slices.ContainsFunc(s.Hosts(), func(c Client) bool { return len(c.Routes) > 0 }) ||
 		s.Cluster != nil && (len(s.Cluster.Nodes) > 0 || s.Cluster.Provider == ProviderExisting)

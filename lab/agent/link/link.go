@@ -1,5 +1,5 @@
 // Package link makes the parts of a lab's networks that the engine has no words for: links between the network namespaces
-// of two containers, interfaces of containers on bridges beside the engine's own, settings of bridges, and impairments of
+// of two containers, interfaces of containers on bridges beside the engine's own, sub-interfaces, settings of bridges, and impairments of
 // networks. The work runs on the engine's machine: in this process or in the lab's agent.
 package link
 

@@ -186,8 +186,19 @@ func makeLink(ctx context.Context, e *docker.Engine, l plan.Link) (made bool, er
 			there[x] = dev
 		}
 	}
+	for x, dev := range there {
+		if !fits(dev, l.Network) {
+			if err := x.LinkDel(dev); err != nil {
+				return false, fmt.Errorf("%s: interface %s is not %s: %w", x.Place.Name, l.Network.Name, l.Network.Words(), err)
+			}
+			delete(there, x)
+		}
+	}
 	if len(there) == len(ends) {
 		return false, nil
+	}
+	if below := l.Ends[0].Place.Below(l.Network); len(below) > 0 {
+		return addUpper(ctx, e, l, ends[0], below)
 	}
 	// The other end is in the namespace of a container that ended: the kernel removes a namespace late.
 	for x, dev := range there {
