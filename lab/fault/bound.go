@@ -95,6 +95,16 @@ func (c Case) cut(node string) *bound.Bound {
 	return c.silent(node)
 }
 
+// bondLink is the bound of a bond that loses one of several links.
+func (c Case) bondLink(network string) *bound.Bound {
+	for _, n := range c.Plan.Networks {
+		if n.Name == network && n.Bond != nil {
+			return ref(bound.Bond(n.Bond.MIIMon.Std()))
+		}
+	}
+	return nil
+}
+
 // routesGone is the bound of a gateway's member that loses its routes while keepalived lives on: the backup takes over after
 // the failure of the tracking script. ok is false for other nodes.
 func (c Case) routesGone(node string) (b *bound.Bound, ok bool) {

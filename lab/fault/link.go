@@ -11,18 +11,26 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+
+	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // link takes an interface down.
 type link struct {
 	spot
 	network string
+	number  int // of a link of the network's bond; 0: the interface of the network
 }
 
 // linkWithin bounds the wait for a link's carrier.
 const linkWithin = 5 * time.Second
 
-func (l *link) device() string { return l.at.device(l.at.on(l.network)[0]) }
+func (l *link) device() string {
+	if l.number > 0 {
+		return scenario.Network{Name: l.network}.LinkName(l.number)
+	}
+	return l.at.device(l.at.on(l.network)[0])
+}
 
 func (l *link) hold() string { return "link/" + l.at.home + "/" + l.device() }
 

@@ -43,6 +43,7 @@ func options() []option {
 		{"IP_VS", "ip_vs", false, "kubeProxy: ipvs, kube-router's service proxy"},
 		{"IP_SET", "ip_set", false, "kubeProxy: ipvs, kube-router's policies"},
 		{"VLAN_8021Q", "8021q", false, "networks with VLAN tags"},
+		{"BONDING", "bonding", false, "networks with bonds"},
 		{"NET_VRF", "vrf", false, "routers with VRFs"},
 		{"WIREGUARD", "wireguard", false, "Cilium and Calico with WireGuard"},
 		{"MODULES", "", false, "Cilium before 1.18"},

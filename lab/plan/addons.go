@@ -159,6 +159,9 @@ func (b *builder) kernel() {
 		if n.VLAN != nil {
 			b.Kernel = append(b.Kernel, Need{Option: "VLAN_8021Q", For: "network " + n.Name + ", vlan"})
 		}
+		if n.Bond != nil {
+			b.Kernel = append(b.Kernel, Need{Option: "BONDING", For: "network " + n.Name + ", bond"})
+		}
 		if m := n.Impairment; m != nil {
 			late := m.Delay > 0 || m.Corrupt > 0
 			if b.spec.NodesOn(n.Name) {

@@ -85,6 +85,18 @@ func (p *Plan) Bridges() []Network {
 	return slices.DeleteFunc(slices.Clone(p.Networks), func(n Network) bool { return !n.Bridged() })
 }
 
+// BondLinks lists the names of the interfaces of a bond's links; none without a bond.
+func (n Network) BondLinks() []string {
+	if n.Bond == nil {
+		return nil
+	}
+	var all []string
+	for i := 1; i <= n.Bond.Links; i++ {
+		all = append(all, scenario.Network{Name: n.Name}.LinkName(i))
+	}
+	return all
+}
+
 // Below lists the devices of the place that carry the network's frames; none for a network with frames of its own.
 func (x Place) Below(n Network) []string {
 	var all []string
@@ -149,6 +161,9 @@ func (x Place) Look() string {
 	for _, a := range x.Networks {
 		if a.Link {
 			fmt.Fprintf(&b, "[ \"$(cat /sys/class/net/%[1]s/carrier 2>/dev/null)\" = 1 ] || echo 'link %[1]s is missing or has no carrier'\n", a.Network)
+		}
+		for _, l := range a.BondLinks {
+			fmt.Fprintf(&b, "grep -qw %[1]s /sys/class/net/%[2]s/bonding/slaves && [ \"$(cat /sys/class/net/%[1]s/carrier)\" = 1 ] || echo 'link %[1]s of bond %[2]s is missing or has no carrier'\n", l, a.Network)
 		}
 		if a.VLAN != 0 {
 			fmt.Fprintf(&b, "ip -d link show dev %[1]s 2>&1 | grep -qF 'vlan protocol 802.1Q id %[2]d ' || echo 'VLAN %[2]d on %[1]s is missing'\n", a.Network, a.VLAN)

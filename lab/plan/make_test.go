@@ -58,6 +58,7 @@ func TestGoldens(t *testing.T) {
 		}},
 		{"topology", "../scenario/testdata/valid-topology.yaml", "lab", plan.Host{}},
 		{"vlan", "../scenario/testdata/valid-vlan.yaml", "lab", plan.Host{}},
+		{"bond", "../../scenarios/bond/scenario.yaml", "bond", plan.Host{}},
 		{"ospf", "../scenario/testdata/valid-ospf.yaml", "lab", plan.Host{}},
 		{"routers-only", routersFile, "lab", plan.Host{}},
 		{"router-as-gateway", oneWayFile, "one", plan.Host{}},

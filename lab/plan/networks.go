@@ -180,6 +180,7 @@ func (b *builder) attach(network string, offset int, end string) Attachment {
 	if n.VLAN != nil {
 		out.VLAN = n.VLAN.ID
 	}
+	out.BondLinks = n.BondLinks()
 	out.Address, out.Address6 = b.on(n, offset, end)
 	if n.PointToPoint && out.Address6.IsValid() {
 		out.Bits6 = n.Subnet6.Bits()

@@ -89,6 +89,8 @@ type Attachment struct {
 	Link bool `json:"link,omitempty"`
 	// VLAN is the VLAN identifier of a VLAN sub-interface.
 	VLAN int `json:"vlan,omitempty"`
+	// BondLinks are the names of the interfaces of a bond's links.
+	BondLinks []string `json:"bondLinks,omitempty"`
 }
 
 // Cluster is the Kubernetes cluster.

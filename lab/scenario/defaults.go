@@ -27,6 +27,9 @@ func Or[T comparable](v *T, def T) {
 // setDefaults fills in the fields that the file leaves out. A second call changes nothing.
 func (s *Scenario) setDefaults() {
 	spec := &s.Spec
+	for i := range spec.Networks {
+		spec.Networks[i].Bond.setDefaults()
+	}
 	for i := range spec.Workloads {
 		if e := spec.Workloads[i].Echo; e != nil {
 			e.setDefaults()

@@ -23,6 +23,8 @@ type Segment struct {
 	// goes down, the other end loses the carrier. The prefixes are /30, /31 (RFC 3021) and /127 (RFC 6164); default: a free /31
 	// and, in a lab with IPv6, a free /127. The first member has the first address.
 	PointToPoint bool `json:"pointToPoint,omitempty"`
+	// Bond makes the point-to-point network of several bonded links; default: one link.
+	Bond *Bond `json:"bond,omitempty"`
 	// VLAN makes the network a VLAN on another network. Each member has a VLAN sub-interface with the network's name, and must be
 	// on the other network, too; default none.
 	VLAN *VLAN `json:"vlan,omitempty"`
@@ -70,6 +72,7 @@ func (v *Validation) segments() {
 			v.Add(at+".multicastFlood", "seen it on a bridge without snooping, which sends multicast packets to every port, want snooping too")
 		}
 		v.impairment(at+".impairment", n.Name, n.Impairment)
+		v.bond(at, n)
 		switch {
 		case n.VLAN != nil:
 			v.vlan(at, n)

@@ -113,5 +113,8 @@ func (s Segment) Words() string {
 	if s.VLAN != nil {
 		return fmt.Sprintf("VLAN %d on %s", s.VLAN.ID, s.VLAN.Network)
 	}
+	if b := s.Bond; b != nil {
+		return fmt.Sprintf("point-to-point, bond of %d links, %s", b.Links, b.Mode)
+	}
 	return "point-to-point"
 }

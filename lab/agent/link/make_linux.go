@@ -187,7 +187,7 @@ func makeLink(ctx context.Context, e *docker.Engine, l plan.Link) (made bool, er
 		}
 	}
 	for x, dev := range there {
-		if !fits(dev, l.Network) {
+		if !x.fits(dev, l.Network) {
 			if err := x.LinkDel(dev); err != nil {
 				return false, fmt.Errorf("%s: interface %s is not %s: %w", x.Place.Name, l.Network.Name, l.Network.Words(), err)
 			}
@@ -206,7 +206,7 @@ func makeLink(ctx context.Context, e *docker.Engine, l plan.Link) (made bool, er
 			return false, fmt.Errorf("%s: the remains of the link: %w", x.Place.Name, err)
 		}
 	}
-	if err := add(l, ends); err != nil {
+	if err := addAny(l, ends); err != nil {
 		return false, err
 	}
 	for _, x := range ends {
@@ -237,14 +237,28 @@ func open(ctx context.Context, e *docker.Engine, planned plan.LinkEnd) (*end, er
 	return &end{h, ns, pid, planned}, nil
 }
 
+// addAny makes the interfaces of a link, or of a bond.
+func addAny(l plan.Link, ends []*end) error {
+	if l.Network.Bond != nil {
+		return addBond(l.Network, ends)
+	}
+	return add(l, ends)
+}
+
+// pairOf returns a pair of interfaces with a name at both ends.
+func pairOf(n plan.Network, name string) *netlink.Veth {
+	const defaultMTU = 1500
+	pair := &netlink.Veth{LinkAttrs: netlink.NewLinkAttrs(), PeerName: name}
+	pair.Name, pair.MTU = name, defaultMTU
+	if n.MTU != 0 {
+		pair.MTU = n.MTU
+	}
+	return pair
+}
+
 // add makes the pair of interfaces, right inside of the namespaces.
 func add(l plan.Link, ends []*end) error {
-	const defaultMTU = 1500
-	pair := &netlink.Veth{LinkAttrs: netlink.NewLinkAttrs(), PeerName: l.Network.Name}
-	pair.Name, pair.MTU = l.Network.Name, defaultMTU
-	if l.Network.MTU != 0 {
-		pair.MTU = l.Network.MTU
-	}
+	pair := pairOf(l.Network, l.Network.Name)
 	pair.PeerMTU = uint32(pair.MTU) //nolint:gosec // at most 65535
 	pair.HardwareAddr, pair.Namespace = plan.HardwareAddr(ends[0].Address), netlink.NsFd(ends[0].ns)
 	if len(ends) == 2 {

@@ -44,10 +44,16 @@ func upper(l plan.Link, lower []netlink.Link) netlink.Link {
 	return &netlink.Vlan{LinkAttrs: attrs, VlanId: l.Network.VLAN.ID, VlanProtocol: netlink.VLAN_PROTOCOL_8021Q}
 }
 
-// fits reports whether an existing interface is what the plan says. Only the VLAN identifier can differ.
-func fits(dev netlink.Link, n plan.Network) bool {
-	vlan, is := dev.(*netlink.Vlan)
-	return n.VLAN == nil || is && vlan.VlanId == n.VLAN.ID
+// fits reports whether an existing interface is what the plan says: the VLAN identifier, or the links of the bond.
+func (x *end) fits(dev netlink.Link, n plan.Network) bool {
+	switch {
+	case n.VLAN != nil:
+		vlan, is := dev.(*netlink.Vlan)
+		return is && vlan.VlanId == n.VLAN.ID
+	case n.Bond != nil:
+		return x.bonded(dev, n)
+	}
+	return true
 }
 
 // awaitUp waits until an interface of a starting container has its name and is up. awaitUp returns nil if the interface is a

@@ -29,11 +29,11 @@ func TestVLANSubInterface(t *testing.T) {
 		dev  netlink.Link
 		want bool
 	}{{dev, true}, {&netlink.Vlan{VlanId: 101}, false}, {&netlink.Dummy{}, false}} {
-		if got := fits(c.dev, n); got != c.want {
+		if got := (&end{}).fits(c.dev, n); got != c.want {
 			t.Errorf("%+v: fits %t, want %t", c.dev, got, c.want)
 		}
 	}
-	if !fits(&netlink.Veth{}, plan.Network{}) {
+	if !(&end{}).fits(&netlink.Veth{}, plan.Network{}) {
 		t.Error("a link without a VLAN: seen no fit")
 	}
 }
