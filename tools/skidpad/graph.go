@@ -56,6 +56,9 @@ func mermaid(p *plan.Plan) string {
 	b.WriteString("graph LR\n")
 	for _, n := range p.Networks {
 		fmt.Fprintf(&b, "  net-%s([\"%s %s\"])\n", n.Name, n.Name, n.Subnet)
+		for _, lower := range n.Lower() {
+			fmt.Fprintf(&b, "  net-%s -.-|%s| net-%s\n", n.Name, n.Words(), lower)
+		}
 	}
 	for _, c := range p.Clients {
 		fmt.Fprintf(&b, "  %s[\"%s %s\"] --- net-%s\n", c.Name, c.Name, c.Network.Address, c.Network.Network)
