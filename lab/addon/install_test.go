@@ -101,7 +101,7 @@ func moduleDirCached(c *plan.Chart) (string, error) {
 }
 
 func TestPlannedPutsImagesIn(t *testing.T) {
-	for _, name := range []string{"valid-metallb.yaml", "valid-kube-router.yaml", "valid-cilium-kube-router-purelb.yaml", "valid-calico.yaml", "valid-kube-vip.yaml"} {
+	for _, name := range []string{"valid-metallb.yaml", "valid-metallb-frr-k8s.yaml", "valid-kube-router.yaml", "valid-cilium-kube-router-purelb.yaml", "valid-calico.yaml", "valid-kube-vip.yaml"} {
 		p, images := load(t, name)
 		for _, a := range p.Addons {
 			planned, err := addon.NewPlanned(p, a, images, nil)

@@ -122,6 +122,12 @@ func TestWhatARunningClusterAnnouncesIsLearned(t *testing.T) {
 			programs: "CNI agent 0.15.2,metallb 0.15.2", taken: "172.18.200.0/24",
 		},
 		{
+			name: "MetalLB with frr-k8s", image: "quay.io/metallb/speaker:v0.15.2", env: []corev1.EnvVar{{Name: "METALLB_BGP_TYPE", Value: "frr-k8s"}},
+			resources: `{apiVersion: metallb.io/v1beta2, kind: BGPPeer, metadata: {name: b, namespace: m}, spec: {myASN: 64512, peerASN: 64513, peerAddress: 172.18.255.11, holdTime: 9s}}`,
+			fields:    `{"metallb":{"version":"0.15.2","bgp":{"asn":64512,"peers":[{"router":"r1","asn":64513}],"backend":"frr-k8s","holdTime":"9s"}}}`,
+			programs:  "CNI agent 0.15.2,metallb 0.15.2",
+		},
+		{
 			name: "kube-proxy beside its replacement", proxy: scenario.KubeProxyIPTables, image: "quay.io/cilium/cilium:v1.19.5", config: map[string]string{"kube-proxy-replacement": "true"},
 			fields: `{"cilium":{"version":"1.19.5"}}`, programs: "cilium 1.19.5",
 			notes: "kube-proxy (iptables) runs beside its replacement: both program the addresses of Services; want one of them",

@@ -120,23 +120,34 @@ func (a *Planned) Prepare(ctx context.Context) error {
 		a.log("chart from " + source.from)
 		tree = source.tree
 	}
-	d := a.plan.Definitions
-	if d == nil || a.crds != nil {
+	if a.crds != nil {
 		return nil
 	}
-	var err error
+	var all []*apiextensionsv1.CustomResourceDefinition
+	for d := a.plan.Definitions; d != nil; d = d.And {
+		crds, err := a.definitions(ctx, tree, d)
+		if err != nil {
+			return fmt.Errorf("%s: %w", a.plan.Name, err)
+		}
+		all = append(all, crds...)
+	}
+	a.crds = all
+	return nil
+}
+
+// definitions reads definitions from their module, or from the tree of the chart's module. Without a tree the result is empty:
+// the addon's own program creates the definitions.
+func (a *Planned) definitions(ctx context.Context, tree string, d *plan.Definitions) ([]*apiextensionsv1.CustomResourceDefinition, error) {
 	if d.Module != "" {
+		var err error
 		if tree, err = moduleDir(ctx, d.Module, d.Version); err != nil {
-			return fmt.Errorf("%s: definitions of its resources: module %s %s: %w", a.plan.Name, d.Module, d.Version, err)
+			return nil, fmt.Errorf("definitions of its resources: module %s %s: %w", d.Module, d.Version, err)
 		}
 	}
 	if tree == "" {
-		return nil // the addon's own program creates the definitions
+		return nil, nil
 	}
-	if a.crds, err = readDefinitions(tree, d); err != nil {
-		return fmt.Errorf("%s: %w", a.plan.Name, err)
-	}
-	return nil
+	return readDefinitions(tree, d)
 }
 
 // Install hands definitions, chart and manifests to the API server. Manifests wait for the definitions of their kinds.

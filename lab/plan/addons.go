@@ -38,6 +38,8 @@ type Definitions struct {
 	Version string `json:"version,omitempty"` // v0.15.2
 	Pattern string `json:"pattern"`           // config/crd/bases/*.yaml
 	Label   *Label `json:"label,omitempty"`
+	// And are the definitions of one more module.
+	And *Definitions `json:"and,omitempty"`
 }
 
 // Label is a label of every definition. The value is the first group of Pattern, a regular expression, in File.

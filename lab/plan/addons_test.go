@@ -17,7 +17,7 @@ var imageRef = regexp.MustCompile(`\{(image|repository|tag) ([^}]+)\}`)
 // TestAddonsNameTheirImages compares the images in manifests and values with the images on the nodes; both sets must be
 // equal. Every manifest must be one object with a name.
 func TestAddonsNameTheirImages(t *testing.T) {
-	for _, file := range []string{"metallb", "kube-router", "cilium-kube-router-purelb", "calico", "kube-vip"} {
+	for _, file := range []string{"metallb", "metallb-frr-k8s", "kube-router", "cilium-kube-router-purelb", "calico", "kube-vip"} {
 		p, err := plan.Make(load(t, "../scenario/testdata/valid-"+file+".yaml"), "lab", plan.Host{})
 		if err != nil {
 			t.Fatal(err)

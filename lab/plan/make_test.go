@@ -63,6 +63,7 @@ func TestGoldens(t *testing.T) {
 		{"routers-only", routersFile, "lab", plan.Host{}},
 		{"router-as-gateway", oneWayFile, "one", plan.Host{}},
 		{"metallb", "../scenario/testdata/valid-metallb.yaml", "lab", plan.Host{}},
+		{"metallb-frr-k8s", "../scenario/testdata/valid-metallb-frr-k8s.yaml", "lab", plan.Host{}},
 		{"kube-router", "../scenario/testdata/valid-kube-router.yaml", "lab", plan.Host{}},
 		{"cilium-kube-router-purelb", "../scenario/testdata/valid-cilium-kube-router-purelb.yaml", "lab", plan.Host{}},
 		{"kube-vip", "../scenario/testdata/valid-kube-vip.yaml", "lab", plan.Host{}},

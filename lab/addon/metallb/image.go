@@ -13,5 +13,8 @@ func (*Addon) Images() []image.Entry {
 			Upstream: func(v string) string { return "metallb/" + part + ":v" + v },
 			Recipe:   func(b *build.Builder, v string) (build.Recipe, error) { return b.MetalLB(name, v) }}
 	}
-	return []image.Entry{part("controller"), part("speaker")}
+	return []image.Entry{part("controller"), part("speaker"), {
+		Name: frrK8s, What: "frr-k8s, FRR for MetalLB and others", Version: frrK8sVersion,
+		Upstream: func(v string) string { return "metallb/frr-k8s:v" + v }, Recipe: (*build.Builder).FRRK8s,
+	}}
 }

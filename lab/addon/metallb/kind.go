@@ -33,11 +33,13 @@ type BGP struct {
 	// ASN and Peers are of the nodes outside of all instances.
 	ASN   uint32              `json:"asn,omitempty" jsonschema:"minimum=1,maximum=4294967295"`
 	Peers []scenario.NodePeer `json:"peers,omitempty"`
-	// Backend is the BGP implementation: frr, in a container beside the speaker, or native, MetalLB's own. Default frr. The
-	// native one has IPv4 only, no BFD, no graceful restart, no large communities and no times but the hold time.
-	Backend         string            `json:"backend,omitempty" jsonschema:"enum=frr,enum=native"`
+	// Backend is the BGP implementation (MetalLB: METALLB_BGP_TYPE): frr, in a container beside the speaker; frr-k8s, FRR in a
+	// pod of its own, whose configuration the speaker and others write as FRRConfigurations in the namespace metallb-system; or
+	// native, MetalLB's own. Default frr. The native one has IPv4 only, no BFD, no graceful restart, no large communities and no
+	// times but the hold time.
+	Backend         string            `json:"backend,omitempty" jsonschema:"enum=frr,enum=frr-k8s,enum=native"`
 	HoldTime        scenario.Duration `json:"holdTime,omitempty"`        // default 9 s
-	GracefulRestart bool              `json:"gracefulRestart,omitempty"` // of backend frr; default false
+	GracefulRestart bool              `json:"gracefulRestart,omitempty"` // of backends with FRR; default false
 	// Advertise are the announcements to the peers without announcements of their own, each of loadBalancerIP; default: every
 	// address of every pool from every node.
 	Advertise []scenario.Announcement `json:"advertise,omitempty"`
@@ -49,6 +51,7 @@ type BGP struct {
 // The backends.
 const (
 	frrBackend    = "frr"
+	frrK8sBackend = "frr-k8s"
 	nativeBackend = "native"
 )
 
@@ -62,7 +65,7 @@ var (
 )
 
 // Daemons are the programs on the nodes.
-func (*Addon) Daemons() []string { return []string{"speaker"} }
+func (*Addon) Daemons() []string { return []string{"speaker", frrK8s} }
 
 // Releases lists the module with the versions.
 func (*Addon) Releases() (versions, modules []string) { return nil, []string{"go.universe.tf/metallb"} }
@@ -118,6 +121,10 @@ func (b *BGP) abilities() scenario.NodeAbilities {
 		scenario.NodeAnnouncing | scenario.NodeAggregation
 	if b.Backend == nativeBackend {
 		return both
+	}
+	if b.Backend == frrK8sBackend {
+		// MetalLB leaves the source address out of the FRRConfiguration.
+		return (both &^ scenario.NodeSourceAddress) | scenario.NodeMultihop | scenario.NodeRestarting | scenario.NodeBFD
 	}
 	return both | scenario.NodeMultihop | scenario.NodeRestarting | scenario.NodeBFD
 }

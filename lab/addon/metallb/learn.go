@@ -88,9 +88,9 @@ func (m *Addon) learnPeers(ctx context.Context, in *addon.Cluster, backend strin
 	if err != nil || len(peers) == 0 {
 		return nil, err
 	}
-	m.BGP = &BGP{ASN: uint32(peers[0].Spec.MyASN), Backend: "native"} //nolint:gosec // an AS number
-	if backend != "" && backend != "native" {
-		m.BGP.Backend = "frr"
+	m.BGP = &BGP{ASN: uint32(peers[0].Spec.MyASN), Backend: nativeBackend} //nolint:gosec // an AS number
+	if backend != "" {
+		m.BGP.Backend = backend
 	}
 	for _, p := range peers {
 		peer, note := in.Peer(p.Spec.PeerAddress, uint32(p.Spec.PeerASN)) //nolint:gosec // an AS number

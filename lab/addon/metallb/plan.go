@@ -26,20 +26,31 @@ func (m *Addon) PlanAddon(b *plan.Builder) plan.Addon {
 		Ready:       []plan.Ready{{Kind: "Deployment", Namespace: namespace, Name: "controller"}, {Kind: "DaemonSet", Namespace: namespace, Name: "speaker"}},
 	}
 	a.Manifests = append(a.Manifests, object.Named("v1", "Namespace", "", namespace, nil))
-	a.Manifests = append(a.Manifests, accounts()...)
-	frr := m.BGP != nil && m.BGP.Backend == frrBackend
-	if frr {
+	backend := m.backend()
+	a.Manifests = append(a.Manifests, accounts(backend)...)
+	switch backend {
+	case frrBackend:
 		a.Images = append(a.Images, plan.Image{Name: "frr"})
-		a.Manifests = append(a.Manifests, frrFiles())
+		a.Manifests = append(a.Manifests, frrFiles(""))
+	case frrK8sBackend:
+		m.addFRRK8s(b, &a)
 	}
-	a.Manifests = append(a.Manifests, object.PodsOf("Deployment", namespace, "controller", controllerPod(controller, frr)),
-		object.PodsOf("DaemonSet", namespace, "speaker", m.speakerPod(b, speaker, frr)))
+	a.Manifests = append(a.Manifests, object.PodsOf("Deployment", namespace, "controller", controllerPod(controller, backend)),
+		object.PodsOf("DaemonSet", namespace, "speaker", m.speakerPod(b, speaker, backend)))
 	r := m.resources(b)
 	a.Manifests, a.Secrets = append(a.Manifests, r.docs...), r.secrets
 	return a
 }
 
-func accounts() []string {
+// backend returns the BGP implementation; empty without BGP.
+func (m *Addon) backend() string {
+	if m.BGP == nil {
+		return ""
+	}
+	return m.BGP.Backend
+}
+
+func accounts(backend string) []string {
 	const read = "get list watch"
 	controller := object.Account(namespace, "controller",
 		[]any{
@@ -51,11 +62,14 @@ func accounts() []string {
 			object.Rule("", "secrets", read), object.Rule("metallb.io", "ipaddresspools/status", "update"),
 			object.Rule("metallb.io", "ipaddresspools bgppeers bgpadvertisements l2advertisements communities bfdprofiles", read),
 		})
-	speaker := object.Account(namespace, "speaker",
-		[]any{
-			object.Rule("", "services endpoints nodes namespaces", read), object.Rule("discovery.k8s.io", "endpointslices", read),
-			object.Rule("", "events", "create patch"), object.Rule("metallb.io", "servicel2statuses servicel2statuses/status", "*"),
-		},
+	everywhere := []any{
+		object.Rule("", "services endpoints nodes namespaces", read), object.Rule("discovery.k8s.io", "endpointslices", read),
+		object.Rule("", "events", "create patch"), object.Rule("metallb.io", "servicel2statuses servicel2statuses/status", "*"),
+	}
+	if backend == frrK8sBackend {
+		everywhere = append(everywhere, object.Rule(frrK8sGroup, frrConfiguration, "get list watch create update delete"))
+	}
+	speaker := object.Account(namespace, "speaker", everywhere,
 		[]any{
 			object.Rule("", "pods", "list get"), object.Rule("", "secrets configmaps", read),
 			object.Rule("metallb.io", "ipaddresspools bgppeers bgpadvertisements l2advertisements communities bfdprofiles", read),
@@ -64,10 +78,10 @@ func accounts() []string {
 	return append(controller, speaker...)
 }
 
-func controllerPod(image plan.Image, frr bool) map[string]any {
+func controllerPod(image plan.Image, backend string) map[string]any {
 	env := []any{}
-	if frr {
-		env = append(env, map[string]any{"name": "METALLB_BGP_TYPE", "value": "frr"})
+	if backend == frrBackend || backend == frrK8sBackend {
+		env = append(env, object.Env("METALLB_BGP_TYPE", backend))
 	}
 	return map[string]any{
 		"serviceAccountName":            "controller",
@@ -75,13 +89,13 @@ func controllerPod(image plan.Image, frr bool) map[string]any {
 		"containers": []any{map[string]any{
 			"name": "controller", "image": image.Ref(), "imagePullPolicy": "IfNotPresent",
 			"args": []any{fmt.Sprintf("--port=%d", metricsPort), "--webhook-mode=disabled"}, "env": env,
-			"readinessProbe": metricsProbe(), "securityContext": restricted(),
+			"readinessProbe": metricsProbe(metricsPort), "securityContext": restricted(),
 		}},
 	}
 }
 
-func metricsProbe() map[string]any {
-	return map[string]any{"httpGet": map[string]any{"path": "/metrics", "port": metricsPort}, "periodSeconds": 1}
+func metricsProbe(port int) map[string]any {
+	return map[string]any{"httpGet": map[string]any{"path": "/metrics", "port": port}, "periodSeconds": 1}
 }
 
 func restricted(add ...any) map[string]any {
@@ -94,7 +108,7 @@ func restricted(add ...any) map[string]any {
 
 // speakerPod returns the pod of every node. Memberlist is not encrypted, because a bring-up would also have to wait for the
 // key.
-func (m *Addon) speakerPod(b *plan.Builder, image plan.Image, frr bool) map[string]any {
+func (m *Addon) speakerPod(b *plan.Builder, image plan.Image, backend string) map[string]any {
 	env := append(object.APIEnv(b),
 		object.FromField("METALLB_NODE_NAME", "spec.nodeName"), object.FromField("METALLB_HOST", "status.hostIP"), object.FromField("METALLB_POD_NAME", "metadata.name"))
 	if m.L2 != nil && *m.L2.Memberlist {
@@ -105,30 +119,33 @@ func (m *Addon) speakerPod(b *plan.Builder, image plan.Image, frr bool) map[stri
 	container := map[string]any{
 		"name": "speaker", "image": image.Ref(), "imagePullPolicy": "IfNotPresent",
 		"args":            []any{fmt.Sprintf("--port=%d", metricsPort)},
-		"readinessProbe":  metricsProbe(),
+		"readinessProbe":  metricsProbe(metricsPort),
 		"securityContext": restricted("NET_RAW"),
 	}
 	pod := map[string]any{
 		"serviceAccountName": "speaker", "hostNetwork": true, "terminationGracePeriodSeconds": 0, "tolerations": object.Everywhere(),
 	}
 	containers := []any{container}
-	if frr {
-		env = append(env, frrEnv()...)
+	switch backend {
+	case frrBackend:
+		env = append(append(env, frrFilesEnv()...), object.Env("METALLB_BGP_TYPE", backend))
 		container["volumeMounts"] = []any{object.Mount("reloader", "/etc/frr_reloader")}
 		containers = append(containers, frrContainers()...)
 		pod["shareProcessNamespace"] = true // the speaker signals the reloader
-		pod["volumes"], pod["initContainers"] = frrVolumes(), frrInit(image)
+		pod["volumes"], pod["initContainers"] = frrVolumes(), frrInit(image, "/cp-tool")
+	case frrK8sBackend:
+		env = append(env, object.Env("METALLB_BGP_TYPE", backend))
 	}
 	container["env"] = env
 	pod["containers"] = containers
 	return pod
 }
 
-// frrFiles returns FRR's files at the start. The speaker overwrites frr.conf later. bgpd does not listen: the nodes open the
-// sessions.
-func frrFiles() string {
+// frrFiles returns FRR's files at the start, with further options of zebra. The reloader's master overwrites frr.conf later.
+// bgpd does not listen: the nodes open the sessions.
+func frrFiles(zebra string) string {
 	daemons := []string{"bgpd=yes", "bfdd=yes", "vtysh_enable=yes",
-		`zebra_options="-A 127.0.0.1 -s 90000000"`, `bgpd_options="-A 127.0.0.1 -p 0"`, `bfdd_options="-A 127.0.0.1"`}
+		`zebra_options="-A 127.0.0.1 ` + zebra + `-s 90000000"`, `bgpd_options="-A 127.0.0.1 -p 0"`, `bfdd_options="-A 127.0.0.1"`}
 	return object.Named("v1", "ConfigMap", namespace, "frr-startup", map[string]any{"data": map[string]any{
 		"daemons":    strings.Join(daemons, "\n") + "\n",
 		"vtysh.conf": "service integrated-vtysh-config\n",
@@ -136,12 +153,9 @@ func frrFiles() string {
 	}})
 }
 
-func frrEnv() []any {
-	return []any{
-		map[string]any{"name": "FRR_CONFIG_FILE", "value": "/etc/frr_reloader/frr.conf"},
-		map[string]any{"name": "FRR_RELOADER_PID_FILE", "value": "/etc/frr_reloader/reloader.pid"},
-		map[string]any{"name": "METALLB_BGP_TYPE", "value": "frr"},
-	}
+// frrFilesEnv names the files of FRR's reloader for the reloader's master: the speaker or frr-k8s.
+func frrFilesEnv() []any {
+	return []any{object.Env("FRR_CONFIG_FILE", "/etc/frr_reloader/frr.conf"), object.Env("FRR_RELOADER_PID_FILE", "/etc/frr_reloader/reloader.pid")}
 }
 
 func frrVolumes() []any {
@@ -152,20 +166,26 @@ func frrVolumes() []any {
 	return volumes
 }
 
-// frrInit copies FRR's first files and the reload program to volumes for FRR and the reloader.
-func frrInit(speaker plan.Image) []any {
+// frrInit copies FRR's first files and the reload program to volumes for FRR and the reloader. copier is the program of the
+// image that copies.
+func frrInit(image plan.Image, copier string) []any {
 	return []any{
 		map[string]any{"name": "cp-frr-files", "image": plan.Image{Name: "frr"}.Ref(), "imagePullPolicy": "IfNotPresent",
 			"command":      []any{"/bin/sh", "-c", "cp -rLf /tmp/frr/* /etc/frr/ && chown -R frr:frr /etc/frr"},
 			"volumeMounts": []any{object.Mount("frr-startup", "/tmp/frr"), object.Mount("frr-conf", "/etc/frr")}},
-		map[string]any{"name": "cp-reloader", "image": speaker.Ref(), "imagePullPolicy": "IfNotPresent",
-			"command":      []any{"/cp-tool", "/frr-reloader.sh", "/etc/frr_reloader/frr-reloader.sh"},
+		map[string]any{"name": "cp-reloader", "image": image.Ref(), "imagePullPolicy": "IfNotPresent",
+			"command":      []any{copier, "/frr-reloader.sh", "/etc/frr_reloader/frr-reloader.sh"},
 			"volumeMounts": []any{object.Mount("reloader", "/etc/frr_reloader")}},
 	}
 }
 
+// frrMounts are the volumes of vtysh.
+func frrMounts() []any {
+	return []any{object.Mount("frr-sockets", "/var/run/frr"), object.Mount("frr-conf", "/etc/frr")}
+}
+
 func frrContainers() []any {
-	shared := []any{object.Mount("frr-sockets", "/var/run/frr"), object.Mount("frr-conf", "/etc/frr")}
+	shared := frrMounts()
 	return []any{
 		map[string]any{"name": "frr", "image": plan.Image{Name: "frr"}.Ref(), "imagePullPolicy": "IfNotPresent",
 			"command":         []any{"tini", "-s", "--", "/usr/lib/frr/docker-start"},

@@ -149,7 +149,7 @@ func (r *resources) peer(bgp *BGP, asn uint32, name string, p plan.Peer) map[str
 	}
 	scenario.Or(&timers.HoldTime, bgp.HoldTime)
 	spec := map[string]any{"myASN": int64(asn), "peerASN": int64(p.ASN), "holdTime": timers.HoldTime.Std().String()}
-	if bgp.Backend == frrBackend {
+	if bgp.Backend != nativeBackend {
 		scenario.Or(&timers.Keepalive, scenario.Duration((timers.HoldTime.Std() / 3).Truncate(time.Second)))
 		scenario.Or(&timers.ConnectRetry, scenario.Duration(object.ConnectRetry*time.Second))
 		spec["keepaliveTime"], spec["connectTime"] = timers.Keepalive.Std().String(), timers.ConnectRetry.Std().String()

@@ -2,6 +2,9 @@ package metallb
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -54,6 +57,10 @@ func (m *Addon) Validate(v *scenario.Validation, path string) {
 		m.native(v, path)
 	} else {
 		b.frr(v, at)
+	}
+	if _, ok := frrK8sVersions[m.Version]; b.Backend == frrK8sBackend && !ok {
+		v.Add(path+".version", "seen %q with backend frr-k8s, want one of %s, whose version of frr-k8s is known", m.Version,
+			strings.Join(slices.Sorted(maps.Keys(frrK8sVersions)), ", "))
 	}
 }
 
@@ -121,15 +128,15 @@ func (m *Addon) native(v *scenario.Validation, path string) {
 	}
 }
 
-// frr checks what FRR's backend lacks: one ASN for all nodes, and one entry for the address of a peer.
+// frr checks what the backends with FRR lack: one ASN for all nodes, and one entry for the address of a peer.
 func (b *BGP) frr(v *scenario.Validation, at string) {
 	if len(b.Instances) > 0 {
-		v.Add(at+".instances", "seen it with backend frr, which has one ASN on all nodes, want backend native, or peers with nodes")
+		v.Add(at+".instances", "seen it with backend %s, which has one ASN on all nodes, want backend native, or peers with nodes", b.Backend)
 	}
 	seen := map[string]bool{}
 	for i, p := range b.Peers {
 		if name := p.Name(); name != "" && seen[name] {
-			v.Add(fmt.Sprintf("%s.peers[%d]", at, i), "seen %q again with backend frr, which has one entry for a peer, want all its nodes in one entry, or backend native", name)
+			v.Add(fmt.Sprintf("%s.peers[%d]", at, i), "seen %q again with backend %s, which has one entry for a peer, want all its nodes in one entry, or backend native", name, b.Backend)
 		}
 		seen[p.Name()] = true
 	}

@@ -19,6 +19,8 @@ type static struct {
 	programs []string
 	// files are files at the image's root, by their path in the module.
 	files []string
+	// links are further names of programs: /bin/cp of cp-tool.
+	links map[string]string
 	// temporary adds the folder /tmp.
 	temporary bool
 }
@@ -40,8 +42,12 @@ func (s static) recipe(b *Builder, name, version string) (Recipe, error) {
 	}
 	config := v1.Config{Env: []string{searchPath}, Entrypoint: []string{"/" + s.programs[0]}}
 	part := path.Base(s.module)
+	inputs := []string{part + " 1", name, key, fmt.Sprintf("%+v", config)}
+	if s.links != nil {
+		inputs = append(inputs, fmt.Sprint(s.links))
+	}
 	return Recipe{
-		Name: name, Version: pinned, Parts: map[string]string{part: pinned}, Key: Hash(part+" 1", name, key, fmt.Sprintf("%+v", config)),
+		Name: name, Version: pinned, Parts: map[string]string{part: pinned}, Key: Hash(inputs...),
 		Make: func(ctx context.Context, b *Builder, r Recipe) error { return s.make(ctx, b, programs, config, r) },
 	}, nil
 }
@@ -61,6 +67,9 @@ func (s static) make(ctx context.Context, b *Builder, programs Programs, config 
 	}
 	for _, p := range s.programs {
 		entries = append(entries, Entry{Path: "/" + p, Mode: 0o755, From: filepath.Join(folder, p)})
+	}
+	for name, program := range s.links {
+		entries = append(entries, Entry{Path: name, Link: "/" + program})
 	}
 	for _, f := range s.files {
 		source, err := b.ModuleDir(ctx, s.pin, s.module)
@@ -84,6 +93,19 @@ func (b *Builder) MetalLB(name, version string) (Recipe, error) {
 		s.programs, s.files = []string{"speaker", "cp-tool"}, []string{"frr-tools/reloader/frr-reloader.sh"}
 	}
 	return s.recipe(b, name, version)
+}
+
+// FRRK8s is the image of frr-k8s, of the version that the pinned MetalLB requires: the files of upstream's image, and its cp,
+// which MetalLB's cp-tool replaces.
+func (b *Builder) FRRK8s(version string) (Recipe, error) {
+	s := static{pin: "tools/images/metallb", module: "github.com/metallb/frr-k8s"}
+	s.packages = map[string]string{
+		"frr-k8s": s.module + "/cmd", "frr-metrics": s.module + "/frr-tools/metrics", "frr-status": s.module + "/frr-tools/status",
+		"cp-tool": "go.universe.tf/metallb/frr-tools/cp-tool",
+	}
+	s.programs, s.files = []string{"frr-k8s", "frr-metrics", "frr-status", "cp-tool"}, []string{"frr-tools/reloader/frr-reloader.sh"}
+	s.links = map[string]string{"/bin/cp": "cp-tool"}
+	return s.recipe(b, "frr-k8s", version)
 }
 
 // KubeVip is the image of kube-vip.

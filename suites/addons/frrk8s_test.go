@@ -1,0 +1,68 @@
+package addons_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/check"
+	"skidpad.dev/skidpad/lab/labtest"
+	"skidpad.dev/skidpad/lab/scenario"
+)
+
+// frrK8sFile is the scenario of MetalLB with frr-k8s, below the folder of all scenarios.
+const frrK8sFile = "metallb-frr/frr-k8s.yaml"
+
+var _ = Describe("MetalLB with frr-k8s", Label("frr-k8s", "addons", "slow"), func() {
+	It("has a session with every node, a route via each worker, and the prefix of an FRRConfiguration beside the speakers' own", func(ctx SpecContext) {
+		Expect(quick(ctx, up(ctx, "metallb-frr-k8s", frrK8sFile))).To(labtest.Hold())
+	})
+
+	It("keeps the sessions and the routes while every speaker starts again", func(ctx SpecContext) {
+		l := up(ctx, "metallb-frr-k8s", frrK8sFile)
+		Expect(quick(ctx, l)).To(labtest.Hold())
+		flow := l.Flows(ctx, 4, "client", "loadBalancer/echo", 50, time.Minute)
+		pods := l.Kube.Client.CoreV1().Pods("metallb-system")
+		Expect(pods.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "app=speaker"})).To(Succeed())
+		Consistently(ctx, l.Established).WithArguments("r1").WithTimeout(12 * time.Second).WithPolling(labtest.Often).Should(HaveLen(3))
+		for _, r := range flow.Stop(ctx) {
+			Expect(r).To(labtest.LoseAtMost(0))
+		}
+	})
+
+	It("has no session without the pods of frr-k8s, while the speakers run (negative control)", Label("negative-control"), func(ctx SpecContext) {
+		l := up(ctx, "metallb-frr-k8s", frrK8sFile)
+		Expect(quick(ctx, l)).To(labtest.Hold())
+		on := func(ctx SpecContext, selector string) {
+			patch := []byte(`{"spec":{"template":{"spec":{"nodeSelector":` + selector + `}}}}`)
+			_, err := l.Kube.Client.AppsV1().DaemonSets("metallb-system").Patch(ctx, "frr-k8s", types.MergePatchType, patch, metav1.PatchOptions{})
+			Expect(err).NotTo(HaveOccurred())
+		}
+		DeferCleanup(func(ctx SpecContext) {
+			on(ctx, "null")
+			Eventually(ctx, l.Established).WithArguments("r1").WithTimeout(labtest.Patience(time.Minute)).WithPolling(labtest.Often).Should(HaveLen(3))
+		})
+		on(ctx, `{"no":"node"}`)
+		Eventually(ctx, l.Established).WithArguments("r1").WithTimeout(labtest.Patience(30 * time.Second)).WithPolling(labtest.Often).Should(BeEmpty())
+	})
+
+	It("loses the route of a silent node when the hold time is over", Label("failover"), func(ctx SpecContext) {
+		Expect(up(ctx, "metallb-frr-k8s", frrK8sFile).Judge(ctx, frozen(byHoldTime))).To(labtest.Hold())
+	})
+
+	It("keeps the route of a silent node while a long hold time runs (negative control)", Label("failover", "negative-control"), func(ctx SpecContext) {
+		raw, err := os.ReadFile(filepath.Join(labtest.Source(), "scenarios", frrK8sFile))
+		Expect(err).NotTo(HaveOccurred())
+		text := strings.NewReplacer(": 9s", ": 90s", ": 3s", ": 30s").Replace(string(raw))
+		s, err := scenario.Parse(frrK8sFile, []byte(text), lab.Kinds())
+		Expect(err).NotTo(HaveOccurred())
+		Expect(labtest.Up(ctx, "metallb-frr-k8s-slow", s).Judge(ctx, frozen(byHoldTime))).To(ConsistOf(HaveField("Verdict", check.Failed)))
+	})
+})
