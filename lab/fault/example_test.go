@@ -37,6 +37,7 @@ func Example() {
 	// Output:
 	// linkDown: its link on a network down
 	//   --network  on this network only
+	//   --link  this link of the network's bond only, counted from 1
 	//   --for  undo the fault after this time
 	// link middle of r1 down
 }
