@@ -10,9 +10,10 @@ import (
 
 // Own is the common part of the addons that are any software: what the software does, and when the software is ready.
 type Own struct {
-	// Images are images of skidpad's catalogue that the nodes hold before they start: echo. Images that the addon names as
-	// {image NAME} need no entry.
-	Images []string `json:"images,omitempty"`
+	// Images are images that the nodes hold before they start: names of skidpad's catalogue, such as echo, and references with a
+	// tag, such as my-controller:1.2, of images that the engine has (docker build, docker load) or can pull. An image that the
+	// addon names as {image NAME} needs no entry. Pods with the tag latest need imagePullPolicy: IfNotPresent.
+	Images []string `json:"images,omitempty" jsonschema:"example=echo,example=my-controller:1.2"`
 	// Does is the software's work in the cluster; default none. With the role bgp, routers may peer with the nodes; the peer
 	// entry {nodes: all} then needs an asn.
 	Does []string `json:"roles,omitempty" jsonschema:"enum=cni,enum=bgp,enum=loadbalancer,enum=ingress"`
@@ -64,10 +65,10 @@ func (o *Own) Validate(v *scenario.Validation, path string) {
 }
 
 // Plan plans the images and the waits.
-func (o *Own) Plan() plan.Addon {
+func (o *Own) Plan(b *plan.Builder) plan.Addon {
 	var out plan.Addon
-	for _, name := range o.Images {
-		out.Images = append(out.Images, plan.ImageOf(name))
+	for i, name := range o.Images {
+		out.Images = append(out.Images, plan.ImageOf(name, b.Where(fmt.Sprintf("images[%d]", i))))
 	}
 	for _, r := range o.Ready {
 		out.Ready = append(out.Ready, plan.Ready{APIVersion: r.APIVersion, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name,

@@ -15,7 +15,7 @@ func (s *Store) Missing(ctx context.Context, images []plan.Image) ([]string, err
 	}
 	var missing []string
 	for _, i := range images {
-		for _, one := range append([]plan.Image{{Name: i.Name, Version: i.Version}}, i.Preload...) {
+		for _, one := range flat(i) {
 			e, version, err := run.find(one)
 			if err != nil {
 				return nil, err

@@ -29,7 +29,7 @@ func (s *Store) Obtainable(ctx context.Context, images []plan.Image) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, i := range images {
-		for _, one := range append([]plan.Image{{Name: i.Name, Version: i.Version}}, i.Preload...) {
+		for _, one := range flat(i) {
 			group.Go(func() error { return s.obtainable(ctx, b, one) })
 		}
 	}
@@ -64,8 +64,18 @@ func (s *Store) obtainable(ctx context.Context, b *build.Builder, i plan.Image) 
 // NewWithoutEngine returns a store that knows the results of its recipes, and nothing of an engine.
 func NewWithoutEngine(more ...Entry) *Store { return newStore(nil, more) }
 
+// flat returns an image and the images inside.
+func flat(i plan.Image) []plan.Image {
+	alone := i
+	alone.Preload = nil
+	return append([]plan.Image{alone}, i.Preload...)
+}
+
 // Summary is the error's sentence without the causes.
 func (u *UnavailableError) Summary() string {
+	if u.Image.Reference {
+		return fmt.Sprintf("%simage %s is not in the engine and cannot be pulled; %s", u.place(), u.Image.Name, u.remedy())
+	}
 	if u.Policy != Auto {
 		return u.Error()
 	}

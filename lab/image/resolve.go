@@ -69,8 +69,27 @@ type UnavailableError struct {
 // CannotBeHad reports whether no way leads to the image here, as opposed to a way that failed.
 func (u *UnavailableError) CannotBeHad() bool { return !u.Tried }
 
+// place is the beginning of a message about an image that the user names.
+func (u *UnavailableError) place() string {
+	if u.Image.At == "" {
+		return ""
+	}
+	return u.Image.At + ": "
+}
+
+// remedy is the next step for an image that the user names.
+func (u *UnavailableError) remedy() string {
+	return fmt.Sprintf("make the image by `docker build -t %[1]s FOLDER`, or bring it by `docker pull %[1]s` or `docker load`", u.Image.Name)
+}
+
 // Error is one sentence.
 func (u *UnavailableError) Error() string {
+	if u.Image.Reference {
+		if u.Pull == nil {
+			return fmt.Sprintf("%simage %s is not in the engine, and policy %s forbids pulling; %s", u.place(), u.Image.Name, u.Policy, u.remedy())
+		}
+		return fmt.Sprintf("%simage %s is not in the engine and cannot be pulled (%v); %s", u.place(), u.Image.Name, u.Pull, u.remedy())
+	}
 	switch u.Policy {
 	case Local:
 		return fmt.Sprintf("image %s is not in the local engine, and policy local forbids pulling and building; "+
@@ -207,7 +226,7 @@ func (r *run) plain(ctx context.Context, i plan.Image) (Resolved, error) {
 	}
 	start := time.Now()
 	published := ""
-	if e.Upstream != nil && r.policy != Build {
+	if e.Upstream != nil && (r.policy != Build || i.Reference) {
 		published = e.Upstream(version)
 	}
 	recipe, buildErr := e.Recipe(r.builder, version)
@@ -232,7 +251,8 @@ func (r *run) plain(ctx context.Context, i plan.Image) (Resolved, error) {
 // fetch obtains an image absent from the engine.
 func (r *run) fetch(ctx context.Context, i plan.Image, published, mine string, recipe build.Recipe, buildErr error) (Resolved, error) {
 	gone := &UnavailableError{Image: i, Policy: r.policy, Build: buildErr, Pull: errors.New("the image is not published")}
-	if r.policy == Local {
+	if r.policy == Local || r.policy == Build && i.Reference {
+		gone.Pull = nil
 		return Resolved{}, gone
 	}
 	start := time.Now()

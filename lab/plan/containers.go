@@ -1,11 +1,10 @@
 package plan
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
-
-	"skidpad.dev/skidpad/lab/scenario"
 )
 
 // Container is a container of any image. Host owns the network namespace, so the image needs no programs for the lab.
@@ -29,7 +28,7 @@ func (b *builder) containers() {
 		host := b.client(at, hosts[at])
 		host.Container += ".net" // a dot is in no name of a scenario
 		b.Containers = append(b.Containers, Container{
-			Name: c.Name, Container: b.name(c.Name), Image: containerImage(c.Image), Host: host,
+			Name: c.Name, Container: b.name(c.Name), Image: ImageOf(c.Image, b.Scenario.Where(fmt.Sprintf("spec.containers[%d].image", i))), Host: host,
 			Privileged: c.Privileged, Capabilities: c.Capabilities,
 		})
 	}
@@ -51,15 +50,6 @@ func (b *builder) containerTexts() {
 			out.Env[name] = b.fill(value)
 		}
 	}
-}
-
-// containerImage returns an image of the catalogue, or an image by reference.
-func containerImage(of string) Image {
-	if scenario.ImageReference(of) {
-		return Image{Name: of, Reference: true}
-	}
-	name, version, _ := strings.Cut(of, "@")
-	return Image{Name: name, Version: version}
 }
 
 func (p *Plan) containersText(t *text) {

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -59,6 +60,27 @@ func TestNamesOfNativeTextsAreAddressesOfThePlan(t *testing.T) {
 	}
 	if at, ok := p.Places().At(mon.Host.Further[0].Address); !ok || at.Name != "mon" {
 		t.Errorf("owner of the container's second address: seen %v", at.Name)
+	}
+}
+
+// TestOwnImages checks the images of the user's own in the nodes, and their places in the file.
+func TestOwnImages(t *testing.T) {
+	const file = "../scenario/testdata/valid-own-images.yaml"
+	p, err := plan.Make(load(t, file), "lab", plan.Host{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]string{}
+	for _, i := range p.Cluster.Image.Preload {
+		if i.Reference {
+			seen[i.Name] = i.At
+		}
+	}
+	want := map[string]string{
+		"my-controller:1.2": file + ":12", "127.0.0.1:5000/team/agent:2026-11": file + ":12", "team/web:3": file + ":13", "last:1": file + ":15",
+	}
+	if !maps.Equal(seen, want) {
+		t.Errorf("seen %v, want %v", seen, want)
 	}
 }
 

@@ -36,21 +36,25 @@ func (b *builder) manifests() {
 // imagesIn returns the images of an addon, and the images that the user's objects and values name besides.
 func imagesIn(a Addon) []Image {
 	all := slices.Clone(a.Images)
-	texts := []string{}
+	in := func(text, at string) {
+		for _, key := range scenario.ImagesIn(text) {
+			all = appendNew(all, ImageOf(key, at))
+		}
+	}
 	for _, o := range a.Objects {
-		texts = append(texts, o.Text)
+		in(o.Text, o.At)
 	}
 	if a.Chart != nil && a.Chart.At != "" {
-		texts = append(texts, YAML(a.Chart.Values))
-	}
-	for _, key := range scenario.ImagesIn(strings.Join(texts, "\n")) {
-		all = appendNew(all, ImageOf(key))
+		in(YAML(a.Chart.Values), a.Chart.At)
 	}
 	return all
 }
 
-// ImageOf is the inverse of Key.
-func ImageOf(key string) Image {
+// ImageOf is the inverse of Key. at is the place of the image in the user's file.
+func ImageOf(key, at string) Image {
+	if scenario.ImageReference(key) {
+		return Image{Name: key, Reference: true, At: at}
+	}
 	name, version, _ := strings.Cut(key, "@")
 	return Image{Name: name, Version: version}
 }

@@ -284,6 +284,8 @@ type Image struct {
 	Version string `json:"version,omitempty"` // version of the main part; "" is the catalogue's own
 	// Reference marks an image that is in no catalogue: the name is a reference.
 	Reference bool `json:"reference,omitempty"`
+	// At is the place of a reference in the user's file, for errors: scenario.yaml:12. A lab's record has no such places.
+	At string `json:"-"`
 	// Preload are the images that a node image holds, unpacked, before the cluster starts.
 	Preload []Image `json:"preload,omitempty"`
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Container is a container of any image beside the routers. The container has a network namespace of its own, with an
@@ -51,8 +52,12 @@ var (
 	variable   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
-// ImageReference reports whether the image of a container is a reference, and no name of the catalogue.
-func ImageReference(image string) bool { return !imageName.MatchString(image) }
+// ImageReference reports whether an image is a reference, such as debian:bookworm-slim, and no name of the catalogue, such as
+// client or cilium@1.19.5.
+func ImageReference(image string) bool {
+	name, version, _ := strings.Cut(image, "@")
+	return !imageName.MatchString(name) || strings.HasPrefix(version, "sha256:")
+}
 
 func (v *Validation) containers() {
 	for i, c := range v.spec.Containers {

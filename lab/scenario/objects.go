@@ -157,10 +157,10 @@ func (f File) Objects(at string) []Object {
 }
 
 // inImage matches the stand-in of an image's reference, or of a part of the reference.
-var inImage = regexp.MustCompile(`\{(?:image|repository|tag) ([a-z0-9][a-z0-9-]*(?:@[^} ]+)?)\}`)
+var inImage = regexp.MustCompile(`\{(?:image|repository|tag) ([a-z0-9][a-z0-9._/:-]*(?:@[^} ]+)?)\}`)
 
 // ImagesIn returns the images NAME of {image NAME}, {repository NAME} and {tag NAME} in a text, each once. NAME may be
-// NAME@VERSION.
+// NAME@VERSION or a reference.
 func ImagesIn(text string) []string {
 	var all []string
 	for _, m := range inImage.FindAllStringSubmatch(text, -1) {
@@ -223,19 +223,31 @@ func (v *Validation) Objects(at string, all []Object, early bool) {
 	}
 }
 
-// Images checks that the catalogue has the images.
+// Images checks the images that the nodes hold.
 func (v *Validation) Images(at string, names []string) {
 	v.Repeated(at, names)
 	for i, name := range names {
-		v.imagesIn(fmt.Sprintf("%s[%d]", at, i), Origin{}, "{image "+name+"}")
+		v.image(fmt.Sprintf("%s[%d]", at, i), Origin{}, name)
 	}
 }
 
 func (v *Validation) imagesIn(at string, from Origin, text string) {
 	for _, name := range ImagesIn(text) {
-		if of, _, _ := strings.Cut(name, "@"); v.kinds.Images != nil && !slices.Contains(v.kinds.Images, of) {
-			v.addFrom(at, from, "seen the image %q, want an image of the catalogue, such as echo; `skidpad images` shows the images", of)
+		v.image(at, from, name)
+	}
+}
+
+// image checks an image that the nodes hold: a name of the catalogue, or a reference with a tag. The image in the node has its
+// own digest.
+func (v *Validation) image(at string, from Origin, name string) {
+	if ImageReference(name) {
+		if !imageRef.MatchString(name) || strings.Contains(name, "@") || !strings.Contains(name[strings.LastIndexByte(name, '/')+1:], ":") {
+			v.addFrom(at, from, "seen the image %q, want a reference with a tag and without a digest, such as debian:bookworm-slim", name)
 		}
+		return
+	}
+	if of, _, _ := strings.Cut(name, "@"); v.kinds.Images != nil && !slices.Contains(v.kinds.Images, of) {
+		v.addFrom(at, from, "seen the image %q, want an image of the catalogue, such as echo, or a reference with a tag, such as %[1]s:latest; `skidpad images` shows the catalogue", of)
 	}
 }
 

@@ -107,7 +107,7 @@ func (a *Addon) values() map[string]any {
 
 // PlanAddon plans the chart.
 func (a *Addon) PlanAddon(b *plan.Builder) plan.Addon {
-	out := a.Plan()
+	out := a.Plan(b)
 	out.Name, out.Version = fmt.Sprintf("chart %s", a.Release), a.Version
 	field := "path"
 	switch {

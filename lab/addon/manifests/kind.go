@@ -10,7 +10,8 @@ import (
 )
 
 // Addon is any Kubernetes objects, applied in order: the objects of the files, then Objects. Names in @{…} that the plan knows,
-// such as @{r1.fabric}, stand for addresses. The text {image NAME} stands for the reference of an image of the catalogue.
+// such as @{r1.fabric}, stand for addresses. The text {image NAME} stands for the reference of an image of the catalogue, or for
+// NAME itself if NAME is a reference; the nodes hold these images, too.
 type Addon struct {
 	Files   []scenario.File     `json:"files,omitempty"`   // beside the scenario; a file has one or more documents
 	Objects []scenario.Manifest `json:"objects,omitempty"` // written as in a manifest
@@ -36,7 +37,7 @@ func (a *Addon) Validate(v *scenario.Validation, path string) {
 
 // PlanAddon plans the objects.
 func (a *Addon) PlanAddon(b *plan.Builder) plan.Addon {
-	out := a.Plan()
+	out := a.Plan(b)
 	for i, f := range a.Files {
 		out.Objects = append(out.Objects, f.Objects(fmt.Sprintf("%s.files[%d]", b.Path(), i))...)
 	}

@@ -132,13 +132,18 @@ func (c *Cluster) saveImages(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("lab bug: image %s of an archive is not resolved", i.Key())
 		}
 		group.Go(func() error {
-			if err := c.save(ctx, got.Ref, filepath.Join(dir, i.Name+".tar")); err != nil {
+			if err := c.save(ctx, got.Ref, filepath.Join(dir, archiveName(i))); err != nil {
 				return fmt.Errorf("image %s as an archive: %w; is there room on the disk?", got.Ref, err)
 			}
 			return nil
 		})
 	}
 	return dir, group.Wait()
+}
+
+// archiveName is the file name of an image's archive.
+func archiveName(i plan.Image) string {
+	return strings.NewReplacer("/", "_", ":", "_").Replace(i.Key()) + ".tar"
 }
 
 func (c *Cluster) save(ctx context.Context, ref, path string) error {

@@ -85,9 +85,9 @@ type Part struct {
 }
 
 // identity distinguishes two images: images built here by their inputs, other images by the engine's ID. Another engine
-// may compute another ID.
+// may compute another ID. A user's image that was built from an image of ours has our label, too.
 func (p Part) identity() string {
-	if inputs := p.Labels[LabelInputs]; inputs != "" {
+	if inputs := p.Labels[LabelInputs]; inputs != "" && strings.HasPrefix(p.Ref, Domain+"/") {
 		return inputs
 	}
 	return p.ID
