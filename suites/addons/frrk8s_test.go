@@ -25,18 +25,6 @@ var _ = Describe("MetalLB with frr-k8s", Label("frr-k8s", "addons", "slow"), fun
 		Expect(quick(ctx, up(ctx, "metallb-frr-k8s", frrK8sFile))).To(labtest.Hold())
 	})
 
-	It("keeps the sessions and the routes while every speaker starts again", func(ctx SpecContext) {
-		l := up(ctx, "metallb-frr-k8s", frrK8sFile)
-		Expect(quick(ctx, l)).To(labtest.Hold())
-		flow := l.Flows(ctx, 4, "client", "loadBalancer/echo", 50, time.Minute)
-		pods := l.Kube.Client.CoreV1().Pods("metallb-system")
-		Expect(pods.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "app=speaker"})).To(Succeed())
-		Consistently(ctx, l.Established).WithArguments("r1").WithTimeout(12 * time.Second).WithPolling(labtest.Often).Should(HaveLen(3))
-		for _, r := range flow.Stop(ctx) {
-			Expect(r).To(labtest.LoseAtMost(0))
-		}
-	})
-
 	It("has no session without the pods of frr-k8s, while the speakers run (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		l := up(ctx, "metallb-frr-k8s", frrK8sFile)
 		Expect(quick(ctx, l)).To(labtest.Hold())
