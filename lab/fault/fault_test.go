@@ -19,11 +19,12 @@ apiVersion: skidpad.dev/v1alpha1
 kind: Scenario
 metadata: {name: example}
 spec:
-  networks: [{name: fabric}, {name: edge}]
+  networks: [{name: fabric}, {name: edge}, {name: lag, pointToPoint: true, bond: {mode: active-backup, links: 2}}]
   cluster: {workers: 1}
   routers:
     - {name: r1, networks: [fabric, edge], bgp: {asn: 64513, peers: [{nodes: all}]}}
-    - {name: r2, networks: [fabric, edge]}
+    - {name: r2, networks: [fabric, edge, lag]}
+    - {name: r3, networks: [lag]}
   gateways: [{name: gw, members: [r1], networks: [edge]}]
   clients: [{name: client, network: edge, gateway: gw}]
   addons: [{cilium: {bgp: {asn: 64512, peers: [r1]}}}]
@@ -51,7 +52,7 @@ var last = Lasting{For: 2000 * ms}
 var examples = []Fault{
 	&Kill{Node: "r1-gw", Lasting: last}, &Stop{Node: "r1", Lasting: last}, &Pause{Node: "worker", Lasting: last}, &Restart{Node: "client"},
 	&KillProcess{Node: "r1", Process: "bgpd", Lasting: last}, &PauseProcess{Node: "worker", Process: "kubelet", Lasting: last},
-	&LinkDown{Node: "r1", Network: "edge", Lasting: last}, &Flap{Node: "r1", Network: "edge", Interval: 200 * ms, Lasting: last},
+	&LinkDown{Node: "r3", Network: "lag", Link: 1, Lasting: last}, &Flap{Node: "r1", Network: "edge", Interval: 200 * ms, Lasting: last},
 	&Partition{Node: "r1", Peer: "client", Network: "edge", Direction: "out", Lasting: last},
 	&Loss{Node: "client", Percent: 12.5, Network: "edge", Direction: "in", Lasting: last},
 	&RateLimit{Node: "r1", Rate: "10mbit", Network: "edge", Lasting: last}, &Latency{Node: "r1", Delay: 50 * ms, Jitter: 5 * ms, Network: "edge", Lasting: last},
@@ -188,7 +189,7 @@ func TestMistakesOfAFault(t *testing.T) {
 		{&Kill{Node: "r1-gw"}, ""},
 		{&Kill{Node: "skidpad-lab1-worker"}, ""},
 		{&Kill{}, `kill: seen ""`},
-		{&Kill{Node: "r3"}, "of the scenario: client, r1, r2, control-plane, worker, r1-gw"},
+		{&Kill{Node: "r9"}, "of the scenario: client, r1, r2, r3, control-plane, worker, r1-gw"},
 		{&LinkDown{Node: "worker"}, ""},
 		{&LinkDown{Node: "r1"}, "network: seen nothing, want the network of linkDown, one of: fabric, edge"},
 		{&LinkDown{Node: "client", Network: "fabric"}, `network: seen "fabric", on which client has no link`},
