@@ -177,7 +177,7 @@ func (s *socket) block(i int, take func(packet)) bool {
 		from := at + uint32(h.Mac)
 		p := packet{at: int64(h.Sec)*int64(time.Second) + int64(h.Nsec), length: int(h.Len), data: b[from : from+h.Snaplen]}
 		if h.Status&unix.TP_STATUS_VLAN_VALID != 0 { // the kernel takes the tag off
-			p = tagged(p, uint16(h.Hv1.Vlan_tpid), uint16(h.Hv1.Vlan_tci)) //nolint:gosec // the kernel's u16 values
+			p = tagged(p, h.Hv1.Vlan_tpid, uint16(h.Hv1.Vlan_tci)) //nolint:gosec // the kernel's u16 values
 		}
 		take(p)
 		at += h.Next_offset

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"skidpad.dev/skidpad/lab/scenario"
@@ -15,7 +16,7 @@ func TestARoutersNumberIsTheSameOnAllNetworksUntilTheNumbersEnd(t *testing.T) {
 	if seen := routerAt(all, "n1", 49); seen != 60 {
 		t.Errorf("seen .%d for the last of 50 routers, want .60", seen)
 	}
-	more := append(all, scenario.Router{Name: "more", Networks: []string{"n0"}})
+	more := append(slices.Clone(all), scenario.Router{Name: "more", Networks: []string{"n0"}})
 	if seen := routerAt(more, "n0", 50); seen != routersAt+25 {
 		t.Errorf("seen .%d for the 26th router of a network of a lab with 51, want .36", seen)
 	}

@@ -42,7 +42,7 @@ var _ = Describe("MetalLB with frr-k8s", Label("frr-k8s", "addons", "slow"), fun
 	})
 
 	It("loses the route of a silent node when the hold time is over", Label("failover"), func(ctx SpecContext) {
-		Expect(up(ctx, "metallb-frr-k8s", frrK8sFile).Judge(ctx, frozen(byHoldTime))).To(labtest.Hold())
+		Expect(up(ctx, "metallb-frr-k8s", frrK8sFile).Judge(ctx, frozen())).To(labtest.Hold())
 	})
 
 	It("keeps the route of a silent node while a long hold time runs (negative control)", Label("failover", "negative-control"), func(ctx SpecContext) {
@@ -51,6 +51,6 @@ var _ = Describe("MetalLB with frr-k8s", Label("frr-k8s", "addons", "slow"), fun
 		text := strings.NewReplacer(": 9s", ": 90s", ": 3s", ": 30s").Replace(string(raw))
 		s, err := scenario.Parse(frrK8sFile, []byte(text), lab.Kinds())
 		Expect(err).NotTo(HaveOccurred())
-		Expect(labtest.Up(ctx, "metallb-frr-k8s-slow", s).Judge(ctx, frozen(byHoldTime))).To(ConsistOf(HaveField("Verdict", check.Failed)))
+		Expect(labtest.Up(ctx, "metallb-frr-k8s-slow", s).Judge(ctx, frozen())).To(ConsistOf(HaveField("Verdict", check.Failed)))
 	})
 })

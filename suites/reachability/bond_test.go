@@ -20,7 +20,7 @@ var _ = Describe("Bonds of point-to-point links", Label("networks", "bond", "slo
 		GinkgoHelper()
 		r := l.Probe(ctx, "client", "client/server", 50, 500*time.Millisecond).Wait(ctx)
 		Expect(r).To(HaveLen(1))
-		return int(r[0].Sent) - int(r[0].LostAtLeast)
+		return r[0].Sent - r[0].LostAtLeast
 	}
 	problems := func(ctx context.Context) []string {
 		GinkgoHelper()

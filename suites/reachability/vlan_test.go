@@ -34,7 +34,7 @@ var _ = Describe("VLANs", Label("networks", "vlan", "slow"), Ordered, Serial, fu
 		GinkgoHelper()
 		r := l.Probe(ctx, "client", "client/"+server, 50, 500*time.Millisecond).Wait(ctx)
 		Expect(r).To(HaveLen(1))
-		return int(r[0].Sent) - int(r[0].LostAtLeast)
+		return r[0].Sent - r[0].LostAtLeast
 	}
 	problems := func(ctx context.Context) []string {
 		GinkgoHelper()

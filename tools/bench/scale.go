@@ -148,10 +148,14 @@ func fabric(n int) (text string, links int) {
 		}
 	}
 	for l := spines + 1; l <= n; l++ {
-		behind := map[int]string{spines + 1: "left", n: "right"}[l]
-		if l == spines+1 && l == n {
-			behind = "left, right"
+		var ends []string
+		if l == spines+1 {
+			ends = append(ends, "left")
 		}
+		if l == n {
+			ends = append(ends, "right")
+		}
+		behind := strings.Join(ends, ", ")
 		up := listed(1, spines, func(s int) string { return fmt.Sprintf("u%dx%d", s, l) })
 		fmt.Fprintf(&routers, "    - name: l%d\n      networks: [%s]\n      bgp: {asn: %d, announce: [%s], announceStatic: [10.89.%d.%d/32], peers: [%s]}\n",
 			l, join(up, behind), 65000+l, behind, l/256, l%256, listed(1, spines, func(s int) string { return fmt.Sprintf("{router: s%d}", s) }))

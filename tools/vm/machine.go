@@ -131,7 +131,7 @@ func (m machine) start(ctx context.Context) error {
 		select {
 		case err := <-ended:
 			out, _ := os.ReadFile(said.Name())
-			return wait.Stop(fmt.Errorf("QEMU ended: %v: %s", err, out))
+			return wait.Stop(fmt.Errorf("QEMU ended: %w: %s", err, out))
 		default:
 		}
 		out, err := m.ssh(ctx, user, "docker version --format '{{.Server.Version}}'").CombinedOutput()
@@ -149,8 +149,7 @@ func (m machine) start(ctx context.Context) error {
 
 // stop ends the machine. Nothing of the machine is kept.
 func (m machine) stop() error {
-	switch there, err := m.running(); {
-	case err != nil || !there:
+	if there, err := m.running(); err != nil || !there {
 		return err
 	}
 	pid, err := m.number("pid")
