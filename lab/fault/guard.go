@@ -25,8 +25,8 @@ import (
 // envGuard, if set, makes this program a guard of faults: see Serve.
 const envGuard = "SKIDPAD_FAULT_GUARD"
 
-// guardWithin bounds a guard's start.
-const guardWithin = 15 * time.Second
+// guardWithin bounds a guard's start: under a second on most machines, and more than 15 s on an emulated processor.
+const guardWithin = 2 * time.Minute
 
 // guard is the handle of a second process. The guard process outlives the maker process, and undoes the maker's faults after
 // the maker's end, also after a kill. A pipe joins the two processes; the kernel closes the pipe when the maker ends.
