@@ -16,18 +16,7 @@ import (
 
 var _ = Describe("Bonds of point-to-point links", Label("networks", "bond", "slow"), Ordered, Serial, func() {
 	var l *labtest.Lab
-	through := func(ctx context.Context) int {
-		GinkgoHelper()
-		r := l.Probe(ctx, "client", "client/server", 50, 500*time.Millisecond).Wait(ctx)
-		Expect(r).To(HaveLen(1))
-		return r[0].Sent - r[0].LostAtLeast
-	}
-	problems := func(ctx context.Context) []string {
-		GinkgoHelper()
-		state, err := l.Status(ctx)
-		Expect(err).NotTo(HaveOccurred())
-		return state.Problems
-	}
+	through := func(ctx context.Context) int { return answers(ctx, l, "server") }
 	BeforeAll(func(ctx SpecContext) {
 		s := labtest.Load("bond")
 		needs(ctx, s, "CONFIG_BONDING (network lag, bond)")
@@ -44,19 +33,19 @@ var _ = Describe("Bonds of point-to-point links", Label("networks", "bond", "slo
 	It("carry the packets while one link is down, and none while both are (negative control)", Label("negative-control"), func(ctx SpecContext) {
 		first := l.Inject(ctx, &fault.LinkDown{Node: "r1", Network: "lag", Link: 1})
 		Eventually(ctx, func() int { return through(ctx) }).WithTimeout(10 * time.Second).Should(BeNumerically(">", 20))
-		Expect(problems(ctx)).To(ContainElement(ContainSubstring("link lag-1 of bond lag is missing or has no carrier")))
+		Expect(problems(ctx, l)).To(ContainElement(ContainSubstring("link lag-1 of bond lag is missing or has no carrier")))
 		second := l.Inject(ctx, &fault.LinkDown{Node: "r1", Network: "lag", Link: 2})
 		Eventually(ctx, func() int { return through(ctx) }).WithTimeout(10 * time.Second).Should(BeZero())
 		Expect(second.Clear(ctx)).To(Succeed())
 		Expect(first.Clear(ctx)).To(Succeed())
 		Eventually(ctx, func() int { return through(ctx) }).WithTimeout(30 * time.Second).Should(BeNumerically(">", 20))
-		Eventually(ctx, func() []string { return problems(ctx) }).WithTimeout(30 * time.Second).Should(BeEmpty())
+		Eventually(ctx, func() []string { return problems(ctx, l) }).WithTimeout(30 * time.Second).Should(BeEmpty())
 	})
 
 	It("come back with a router that was killed", func(ctx SpecContext) {
 		killed := l.Inject(ctx, &fault.Kill{Node: "r2"})
 		Expect(killed.Clear(ctx)).To(Succeed())
 		Eventually(ctx, func() int { return through(ctx) }).WithTimeout(30 * time.Second).Should(BeNumerically(">", 20))
-		Eventually(ctx, func() []string { return problems(ctx) }).WithTimeout(30 * time.Second).Should(BeEmpty())
+		Eventually(ctx, func() []string { return problems(ctx, l) }).WithTimeout(30 * time.Second).Should(BeEmpty())
 	})
 })

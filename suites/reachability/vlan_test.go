@@ -27,21 +27,25 @@ func needs(ctx context.Context, s *scenario.Scenario, reason string) {
 	}
 }
 
+// answers returns the number of answers from a server to a client's 25 attempts within half a second.
+func answers(ctx context.Context, l *labtest.Lab, server string) int {
+	GinkgoHelper()
+	r := l.Probe(ctx, "client", "client/"+server, 50, 500*time.Millisecond).Wait(ctx)
+	Expect(r).To(HaveLen(1))
+	return r[0].Sent - r[0].LostAtLeast
+}
+
+// problems returns what `skidpad status` finds wrong.
+func problems(ctx context.Context, l *labtest.Lab) []string {
+	GinkgoHelper()
+	state, err := l.Status(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	return state.Problems
+}
+
 var _ = Describe("VLANs", Label("networks", "vlan", "slow"), Ordered, Serial, func() {
 	var l *labtest.Lab
-	// through returns the number of answers from a server within half a second.
-	through := func(ctx context.Context, server string) int {
-		GinkgoHelper()
-		r := l.Probe(ctx, "client", "client/"+server, 50, 500*time.Millisecond).Wait(ctx)
-		Expect(r).To(HaveLen(1))
-		return r[0].Sent - r[0].LostAtLeast
-	}
-	problems := func(ctx context.Context) []string {
-		GinkgoHelper()
-		state, err := l.Status(ctx)
-		Expect(err).NotTo(HaveOccurred())
-		return state.Problems
-	}
+	through := func(ctx context.Context, server string) int { return answers(ctx, l, server) }
 	// set makes VLAN blue of r1 again, with another identifier.
 	set := func(ctx context.Context, id string) {
 		GinkgoHelper()
@@ -91,10 +95,10 @@ var _ = Describe("VLANs", Label("networks", "vlan", "slow"), Ordered, Serial, fu
 		Expect(through(ctx, "server")).To(BeNumerically(">", 20))
 		set(ctx, "201")
 		Expect(through(ctx, "server")).To(BeZero())
-		Expect(problems(ctx)).To(ContainElement(ContainSubstring("router r1: VLAN 200 on blue is missing")))
+		Expect(problems(ctx, l)).To(ContainElement(ContainSubstring("router r1: VLAN 200 on blue is missing")))
 		l = labtest.UpUnjudged(ctx, "vlan", labtest.Load("vlan"))
 		Expect(through(ctx, "server")).To(BeNumerically(">", 20))
-		Expect(problems(ctx)).To(BeEmpty())
+		Expect(problems(ctx, l)).To(BeEmpty())
 	})
 
 	It("fall with the interface below, and come back with their routes", func(ctx SpecContext) {
@@ -102,6 +106,6 @@ var _ = Describe("VLANs", Label("networks", "vlan", "slow"), Ordered, Serial, fu
 		Expect(through(ctx, "far-server")).To(BeZero())
 		Expect(f.Clear(ctx)).To(Succeed())
 		Eventually(ctx, func() int { return through(ctx, "far-server") }).WithTimeout(20 * time.Second).Should(BeNumerically(">", 20))
-		Expect(problems(ctx)).To(BeEmpty())
+		Expect(problems(ctx, l)).To(BeEmpty())
 	})
 })
