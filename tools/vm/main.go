@@ -2,7 +2,7 @@
 // kernel and a current Docker, in QEMU, with skidpad and images of the engine here. A user who is not root runs the commands.
 //
 //	go run ./tools/vm                             the commands of tools/vm/commands
-//	go run ./tools/vm -- skidpad doctor           one command
+//	go run ./tools/vm -- skidpad doctor           one command: all words are one line
 //	go run ./tools/vm -keep -files my -- 'skidpad up my/x.yaml'
 //	go run ./tools/vm -stop                       end the kept machine
 //
@@ -51,6 +51,11 @@ func main() {
 	images := flag.String("images", "client,frr,bird,gobgp,keepalived", "images of the catalogue to load into the machine's engine")
 	tests := flag.String("tests", "", "packages whose tests are compiled for the machine; without commands: "+listedTests)
 	flag.DurationVar(&o.limit, "limit", time.Hour, "time limit of each command")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "go run ./tools/vm [flags] [-- COMMAND]\n\nRuns a command for a shell in a Debian machine in QEMU, all words as one line; without a command, those of tools/vm/commands.\nA command that begins with \"root:\" is root's; the others are of a user in the group docker.")
+		fmt.Fprintln(flag.CommandLine.Output())
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 	if flag.NArg() == 0 && *tests == "" {
 		*tests = listedTests
