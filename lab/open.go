@@ -48,7 +48,8 @@ func (e *ParkedError) Error() string {
 	return fmt.Sprintf("lab %s is parked: all its containers are frozen; thaw the lab with `skidpad up --name %s`", e.Lab, e.Lab)
 }
 
-// Open finds a lab by the lab's labels. An empty name means the only existing lab. For a parked lab, the error is a
+// Open finds a lab by the lab's labels. An empty name means the only existing lab, or of several labs
+// the only one that runs. For a parked lab, the error is a
 // *ParkedError.
 func Open(ctx context.Context, name string) (*Lab, error) {
 	l, err := Find(ctx, name)
@@ -75,13 +76,38 @@ func Find(ctx context.Context, name string) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	if name == "" && len(all) == 1 {
-		name = all[0]
+	if name == "" {
+		if name, err = chosen(ctx, eng, all); err != nil {
+			return nil, err
+		}
 	}
 	if name == "" || !slices.Contains(all, name) {
 		return nil, &NotFoundError{name, all}
 	}
 	return bringup.Find(ctx, eng, name, Kinds())
+}
+
+// chosen returns the only existing lab; of several labs, the only one that runs. The empty name means that there is no
+// such lab.
+func chosen(ctx context.Context, eng *docker.Engine, all []string) (string, error) {
+	if len(all) == 1 {
+		return all[0], nil
+	}
+	running := ""
+	for _, name := range all {
+		containers, err := eng.Containers(ctx, name)
+		if err != nil {
+			return "", err
+		}
+		if !slices.ContainsFunc(containers, func(c docker.Info) bool { return c.State == "running" }) {
+			continue
+		}
+		if running != "" {
+			return "", nil
+		}
+		running = name
+	}
+	return running, nil
 }
 
 // Only returns the name of the only existing lab. No lab, or several labs, is an error.

@@ -88,9 +88,10 @@ func Open(ctx context.Context, name string) *Lab {
 func Look(ctx context.Context, name string) *Lab {
 	ginkgo.GinkgoHelper()
 	sh := labs[Name(name)]
-	if sh == nil || !sh.clean {
+	if sh == nil || !sh.clean || downs[Name(name)].parked {
 		sh = ready(ctx, name, sh)
 	}
+	used(Name(name), sh.Plan.Cluster != nil)
 	opened = append(opened, sh)
 	return sh.Lab
 }
@@ -100,7 +101,12 @@ func ready(ctx context.Context, name string, before *shared) *shared {
 	ginkgo.GinkgoHelper()
 	s := Load(name)
 	if before != nil {
-		if before.Lab = raise(ctx, Name(name), s); before.returned(ctx) == nil {
+		frozen := downs[Name(name)].parked
+		before.Lab = raise(ctx, Name(name), s)
+		if frozen {
+			before.recorder = startRecorder(before.Lab)
+		}
+		if before.returned(ctx) == nil {
 			return before
 		}
 		ginkgo.AddReportEntry("rebuilt", "an earlier spec left lab "+name+" changed, so the lab was made again")
@@ -142,8 +148,9 @@ func UpUnjudged(ctx context.Context, name string, s *scenario.Scenario) *Lab {
 // raise brings up a lab, or completes an existing lab in any state.
 func raise(ctx context.Context, name string, s *scenario.Scenario) *Lab {
 	ginkgo.GinkgoHelper()
+	makeRoom(ctx, name)
 	up, err := lab.Up(ctx, lab.Options{Name: name, Scenario: s, Images: image.Auto, Progress: progress{ginkgo.GinkgoWriter}})
-	downs[name] = true
+	used(name, s.Spec.Cluster != nil)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	l := &Lab{Lab: up}
 	if up.Plan.Cluster != nil {
@@ -153,15 +160,17 @@ func raise(ctx context.Context, name string, s *scenario.Scenario) *Lab {
 	return l
 }
 
-// downs are the labs that this process has brought up or found.
-var downs = map[string]bool{}
+// downs are the labs that this process has brought up or found, with the last use of each.
+var downs = map[string]*use{}
 
 // DownAll is for a suite's AfterSuite: it ends the watches, and takes down every lab of the suite. SKIDPAD_KEEP names
 // labs that stay for the next suite.
 func DownAll(ctx context.Context) {
 	ginkgo.GinkgoHelper()
-	for _, sh := range labs {
-		sh.recorder.stop(ctx)
+	for name, sh := range labs {
+		if !downs[name].parked {
+			sh.recorder.stop(ctx)
+		}
 	}
 	var group errgroup.Group
 	for name := range downs {
