@@ -1,17 +1,16 @@
 package bug
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/host"
 	"skidpad.dev/skidpad/lab/image"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
@@ -129,23 +128,7 @@ func roomFor(halves []*half) bool {
 		spec := &h.scenario.Spec
 		need += int64(len(spec.NodeNames()))*nodeMemory + int64(len(spec.Routers)+len(spec.Clients)+2*len(spec.Containers))*boxMemory
 	}
-	return available() >= need
-}
-
-// available returns the memory available without swapping, in bytes (MemAvailable, proc_meminfo(5)); 0 if unknown.
-func available() int64 {
-	f, err := os.Open("/proc/meminfo")
-	if err != nil {
-		return 0
-	}
-	defer func() { _ = f.Close() }()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		var kib int64
-		if n, _ := fmt.Sscanf(lines.Text(), "MemAvailable: %d kB", &kib); n == 1 {
-			return kib << 10
-		}
-	}
-	return 0
+	return host.Available() >= need
 }
 
 func oneByOne(ctx context.Context, halves []*half) error {

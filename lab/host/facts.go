@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -30,9 +31,7 @@ func Facts(ctx context.Context, e *docker.Engine) (plan.Host, error) {
 	}
 	memory := info.Info.MemTotal
 	if e.Local() {
-		if available, err := available(); err == nil {
-			memory = available
-		}
+		memory = cmp.Or(Available(), memory)
 	}
 	return plan.Host{Taken: taken, Memory: memory, CgroupV1: info.Info.CgroupVersion != "2", NoSysResource: !can.SysResource}, nil
 }
@@ -41,13 +40,18 @@ func Facts(ctx context.Context, e *docker.Engine) (plan.Host, error) {
 // containers are rare.
 func Sweep(ctx context.Context, e *docker.Engine) error { return sweep(ctx, e.Client) }
 
-// available returns the memory of this machine that is available without swapping, in bytes.
-func available() (int64, error) {
+// Available returns the memory of this machine that is available without swapping, in bytes (MemAvailable,
+// proc_meminfo(5)); 0 if unknown.
+func Available() int64 {
 	data, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
-		return 0, err
+		return 0
 	}
-	return meminfo(string(data), "MemAvailable")
+	bytes, err := meminfo(string(data), "MemAvailable")
+	if err != nil {
+		return 0
+	}
+	return bytes
 }
 
 // meminfo returns a line of /proc/meminfo in bytes.

@@ -2,7 +2,7 @@ package labtest
 
 import (
 	"context"
-	"maps"
+	"errors"
 	"runtime"
 	"slices"
 	"time"
@@ -10,12 +10,17 @@ import (
 	"github.com/onsi/ginkgo/v2"
 
 	"skidpad.dev/skidpad/lab"
+	"skidpad.dev/skidpad/lab/host"
 )
 
 // crowd is the largest number of clusters of one process that run at once: one for each core, at least two. An idle
 // cluster of three nodes uses about a third of a core. Without a limit, specs in random order had eleven clusters up on
 // two cores, at a load of 250.
 var crowd = max(2, runtime.NumCPU())
+
+// crowdMemory is the memory in bytes that must be free for one more cluster: a cluster of three nodes takes 2 GiB to 3 GiB,
+// and a build beside the suites as much. A parked lab keeps its memory, so labs with an older use are taken down.
+const crowdMemory = 6 << 30
 
 // use is the last use of a lab by this process.
 type use struct {
@@ -34,36 +39,58 @@ func used(name string, cluster bool) {
 	downs[name] = u
 }
 
-// makeRoom parks the clusters of other specs, those with the oldest use first, until one more cluster may run. A lab of
+// makeRoom parks the clusters of other specs, those with the oldest use first, until one more cluster may run, and takes them
+// down while the memory has no room for one more. A lab of
 // the same outermost container stays: later specs of an ordered container may use the lab without opening it. A lab that
 // cannot be parked, such as a lab with a fault in force, runs on.
 func makeRoom(ctx context.Context, name string) {
-	running := map[string]*use{}
+	clusters, running := map[string]*use{}, 0
 	for other, u := range downs {
-		if other != name && u.cluster && !u.parked {
-			running[other] = u
+		if other == name || !u.cluster {
+			continue
+		}
+		clusters[other] = u
+		if !u.parked {
+			running++
 		}
 	}
-	if len(running) < crowd {
-		return
-	}
-	exist, err := lab.List(ctx) // a spec may have taken down a lab of its own
-	if err != nil {
-		return // bringing up the lab reports the same error
-	}
-	maps.DeleteFunc(running, func(other string, _ *use) bool {
-		return !slices.ContainsFunc(exist, func(s lab.Summary) bool { return s.Name == other })
-	})
-	for _, other := range ofOthers(running, ginkgo.CurrentSpecReport().ContainerHierarchyTexts) {
-		if len(running) < crowd {
-			return
+	for _, other := range ofOthers(clusters, ginkgo.CurrentSpecReport().ContainerHierarchyTexts) {
+		parked := clusters[other].parked
+		var err error
+		switch {
+		case downs[name] == nil && host.Available() < crowdMemory:
+			err = drop(ctx, other)
+		case running >= crowd && !parked:
+			err = park(ctx, other)
+		default:
+			continue
 		}
-		if err := park(ctx, other); err != nil {
+		var gone *lab.NotFoundError // a spec has taken down a lab of its own
+		if errors.As(err, &gone) {
+			delete(downs, other)
+			err = nil
+		}
+		if err != nil {
 			ginkgo.GinkgoWriter.Printf("lab %s runs on: %v\n", other, err)
 			continue
 		}
-		delete(running, other)
+		if !parked {
+			running--
+		}
 	}
+}
+
+// drop takes a lab down. The next spec that opens the lab brings up another.
+func drop(ctx context.Context, name string) error {
+	if sh := labs[name]; sh != nil && !downs[name].parked {
+		sh.recorder.stop(ctx)
+	}
+	if _, err := lab.Down(ctx, name); err != nil {
+		return err
+	}
+	delete(downs, name)
+	delete(labs, name)
+	return nil
 }
 
 // ofOthers lists the labs without a use by the current outermost container, the oldest use first.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"skidpad.dev/skidpad/lab/docker"
+	"skidpad.dev/skidpad/lab/host"
 )
 
 // scaleName is the name of the labs of a scale run.
@@ -87,7 +88,7 @@ func scale(ctx context.Context, sizes []int) (steps []step, err error) {
 			return steps, err
 		}
 		s := step{Routers: n, Links: links, Verbs: map[string]seconds{}}
-		free := available()
+		free := host.Available()
 		before := map[string]time.Duration{}
 		for _, args := range verbs {
 			if args[0] == "up" {
@@ -99,7 +100,7 @@ func scale(ctx context.Context, sizes []int) (steps []step, err error) {
 				return steps, errors.Join(err, ours(context.WithoutCancel(ctx), "down", "--name", scaleName).Run())
 			}
 			if args[0] == "up" {
-				s.Memory = float64(free-available()) / (1 << 20)
+				s.Memory = float64(free-host.Available()) / (1 << 20)
 			}
 			s.Verbs[args[0]] = seconds{m.Wall.Seconds(), grown(m.Parts, before).Seconds()}
 		}
@@ -119,18 +120,6 @@ func grown(parts, before map[string]time.Duration) time.Duration {
 		}
 	}
 	return sum
-}
-
-// available is the machine's available memory, in bytes (MemAvailable of proc_meminfo(5)).
-func available() int64 {
-	text, _ := os.ReadFile("/proc/meminfo") // 0 without the file
-	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "MemAvailable:"); ok {
-			n, _ := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
-			return n << 10
-		}
-	}
-	return 0
 }
 
 // fabric returns the scenario of n routers, at least two: spines s1 and s2 (with two routers, s1 alone), and leaves. Each leaf
