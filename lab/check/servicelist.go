@@ -33,7 +33,7 @@ func (c *ServiceList) SetDefaults(s *scenario.Spec) {
 func (c *ServiceList) Validate(v *scenario.Validation, path string) {
 	v.Workload(path+".workload", c.Workload)
 	if !v.Spec().ListsServices() {
-		v.Add(path, "seen a check of Cilium's services, want cilium among the addons")
+		v.Add(path, "seen a check of Cilium's services, want cilium among the addons, and kubeProxy: none")
 	}
 }
 

@@ -137,6 +137,17 @@ func (b *builder) addons() {
 			b.Parts = append(b.Parts, Part{Name: out.Name, Images: out.Images})
 		}
 	}
+	b.proxy()
+}
+
+// proxy has the CNI's step wait for kube-proxy on every node: without kube-proxy, no Service has an answer.
+func (b *builder) proxy() {
+	c := b.spec.Cluster
+	i := slices.IndexFunc(b.Addons, func(a Addon) bool { return slices.Contains(a.Roles, scenario.RoleCNI) })
+	if c == nil || c.Provider != scenario.ProviderKind || c.KubeProxy == scenario.KubeProxyNone || i < 0 {
+		return
+	}
+	b.Addons[i].Ready = append(b.Addons[i].Ready, Ready{Kind: "DaemonSet", Namespace: "kube-system", Name: "kube-proxy", Pods: "k8s-app=kube-proxy"})
 }
 
 // addonNames lists the CNI's addons if cni is true, else all other addons.

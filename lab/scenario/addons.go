@@ -46,15 +46,16 @@ type ARPAnnouncer interface{ AnnouncesByARP() bool }
 
 // ServiceProxy makes Services work in place of kube-proxy.
 type ServiceProxy interface {
-	// ProxiesServices reports whether the addon is the proxy, and the field that turns the proxy on, or "".
-	ProxiesServices() (on bool, field string)
+	// ProxiesServices reports whether the addon is the proxy in a cluster with this kube-proxy, and the field that turns the
+	// proxy on, or "".
+	ProxiesServices(beside KubeProxy) (on bool, field string)
 }
 
 // FlowReporter reports the flows of all nodes through one API (Hubble's relay).
 type FlowReporter interface{ ReportsFlows() bool }
 
 // ServiceLister lists the Services in the forwarding state of every node.
-type ServiceLister interface{ ListsServices() bool }
+type ServiceLister interface{ ListsServices(beside KubeProxy) bool }
 
 // NodeSpeaker is an addon that speaks BGP on every node.
 type NodeSpeaker struct {
@@ -144,7 +145,7 @@ func (s *Spec) ReportsFlows() bool {
 
 // ListsServices reports whether an addon lists the Services of each node.
 func (s *Spec) ListsServices() bool {
-	return anyAddon(s, func(f ServiceLister) bool { return f.ListsServices() })
+	return s.Cluster != nil && anyAddon(s, func(f ServiceLister) bool { return f.ListsServices(s.Cluster.KubeProxy) })
 }
 
 // anyAddon reports whether an addon with the interface satisfies the condition.

@@ -73,7 +73,7 @@ func (v *Validation) services() {
 		if !ok {
 			continue
 		}
-		on, field := f.ProxiesServices()
+		on, field := f.ProxiesServices(c.KubeProxy)
 		at := a.path(i)
 		if field != "" {
 			at = join(at, field)
@@ -88,6 +88,9 @@ func (v *Validation) services() {
 		default:
 			first = at
 		}
+	}
+	if c.Provider == ProviderK3s && c.KubeProxy != KubeProxyNone {
+		v.NotYet(path, string(c.KubeProxy)+" with provider k3s", "none")
 	}
 	if first == "" && c.KubeProxy == KubeProxyNone && len(v.spec.Addons) > 0 {
 		v.Add(path, "seen none, want iptables, nftables or ipvs: nothing among the addons makes Services work")

@@ -152,14 +152,18 @@ const abilities = scenario.NodePassword | scenario.NodeSelection | scenario.Node
 	scenario.NodeAddress | scenario.NodeAttributes | scenario.NodeServices | scenario.NodeAggregation |
 	scenario.NodePodPools
 
-// ProxiesServices reports that Cilium replaces kube-proxy.
-func (c *Addon) ProxiesServices() (bool, string) { return true, "" }
+// ProxiesServices reports that Cilium replaces kube-proxy in a cluster without kube-proxy.
+func (c *Addon) ProxiesServices(beside scenario.KubeProxy) (bool, string) {
+	return beside == scenario.KubeProxyNone, ""
+}
 
 // ReportsFlows reports whether Hubble's relay runs.
 func (c *Addon) ReportsFlows() bool { return c.Hubble != nil && c.Hubble.Relay }
 
-// ListsServices reports that the agents list the Services.
-func (c *Addon) ListsServices() bool { return true }
+// ListsServices reports that the agents list the Services, unless kube-proxy does the agents' work.
+func (c *Addon) ListsServices(beside scenario.KubeProxy) bool {
+	return beside == scenario.KubeProxyNone
+}
 
 var versionForm = regexp.MustCompile(`^1\.[0-9]+\.[0-9]+$`)
 
@@ -184,8 +188,25 @@ func (c *Addon) Validate(v *scenario.Validation, path string) {
 			v.NotYet(path+".l2", "l2 with racks", "bgp alone")
 		}
 	}
+	c.validateProxy(v, path)
 	if h := c.Hubble; h != nil && h.UI && !h.Relay {
 		v.Add(path+".hubble.ui", "seen true without relay, want relay: true, which the UI asks")
+	}
+}
+
+// validateProxy checks the settings that depend on the proxy of Services: the cluster's kube-proxy decides, and the agents
+// answer ARP and NDP for the addresses of Services only as that proxy (docs.cilium.io, L2 Announcements, Prerequisites).
+func (c *Addon) validateProxy(v *scenario.Validation, path string) {
+	k := v.Spec().Cluster
+	if k == nil {
+		return
+	}
+	replaced, _ := c.ProxiesServices(k.KubeProxy)
+	if set, ok := c.Values["kubeProxyReplacement"]; ok && fmt.Sprint(set) != fmt.Sprint(replaced) {
+		v.Add(path+".values.kubeProxyReplacement", "seen %v with spec.cluster.kubeProxy %s, want %v or nothing: kubeProxy decides", set, k.KubeProxy, replaced)
+	}
+	if c.L2 != nil && !replaced {
+		v.Add(path+".l2", "seen it beside kube-proxy (%s), want kubeProxy: none: Cilium answers for addresses of Services only as their proxy", k.KubeProxy)
 	}
 }
 

@@ -83,25 +83,22 @@ func hubbleUI() plan.Part {
 func (c *Addon) values(b *plan.Builder, images []plan.Image) map[string]any {
 	host, port := b.APIServer()
 	values := map[string]any{
-		"kubeProxyReplacement": true,
 		"k8sServiceHost":       host,
 		"k8sServicePort":       port,
 		"routingMode":          "native",
 		"autoDirectNodeRoutes": true,
 		"ipam":                 map[string]any{"mode": c.ipam()},
-		"loadBalancer":         map[string]any{"mode": "dsr", "dsrDispatch": "opt"},
-		// Without lbExternalClusterIP, Cilium announces a ClusterIP but drops the packets to the ClusterIP.
-		"bpf":             map[string]any{"masquerade": true, "lbExternalClusterIP": true},
-		"bgpControlPlane": map[string]any{"enabled": c.BGP != nil},
-		"l2announcements": map[string]any{"enabled": c.L2 != nil},
-		"envoy":           map[string]any{"enabled": false},
-		"hubble":          hubbleValues(c.Hubble, images),
-		"image":           setImage(images[0]),
-		"operator":        map[string]any{"replicas": 1, "image": setImage(images[1])},
+		"bgpControlPlane":      map[string]any{"enabled": c.BGP != nil},
+		"l2announcements":      map[string]any{"enabled": c.L2 != nil},
+		"envoy":                map[string]any{"enabled": false},
+		"hubble":               hubbleValues(c.Hubble, images),
+		"image":                setImage(images[0]),
+		"operator":             map[string]any{"replicas": 1, "image": setImage(images[1])},
 		// Without Envoy, nothing answers behind the layer 7 proxy.
 		"l7Proxy": false,
 	}
 	pull(values, b)
+	c.proxy(values, b)
 	if len(b.Spec().Cluster.Racks) > 0 {
 		// Cilium cannot set a direct route to a node in another rack. The rack's router leads to the pods of the node.
 		values["directRoutingSkipUnreachable"] = true
@@ -128,6 +125,20 @@ func (c *Addon) values(b *plan.Builder, images []plan.Image) map[string]any {
 		values["securityContext"] = map[string]any{"privileged": true}
 	}
 	return values
+}
+
+// proxy sets the chart's values of Cilium as the proxy of Services. Beside kube-proxy, the agents need none: kube-proxy
+// answers at all addresses of a Service, and masquerading by eBPF needs the replacement's NodePort code.
+func (c *Addon) proxy(values map[string]any, b *plan.Builder) {
+	replaced, _ := c.ProxiesServices(b.Spec().Cluster.KubeProxy)
+	values["kubeProxyReplacement"] = replaced
+	if !replaced {
+		values["bpf"] = map[string]any{"masquerade": false}
+		return
+	}
+	values["loadBalancer"] = map[string]any{"mode": "dsr", "dsrDispatch": "opt"}
+	// Without lbExternalClusterIP, Cilium announces a ClusterIP but drops the packets to the ClusterIP.
+	values["bpf"] = map[string]any{"masquerade": true, "lbExternalClusterIP": true}
 }
 
 // ipam returns the origin of the pods' addresses: pools, or the part of the cluster's podCIDR that Kubernetes gives the node.

@@ -63,7 +63,9 @@ func (k *Addon) NodeSpeaker() *scenario.NodeSpeaker {
 }
 
 // ProxiesServices reports whether kube-router replaces kube-proxy.
-func (k *Addon) ProxiesServices() (bool, string) { return k.ServiceProxy, "serviceProxy" }
+func (k *Addon) ProxiesServices(scenario.KubeProxy) (bool, string) {
+	return k.ServiceProxy, "serviceProxy"
+}
 
 // Validate checks the fields.
 func (k *Addon) Validate(v *scenario.Validation, path string) {
