@@ -18,7 +18,7 @@ import (
 
 var _ = Describe("Cilium beside kube-proxy", Label("cilium-kube-proxy", "cilium", "addons", "slow"), func() {
 	beside := func(ctx SpecContext) *labtest.Lab {
-		return up(ctx, "cilium-bgp-vrrp-with-kube-proxy", "cilium-bgp-vrrp/with-kube-proxy.yaml")
+		return up(ctx, "cilium-bgp-vrrp-with-proxy", "cilium-bgp-vrrp/with-proxy.yaml")
 	}
 	// reached reads the answer of a new Service's external address to one request of the client.
 	reached := func(ctx context.Context, l *labtest.Lab, at netip.Addr) (string, error) {
