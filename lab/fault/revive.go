@@ -81,7 +81,22 @@ func (in *Injector) reviveNode(ctx context.Context, at place, before map[string]
 			return fmt.Errorf("container %s: its addresses on %s are now %v, wanted are %v, which it had", at.container, name, now, ep.addresses())
 		}
 	}
-	return in.await(ctx, at.name+": its routes stand", nodeWithin, func(ctx context.Context) error { return in.routed(ctx, at) })
+	if err := in.await(ctx, at.name+": its routes stand", nodeWithin, func(ctx context.Context) error { return in.routed(ctx, at) }); err != nil {
+		return err
+	}
+	return in.reviveRiders(ctx, at)
+}
+
+// reviveRiders starts the gateways' members that ended with their node.
+func (in *Injector) reviveRiders(ctx context.Context, at place) error {
+	for _, name := range at.riders {
+		if rider, ok := find(in.plan, name); ok {
+			if err := in.reviveMember(ctx, rider); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // pin makes a stopped container ask for the old addresses.

@@ -12,9 +12,6 @@ import (
 // ImageBalancer is the catalogue's name of the image of an endpoint's static pods.
 const ImageBalancer = "balancer"
 
-// endpointVRID is the endpoint's VRRP router ID. The gateways on the same segment count from 1, far below.
-const endpointVRID = 80
-
 // APIEndpoint is the address in front of the API servers: keepalived and a balancer on each control-plane node.
 type APIEndpoint struct {
 	Address        netip.Addr        `json:"address"`
@@ -64,7 +61,7 @@ func (b *builder) endpoint() *APIEndpoint {
 	}
 	place := b.attach(b.spec.Cluster.Network, endpointAt, "")
 	out := &APIEndpoint{
-		Address: place.Address, Bits: place.Bits, Port: e.Port, Balancer: e.Balancer, Image: Image{Name: ImageBalancer}, VRID: endpointVRID,
+		Address: place.Address, Bits: place.Bits, Port: e.Port, Balancer: e.Balancer, Image: Image{Name: ImageBalancer}, VRID: scenario.EndpointVRID,
 		AdvertInterval: e.AdvertInterval.Std(), CheckInterval: e.Check.Interval.Std(), Fall: e.Check.Fall, Rise: e.Check.Rise, ConnectTimeout: connectTimeout,
 	}
 	for i := range b.spec.Cluster.ControlPlanes {

@@ -12,7 +12,7 @@ type Place struct {
 	Name      string // as in the scenario: r1, worker2; r1-gw for the member of gateway gw on r1
 	Kind      node.Kind
 	Container string // the engine's name: skidpad-<lab>-r1
-	// Home is the container that owns the place's network namespace: the place's own, the router's for a gateway's member, or
+	// Home is the container that owns the place's network namespace: the place's own, the router's or the node's for a gateway's member, or
 	// the host's for a further container.
 	Home string
 	// Networks are the attachments of the network namespace. The engine chooses the addresses of kind's nodes, so those
@@ -32,15 +32,18 @@ type Places []Place
 // further containers.
 func (p *Plan) Places() Places {
 	all := p.clusterPlaces()
-	routers := map[string]Place{}
+	homes := map[string]Place{}
+	for _, n := range all {
+		homes[n.Name] = n
+	}
 	for i, r := range p.Routers {
 		at := Place{Name: r.Name, Kind: node.KindRouter, Container: r.Container, Home: r.Container, Networks: r.Networks, Loopbacks: r.Loopbacks, Routes: r.Routes, Router: &p.Routers[i]}
-		routers[r.Name] = at
+		homes[r.Name] = at
 		all = append(all, at)
 	}
 	for i, g := range p.Gateways {
 		for _, m := range g.Members {
-			home := routers[m.Router]
+			home := homes[m.Router]
 			all = append(all, Place{Name: m.Router + "-" + g.Name, Kind: node.KindGateway, Container: m.Container, Home: home.Container, Networks: home.Networks, Loopbacks: home.Loopbacks, Gateway: &p.Gateways[i]})
 		}
 	}

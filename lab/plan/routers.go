@@ -243,16 +243,26 @@ func (b *builder) gateways() {
 				Priority:  firstPriority - priorityStep*j,
 				TrackBGP:  b.learnsFromNodes(m) && b.spec.IPv4(),
 				TrackBGP6: b.learnsFromNodes(m) && b.spec.IPv6(),
+				Home:      b.homeOf(m),
 			})
 		}
 		b.Gateways = append(b.Gateways, out)
 	}
 }
 
+// homeOf returns a node's own network, and "" for a router.
+func (b *builder) homeOf(member string) string {
+	if b.spec.Router(member) != nil {
+		return ""
+	}
+	return b.spec.Cluster.Home(member)
+}
+
 // learnsFromNodes reports whether a router learns the routes to the cluster from the nodes by BGP. Without these routes,
 // the router is no way into the cluster and must not hold a gateway's address.
 func (b *builder) learnsFromNodes(router string) bool {
-	return b.spec.Routers[b.routerIndex(router)].BGP.LearnsFromNodes()
+	r := b.spec.Router(router)
+	return r != nil && r.BGP.LearnsFromNodes()
 }
 
 func (b *builder) clients() {

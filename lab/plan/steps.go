@@ -1,6 +1,11 @@
 package plan
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+
+	"skidpad.dev/skidpad/lab/scenario"
+)
 
 // The steps' names.
 const (
@@ -47,7 +52,11 @@ func (b *builder) steps() {
 	}
 	add(true, StepNetworks, made, StepImages)
 	add(len(b.Routers) > 0, StepRouters, plural(len(b.Routers), "router"), networks...)
-	add(len(b.Gateways) > 0, StepGateways, plural(len(b.Gateways), "guarded gateway"), StepRouters)
+	onNodes := slices.ContainsFunc(b.spec.Gateways, func(g scenario.Gateway) bool { return g.OnNodes(b.spec) })
+	gateways := func(when bool, after ...string) {
+		add(len(b.Gateways) > 0 && when, StepGateways, plural(len(b.Gateways), "guarded gateway"), after...)
+	}
+	gateways(!onNodes, StepRouters)
 	add(len(b.Clients) > 0, StepClients, plural(len(b.Clients), "client"), networks...)
 	add(len(b.Containers) > 0, StepContainers, plural(len(b.Containers), "container"), networks...)
 	if c := b.Cluster; c != nil {
@@ -60,6 +69,11 @@ func (b *builder) steps() {
 		}
 		add(true, StepCluster, what, networks...)
 	}
+	before := []string{StepCluster}
+	if len(b.Routers) > 0 {
+		before = append(before, StepRouters)
+	}
+	gateways(onNodes, before...)
 	cni, others := addonNames(b.Addons, true), addonNames(b.Addons, false)
 	add(cni != "", StepCNI, cni+" with its resources, from when the API answers", networks...)
 	add(others != "", StepAddons, others+", from when the API answers", networks...)

@@ -223,15 +223,25 @@ type Gateway struct {
 	scenario.GatewayOptions
 }
 
-// GatewayGuard is a member of a gateway: keepalived in the network namespace of a router.
+// GatewayGuard is a member of a gateway: keepalived in the network namespace of a router or a cluster node.
 type GatewayGuard struct {
-	Router    string `json:"router"`
+	Router    string `json:"router"`    // the router or the node, as in the scenario
 	Container string `json:"container"` // skidpad-<lab>-r1-gw
 	Priority  int    `json:"priority"`  // 1 to 254, the highest is master
 	// TrackBGP releases the address when the router's FIB holds no IPv4 route learned by BGP. TrackBGP6 does the same for
 	// IPv6.
 	TrackBGP  bool `json:"trackBGP,omitempty"`
 	TrackBGP6 bool `json:"trackBGP6,omitempty"`
+	// Home is a node's own network, on which the node's interface is NodeDevice; "" for a router.
+	Home string `json:"home,omitempty"`
+}
+
+// DeviceOn returns the member's interface with the gateway's address of an index.
+func (m GatewayGuard) DeviceOn(g Gateway, i int) string {
+	if network := g.Addresses[i].Network; network != m.Home {
+		return network
+	}
+	return NodeDevice
 }
 
 // Client is a host beyond the routers.

@@ -82,6 +82,9 @@ func (g *Gateway) setDefaults() {
 
 var checkNameForm = regexp.MustCompile(`^[a-z0-9-]{1,30}$`)
 
+// EndpointVRID is the VRRP router ID of the API's address (cluster.apiEndpoint).
+const EndpointVRID = 80
+
 // VRID returns the number of the virtual router of the gateway with an index.
 func (s *Spec) VRID(i int) int { return cmp.Or(s.Gateways[i].VirtualRouterID, i+1) }
 
@@ -92,6 +95,9 @@ func (v *Validation) keepalived(at string, i int) {
 		if v.spec.VRID(i) == v.spec.VRID(j) && slices.ContainsFunc(g.Networks, func(n string) bool { return slices.Contains(other.Networks, n) }) {
 			v.Add(at+".virtualRouterID", "seen %d, which gateway %s has on the same network, want another number", v.spec.VRID(i), other.Name)
 		}
+	}
+	if c := v.spec.Cluster; c != nil && c.APIEndpoint != nil && v.spec.VRID(i) == EndpointVRID && slices.Contains(g.Networks, c.Network) {
+		v.Add(at+".virtualRouterID", "seen %d, which the API's address has on the same network, want another number", EndpointVRID)
 	}
 	if g.Version == 2 {
 		if v.spec.IPv6() {

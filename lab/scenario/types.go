@@ -198,11 +198,12 @@ type Peer struct {
 	Export *RoutePolicy `json:"export,omitempty"`
 }
 
-// Gateway is an address on each of the listed networks. Several routers guard the address.
+// Gateway is an address on each of the listed networks. Several routers, or several cluster nodes, guard the address. On nodes,
+// keepalived runs in the node's network namespace, and the address is a floating address of the nodes.
 type Gateway struct {
 	Name     string   `json:"name"`
 	Protocol string   `json:"protocol,omitempty" jsonschema:"enum=vrrp"` // vrrp (keepalived); default vrrp
-	Members  []string `json:"members"`                                   // the first is the preferred master
+	Members  []string `json:"members"`                                   // routers, or kind's nodes; the first is the preferred master
 	Networks []string `json:"networks"`
 	// AdvertInterval is a multiple of 10 ms from 10 ms to 40.95 s (RFC 9568, 5.2.7); default 100 ms.
 	// Version 2 takes whole seconds; default 1 s there.

@@ -29,7 +29,8 @@ func (v *Validation) LinkOf(path, node, network string) {
 
 // NetworksOf lists the networks with a link of the node; nil if the scenario does not define the links.
 func (v *Validation) NetworksOf(node string) []string {
-	if r := v.spec.Router(v.HomeOf(node)); r != nil {
+	node = v.HomeOf(node)
+	if r := v.spec.Router(node); r != nil {
 		return r.Networks
 	}
 	for _, c := range v.spec.Hosts() {
@@ -44,7 +45,7 @@ func (v *Validation) NetworksOf(node string) []string {
 	return append([]string{c.Home(node)}, c.Settings(node).Networks...)
 }
 
-// HomeOf returns the owner of the node's network namespace: for the guard of a gateway the router, else the node.
+// HomeOf returns the owner of the node's network namespace: for the guard of a gateway the router or the guarding node, else the node.
 func (v *Validation) HomeOf(node string) string {
 	for _, g := range v.spec.Gateways {
 		for _, m := range g.Members {

@@ -30,8 +30,13 @@ func (v *Validation) gateways() {
 
 func (v *Validation) member(at string, g Gateway, name string) {
 	r := v.spec.Router(name)
-	if r == nil {
-		v.Unknown(at, name, "router", v.routerNames())
+	switch {
+	case r != nil:
+	case slices.Contains(v.spec.NodeNames(), name):
+		v.nodeMember(at, g, name)
+		return
+	default:
+		v.Unknown(at, name, "router or cluster node", append(v.routerNames(), v.spec.NodeNames()...))
 		return
 	}
 	for _, n := range g.Networks {
@@ -39,6 +44,30 @@ func (v *Validation) member(at string, g Gateway, name string) {
 			v.Add(at, "seen %q, which is not on network %s, want a router on every network of the gateway", name, n)
 		}
 	}
+}
+
+// nodeMember checks a cluster node that guards a gateway's address.
+func (v *Validation) nodeMember(at string, g Gateway, name string) {
+	c := v.spec.Cluster
+	switch {
+	case c.Provider != ProviderKind:
+		v.NotYet(at, "a gateway on a node with provider "+c.Provider, ProviderKind)
+	case slices.Contains(c.JoinLater, name):
+		v.Add(at, "seen %q, which joins later, want a node that is there from the start", name)
+	case v.spec.Router(g.Members[0]) != nil:
+		v.Add(at, "seen the node %q beside the router %s, want routers only or nodes only", name, g.Members[0])
+	}
+	on := append([]string{c.Home(name)}, c.Settings(name).Networks...)
+	for _, n := range g.Networks {
+		if !slices.Contains(on, n) {
+			v.Add(at, "seen %q, which is not on network %s, want a node on every network of the gateway", name, n)
+		}
+	}
+}
+
+// OnNodes reports whether cluster nodes guard the gateway's address.
+func (g Gateway) OnNodes(s *Spec) bool {
+	return slices.ContainsFunc(g.Members, func(m string) bool { return slices.Contains(s.NodeNames(), m) })
 }
 
 // advertInterval checks RFC 9568, 5.2.7: centiseconds in 12 bits.

@@ -37,21 +37,21 @@ var trackScript []byte
 
 // Gateway is a guarded address, one on each network of the gateway.
 type Gateway struct {
-	engine  *docker.Engine
-	lab     string
-	image   string
-	plan    plan.Gateway
-	routers map[string]string // the router's container, by member
+	engine *docker.Engine
+	lab    string
+	image  string
+	plan   plan.Gateway
+	homes  map[string]string // the container of the router or node, by member
 }
 
 // New returns a gateway of a plan, running or not, without I/O. image is the engine's name of keepalived's image; only
 // Start needs the image.
 func New(e *docker.Engine, p *plan.Plan, g plan.Gateway, image string) *Gateway {
-	containers := make(map[string]string, len(p.Routers))
-	for _, r := range p.Routers {
-		containers[r.Name] = r.Container
+	homes := map[string]string{}
+	for _, x := range p.Places().Of(node.KindRouter, node.KindCluster) {
+		homes[x.Name] = x.Container
 	}
-	return &Gateway{engine: e, lab: p.Lab, image: image, plan: g, routers: containers}
+	return &Gateway{engine: e, lab: p.Lab, image: image, plan: g, homes: homes}
 }
 
 // Name returns the scenario's name of the gateway: gw.
@@ -93,10 +93,10 @@ func (g *Gateway) spec(m plan.GatewayGuard) (docker.Spec, error) {
 		return docker.Spec{}, err
 	}
 	cmd := []string{"/bin/sh", directory + "/start.sh", directory}
-	for _, a := range g.plan.Addresses {
-		cmd = append(cmd, a.Network)
+	for i := range g.plan.Addresses {
+		cmd = append(cmd, m.DeviceOn(g.plan, i))
 	}
-	router := g.routers[m.Router]
+	router := g.homes[m.Router]
 	return docker.Spec{
 		Lab: g.lab, Role: string(node.KindGateway), Node: m.Router + "-" + g.plan.Name, Name: m.Container, Image: g.image,
 		Entrypoint: cmd,

@@ -36,7 +36,7 @@ func Render(g plan.Gateway, m plan.GatewayGuard) (string, error) {
 		State        string
 		// Instances are VRRP's virtual routers: one for each network and family.
 		Instances []instance
-	}{g, m, directory, base(g, m), m.Priority - base(g, m), state(g, m), instances(g)})
+	}{g, m, directory, base(g, m), m.Priority - base(g, m), state(g, m), instances(g, m)})
 	if err != nil {
 		return "", fmt.Errorf("keepalived.conf of gateway %s, member %s: %w", g.Name, m.Router, err)
 	}
@@ -53,18 +53,19 @@ func state(g plan.Gateway, m plan.GatewayGuard) string {
 
 // instance is a virtual router: VRRP has one for each network and IP family (RFC 9568, 1). All instances move together.
 type instance struct {
-	Name, Network string
-	Addresses     []netip.Prefix
+	Name, Device string
+	Addresses    []netip.Prefix
 }
 
-func instances(g plan.Gateway) []instance {
+func instances(g plan.Gateway, m plan.GatewayGuard) []instance {
 	var all []instance
-	for _, a := range g.Addresses {
+	for i, a := range g.Addresses {
+		device := m.DeviceOn(g, i)
 		name := g.Name + "-" + a.Network
-		all = append(all, instance{name, a.Network, []netip.Prefix{netip.PrefixFrom(a.Address, a.Bits)}})
+		all = append(all, instance{name, device, []netip.Prefix{netip.PrefixFrom(a.Address, a.Bits)}})
 		if a.Address6.IsValid() {
 			// The first of an IPv6 virtual router's addresses is link-local (RFC 9568, 5.2.9).
-			all = append(all, instance{name + "-6", a.Network, []netip.Prefix{
+			all = append(all, instance{name + "-6", device, []netip.Prefix{
 				netip.PrefixFrom(linkLocal(a.Address6), 64), netip.PrefixFrom(a.Address6, 64)}})
 		}
 	}
