@@ -267,8 +267,8 @@ func (c Case) listener(name string) *plan.Router {
 func (c Case) backup(node string) (vrrp bound.VRRP, ok bool) {
 	for _, g := range c.Plan.Gateways {
 		at := slices.IndexFunc(g.Members, func(m plan.GatewayGuard) bool { return m.Router == node || m.Router+"-"+g.Name == node })
-		if at < 0 {
-			continue
+		if at < 0 || g.Members[at].Home != "" && c.Probe.Gateway != g.Name {
+			continue // a node's flows go by the node's own address, unless the probe asks the gateway's
 		}
 		next := 0
 		for i, m := range g.Members {

@@ -108,6 +108,20 @@ func (l *Lab) endpoints(st *addon.Status) probe.Endpoints {
 	for _, n := range st.Nodes {
 		e.Nodes = append(e.Nodes, probe.NodeAddress{Name: l.shortName(n.Name), Addresses: n.Addresses})
 	}
+	for _, g := range l.Plan.Gateways {
+		if g.Members[0].Home == "" {
+			continue // on routers
+		}
+		at := probe.NodeAddress{Name: g.Name}
+		for _, a := range g.Addresses {
+			for _, address := range []netip.Addr{a.Address, a.Address6} {
+				if address.IsValid() {
+					at.Addresses = append(at.Addresses, address)
+				}
+			}
+		}
+		e.Floating = append(e.Floating, at)
+	}
 	for _, p := range st.Ports {
 		if p.Protocol == "TCP" {
 			e.PodPort.TCP, e.ServicePort.TCP, e.NodePort.TCP = uint16(p.Pod), uint16(p.Port), uint16(p.NodePort)

@@ -16,6 +16,7 @@ type Endpoints struct {
 	ExternalIPs     []netip.Addr
 	LoadBalancerIPs []netip.Addr
 	Nodes           []NodeAddress // every node of the cluster, for node ports
+	Floating        []NodeAddress // gateways on nodes, each with the gateway's addresses, for node ports
 	Client          []netip.Addr  // of a client with echo, at PodPort
 	PodPort         Ports
 	ServicePort     Ports
@@ -93,6 +94,15 @@ func (e Endpoints) Resolve(ref Ref, proto record.Proto) ([]netip.AddrPort, error
 	for _, a := range e.Addresses(ref.Kind, proto) {
 		if ref.Node == "" || a.Of == ref.Node {
 			found = append(found, a.At)
+		}
+	}
+	if port := e.NodePort.Of(proto); ref.Kind == scenario.TargetNodePort && ref.Node != "" && port != 0 {
+		for _, g := range e.Floating {
+			for _, a := range g.Addresses {
+				if g.Name == ref.Node {
+					found = append(found, netip.AddrPortFrom(a, port))
+				}
+			}
 		}
 	}
 	if len(found) == 0 {

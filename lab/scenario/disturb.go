@@ -17,6 +17,9 @@ type Probe struct {
 	From     string `json:"from"`
 	To       Target `json:"to"`
 	Workload string `json:"workload,omitempty"` // default: the first workload
+	// Gateway is a gateway on cluster nodes: the flow asks the node port at the gateway's address. Only with to: nodePort;
+	// default: the first node's own address.
+	Gateway string `json:"gateway,omitempty"`
 	// Proto is udp, tcp (connects) or http (a connection for each request); default udp.
 	Proto string `json:"proto,omitempty" jsonschema:"enum=udp,enum=tcp,enum=http"`
 	// Every is the pause between two attempts of a flow, from 1 ms to 1 s; default 1 ms.

@@ -26,11 +26,31 @@ func (v *Validation) Probe(path string, p *Probe) {
 	} else if e := v.Workload(path+".workload", p.Workload); e != nil && p.To != "" {
 		v.HasAddress(path+".to", p.To, e)
 	}
+	v.probeGateway(path, p)
 	switch every := p.Every.Std(); {
 	case every < time.Millisecond || every > time.Second:
 		v.Add(path+".every", "seen %s, want 1ms to 1s", p.Every)
 	case time.Duration(p.Flows)*time.Second/every > mostAttempts:
 		v.Add(path+".flows", "seen %d flows with an attempt every %s each, want at most %d attempts a second in all", p.Flows, p.Every, mostAttempts)
+	}
+}
+
+// probeGateway checks that the flow's gateway is on nodes, and that the flow asks a node port.
+func (v *Validation) probeGateway(path string, p *Probe) {
+	if p.Gateway == "" {
+		return
+	}
+	var known []string
+	for _, g := range v.spec.Gateways {
+		if g.OnNodes(v.spec) {
+			known = append(known, g.Name)
+		}
+	}
+	if !slices.Contains(known, p.Gateway) {
+		v.Unknown(path+".gateway", p.Gateway, "gateway on cluster nodes", known)
+	}
+	if p.To != TargetNodePort {
+		v.Add(path+".gateway", "seen it with to: %s, want to: %s, which every node answers at all its addresses", p.To, TargetNodePort)
 	}
 }
 
