@@ -64,6 +64,33 @@ const (
 	ceased   = "a NOTIFICATION ends the session at once: 0s"
 )
 
+// A gateway on nodes bounds the outage of flows at its own address alone.
+func TestBoundsOfAGatewayOnNodes(t *testing.T) {
+	p := boundPlan(t, "frr", "", "  gateways: [{name: gw, members: [r1, r2], networks: [edge]}, {name: vip, members: [worker, worker2], networks: [fabric], advertInterval: 100ms}]\n")
+	at := scenario.Probe{From: "client", To: scenario.TargetNodePort, Gateway: "vip"}
+	for _, c := range []struct {
+		f                 Fault
+		atGateway, atNode string
+	}{
+		{&Kill{Node: "worker"}, vrrp, slowNode},
+		{&LinkDown{Node: "worker", Network: "fabric"}, carrier, slowNode},
+		{&Stop{Node: "worker-vip"}, released, ""},
+	} {
+		for _, want := range []struct {
+			probe scenario.Probe
+			text  string
+		}{{at, c.atGateway}, {scenario.Probe{From: "client", To: scenario.TargetNodePort}, c.atNode}} {
+			got := ""
+			if b := c.f.(Bounder).Bound(Case{Plan: p, Probe: want.probe}); b != nil {
+				got = b.Formula
+			}
+			if got != want.text {
+				t.Errorf("%T, gateway %q: %q, wanted %q", c.f, want.probe.Gateway, got, want.text)
+			}
+		}
+	}
+}
+
 // The formula of each fault in a lab with a gateway, in a lab without, and in a lab without a gateway and with BFD; empty: no
 // bound.
 func TestBounds(t *testing.T) {

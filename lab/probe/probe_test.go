@@ -47,8 +47,9 @@ func TestAddresses(t *testing.T) {
 	e := Endpoints{
 		Workload: "echo", Pods: []Pod{{Name: "a", Node: "worker", IPs: []netip.Addr{ip("10.244.1.5"), ip("fd00::5")}}},
 		ClusterIPs: []netip.Addr{ip("10.96.0.9")}, LoadBalancerIPs: []netip.Addr{{}},
-		Nodes:   []NodeAddress{{Name: "worker", Addresses: []netip.Addr{ip("172.30.0.3")}}, {Name: "worker2", Addresses: []netip.Addr{ip("172.30.0.4")}}},
-		PodPort: Ports{8080, 8081}, ServicePort: Ports{80, 81}, NodePort: Ports{TCP: 30080},
+		Nodes:    []NodeAddress{{Name: "worker", Addresses: []netip.Addr{ip("172.30.0.3")}}, {Name: "worker2", Addresses: []netip.Addr{ip("172.30.0.4")}}},
+		Floating: []NodeAddress{{Name: "vip", Addresses: []netip.Addr{ip("172.30.0.254"), ip("fd00::fe")}}},
+		PodPort:  Ports{8080, 8081}, ServicePort: Ports{80, 81}, NodePort: Ports{TCP: 30080},
 	}
 	tests := []struct {
 		ref   string
@@ -60,6 +61,7 @@ func TestAddresses(t *testing.T) {
 		{"clusterIP/echo", record.TCP, []string{"10.96.0.9:80"}},
 		{"nodePort/echo", record.HTTPKept, []string{"172.30.0.3:30080", "172.30.0.4:30080"}},
 		{"nodePort/echo@worker2", record.HTTP, []string{"172.30.0.4:30080"}},
+		{"nodePort/echo@vip", record.HTTP, []string{"172.30.0.254:30080", "[fd00::fe]:30080"}},
 		{"nodePort/echo@other", record.HTTP, nil},
 		{"nodePort/echo", record.UDP, nil},
 		{"externalIP/echo", record.HTTP, nil},
