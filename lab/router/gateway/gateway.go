@@ -197,5 +197,5 @@ func holder(gateway string, members []Member, addresses []netip.Addr) (string, e
 	case len(having) > 1:
 		who = strings.Join(having, " and ") + " have"
 	}
-	return "", fmt.Errorf("gateway %s: %s its addresses %v; wanted is one router that has all of them: %s", gateway, who, addresses, strings.Join(seen, "; "))
+	return "", fmt.Errorf("gateway %s: %s its addresses %v; wanted is one member that has all of them: %s", gateway, who, addresses, strings.Join(seen, "; "))
 }
