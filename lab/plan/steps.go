@@ -33,24 +33,7 @@ func (b *builder) steps() {
 		}
 	}
 	add(true, StepImages, plural(len(b.Images), "image")+", pulled or built where the engine has none")
-	bridges := len(b.Bridges())
-	made := plural(bridges, "bridge")
-	links, upper := 0, 0
-	for _, n := range b.Networks {
-		switch {
-		case len(n.Lower()) > 0:
-			upper++
-		case !n.Bridged():
-			links++
-		}
-	}
-	if links > 0 {
-		made += fmt.Sprintf("; %s between containers that run", plural(links, "point-to-point link"))
-	}
-	if upper > 0 {
-		made += fmt.Sprintf("; %s of interfaces of containers that run", plural(upper, "network"))
-	}
-	add(true, StepNetworks, made, StepImages)
+	add(true, StepNetworks, b.made(), StepImages)
 	add(len(b.Routers) > 0, StepRouters, plural(len(b.Routers), "router"), networks...)
 	onNodes := slices.ContainsFunc(b.spec.Gateways, func(g scenario.Gateway) bool { return g.OnNodes(b.spec) })
 	gateways := func(when bool, after ...string) {
@@ -92,6 +75,27 @@ func (b *builder) steps() {
 		all = append(all, s.Name)
 	}
 	add(true, StepReady, "nodes, agents and workloads answer", all...)
+}
+
+// made counts the networks by kind.
+func (b *builder) made() string {
+	made := plural(len(b.Bridges()), "bridge")
+	links, upper := 0, 0
+	for _, n := range b.Networks {
+		switch {
+		case len(n.Lower()) > 0:
+			upper++
+		case !n.Bridged():
+			links++
+		}
+	}
+	if links > 0 {
+		made += fmt.Sprintf("; %s between containers that run", plural(links, "point-to-point link"))
+	}
+	if upper > 0 {
+		made += fmt.Sprintf("; %s of interfaces of containers that run", plural(upper, "network"))
+	}
+	return made
 }
 
 func plural(n int, noun string) string {

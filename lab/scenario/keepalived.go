@@ -91,14 +91,7 @@ func (s *Spec) VRID(i int) int { return cmp.Or(s.Gateways[i].VirtualRouterID, i+
 // keepalived checks the less common settings of the gateway with an index.
 func (v *Validation) keepalived(at string, i int) {
 	g := v.spec.Gateways[i]
-	for j, other := range v.spec.Gateways[:i] {
-		if v.spec.VRID(i) == v.spec.VRID(j) && slices.ContainsFunc(g.Networks, func(n string) bool { return slices.Contains(other.Networks, n) }) {
-			v.Add(at+".virtualRouterID", "seen %d, which gateway %s has on the same network, want another number", v.spec.VRID(i), other.Name)
-		}
-	}
-	if c := v.spec.Cluster; c != nil && c.APIEndpoint != nil && v.spec.VRID(i) == EndpointVRID && slices.Contains(g.Networks, c.Network) {
-		v.Add(at+".virtualRouterID", "seen %d, which the API's address has on the same network, want another number", EndpointVRID)
-	}
+	v.virtualRouter(at+".virtualRouterID", i)
 	if g.Version == 2 {
 		if v.spec.IPv6() {
 			v.Add(at+".version", "seen 2 in a lab with IPv6, want 3: version 2 has IPv4 only (RFC 3768)")
@@ -151,6 +144,19 @@ func (v *Validation) keepalived(at string, i int) {
 		v.script(here+".script", &c.Script)
 	}
 	v.script(at+".notify", g.Notify)
+}
+
+// virtualRouter checks that a gateway's number is unique on its networks.
+func (v *Validation) virtualRouter(at string, i int) {
+	g, number := v.spec.Gateways[i], v.spec.VRID(i)
+	for j, other := range v.spec.Gateways[:i] {
+		if number == v.spec.VRID(j) && slices.ContainsFunc(g.Networks, func(n string) bool { return slices.Contains(other.Networks, n) }) {
+			v.Add(at, "seen %d, which gateway %s has on the same network, want another number", number, other.Name)
+		}
+	}
+	if c := v.spec.Cluster; c != nil && c.APIEndpoint != nil && number == EndpointVRID && slices.Contains(g.Networks, c.Network) {
+		v.Add(at, "seen %d, which the API's address has on the same network, want another number", EndpointVRID)
+	}
 }
 
 // script checks that a text is a program for the kernel.
