@@ -58,32 +58,56 @@ func New(e *docker.Engine, p *plan.Plan, g plan.Gateway, image string) *Gateway 
 func (g *Gateway) Name() string { return g.plan.Name }
 
 // Start makes all members run, side by side, leaves running members alone, and waits until one member holds the
-// addresses. The routers' containers must run; their daemons need not be ready.
+// addresses. The routers' containers must run; their daemons need not be ready. Without preemption, the first of the members
+// to listen for three adverts keeps the addresses: there, the planned master starts before the others.
 func (g *Gateway) Start(ctx context.Context) error {
 	group, starting := errgroup.WithContext(ctx)
-	for _, m := range g.plan.Members {
-		group.Go(func() error {
-			spec, err := g.spec(m)
-			if err != nil {
-				return err
+	first := g.plan.Members[0]
+	if g.plan.NoPreempt && g.down(ctx) {
+		if err := g.start(ctx, first); err != nil {
+			return err
+		}
+		err := box.Await(ctx, g.engine, first.Container, "the first member of gateway "+g.Name()+" is master, or finds a fault", readyWithin, func(ctx context.Context) error {
+			if s := g.member(ctx, first); s.State != Master && s.State != Fault {
+				return errors.New(s.String())
 			}
-			if err := box.Ensure(starting, g.engine, spec); err != nil {
-				return err
-			}
-			return box.Await(starting, g.engine, m.Container, "keepalived reports its state", readyWithin, func(ctx context.Context) error {
-				if s := g.member(ctx, m); s.State == Unknown {
-					return errors.New(s.Seen)
-				}
-				return nil
-			})
+			return nil
 		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, m := range g.plan.Members {
+		group.Go(func() error { return g.start(starting, m) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return box.Await(ctx, g.engine, g.plan.Members[0].Container, "one member of gateway "+g.Name()+" holds its addresses", readyWithin, func(ctx context.Context) error {
+	return box.Await(ctx, g.engine, first.Container, "one member of gateway "+g.Name()+" holds its addresses", readyWithin, func(ctx context.Context) error {
 		_, err := g.Holder(ctx)
 		return err
+	})
+}
+
+// down reports whether no member runs.
+func (g *Gateway) down(ctx context.Context) bool {
+	return !slices.ContainsFunc(g.Members(ctx), func(m Member) bool { return m.State != Unknown })
+}
+
+// start makes a member run, and waits until keepalived reports its state.
+func (g *Gateway) start(ctx context.Context, m plan.GatewayGuard) error {
+	spec, err := g.spec(m)
+	if err != nil {
+		return err
+	}
+	if err := box.Ensure(ctx, g.engine, spec); err != nil {
+		return err
+	}
+	return box.Await(ctx, g.engine, m.Container, "keepalived reports its state", readyWithin, func(ctx context.Context) error {
+		if s := g.member(ctx, m); s.State == Unknown {
+			return errors.New(s.Seen)
+		}
+		return nil
 	})
 }
 
