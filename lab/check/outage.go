@@ -33,11 +33,10 @@ type flows struct {
 	running *probe.Running
 }
 
-func (f *flows) to() string {
-	if f.spec.Gateway != "" {
-		return fmt.Sprintf("%s/%s at %s", f.spec.To, f.spec.Workload, f.spec.Gateway)
-	}
-	return fmt.Sprintf("%s/%s", f.spec.To, f.spec.Workload)
+func (f *flows) to() string { return targetOf(f.spec).String() }
+
+func targetOf(p scenario.Probe) probe.Ref {
+	return probe.Ref{Kind: p.To, Workload: p.Workload, Node: p.Gateway}
 }
 
 // resolve finds the address of the flows: the first one of several pods or nodes.
@@ -46,7 +45,7 @@ func resolve(ctx context.Context, l Lab, p scenario.Probe) (netip.AddrPort, erro
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	found, err := e.Resolve(probe.Ref{Kind: p.To, Workload: p.Workload, Node: p.Gateway}, record.Proto(p.Proto))
+	found, err := e.Resolve(targetOf(p), record.Proto(p.Proto))
 	if err != nil {
 		return netip.AddrPort{}, err
 	}

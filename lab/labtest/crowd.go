@@ -40,9 +40,8 @@ func used(name string, cluster bool) {
 }
 
 // makeRoom parks the clusters of other specs, those with the oldest use first, until one more cluster may run, and takes them
-// down while the memory has no room for one more. A lab of
-// the same outermost container stays: later specs of an ordered container may use the lab without opening it. A lab that
-// cannot be parked, such as a lab with a fault in force, runs on.
+// down while the memory has no room for one more. A lab of the same outermost container stays: later specs of an ordered
+// container may use the lab without opening it. A lab that cannot be parked, such as a lab with a fault in force, runs on.
 func makeRoom(ctx context.Context, name string) {
 	clusters, running := map[string]*use{}, 0
 	for other, u := range downs {
@@ -58,7 +57,7 @@ func makeRoom(ctx context.Context, name string) {
 		parked := clusters[other].parked
 		var err error
 		switch {
-		case downs[name] == nil && host.Available() < crowdMemory:
+		case downs[name] == nil && crowded(host.Available()):
 			err = drop(ctx, other)
 		case running >= crowd && !parked:
 			err = park(ctx, other)
@@ -79,6 +78,10 @@ func makeRoom(ctx context.Context, name string) {
 		}
 	}
 }
+
+// crowded reports whether the available memory in bytes has no room for one more cluster. Of unknown memory (0), there is
+// room.
+func crowded(available int64) bool { return available != 0 && available < crowdMemory }
 
 // drop takes a lab down. The next spec that opens the lab brings up another.
 func drop(ctx context.Context, name string) error {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestIdleLabs(t *testing.T) {
+func TestLabsOfOthers(t *testing.T) {
 	at := func(container string, second int64) *use {
 		return &use{container: container, at: time.Unix(second, 0), cluster: true}
 	}
@@ -19,5 +19,13 @@ func TestIdleLabs(t *testing.T) {
 	}
 	if got := ofOthers(running, nil); !slices.Equal(got, []string{"same container", "oldest", "middle", "newest"}) {
 		t.Error("outside of specs:", got)
+	}
+}
+
+func TestCrowded(t *testing.T) {
+	for available, want := range map[int64]bool{0: false, 1 << 30: true, crowdMemory: false} {
+		if got := crowded(available); got != want {
+			t.Errorf("%d bytes: %v, wanted %v", available, got, want)
+		}
 	}
 }

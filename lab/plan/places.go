@@ -12,8 +12,8 @@ type Place struct {
 	Name      string // as in the scenario: r1, worker2; r1-gw for the member of gateway gw on r1
 	Kind      node.Kind
 	Container string // the engine's name: skidpad-<lab>-r1
-	// Home is the container that owns the place's network namespace: the place's own, the router's or the node's for a gateway's member, or
-	// the host's for a further container.
+	// Home is the container that owns the place's network namespace: the place's own, the router's or the node's for a
+	// gateway's member, or the host's for a further container.
 	Home string
 	// Networks are the attachments of the network namespace. The engine chooses the addresses of kind's nodes, so those
 	// attachments have no address here.

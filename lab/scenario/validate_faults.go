@@ -45,7 +45,8 @@ func (v *Validation) NetworksOf(node string) []string {
 	return append([]string{c.Home(node)}, c.Settings(node).Networks...)
 }
 
-// HomeOf returns the owner of the node's network namespace: for the guard of a gateway the router or the guarding node, else the node.
+// HomeOf returns the owner of the node's network namespace: for the guard of a gateway the guarding router or cluster node,
+// else the node itself.
 func (v *Validation) HomeOf(node string) string {
 	for _, g := range v.spec.Gateways {
 		for _, m := range g.Members {

@@ -6,6 +6,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/check"
@@ -47,6 +49,14 @@ func frozen() check.Check {
 		Probe:     scenario.Probe{From: "client", To: scenario.TargetLoadBalancer, Workload: "echo", Proto: "udp", Every: scenario.Duration(5 * time.Millisecond), Flows: 8},
 		MaxOutage: scenario.Duration(byHoldTime),
 	}
+}
+
+// confine sets a DaemonSet's nodeSelector, in JSON: {"no":"node"} ends all pods, and null lets them run on every node.
+func confine(ctx SpecContext, l *labtest.Lab, namespace, name, selector string) {
+	GinkgoHelper()
+	patch := []byte(`{"spec":{"template":{"spec":{"nodeSelector":` + selector + `}}}}`)
+	_, err := l.Kube.Client.AppsV1().DaemonSets(namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
+	Expect(err).NotTo(HaveOccurred())
 }
 
 const (

@@ -8,8 +8,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"skidpad.dev/skidpad/lab"
 	"skidpad.dev/skidpad/lab/check"
@@ -29,9 +27,7 @@ var _ = Describe("MetalLB with frr-k8s", Label("frr-k8s", "addons", "slow"), fun
 		l := up(ctx, "metallb-frr-k8s", frrK8sFile)
 		Expect(quick(ctx, l)).To(labtest.Hold())
 		on := func(ctx SpecContext, selector string) {
-			patch := []byte(`{"spec":{"template":{"spec":{"nodeSelector":` + selector + `}}}}`)
-			_, err := l.Kube.Client.AppsV1().DaemonSets("metallb-system").Patch(ctx, "frr-k8s", types.MergePatchType, patch, metav1.PatchOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			confine(ctx, l, "metallb-system", "frr-k8s", selector)
 		}
 		DeferCleanup(func(ctx SpecContext) {
 			on(ctx, "null")
