@@ -6,6 +6,7 @@ import (
 	"embed"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 )
 
@@ -24,6 +25,23 @@ func Folders() []fs.FS {
 		all = append(all, os.DirFS(filepath.Join(dir, "scenarios")))
 	}
 	return append(all, FS)
+}
+
+// File returns the path of the scenario with a name in a folder of scenarios: NAME/scenario.yaml or, of the variant VARIANT of a
+// scenario, FOLDER/VARIANT.yaml for the name FOLDER-VARIANT. Without such a file, File returns NAME/scenario.yaml.
+func File(folder fs.FS, name string) string {
+	file := path.Join(name, "scenario.yaml")
+	if _, err := fs.Stat(folder, file); err == nil {
+		return file
+	}
+	for i, c := range name {
+		if variant := path.Join(name[:i], name[min(i+1, len(name)):]+".yaml"); c == '-' {
+			if _, err := fs.Stat(folder, variant); err == nil {
+				return variant
+			}
+		}
+	}
+	return file
 }
 
 // Project returns the first folder with scenarios/NAME/scenario.yaml or scenarios/bugs/ID/scenario.yaml, from the working

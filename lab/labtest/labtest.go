@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os/exec"
-	"path"
 	"slices"
 	"time"
 
@@ -33,7 +32,7 @@ func Source() string { return cmp.Or(scenarios.Upwards("go.mod"), ".") }
 func Load(name string) *scenario.Scenario {
 	ginkgo.GinkgoHelper()
 	for _, folder := range scenarios.Folders() {
-		s, err := scenario.LoadFS(folder, "scenarios", path.Join(name, "scenario.yaml"), lab.Kinds())
+		s, err := scenario.LoadFS(folder, "scenarios", scenarios.File(folder, name), lab.Kinds())
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -87,6 +88,40 @@ func TestTheCommandsOfPagesParse(t *testing.T) {
 		for _, m := range lines {
 			parses(t, strings.TrimSpace(string(m[1])))
 		}
+	}
+}
+
+// TestTheScenariosOfPagesExist loads each scenario that a command in the README of a scenario, or in docs, names.
+func TestTheScenariosOfPagesExist(t *testing.T) {
+	t.Chdir("../..")
+	var pages []string
+	for _, pattern := range []string{"scenarios/*/README.md", "docs/*.md", "README.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, found...)
+	}
+	theReaders := map[string]bool{"own.yaml": true, "beside-mine.yaml": true, "own-cluster.yaml": true, "own-cluster": true, "two-routers": true}
+	named := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^    skidpad (?:test|up) ([a-z][^\s]*)`).FindAllSubmatch(text, -1) {
+			name := string(m[1])
+			if theReaders[name] {
+				continue
+			}
+			named++
+			if _, err := loadScenario(name); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+		}
+	}
+	if named < 40 {
+		t.Errorf("seen %d scenarios in commands, want at least 40", named)
 	}
 }
 

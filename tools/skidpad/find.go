@@ -22,8 +22,7 @@ func loadScenario(nameOrFile string) (*scenario.Scenario, error) {
 		return scenario.Load(nameOrFile, lab.Kinds())
 	}
 	for _, folder := range scenarios.Folders() {
-		name := path.Join(nameOrFile, "scenario.yaml")
-		if s, err := scenario.LoadFS(folder, "scenarios", name, lab.Kinds()); !errors.Is(err, fs.ErrNotExist) {
+		if s, err := scenario.LoadFS(folder, "scenarios", scenarios.File(folder, nameOrFile), lab.Kinds()); !errors.Is(err, fs.ErrNotExist) {
 			return s, err
 		}
 	}

@@ -83,7 +83,7 @@ func scenariosShowCmd() *cobra.Command {
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			for _, folder := range scenarios.Folders() {
-				if data, err := fs.ReadFile(folder, a[0]+"/scenario.yaml"); err == nil {
+				if data, err := fs.ReadFile(folder, scenarios.File(folder, a[0])); err == nil {
 					_, err = cmd.OutOrStdout().Write(data)
 					return err
 				}

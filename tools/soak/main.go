@@ -17,7 +17,6 @@ import (
 	"maps"
 	"os"
 	"os/signal"
-	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -87,7 +86,7 @@ func load(name string) (*scenario.Scenario, error) {
 	if strings.HasSuffix(name, ".yaml") {
 		return scenario.Load(name, lab.Kinds())
 	}
-	return scenario.LoadFS(scenarios.FS, "scenarios", path.Join(name, "scenario.yaml"), lab.Kinds())
+	return scenario.LoadFS(scenarios.FS, "scenarios", scenarios.File(scenarios.FS, name), lab.Kinds())
 }
 
 // run is the soak of one lab.
