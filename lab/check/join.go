@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"skidpad.dev/skidpad/lab/fault"
 	"skidpad.dev/skidpad/lab/plan"
 	"skidpad.dev/skidpad/lab/scenario"
 )
@@ -96,14 +97,24 @@ func (j *Join) Run(ctx context.Context, l Lab, _ *plan.Plan) []Result {
 	return []Result{r}
 }
 
-// leave takes nodes out again, the last first, and waits for the lab's base state.
+// leave takes nodes out again, the last first, and waits for the lab's base state. A node that left is restarted: kubeadm reset
+// leaves the network plugin's links and programs there.
 func leave(ctx context.Context, lab Lab, nodes []string) error {
 	ctx, cancel := context.WithTimeout(ctx, healWithin)
 	defer cancel()
 	var errs []error
-	for i := range nodes {
-		errs = append(errs, lab.Leave(ctx, nodes[len(nodes)-1-i], func(string) {}))
+	for _, n := range slices.Backward(nodes) {
+		errs = append(errs, lab.Leave(ctx, n, func(string) {}), restarted(ctx, lab, n))
 	}
 	m := &measurement{Lab: lab, sink: nowhere}
 	return errors.Join(append(errs, m.base(ctx))...)
+}
+
+// restarted restarts a node.
+func restarted(ctx context.Context, lab Lab, node string) error {
+	f, err := lab.Inject(ctx, scenario.FaultOf(&fault.Restart{Node: node}))
+	if err != nil {
+		return fmt.Errorf("restart of %s after it left: %w", node, err)
+	}
+	return f.Clear(ctx)
 }

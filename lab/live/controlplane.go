@@ -206,7 +206,8 @@ func (l *Lab) Join(ctx context.Context, node string, note func(string)) error {
 	return c.Join(ctx, node, l.images[l.Plan.Cluster.Image.Key()])
 }
 
-// Leave takes a node of cluster.joinLater out of the cluster again.
+// Leave takes a node of cluster.joinLater out of the cluster again by kubeadm reset, which leaves the network plugin's links and
+// programs on the node until the node's restart.
 func (l *Lab) Leave(ctx context.Context, node string, note func(string)) error {
 	c, err := l.grower(note)
 	if err != nil {

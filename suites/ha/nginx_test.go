@@ -31,6 +31,8 @@ var _ = Describe("API servers behind keepalived and nginx", Label("ha", "ha-keep
 	It("get a joining control plane as a member of etcd, although the first node's manifest names that node only", func(ctx SpecContext) {
 		DeferCleanup(func(ctx SpecContext) {
 			Expect(l.Leave(ctx, "control-plane3", func(text string) { GinkgoWriter.Println(text) })).To(Succeed())
+			// kubeadm reset leaves the network plugin's links.
+			Expect(l.Inject(ctx, &fault.Restart{Node: "control-plane3"}).Clear(ctx)).To(Succeed())
 		})
 		Expect(l.Join(ctx, "control-plane3", func(text string) { GinkgoWriter.Println(text) })).To(Succeed())
 		st, err := l.Status(ctx)

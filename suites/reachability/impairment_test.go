@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -37,9 +38,32 @@ var _ = Describe("Networks with impairments", Label("networks", "impairment", "s
 		share, _ := seen(ctx, server, rate)
 		return share
 	}
+	// on runs a command on a node.
+	on := func(ctx context.Context, name string, command ...string) string {
+		GinkgoHelper()
+		n, err := l.Node(name)
+		Expect(err).NotTo(HaveOccurred())
+		out, err := n.Exec(ctx, command...)
+		Expect(err).NotTo(HaveOccurred(), "%s: %s: %s", name, command, out)
+		return strings.TrimSpace(string(out))
+	}
+	// known sets the link-layer address of an end of a network at the other end: ARP would lose packets, too, and a request of
+	// ARP is repeated after 1 s only.
+	known := func(ctx context.Context, network, of, at string) {
+		GinkgoHelper()
+		mac := on(ctx, of, "cat", "/sys/class/net/"+network+"/address")
+		fields := strings.Fields(on(ctx, of, "ip", "-o", "-4", "address", "show", "dev", network))
+		Expect(len(fields)).To(BeNumerically(">", 3))
+		address, _, _ := strings.Cut(fields[3], "/")
+		on(ctx, at, "ip", "neigh", "replace", address, "lladdr", mac, "dev", network, "nud", "permanent")
+	}
 	// answered waits until a server answers: ARP and BGP lose packets, too.
 	answered := func(ctx context.Context, server string) {
 		GinkgoHelper()
+		if network, _, _ := strings.Cut(server, "-"); network == "lossy" || network == "dirty" {
+			known(ctx, network, server, "client")
+			known(ctx, network, "client", server)
+		}
 		Eventually(ctx, func(g Gomega) {
 			r := l.Probe(ctx, "client", "client/"+server, 20, 500*time.Millisecond).Wait(ctx)
 			g.Expect(r).To(ConsistOf(HaveField("AnsweredBy", Not(BeEmpty()))))

@@ -34,9 +34,13 @@ var _ = Describe("A user with an engine that has namespaces of its own", Label("
 		Expect(err).NotTo(HaveOccurred())
 		far.Load(ctx, p.Images...)
 		u.run(ctx, "up", "frr-bfd")
-		var s struct{ Healthy bool }
-		Expect(json.Unmarshal(u.run(ctx, "status", "-o", "json"), &s)).To(Succeed())
-		Expect(s.Healthy).To(BeTrue())
+		// BFD begins when a session is Established, and at one packet a second (RFC 5880, section 6.8.3).
+		Eventually(ctx, func(g Gomega, ctx SpecContext) {
+			out, err := u.command(ctx, "status", "-o", "json").Output()
+			var s struct{ Problems []string }
+			g.Expect(json.Unmarshal(out, &s)).To(Succeed(), "%s: %v", out, err)
+			g.Expect(s.Problems).To(BeEmpty())
+		}).WithTimeout(labtest.Patience(20 * time.Second)).Should(Succeed())
 		var result struct {
 			Checks []struct{ Name, Verdict, Observed string }
 		}
