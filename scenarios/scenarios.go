@@ -8,6 +8,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
 )
 
 // FS holds <name>/scenario.yaml and <name>/README.md, and the same of bugs/<id>.
@@ -42,6 +46,41 @@ func File(folder fs.FS, name string) string {
 		}
 	}
 	return file
+}
+
+// Variants returns the names of the variants in a folder of scenarios, FOLDER-VARIANT, sorted. Other YAML files beside a scenario,
+// such as a chart's values, are none.
+func Variants(folder fs.FS) ([]string, error) {
+	files, err := fs.Glob(folder, "*/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, f := range files {
+		dir, file := path.Split(f)
+		name, err := variant(folder, f)
+		if want := path.Clean(dir) + "-" + strings.TrimSuffix(file, ".yaml"); err == nil && name == want {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// variant returns the name in a scenario file; empty for another file.
+func variant(folder fs.FS, file string) (string, error) {
+	data, err := fs.ReadFile(folder, file)
+	if err != nil {
+		return "", err
+	}
+	var head struct {
+		Kind     string
+		Metadata struct{ Name string }
+	}
+	if err := yaml.Unmarshal(data, &head); err != nil || head.Kind != "Scenario" {
+		return "", err
+	}
+	return head.Metadata.Name, nil
 }
 
 // Project returns the first folder with scenarios/NAME/scenario.yaml or scenarios/bugs/ID/scenario.yaml, from the working

@@ -13,9 +13,9 @@ type choices func(cmd *cobra.Command) ([]string, error)
 
 // complete sets the completions of all commands. `skidpad completion` prints the script for a shell.
 func complete(root *cobra.Command) {
-	scenarios := func(*cobra.Command) ([]string, error) { return scenarioNames(), nil }
+	scenarios := func(*cobra.Command) ([]string, error) { return namesWithVariants(), nil }
 	bugs := func(*cobra.Command) ([]string, error) { return bugIDs(), nil }
-	tasks := func(*cobra.Command) ([]string, error) { return append(scenarioNames(), bugIDs()...), nil }
+	tasks := func(*cobra.Command) ([]string, error) { return append(namesWithVariants(), bugIDs()...), nil }
 	nodes := ofLab((*lab.Lab).Names)
 	// A list has a member per argument.
 	arguments := map[string][]choices{

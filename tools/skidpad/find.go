@@ -35,6 +35,20 @@ func loadScenario(nameOrFile string) (*scenario.Scenario, error) {
 // scenarioNames returns the names of all scenarios, sorted.
 func scenarioNames() []string { return scenarioIDs("*/scenario.yaml") }
 
+// namesWithVariants returns the names of all scenarios and of their variants, sorted.
+func namesWithVariants() []string {
+	names := scenarioNames()
+	for _, folder := range scenarios.Folders() {
+		variants, err := scenarios.Variants(folder)
+		if err != nil {
+			panic("lab bug: " + err.Error())
+		}
+		names = append(names, variants...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // scenarioIDs returns the names of the folders of scenarios with a path, sorted.
 func scenarioIDs(pattern string) []string {
 	var names []string

@@ -34,14 +34,14 @@ type scenarioLine struct {
 func scenariosListCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   "List the scenarios of the folder scenarios here or above, and skidpad's own",
+		Short:   "List the scenarios of the folder scenarios here or above, skidpad's own, and their variants",
 		Example: "  skidpad scenarios list -o json",
 		Args:    args(cobra.NoArgs),
 	}
 	f := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var lines []scenarioLine
-		for _, name := range scenarioNames() {
+		for _, name := range namesWithVariants() {
 			s, err := loadScenario(name)
 			if err != nil {
 				return err
