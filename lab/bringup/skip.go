@@ -67,19 +67,26 @@ func Obstacle(ctx context.Context, s *scenario.Scenario) (*SkipError, error) {
 
 // kernelLacks reports the kernel options that a plan needs and the kernel lacks; nil if all are there or unknown.
 func kernelLacks(p *plan.Plan) *SkipError {
-	var missing []string
+	var options []string
+	uses := map[string][]string{}
 	for _, n := range p.Kernel {
 		if len(n.Instead) > 0 && len(host.Lacking(n.Instead...)) == 0 {
 			continue
 		}
 		for _, option := range host.Lacking(n.Option) {
-			missing = append(missing, fmt.Sprintf("CONFIG_%s (%s)", option, n.For))
+			if uses[option] == nil {
+				options = append(options, option)
+			}
+			uses[option] = append(uses[option], n.For)
 		}
 	}
-	if len(missing) == 0 {
+	if len(options) == 0 {
 		return nil
 	}
-	return &SkipError{Reason: "the kernel has no " + strings.Join(missing, " and no ")}
+	for i, option := range options {
+		options[i] = fmt.Sprintf("CONFIG_%s (%s)", option, strings.Join(uses[option], "; "))
+	}
+	return &SkipError{Reason: "the kernel has no " + strings.Join(options, " and no ")}
 }
 
 // asSkip turns "cannot be pulled and has no recipe" into a SkipError. A recipe that fails stays an error.
