@@ -32,7 +32,12 @@ var _ = Describe("API servers behind keepalived and nginx", Label("ha", "ha-keep
 		DeferCleanup(func(ctx SpecContext) {
 			Expect(l.Leave(ctx, "control-plane3", func(text string) { GinkgoWriter.Println(text) })).To(Succeed())
 			// kubeadm reset leaves the network plugin's links.
-			Expect(l.Inject(ctx, &fault.Restart{Node: "control-plane3"}).Clear(ctx)).To(Succeed())
+			in, err := fault.On(l.Lab, l.Events())
+			Expect(err).NotTo(HaveOccurred())
+			restart, err := in.Inject(ctx, &fault.Restart{Node: "control-plane3"})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(restart.Clear(ctx)).To(Succeed())
+			Expect(in.Close(ctx)).To(Succeed())
 		})
 		Expect(l.Join(ctx, "control-plane3", func(text string) { GinkgoWriter.Println(text) })).To(Succeed())
 		st, err := l.Status(ctx)
