@@ -112,7 +112,7 @@ func leave(ctx context.Context, lab Lab, nodes []string) error {
 
 // restarted restarts a node.
 func restarted(ctx context.Context, lab Lab, node string) error {
-	f, err := lab.Inject(ctx, scenario.FaultOf(&fault.Restart{Node: node}))
+	f, err := lab.Inject(ctx, fault.Restarted(node))
 	if err != nil {
 		return fmt.Errorf("restart of %s after it left: %w", node, err)
 	}

@@ -15,6 +15,9 @@ type Restart struct {
 	noDefaults
 }
 
+// Restarted returns a fault by which a node ends and starts again.
+func Restarted(node string) scenario.Fault { return scenario.FaultOf(&Restart{Node: node}) }
+
 // About describes the fault.
 func (*Restart) About() About {
 	return About{What: "stopped and started, with the address it had", Whole: true}
