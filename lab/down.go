@@ -14,15 +14,15 @@ import (
 // Down removes every part with the lab's labels, from any state, and returns the removed parts. Down needs no scenario
 // file. If an `up` of the lab is still running, Down stops the `up` first. A missing lab is no error.
 func Down(ctx context.Context, name string) ([]string, error) {
+	eng, err := docker.Connect(ctx) // first: without an engine, no folder of the lab is made for its lock
+	if err != nil {
+		return nil, err
+	}
 	release, err := bringup.TakeOver(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	eng, err := docker.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
 	removed, err := bringup.Remove(ctx, eng, name, Kinds())
 	if err != nil {
 		return removed, err

@@ -155,6 +155,8 @@ const hostile = "\x1b]0;x\x07\x1b[2J<script>alert(1)</script><img src=x onerror=
 
 func TestHostileNamesAreRefused(t *testing.T) {
 	file := scenarioFile(t, withPassword)
+	state := t.TempDir()
+	t.Setenv("XDG_STATE_HOME", state)
 	for _, args := range [][]string{
 		{"up", file, "--name", hostile, "--dry-run"}, {"up", hostile, "--dry-run"}, {"down", "--name", hostile}, {"graph", hostile}, {"scenarios", "show", hostile},
 	} {
@@ -164,6 +166,9 @@ func TestHostileNamesAreRefused(t *testing.T) {
 		}
 		if left, _ := filepath.Glob("*"); len(left) > 0 {
 			t.Errorf("%q left %v", args, left)
+		}
+		if left, _ := filepath.Glob(filepath.Join(state, "skidpad", "%*")); len(left) > 0 {
+			t.Errorf("%q left the folder %v", args, left)
 		}
 	}
 	quoted, err := json.Marshal(hostile) // JSON is YAML
